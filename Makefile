@@ -1,0 +1,49 @@
+# Two commands matter: `make demo` (installs all, runs the main job) and `make test`.
+PYTHON ?= python3.11
+UV_VERSION = 0.13.8
+UV = PYTHONPATH=.boot $(PYTHON) -m uv
+BIN = .venv/bin
+NATIVE = $(wildcard native/*.pyx native/*.pxd)
+
+.PHONY: install demo test test-slow lint bench lock docs clean
+
+install: .venv/.ready
+
+.boot/uv/__init__.py:
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --target .boot uv==$(UV_VERSION)
+
+.venv/.deps: requirements.lock build-constraints.txt | .boot/uv/__init__.py
+	$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
+	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode --build-constraints build-constraints.txt requirements.lock
+	@touch $@
+
+.venv/.ready: .venv/.deps pyproject.toml setup.py $(NATIVE)
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --reinstall-package interlock -e .
+	@touch $@
+
+demo: install
+	@$(BIN)/interlock demo
+
+test: install
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+test-slow: install
+	$(BIN)/python -m pytest -m slow
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: install
+	$(BIN)/python -m benchmarks
+
+docs: install
+	$(BIN)/python -m console.cli.reference
+
+lock: | .boot/uv/__init__.py
+	$(UV) pip compile --quiet --universal --no-header --no-annotate --generate-hashes --no-emit-index-url --extra dev --python-version 3.11 -o requirements.lock pyproject.toml
+
+clean:
+	rm -rf .venv .boot build *.egg-info

@@ -1,0 +1,26 @@
+"""Build the Cython kernel; everything else is in pyproject.toml."""
+
+from pathlib import Path
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+# No FMA contraction and no fast-math: every build must give the same bits (docs/assumptions.md).
+FLAGS = ["-O3", "-ffp-contract=off", "-fno-fast-math", "-g0", "-ffile-prefix-map=%s=." % Path.cwd()]
+
+setup(
+    ext_modules=cythonize(
+        [
+            Extension(f"native.{source.stem}", [str(source)], extra_compile_args=FLAGS, extra_link_args=["-Wl,--build-id=none"])
+            for source in sorted(Path("native").glob("*.pyx"))
+        ],
+        language_level=3,
+        compiler_directives={
+            "boundscheck": False,
+            "wraparound": False,
+            "cdivision": True,
+            "initializedcheck": False,
+            "embedsignature": True,
+        },
+    )
+)

@@ -1,0 +1,210 @@
+"""The trading vocabulary that every floor above the kernel shares. No I/O.
+
+Money and quantities are `Decimal`; times are UTC nanoseconds and end in `_ns`.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+
+class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of every message: frozen, keyword-only, unknown fields refused."""
+
+
+class Mode(StrEnum):
+    SIM = "sim"
+    PAPER = "paper"
+    DRY_LIVE = "dry_live"
+    LIVE = "live"
+
+
+class Environment(StrEnum):
+    SANDBOX = "sandbox"
+    TESTNET = "testnet"
+    MAINNET = "mainnet"
+
+
+class Side(StrEnum):
+    BUY = "buy"
+    SELL = "sell"
+
+    @property
+    def sign(self) -> int:
+        """+1 for a buy, -1 for a sell."""
+        return 1 if self is Side.BUY else -1
+
+    @property
+    def opposite(self) -> Side:
+        return Side.SELL if self is Side.BUY else Side.BUY
+
+
+class OrderType(StrEnum):
+    MARKET = "market"
+    LIMIT = "limit"
+
+
+class TimeInForce(StrEnum):
+    IOC = "ioc"
+    GTC = "gtc"
+    POST_ONLY = "post_only"
+
+
+class OrderStatus(StrEnum):
+    """What is proved about an order; UNKNOWN is a state and never ends by itself."""
+
+    SUBMITTING = "submitting"
+    OPEN = "open"
+    PARTIAL = "partial"
+    FILLED = "filled"
+    CANCELLED = "cancelled"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+
+
+TERMINAL = frozenset({OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.REJECTED})
+
+
+class Instrument(Record):
+    """What a venue says about one symbol."""
+
+    symbol: str
+    venue: str
+    tick: Decimal
+    lot: Decimal
+    min_notional_usd: Decimal
+    maker_fee_bps: Decimal
+    taker_fee_bps: Decimal
+
+
+class Bar(Record):
+    """One candle, keyed by its open time and known at its close."""
+
+    symbol: str
+    open_ns: int
+    close_ns: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+
+
+class BarOpen(Record):
+    """The first price of a new bar: what a market order decided at the last close fills at."""
+
+    symbol: str
+    open_ns: int
+    price: float
+
+
+class Quote(Record):
+    """Best bid and offer of one symbol at one time."""
+
+    symbol: str
+    at_ns: int
+    bid: float
+    ask: float
+
+    @property
+    def mid(self) -> float:
+        return (self.bid + self.ask) / 2.0
+
+
+class FeedEnd(Record):
+    """The feed has no more events (replay reached its end)."""
+
+    reason: str
+
+
+MarketEvent = Bar | BarOpen | Quote | FeedEnd
+
+
+class OrderRequest(Record):
+    """What goes to a venue, complete; `client_order_id` is ours, durable, and used once."""
+
+    client_order_id: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    order_type: OrderType
+    limit_price: Decimal
+    time_in_force: TimeInForce
+    reduce_only: bool
+    mark_price: Decimal
+
+
+class Accepted(Record, tag="accepted"):
+    """The venue knows the order."""
+
+    client_order_id: str
+    venue_order_id: str
+    at_ns: int
+
+
+class Rejected(Record, tag="rejected"):
+    """The venue proved that the order will never act."""
+
+    client_order_id: str
+    code: str
+    message: str
+    at_ns: int
+
+
+class Fill(Record, tag="fill"):
+    """One execution; `fill_id` is the venue's and unique per venue and account."""
+
+    fill_id: str
+    client_order_id: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    fee: Decimal
+    is_maker: bool
+    at_ns: int
+
+
+class Cancelled(Record, tag="cancelled"):
+    """The venue confirms that the rest of the order is gone."""
+
+    client_order_id: str
+    reason: str
+    at_ns: int
+
+
+OrderEvent = Accepted | Rejected | Fill | Cancelled
+
+
+class VenueOrder(Record):
+    """An order as the venue reports it when asked."""
+
+    client_order_id: str
+    venue_order_id: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    filled: Decimal
+    status: OrderStatus
+
+
+class VenuePosition(Record):
+    """A signed position as the venue reports it."""
+
+    symbol: str
+    quantity: Decimal
+    entry_price: Decimal
+    mark_price: Decimal
+
+
+class AccountSnapshot(Record):
+    """Balances and positions of one account at one time."""
+
+    account_id: str
+    cash_usd: Decimal
+    equity_usd: Decimal
+    positions: tuple[VenuePosition, ...]
+    at_ns: int
