@@ -28,7 +28,8 @@ class SortableIds:
 
     def new(self, prefix: str) -> str:
         self._count = (self._count + 1) % 32**3
-        return f"{prefix}-{_base32(self._clock.now_ns() // NS_PER_MS, 9)}{_base32(self._count, 3)}{_base32(self._chance.getrandbits(15), 3)}"
+        at = _base32(self._clock.now_ns() // NS_PER_MS, 9)
+        return f"{prefix}-{at}{_base32(self._count, 3)}{_base32(self._chance.getrandbits(15), 3)}"
 
 
 class CountedIds:

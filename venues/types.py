@@ -7,12 +7,23 @@ from __future__ import annotations
 
 from decimal import Decimal
 from enum import StrEnum
+from typing import TYPE_CHECKING, dataclass_transform
 
 import msgspec
 
+if TYPE_CHECKING:
 
-class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Base of every message: frozen, keyword-only, unknown fields refused."""
+    @dataclass_transform(frozen_default=True, kw_only_default=True)
+    class Record:
+        """What the type checker sees: a frozen, keyword-only dataclass (msgspec's own declaration
+        does not carry those defaults to subclasses)."""
+
+        def __init_subclass__(cls, tag: str | None = None) -> None: ...
+
+else:
+
+    class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+        """Base of every message: frozen, keyword-only, unknown fields refused."""
 
 
 class Mode(StrEnum):

@@ -1,0 +1,254 @@
+"""What an operator may ask for, and how it is answered.
+
+A command is idempotent by `request_id`, refused after `expires_at_ns` and refused for another engine
+`epoch`: a request that timed out never executes later. Queries change nothing and need no epoch.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from venues.types import Record
+
+SCHEMA_VERSION = 1
+
+
+class KillArm(Record, tag="kill_arm"):
+    """Lift the guard: ask for the counts a kill would touch, and a nonce."""
+
+    scope: str = "all"
+
+
+class Kill(Record, tag="kill"):
+    """Latch the kill switch; `level` is close_only or halt_all. Anyone may stop."""
+
+    level: str = "halt_all"
+    cancel_orders: bool = True
+    confirm: str
+    nonce: str = ""
+
+
+class Resume(Record, tag="resume"):
+    """Loosen the latch; needs operator, reason and the typed word RESUME."""
+
+    confirm: str
+
+
+class Flatten(Record, tag="flatten"):
+    """Latch close_only, close every position reduce-only and verify flat."""
+
+    confirm: str
+
+
+class TicketSelect(Record, tag="ticket_select"):
+    """Review: re-run the checks and reserve the ticket for this operator."""
+
+    ticket_id: str
+
+
+class TicketApprove(Record, tag="ticket_approve"):
+    """Approve exactly what was seen: `ticket_hash` of the version reviewed; `typed_size` over a WARN."""
+
+    ticket_id: str
+    ticket_hash: str
+    typed_size: Decimal | None = None
+
+
+class TicketReject(Record, tag="ticket_reject"):
+    """Reject with one of the reasons of `REJECT_REASONS` (by its digit) and an optional text."""
+
+    ticket_id: str
+    reason_digit: int
+    text: str = ""
+
+
+class OrderCancel(Record, tag="order_cancel"):
+    """Ask the venue to cancel one order."""
+
+    order_id: str
+
+
+class AlarmAck(Record, tag="alarm_ack"):
+    """Acknowledge one alarm."""
+
+    alarm_id: str
+
+
+class PaperStart(Record, tag="paper_start"):
+    """Start a paper session. `feed` is `sandbox` or `replay:VENUE/SYMBOL/INTERVAL`."""
+
+    strategies: tuple[str, ...]
+    symbols: tuple[str, ...] = ()
+    feed: str = "sandbox"
+    scenario: str = "demo"
+    seed: int = 1
+    speed: float = 1.0
+    is_supervised: bool = False
+    params: dict[str, float] = {}
+    max_bars: int = 0
+
+
+class PaperStop(Record, tag="paper_stop"):
+    """Stop a session; it ends as aborted/operator_abort with its evidence complete."""
+
+    session_id: str
+
+
+class RunStart(Record, tag="run_start"):
+    """Start a research run as a job of its own process. Same fields as `interlock run start`."""
+
+    strategy: str
+    preset: str = ""
+    data: str
+    params: dict[str, float] = {}
+    name: str = ""
+
+
+class EngineStop(Record, tag="engine_stop"):
+    """Orderly shutdown: sessions are aborted with their evidence, the latch keeps its state."""
+
+
+CommandBody = (
+    KillArm
+    | Kill
+    | Resume
+    | Flatten
+    | TicketSelect
+    | TicketApprove
+    | TicketReject
+    | OrderCancel
+    | AlarmAck
+    | PaperStart
+    | PaperStop
+    | RunStart
+    | EngineStop
+)
+
+REJECT_REASONS: dict[int, str] = {
+    1: "thin book",
+    2: "size too large",
+    3: "price moved",
+    4: "signal not trusted",
+    5: "news or event",
+    6: "other",
+}
+
+
+class Command(Record):
+    """The envelope of every command."""
+
+    schema_version: int = SCHEMA_VERSION
+    request_id: str
+    operator: str
+    reason: str = ""
+    epoch: int
+    expires_at_ns: int
+    body: CommandBody
+
+
+class Snapshot(Record, tag="snapshot"):
+    """Ask for the latest of the named views (all when empty)."""
+
+    views: tuple[str, ...] = ()
+
+
+class Health(Record, tag="health"):
+    """Ask for the health of each part, each with its age."""
+
+
+class TicketShow(Record, tag="ticket_show"):
+    ticket_id: str
+
+
+class RunShow(Record, tag="run_show"):
+    """Ask for a run's detail: metrics, equity and drawdown (thinned), last trades."""
+
+    run_id: str
+    points: int = 400
+
+
+class SessionShow(Record, tag="session_show"):
+    session_id: str
+
+
+class EventsPage(Record, tag="events_page"):
+    """Ask for events older than `before_seq`, newest first."""
+
+    before_seq: int = 0
+    limit: int = 100
+
+
+QueryBody = Snapshot | Health | TicketShow | RunShow | SessionShow | EventsPage
+
+
+class Query(Record):
+    """The envelope of every query."""
+
+    schema_version: int = SCHEMA_VERSION
+    request_id: str
+    body: QueryBody
+
+
+class Reply(Record):
+    """The answer to a command or query.
+
+    `code` is `ok` or a reason code of `docs/reason-codes.md`; `correction` says what to do about it;
+    `result` is the JSON of a struct named in the command's row of `docs/api.md` (often empty).
+    """
+
+    request_id: str
+    ok: bool
+    code: str = "ok"
+    message: str = ""
+    correction: str = ""
+    epoch: int = 0
+    at_ns: int = 0
+    result: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class KillArmed(Record):
+    """What a kill would touch, as known now."""
+
+    nonce: str
+    sessions: int
+    working_orders: int
+    positions: int
+    net_usd: Decimal
+    gross_usd: Decimal
+
+
+class KillDone(Record):
+    """What a kill did: latch first, then cancels."""
+
+    kill_id: str
+    level: str
+    latched_at_ns: int
+    latch_ms: float
+    cancels_sent: int
+    cancels_confirmed: int
+    positions_kept: int
+
+
+class SessionStarted(Record):
+    session_id: str
+    folder: str
+
+
+class FlattenDone(Record):
+    is_flat: bool
+    closed: tuple[str, ...]
+    remaining: tuple[str, ...]
+
+
+class Started(Record):
+    """A job or run was accepted."""
+
+    job_id: str
+    run_id: str = ""
+
+
+def encode(message: Record) -> bytes:
+    """Write a message as JSON bytes."""
+    return msgspec.json.encode(message)

@@ -1,0 +1,47 @@
+"""Where a desk keeps its state: one folder, named by `INTERLOCK_HOME`.
+
+Layout (paths are part of the contract; several desks run side by side with different homes):
+
+    run/            engine.lock, endpoint.json, operator.creds, observer.creds, engine.log, halt.sock
+    safety/         kill.latch, kill.byte, kill.request
+    audit/          audit.jsonl, audit.head
+    db/             paper.db, live.db
+    data/           imported bars: VENUE/SYMBOL/INTERVAL.parquet + .json
+    outputs/        runs/, runs_index.*, paper_sessions/, paper_sessions_index.*
+    config/         interlock.yaml (user layer)
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from platformdirs import user_data_path
+
+
+def home_folder(environ: dict[str, str] | None = None) -> Path:
+    """Return the desk's folder: `INTERLOCK_HOME`, or the platform's data directory."""
+    named = (os.environ if environ is None else environ).get("INTERLOCK_HOME", "")
+    return Path(named).expanduser().resolve() if named else user_data_path("interlock")
+
+
+class HomePaths:
+    """The named places under one home folder."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.run = home / "run"
+        self.endpoint = self.run / "endpoint.json"
+        self.operator_credential = self.run / "operator.creds"
+        self.observer_credential = self.run / "observer.creds"
+        self.lock = self.run / "engine.lock"
+        self.log = self.run / "engine.log"
+        self.halt_socket = self.run / "halt.sock"
+        self.safety = home / "safety"
+        self.audit = home / "audit" / "audit.jsonl"
+        self.database = home / "db"
+        self.data = home / "data"
+        self.outputs = home / "outputs"
+        self.runs = self.outputs / "runs"
+        self.sessions = self.outputs / "paper_sessions"
+        self.user_config = home / "config" / "interlock.yaml"

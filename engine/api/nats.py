@@ -1,0 +1,117 @@
+"""The bus over NATS: one connection that never buffers a command it cannot send now."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import nats
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import (
+    ConnectionClosedError,
+    ConnectionReconnectingError,
+    NoRespondersError,
+    OutboundBufferLimitError,
+    StaleConnectionError,
+)
+
+from seams.net import Handler, NetDown, NoAnswer
+
+_DOWN = (
+    ConnectionClosedError,
+    ConnectionReconnectingError,
+    OutboundBufferLimitError,
+    StaleConnectionError,
+    OSError,
+)
+
+
+class NatsNet:
+    """A `Net` over one NATS connection. `pending_size=-1`: disconnected means refused, not queued."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    @classmethod
+    async def connect(
+        cls,
+        url: str,
+        user: str,
+        password: str,
+        name: str,
+        on_change: Callable[[bool], None] | None = None,
+        timeout_s: float = 2.0,
+    ) -> NatsNet:
+        """Open the connection. Raises `NetDown`; calls `on_change(is_connected)` on every change later."""
+
+        async def up() -> None:
+            if on_change is not None:
+                on_change(True)
+
+        async def down() -> None:
+            if on_change is not None:
+                on_change(False)
+
+        async def ignore(_: Exception) -> None:
+            """Connection errors show through `on_change` and through each call's own failure."""
+
+        client = Client()
+        try:
+            await client.connect(
+                url,
+                user=user,
+                password=password,
+                name=name,
+                connect_timeout=timeout_s,  # type: ignore[arg-type]  # floats work; the stub says int
+                reconnect_time_wait=0.2,  # type: ignore[arg-type]
+                max_reconnect_attempts=-1,
+                allow_reconnect=True,
+                pending_size=-1,
+                ping_interval=1,
+                max_outstanding_pings=2,
+                error_cb=ignore,
+                disconnected_cb=down,
+                reconnected_cb=up,
+                closed_cb=down,
+                flush_timeout=2,
+            )
+        except (nats.errors.Error, OSError, TimeoutError) as error:
+            raise NetDown(f"cannot reach the bus: {type(error).__name__}") from error
+        return cls(client)
+
+    @property
+    def is_connected(self) -> bool:
+        return self._client.is_connected
+
+    async def publish(self, subject: str, body: bytes) -> None:
+        try:
+            await self._client.publish(subject, body)
+        except _DOWN as error:
+            raise NetDown("the bus is down; nothing was sent") from error
+
+    async def request(self, subject: str, body: bytes, timeout_s: float) -> bytes:
+        try:
+            message = await self._client.request(subject, body, timeout=timeout_s)
+        except NoRespondersError as error:
+            raise NetDown("no engine listens on the bus") from error
+        except _DOWN as error:
+            raise NetDown("the bus is down; nothing was sent") from error
+        except (TimeoutError, nats.errors.TimeoutError) as error:
+            raise NoAnswer(f"no answer within {timeout_s:g} s") from error
+        return bytes(message.data)
+
+    async def subscribe(self, subject: str, handler: Handler) -> None:
+        async def receive(message: Msg) -> None:
+            reply = await handler(message.subject, bytes(message.data))
+            if reply is not None and message.reply:
+                await message.respond(reply)
+
+        await self._client.subscribe(subject, cb=receive)
+
+    async def close(self) -> None:
+        with_deadline = asyncio.wait_for(self._client.close(), 2.0)
+        try:
+            await with_deadline
+        except TimeoutError:
+            return

@@ -1,0 +1,379 @@
+"""What a console may see: conflated views, each with its sequence, source time and engine epoch.
+
+Views carry facts, never rendering: numbers are numbers, text is plain (already cleaned), states are words.
+At most ten per second per view; a missed one is replaced by the next.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from venues.types import Record
+
+
+class HoldRow(Record):
+    code: str
+    level: str
+    since_ns: int
+    source: str
+    evidence: str
+    clear_rule: str
+    runbook: str
+
+
+class PartHealth(Record):
+    """One part of the engine: `state` is ok, slow, stale, lost, failed or off."""
+
+    part: str
+    state: str
+    age_ms: int
+    detail: str
+
+
+class StatusView(Record, tag="status"):
+    """The status line: identical on every screen."""
+
+    seq: int
+    at_ns: int
+    epoch: int
+    mode: str
+    environment: str
+    account: str
+    engine_version: str
+    level: str
+    """Effective level: clear, close_only, halt or hydrating."""
+    kill_level: str
+    kill_id: str
+    killed_by: str
+    killed_at_ns: int
+    holds: tuple[HoldRow, ...]
+    feed_state: str
+    feed_age_ms: int
+    venues_up: int
+    venues_total: int
+    sessions_active: int
+    tickets_open: int
+    ticket_next_expiry_ns: int
+    orders_working: int
+    orders_unknown: int
+    alarms_unacked: int
+    kernel_sha256: str
+    health: tuple[PartHealth, ...]
+
+
+class LimitBar(Record):
+    """One limit: value now against its bound. `state` is ok, warn, breach or missing."""
+
+    code: str
+    label: str
+    value: float | None
+    limit: float
+    unit: str
+    state: str
+
+
+class EquityPoint(Record):
+    at_ns: int
+    equity_usd: float
+
+
+class PromotionRow(Record):
+    strategy: str
+    stage: str
+    blockers: tuple[str, ...]
+
+
+class OverviewView(Record, tag="overview"):
+    seq: int
+    at_ns: int
+    equity_usd: Decimal
+    day_pnl_usd: Decimal
+    drawdown: float
+    gross_usd: Decimal
+    net_usd: Decimal
+    leverage: float
+    working_orders: int
+    rejects_5m: int
+    fills_5m: int
+    decisions: int
+    bars: int
+    limits: tuple[LimitBar, ...]
+    equity: tuple[EquityPoint, ...]
+    promotion: tuple[PromotionRow, ...]
+
+
+class PositionRow(Record):
+    symbol: str
+    venue: str
+    side: str
+    quantity: Decimal
+    entry_price: Decimal
+    mark_price: Decimal
+    unrealised_usd: Decimal
+    realised_day_usd: Decimal
+    fees_usd: Decimal
+    age_ms: int
+    is_stale: bool
+    strategy: str
+    session_id: str
+    stop_price: Decimal | None
+
+
+class PositionsView(Record, tag="positions"):
+    seq: int
+    at_ns: int
+    rows: tuple[PositionRow, ...]
+
+
+class OrderRow(Record):
+    order_id: str
+    venue_order_id: str
+    symbol: str
+    venue: str
+    side: str
+    order_type: str
+    quantity: Decimal
+    filled: Decimal
+    limit_price: Decimal
+    average_price: Decimal | None
+    status: str
+    pending: str
+    """The request in flight: none, submit or cancel."""
+    reason: str
+    time_in_force: str
+    reduce_only: bool
+    strategy: str
+    session_id: str
+    ticket_id: str
+    created_ns: int
+    durable_ns: int
+    sent_ns: int
+    acked_ns: int
+    done_ns: int
+
+
+class OrdersView(Record, tag="orders"):
+    seq: int
+    at_ns: int
+    rows: tuple[OrderRow, ...]
+
+
+class CheckRow(Record):
+    """One preflight check: what is, what would be, the bound, and the result (ok, warn, fail)."""
+
+    name: str
+    now: str
+    after: str
+    limit: str
+    result: str
+    reason: str
+
+
+class TicketRow(Record):
+    ticket_id: str
+    version: int
+    ticket_hash: str
+    state: str
+    symbol: str
+    venue: str
+    side: str
+    quantity: Decimal
+    order_type: str
+    limit_price: Decimal
+    stop_loss: Decimal | None
+    time_in_force: str
+    reduce_only: bool
+    notional_usd: Decimal
+    mark_price: Decimal
+    mark_now: Decimal
+    strategy: str
+    session_id: str
+    decision_id: str
+    why: str
+    category: str
+    created_ns: int
+    expires_ns: int
+    reviewer: str
+    worst: str
+    """The worst check result: ok, warn or fail."""
+    reasons: tuple[str, ...]
+    decided_by: str
+    decided_ns: int
+    decision_text: str
+    checks: tuple[CheckRow, ...]
+
+
+class TicketsView(Record, tag="tickets"):
+    """Open tickets by expiry, then the most recent decided ones."""
+
+    seq: int
+    at_ns: int
+    rows: tuple[TicketRow, ...]
+
+
+class AlarmRow(Record):
+    """One alarm. `state` is UNACK, ACKED, RTN-UN, LATCH, SHELVED or NORMAL."""
+
+    alarm_id: str
+    code: str
+    priority: int
+    state: str
+    since_ns: int
+    source: str
+    subject: str
+    message: str
+    count: int
+    acked_by: str
+    is_first_out: bool
+    consequence: str
+    respond_within: str
+    first_action: str
+    runbook: str
+
+
+class AlarmsView(Record, tag="alarms"):
+    seq: int
+    at_ns: int
+    rate_10min: int
+    suppressed: int
+    rows: tuple[AlarmRow, ...]
+
+
+class RunRow(Record):
+    run_id: str
+    mode: str
+    strategy: str
+    ticker: str
+    interval: str
+    created_at: str
+    status: str
+    """success, no_trades, failed or running."""
+    sharpe_simple: float | None
+    total_return: float | None
+    max_drawdown: float | None
+    trades: int
+    data_sha256: str
+    config_hash: str
+    decision_sha256: str
+    path: str
+
+
+class SessionRow(Record):
+    session_id: str
+    status: str
+    """running, success, failed or aborted; `stale` is derived and never stored."""
+    status_reason: str
+    strategies: tuple[str, ...]
+    symbols: tuple[str, ...]
+    feed: str
+    is_supervised: bool
+    started_ns: int
+    finished_ns: int
+    bars: int
+    decisions: int
+    orders: int
+    fills: int
+    equity_usd: Decimal
+    decision_sha256: str
+    message: str
+    path: str
+
+
+class RunsView(Record, tag="runs"):
+    """Research runs and paper sessions: two lists, never mixed."""
+
+    seq: int
+    at_ns: int
+    runs: tuple[RunRow, ...]
+    sessions: tuple[SessionRow, ...]
+
+
+class TradeRow(Record):
+    entry_at: str
+    exit_at: str
+    side: str
+    quantity: float
+    entry_price: float
+    exit_price: float
+    pnl_usd: float
+    reason: str
+
+
+class RunDetail(Record):
+    """Result of `RunShow`; curves are thinned to at most the points asked for."""
+
+    row: RunRow
+    metrics: dict[str, float | int | str | None]
+    config: dict[str, str]
+    curve_ns: tuple[int, ...]
+    equity: tuple[float, ...]
+    drawdown: tuple[float, ...]
+    trades: tuple[TradeRow, ...]
+    artifacts: tuple[str, ...]
+    report_markdown: str
+
+
+class EventRow(Record):
+    """One thing that happened; `actor` is eng, a venue or an operator's name."""
+
+    seq: int
+    at_ns: int
+    kind: str
+    actor: str
+    text: str
+
+
+class EventsView(Record, tag="events"):
+    """The newest events, newest first."""
+
+    seq: int
+    at_ns: int
+    rows: tuple[EventRow, ...]
+
+
+class SystemView(Record, tag="system"):
+    """The plumbing, for screen 0; `facts` are (group, name, value) in display order."""
+
+    seq: int
+    at_ns: int
+    health: tuple[PartHealth, ...]
+    facts: tuple[tuple[str, str, str], ...]
+
+
+View = (
+    StatusView
+    | OverviewView
+    | PositionsView
+    | OrdersView
+    | TicketsView
+    | AlarmsView
+    | RunsView
+    | EventsView
+    | SystemView
+)
+
+VIEW_NAMES: tuple[str, ...] = (
+    "status",
+    "overview",
+    "positions",
+    "orders",
+    "tickets",
+    "alarms",
+    "runs",
+    "events",
+    "system",
+)
+
+
+class Views(Record):
+    """Result of `Snapshot`: the latest of each view."""
+
+    views: tuple[View, ...]
+
+
+class HealthReport(Record):
+    """Result of `Health`."""
+
+    ok: bool
+    level: str
+    parts: tuple[PartHealth, ...]
