@@ -1,0 +1,41 @@
+from typing import Any, ClassVar, NamedTuple, overload
+
+class Signal(NamedTuple):
+    side: int
+    strength: float = 1.0
+    stop: float | None = None
+    target: float | None = None
+
+class Bar:
+    ts_ns: int
+    index: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    side: int
+
+class Param:
+    name: str
+    default: float
+    low: float
+    high: float
+    doc: str
+    @overload
+    def __get__(self, instance: None, owner: type) -> Param: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> float: ...
+    def __set__(self, instance: object, value: float) -> None: ...
+
+def param(default: float, low: float, high: float, doc: str = "") -> Any: ...
+
+class Strategy:
+    params: ClassVar[dict[str, Param]]
+    warmup_bars: int
+    def __init__(self, **values: float) -> None: ...
+    def on_start(self) -> None: ...
+    def on_bar(self, bar: Bar) -> Signal | int | None: ...
+    def values(self) -> dict[str, float]: ...
+    def export_state(self) -> dict[str, Any]: ...
+    def import_state(self, state: dict[str, Any]) -> None: ...
