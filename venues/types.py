@@ -22,7 +22,14 @@ if TYPE_CHECKING:
 
 else:
 
-    class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    class _KeywordOnly(type(msgspec.Struct)):
+        """msgspec passes `frozen` on to subclasses, but not `kw_only`."""
+
+        def __new__(cls, name, bases, namespace, **options):
+            options.setdefault("kw_only", True)
+            return super().__new__(cls, name, bases, namespace, **options)
+
+    class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, metaclass=_KeywordOnly):
         """Base of every message: frozen, keyword-only, unknown fields refused."""
 
 
