@@ -80,6 +80,7 @@ class PaperStart(Record, tag="paper_start"):
     """Start a paper session. `feed` is `sandbox` or `replay:VENUE/SYMBOL/INTERVAL`."""
 
     strategies: tuple[str, ...]
+    preset: str = ""
     symbols: tuple[str, ...] = ()
     feed: str = "sandbox"
     scenario: str = "demo"

@@ -1,0 +1,141 @@
+"""The ledger: positions, profit and equity, from fills and marks only. Money is `Decimal`."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from decimal import Decimal
+
+from seams.clock import NS_PER_S
+from venues.types import Fill
+
+ZERO = Decimal(0)
+DAY_NS = 86_400 * NS_PER_S
+MAX_EQUITY_POINTS = 2_000
+
+
+@dataclass
+class Holding:
+    """One symbol's signed position at its size-weighted average entry."""
+
+    symbol: str
+    quantity: Decimal = ZERO
+    entry_price: Decimal = ZERO
+    mark_price: Decimal = ZERO
+    mark_ns: int = 0
+    realised: Decimal = ZERO
+    realised_today: Decimal = ZERO
+    fees: Decimal = ZERO
+
+    @property
+    def unrealised(self) -> Decimal:
+        """Profit of the open quantity at the mark, in USD."""
+        return (self.mark_price - self.entry_price) * self.quantity if self.mark_price else ZERO
+
+    @property
+    def notional(self) -> Decimal:
+        """Signed value at the mark, in USD."""
+        return self.quantity * self.mark_price
+
+
+class Ledger:
+    """All holdings of one account. Equity = cash + realised - fees + unrealised, exactly."""
+
+    def __init__(self, cash_usd: Decimal) -> None:
+        self.cash_usd = cash_usd
+        self.holdings: dict[str, Holding] = {}
+        self.peak_usd = cash_usd
+        self.day = -1
+        self.day_start_usd = cash_usd
+        self.points: deque[tuple[int, float]] = deque(maxlen=MAX_EQUITY_POINTS)
+        self._seen_fills: set[str] = set()
+
+    def holding(self, symbol: str) -> Holding:
+        return self.holdings.setdefault(symbol, Holding(symbol))
+
+    def mark(self, symbol: str, price: Decimal, at_ns: int) -> None:
+        """Take a new mark price; peak, drawdown and the UTC day follow."""
+        assert price > 0
+        held = self.holding(symbol)
+        held.mark_price, held.mark_ns = price, at_ns
+        self._roll(at_ns)
+
+    def book(self, fill: Fill) -> bool:
+        """Book a fill once; a repeated `fill_id` changes nothing and returns False."""
+        assert fill.quantity > 0 and fill.price > 0
+        if fill.fill_id in self._seen_fills:
+            return False
+        self._seen_fills.add(fill.fill_id)
+        held = self.holding(fill.symbol)
+        before = self.equity_usd
+        signed = fill.quantity * fill.side.sign
+        gain = _apply(held, signed, fill.price)
+        held.realised += gain
+        held.realised_today += gain
+        held.fees += fill.fee
+        if held.mark_price == ZERO:
+            held.mark_price, held.mark_ns = fill.price, fill.at_ns
+        moved = self.equity_usd - before
+        value_step = (held.mark_price - fill.price) * signed
+        assert abs(moved - (value_step - fill.fee)) < Decimal("1e-9"), (
+            "a fill may only cost its fee and its spread"
+        )
+        self._roll(fill.at_ns)
+        return True
+
+    def sample(self, at_ns: int) -> None:
+        """Add one point to the equity curve."""
+        self.points.append((at_ns, float(self.equity_usd)))
+
+    @property
+    def equity_usd(self) -> Decimal:
+        held = self.holdings.values()
+        return self.cash_usd + sum((h.realised - h.fees + h.unrealised for h in held), ZERO)
+
+    @property
+    def day_pnl_usd(self) -> Decimal:
+        return self.equity_usd - self.day_start_usd
+
+    @property
+    def drawdown(self) -> float:
+        """Positive fraction of the peak."""
+        return float((self.peak_usd - self.equity_usd) / self.peak_usd) if self.peak_usd > 0 else 0.0
+
+    @property
+    def gross_usd(self) -> Decimal:
+        return sum((abs(h.notional) for h in self.holdings.values()), ZERO)
+
+    @property
+    def net_usd(self) -> Decimal:
+        return sum((h.notional for h in self.holdings.values()), ZERO)
+
+    def open_holdings(self) -> list[Holding]:
+        """Return the holdings that are not flat, by symbol."""
+        return [self.holdings[name] for name in sorted(self.holdings) if self.holdings[name].quantity]
+
+    def _roll(self, at_ns: int) -> None:
+        equity = self.equity_usd
+        self.peak_usd = max(self.peak_usd, equity)
+        day = at_ns // DAY_NS
+        if day > self.day:
+            self.day, self.day_start_usd = day, equity
+            for held in self.holdings.values():
+                held.realised_today = ZERO
+
+
+def _apply(held: Holding, signed: Decimal, price: Decimal) -> Decimal:
+    """Move the holding by a signed quantity; return the realised gain in USD."""
+    old = held.quantity
+    new = old + signed
+    if old == 0 or (old > 0) == (signed > 0):
+        held.entry_price = (held.entry_price * abs(old) + price * abs(signed)) / abs(new)
+        held.quantity = new
+        return ZERO
+    closed = min(abs(old), abs(signed))
+    gain = (price - held.entry_price) * closed * (1 if old > 0 else -1)
+    held.quantity = new
+    if new == 0:
+        held.entry_price = ZERO
+    elif (new > 0) != (old > 0):
+        held.entry_price = price
+    return gain
