@@ -1,0 +1,145 @@
+"""The sandbox's symbols and scenarios, as tables.
+
+Drift and volatility are per bar, whatever a bar's length (schemas.md, "Scenarios").
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+
+from venues.types import Instrument, Record
+
+VENUE_NAME = "sandbox"
+
+
+class SymbolSpec(Record):
+    """One simulated symbol: `decimals` is the number of decimals of its tick."""
+
+    symbol: str
+    start_price: float
+    tick: Decimal
+    decimals: int
+    lot: Decimal
+    spread_ticks: int
+    bar_volume: float
+
+
+DEFAULT_SYMBOLS: tuple[SymbolSpec, ...] = (
+    SymbolSpec(
+        symbol="BTC-PERP",
+        start_price=64_250.0,
+        tick=Decimal("0.1"),
+        decimals=1,
+        lot=Decimal("0.0001"),
+        spread_ticks=5,
+        bar_volume=18.0,
+    ),
+    SymbolSpec(
+        symbol="ETH-PERP",
+        start_price=3_140.0,
+        tick=Decimal("0.01"),
+        decimals=2,
+        lot=Decimal("0.001"),
+        spread_ticks=6,
+        bar_volume=260.0,
+    ),
+    SymbolSpec(
+        symbol="SOL-PERP",
+        start_price=146.0,
+        tick=Decimal("0.001"),
+        decimals=3,
+        lot=Decimal("0.01"),
+        spread_ticks=6,
+        bar_volume=4_200.0,
+    ),
+    SymbolSpec(
+        symbol="XRP-PERP",
+        start_price=0.52,
+        tick=Decimal("0.0001"),
+        decimals=4,
+        lot=Decimal("1"),
+        spread_ticks=1,
+        bar_volume=410_000.0,
+    ),
+)
+
+
+class Regime(Record):
+    """How one bar's logarithmic price moves: drift and volatility, or a pull to the start price."""
+
+    mu: float
+    sigma: float
+    kappa: float
+
+
+BULL = Regime(mu=0.0008, sigma=0.006, kappa=0.0)
+BEAR = Regime(mu=-0.0010, sigma=0.009, kappa=0.0)
+SIDEWAYS = Regime(mu=0.0, sigma=0.004, kappa=0.05)
+
+
+class Shock(StrEnum):
+    """What a scenario adds to its regime at fixed bars."""
+
+    NONE = "none"
+    CRASH = "crash"
+    GAP = "gap"
+
+
+class Stall(Record):
+    """A window without events of one symbol, in market seconds after the feed's first event.
+
+    `every_s` repeats the window; 0 means once.
+    """
+
+    symbol: str
+    after_s: float
+    for_s: float
+    every_s: float = 0.0
+
+
+class Scenario(Record):
+    """One named market: the regimes drawn from (one per `segment_bars`), its shock, its stalls."""
+
+    name: str
+    regimes: tuple[Regime, ...]
+    segment_bars: int = 30
+    shock: Shock = Shock.NONE
+    shock_first_bar: int = 20
+    shock_every_bars: int = 120
+    stalls: tuple[Stall, ...] = ()
+
+
+SCENARIOS: dict[str, Scenario] = {
+    scenario.name: scenario
+    for scenario in (
+        Scenario(name="bull", regimes=(BULL,)),
+        Scenario(name="bear", regimes=(BEAR,)),
+        Scenario(name="sideways", regimes=(SIDEWAYS,)),
+        Scenario(name="flash-crash", regimes=(SIDEWAYS,), shock=Shock.CRASH),
+        Scenario(name="gap", regimes=(SIDEWAYS,), shock=Shock.GAP, shock_every_bars=40),
+        Scenario(
+            name="stale-feed",
+            regimes=(SIDEWAYS,),
+            stalls=(Stall(symbol="ETH-PERP", after_s=30.0, for_s=45.0, every_s=180.0),),
+        ),
+        Scenario(
+            name="demo",
+            regimes=(BULL, BEAR, SIDEWAYS),
+            stalls=(Stall(symbol="XRP-PERP", after_s=75.0, for_s=30.0, every_s=600.0),),
+        ),
+    )
+}
+
+
+def instrument_of(spec: SymbolSpec, maker_fee_bps: Decimal, taker_fee_bps: Decimal) -> Instrument:
+    """State a simulated symbol as a venue would; the smallest order is 10 USD."""
+    return Instrument(
+        symbol=spec.symbol,
+        venue=VENUE_NAME,
+        tick=spec.tick,
+        lot=spec.lot,
+        min_notional_usd=Decimal(10),
+        maker_fee_bps=maker_fee_bps,
+        taker_fee_bps=taker_fee_bps,
+    )

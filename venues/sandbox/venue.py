@@ -1,0 +1,386 @@
+"""A simulated exchange in this process: one account, market and limit orders, scripted faults.
+
+It behaves as a venue does: it acknowledges, refuses with codes, fills at a later price event, and
+answers a repeated `client_order_id` with the first outcome instead of executing again (I1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+import msgspec
+
+from seams.clock import Clock
+from venues.contract import Capabilities, OrderListener, OutcomeUnknown, Refused, Retryable
+from venues.sandbox.account import Account, AccountState
+from venues.sandbox.matching import FillAt, Matching, bounded, is_through
+from venues.sandbox.scenarios import DEFAULT_SYMBOLS, VENUE_NAME, SymbolSpec, instrument_of
+from venues.sandbox.script import Fault, FaultKind, FaultScript
+from venues.types import (
+    TERMINAL,
+    Accepted,
+    AccountSnapshot,
+    Bar,
+    BarOpen,
+    Cancelled,
+    FeedEnd,
+    Fill,
+    Instrument,
+    MarketEvent,
+    OrderEvent,
+    OrderRequest,
+    OrderStatus,
+    OrderType,
+    Quote,
+    Record,
+    TimeInForce,
+    VenueOrder,
+)
+
+MAX_ORDERS = 1_000_000
+STATE_VERSION = 1
+
+
+class JournalEntry(Record):
+    """Everything the venue knows about one `client_order_id`.
+
+    `received` counts identical requests; `accepted_ns` is the venue's clock, `placed_ns` market time.
+    """
+
+    request: OrderRequest
+    venue_order_id: str
+    status: OrderStatus
+    filled: Decimal
+    received: int
+    accepted_ns: int
+    placed_ns: int
+    refused_code: str = ""
+    refused_message: str = ""
+
+
+class SandboxState(Record):
+    """The whole venue as data: what `export_state` writes and `import_state` reads."""
+
+    version: int
+    account: AccountState
+    journal: tuple[JournalEntry, ...]
+    fills: tuple[Fill, ...]
+    marks: dict[str, float]
+    market_ns: int
+    attempts: int
+
+
+class SandboxVenue:
+    """A `VenueAdapter` over simulated prices; the hub hands it each event through `on_market`.
+
+    `fill_at="next_open"`: a market order fills at the next `BarOpen` of its symbol at
+    `price * (1 + side * slippage_bps * 1e-4)`, as the back-test does, without rounding to the tick.
+    `fill_at="next_quote"`: at the next `Quote`'s far side plus slippage, rounded to the tick against us.
+    A market order's `limit_price` above 0 bounds its price; beyond the bound it is cancelled (IOC).
+    A limit order fills at its limit, whole, when the market trades through it. Stamps are the venue's
+    clock, not market time.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        starting_cash_usd: Decimal = Decimal(100_000),
+        fill_at: FillAt | str = FillAt.NEXT_OPEN,
+        slippage_bps: float = 2.0,
+        maker_fee_bps: Decimal = Decimal("1.5"),
+        taker_fee_bps: Decimal = Decimal("4.5"),
+        max_leverage: Decimal = Decimal(10),
+        symbols: Sequence[SymbolSpec] = DEFAULT_SYMBOLS,
+        instruments: Sequence[Instrument] | None = None,
+        account_id: str = "sandbox-1",
+    ) -> None:
+        assert slippage_bps >= 0 and max_leverage > 0
+        made = [instrument_of(spec, maker_fee_bps, taker_fee_bps) for spec in symbols]
+        self._instruments = {each.symbol: each for each in (made if instruments is None else instruments)}
+        self._clock = clock
+        self._matching = Matching(fill_at=FillAt(fill_at), slippage_bps=slippage_bps)
+        self._max_leverage, self._account_id = max_leverage, account_id
+        self._account = Account(starting_cash_usd)
+        self._listener: OrderListener | None = None
+        self._marks: dict[str, float] = {}
+        self._market_ns = 0
+        self._fills: list[Fill] = []
+        self._working: dict[str, None] = {}
+        self.journal: dict[str, JournalEntry] = {}
+        self.faults = FaultScript()
+
+    @property
+    def name(self) -> str:
+        return VENUE_NAME
+
+    def capabilities(self) -> Capabilities:
+        return Capabilities(
+            venue=VENUE_NAME,
+            has_reduce_only=True,
+            has_native_stop=False,
+            has_dead_man_switch=False,
+            has_test_order=False,
+        )
+
+    def instruments(self) -> Sequence[Instrument]:
+        return tuple(self._instruments.values())
+
+    def on_order_event(self, listener: OrderListener) -> None:
+        self._listener = listener
+
+    def script(self, fault: Fault) -> None:
+        """Let the nth new order (1-based, counted over the venue's life) meet a fault."""
+        self.faults.add(fault)
+
+    async def submit(self, request: OrderRequest) -> None:
+        """Take one order; see `VenueAdapter.submit`. A refusal is raised, and is not also an event."""
+        known = self.journal.get(request.client_order_id)
+        if known is not None:
+            self._answer_again(known, request)
+            return
+        fault = self.faults.next()
+        kind = None if fault is None else fault.kind
+        if kind is FaultKind.RETRYABLE:
+            raise Retryable("scripted: connection refused before anything was sent")
+        if kind is FaultKind.DROP_WITHOUT_APPLY:
+            raise OutcomeUnknown("scripted: no answer (the order did not arrive)")
+        refusal = self._judge(request)
+        if fault is not None and kind is FaultKind.REJECT:
+            refusal = Refused(fault.code, "scripted refusal")
+        self._receive(request, refusal)
+        if kind is FaultKind.APPLY_THEN_DROP:
+            raise OutcomeUnknown("scripted: no answer (the order arrived)")
+        if refusal is not None:
+            raise refusal
+        self._acknowledge(self.journal[request.client_order_id])
+
+    async def cancel(self, client_order_id: str) -> None:
+        """Cancel what rests; Refused `unknown_order` or `already_ended` otherwise."""
+        entry = self.journal.get(client_order_id)
+        if entry is None:
+            raise Refused("unknown_order", client_order_id)
+        if entry.status in TERMINAL:
+            raise Refused("already_ended", f"{client_order_id} is {entry.status}")
+        self._end(client_order_id, OrderStatus.CANCELLED, "requested", self._clock.now_ns())
+
+    async def query(self, client_order_id: str) -> VenueOrder | None:
+        entry = self.journal.get(client_order_id)
+        return None if entry is None else _as_venue_order(entry)
+
+    async def open_orders(self) -> Sequence[VenueOrder]:
+        return tuple(_as_venue_order(self.journal[oid]) for oid in self._working)
+
+    async def fills_since(self, since_ns: int) -> Sequence[Fill]:
+        return tuple(fill for fill in self._fills if fill.at_ns >= since_ns)
+
+    async def account(self) -> AccountSnapshot:
+        return self._account.snapshot(self._account_id, self._marks, self._clock.now_ns())
+
+    async def close(self) -> None:
+        """Nothing to give back."""
+
+    def on_market(self, event: MarketEvent) -> None:
+        """Take one market event: mark positions, then match what works, oldest order first."""
+        if isinstance(event, FeedEnd):
+            return
+        self._marks[event.symbol] = _mark_of(event)
+        self._market_ns = max(self._market_ns, _time_of(event))
+        for oid in tuple(self._working):
+            if oid in self._working and self.journal[oid].request.symbol == event.symbol:
+                self._match(self.journal[oid], event)
+
+    def export_state(self) -> dict[str, object]:
+        """Return the whole venue as JSON-able built-ins."""
+        state = SandboxState(
+            version=STATE_VERSION,
+            account=self._account.state(),
+            journal=tuple(self.journal.values()),
+            fills=tuple(self._fills),
+            marks=dict(self._marks),
+            market_ns=self._market_ns,
+            attempts=self.faults.attempts,
+        )
+        built: dict[str, object] = msgspec.to_builtins(state)
+        return built
+
+    def import_state(self, state: Mapping[str, object]) -> None:
+        """Become what `export_state` described. Raises `ValueError` on anything else, changing nothing."""
+        read = msgspec.convert(dict(state), SandboxState)
+        if read.version != STATE_VERSION:
+            raise ValueError(f"sandbox state version {read.version}, expected {STATE_VERSION}")
+        self._account = Account.from_state(read.account)
+        self.journal = {entry.request.client_order_id: entry for entry in read.journal}
+        self._working = {oid: None for oid, entry in self.journal.items() if entry.status not in TERMINAL}
+        self._fills, self._marks, self._market_ns = list(read.fills), dict(read.marks), read.market_ns
+        self.faults.attempts = read.attempts
+
+    def _answer_again(self, known: JournalEntry, request: OrderRequest) -> None:
+        """Give a repeat its first outcome; refuse another order under the same id."""
+        if known.request != request:
+            raise Refused("duplicate_client_order_id", "this id already names a different order")
+        self.journal[request.client_order_id] = msgspec.structs.replace(known, received=known.received + 1)
+        if known.refused_code:
+            raise Refused(known.refused_code, known.refused_message)
+        self._acknowledge(known)
+
+    def _judge(self, request: OrderRequest) -> Refused | None:
+        """Return why an order cannot be taken, or None."""
+        instrument = self._instruments.get(request.symbol)
+        if len(self.journal) >= MAX_ORDERS:
+            return Refused("venue_full", f"at most {MAX_ORDERS} orders")
+        if instrument is None:
+            return Refused("unknown_symbol", request.symbol)
+        if (
+            not request.quantity.is_finite()
+            or request.quantity <= 0
+            or request.quantity % instrument.lot != 0
+        ):
+            return Refused(
+                "bad_quantity", f"{request.quantity} is not a positive multiple of {instrument.lot}"
+            )
+        price = self._reference_price(request)
+        if request.order_type is OrderType.LIMIT and (price <= 0 or price % instrument.tick != 0):
+            return Refused("bad_price", f"{price} is not a positive multiple of {instrument.tick}")
+        if request.time_in_force is TimeInForce.POST_ONLY and self._would_cross(request):
+            return Refused("post_only_would_cross", f"{price} crosses the market")
+        if request.reduce_only:
+            reducible = self._account.reducible(request.symbol, request.side)
+            return None if reducible > 0 else Refused("reduce_only_nothing", "no position to reduce")
+        if price > 0 and request.quantity * price < instrument.min_notional_usd:
+            return Refused("min_notional", f"below {instrument.min_notional_usd} USD")
+        return self._judge_margin(request, price)
+
+    def _judge_margin(self, request: OrderRequest, price: Decimal) -> Refused | None:
+        snapshot = self._account.snapshot(self._account_id, self._marks, self._clock.now_ns())
+        held = {position.symbol: position.quantity for position in snapshot.positions}
+        marks = {position.symbol: position.mark_price for position in snapshot.positions} | {
+            request.symbol: price
+        }
+        held[request.symbol] = held.get(request.symbol, Decimal(0)) + request.side.sign * request.quantity
+        exposure_usd = sum((abs(quantity) * marks[symbol] for symbol, quantity in held.items()), Decimal(0))
+        if exposure_usd <= self._max_leverage * snapshot.equity_usd:
+            return None
+        return Refused(
+            "insufficient_margin", f"exposure {exposure_usd:.2f} USD above {self._max_leverage}x equity"
+        )
+
+    def _would_cross(self, request: OrderRequest) -> bool:
+        mark = self._marks.get(request.symbol)
+        return mark is not None and (float(request.limit_price) - mark) * request.side.sign >= 0
+
+    def _reference_price(self, request: OrderRequest) -> Decimal:
+        if request.order_type is OrderType.LIMIT:
+            return request.limit_price
+        mark = self._marks.get(request.symbol)
+        return request.mark_price if mark is None else Decimal(repr(mark))
+
+    def _receive(self, request: OrderRequest, refusal: Refused | None) -> None:
+        """Write an order down, working or refused."""
+        entry = JournalEntry(
+            request=request,
+            venue_order_id=f"SBX-{len(self.journal) + 1:06d}",
+            status=OrderStatus.OPEN if refusal is None else OrderStatus.REJECTED,
+            filled=Decimal(0),
+            received=1,
+            accepted_ns=self._clock.now_ns(),
+            placed_ns=self._market_ns,
+            refused_code="" if refusal is None else refusal.code,
+            refused_message="" if refusal is None else refusal.message,
+        )
+        self.journal[request.client_order_id] = entry
+        if refusal is None:
+            self._working[request.client_order_id] = None
+
+    def _acknowledge(self, entry: JournalEntry) -> None:
+        oid = entry.request.client_order_id
+        self._tell(
+            Accepted(client_order_id=oid, venue_order_id=entry.venue_order_id, at_ns=entry.accepted_ns)
+        )
+
+    def _match(self, entry: JournalEntry, event: Bar | BarOpen | Quote) -> None:
+        """Fill, end or leave one working order at one price event of its symbol."""
+        request, instrument = entry.request, self._instruments[entry.request.symbol]
+        is_market = request.order_type is OrderType.MARKET
+        if is_market:
+            price = self._matching.market_price(request.side, event, instrument.tick)
+        else:
+            price = request.limit_price if is_through(request, event, entry.placed_ns) else None
+        at_ns = self._clock.now_ns()
+        if price is None:
+            if not is_market and request.time_in_force is TimeInForce.IOC:
+                self._end(request.client_order_id, OrderStatus.CANCELLED, "ioc_unfilled", at_ns)
+        elif is_market and not bounded(request, price):
+            self._end(request.client_order_id, OrderStatus.CANCELLED, "price_bound", at_ns)
+        else:
+            self._fill(entry, instrument, price, at_ns)
+
+    def _fill(self, entry: JournalEntry, instrument: Instrument, price: Decimal, at_ns: int) -> None:
+        """Execute what may be executed; the rest of a reduce-only order is cancelled."""
+        request, oid = entry.request, entry.request.client_order_id
+        quantity = request.quantity - entry.filled
+        if request.reduce_only:
+            quantity = min(quantity, self._account.reducible(request.symbol, request.side))
+        if quantity > 0:
+            is_maker = request.order_type is OrderType.LIMIT and request.time_in_force is not TimeInForce.IOC
+            fee_bps = instrument.maker_fee_bps if is_maker else instrument.taker_fee_bps
+            fill = Fill(
+                fill_id=f"SBXF-{len(self._fills) + 1:07d}",
+                client_order_id=oid,
+                symbol=request.symbol,
+                side=request.side,
+                quantity=quantity,
+                price=price,
+                fee=Matching.fee(quantity, price, fee_bps),
+                is_maker=is_maker,
+                at_ns=at_ns,
+            )
+            self._account.apply(fill)
+            self._fills.append(fill)
+            filled = entry.filled + quantity
+            status = OrderStatus.FILLED if filled == request.quantity else OrderStatus.PARTIAL
+            self.journal[oid] = msgspec.structs.replace(entry, filled=filled, status=status)
+            if status is OrderStatus.FILLED:
+                del self._working[oid]
+            self._tell(fill)
+        if oid in self._working:
+            self._end(oid, OrderStatus.CANCELLED, "reduce_only", at_ns)
+
+    def _end(self, oid: str, status: OrderStatus, reason: str, at_ns: int) -> None:
+        assert status in TERMINAL
+        self.journal[oid] = msgspec.structs.replace(self.journal[oid], status=status)
+        self._working.pop(oid, None)
+        self._tell(Cancelled(client_order_id=oid, reason=reason, at_ns=at_ns))
+
+    def _tell(self, event: OrderEvent) -> None:
+        if self._listener is not None:
+            self._listener(event)
+
+
+def _mark_of(event: Bar | BarOpen | Quote) -> float:
+    if isinstance(event, Quote):
+        return event.mid
+    return event.price if isinstance(event, BarOpen) else event.close
+
+
+def _time_of(event: Bar | BarOpen | Quote) -> int:
+    if isinstance(event, Quote):
+        return event.at_ns
+    return event.open_ns if isinstance(event, BarOpen) else event.close_ns
+
+
+def _as_venue_order(entry: JournalEntry) -> VenueOrder:
+    request = entry.request
+    return VenueOrder(
+        client_order_id=request.client_order_id,
+        venue_order_id=entry.venue_order_id,
+        symbol=request.symbol,
+        side=request.side,
+        quantity=request.quantity,
+        filled=entry.filled,
+        status=entry.status,
+    )
+
+
+__all__ = ["Fault", "FaultKind", "FillAt", "JournalEntry", "SandboxState", "SandboxVenue"]
