@@ -1,0 +1,25 @@
+"""One spelling for everything that is hashed: sorted keys, no spaces, decimals and enums as text."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import msgspec
+
+_ENCODER = msgspec.json.Encoder(order="sorted", decimal_format="string")
+
+
+def canonical(value: Any) -> bytes:
+    """Return the canonical JSON of a message; equal values give equal bytes in every process."""
+    return _ENCODER.encode(value)
+
+
+def sha256_hex(data: bytes) -> str:
+    """Return the SHA-256 of some bytes as 64 hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def digest(value: Any) -> str:
+    """Return the SHA-256 of a message's canonical JSON."""
+    return sha256_hex(canonical(value))

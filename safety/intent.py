@@ -1,0 +1,159 @@
+"""What somebody wants done at a venue, complete enough to be judged (QL-53..55, QT-10, QT-11).
+
+`ExecutionIntent` is the wish, `ExecutionContext` the account and signer it would go through,
+`ExecutionPolicy` the bounds it is judged by. A limit price is mandatory for every order, a stop for
+every order that can add risk; `missing_fields` says so before anything is built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from enum import StrEnum
+
+from safety.canonical import digest
+from venues.types import Mode, OrderType, Record, Side, TimeInForce
+
+
+class IntentCategory(StrEnum):
+    """What kind of act a decision record is about (QT-12)."""
+
+    RESEARCH = "research"
+    PAPER_TRADE = "paper_trade"
+    RISK_INCREASE = "risk_increase"
+    RISK_REDUCE = "risk_reduce"
+    FLATTEN = "flatten"
+    CANCEL = "cancel"
+    CONFIG_CHANGE = "config_change"
+    PROMOTION = "promotion"
+    SEAL = "seal"
+    KILL = "kill"
+    CLEAR = "clear"
+    QUERY = "query"
+
+
+class ExecutionIntent(Record):
+    """One order wish. `limit_price` is the worst acceptable price, also for a market order."""
+
+    request_id: str
+    session_id: str
+    strategy_id: str
+    decision_id: str
+    config_fingerprint: str
+    intent_category: IntentCategory
+    broker_target: str
+    account_id: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    notional_usd: Decimal
+    limit_price: Decimal | None
+    stop_loss: Decimal | None
+    take_profit: Decimal | None = None
+    order_type: OrderType
+    time_in_force: TimeInForce
+    reduce_only: bool
+    mark_price: Decimal | None
+    mark_age_ms: int | None
+    dry_run: bool = True
+
+
+class ExecutionContext(Record):
+    """The account, signer and road an intent would use; it is part of what is approved."""
+
+    execution_account_id: str
+    signer_id: str
+    signer_type: str = "direct"
+    routing_target: str = "account"
+    transport_preference: str = "either"
+    expires_after_ns: int | None = None
+    nonce_hint: int | None = None
+
+
+class ExecutionPolicy(Record):
+    """The bounds of one session. A bound that is None was not set, and an unset bound refuses new risk.
+
+    An empty `allowed_symbols` allows nothing, except in `sim`. `warn_fraction` is the share of a bound
+    from which approval asks for the typed size; `cancel_reserve` the share of the message budget that
+    only cancels and the operator's flatten may use.
+    """
+
+    mode: Mode
+    kill_switch_active: bool = False
+    require_account_id: bool = True
+    allowed_symbols: tuple[str, ...] = ()
+    allowed_sides: tuple[Side, ...] = (Side.BUY, Side.SELL)
+    max_notional_per_order_usd: Decimal | None = None
+    max_exposure_usd: Decimal | None = None
+    max_symbol_exposure_usd: Decimal | None = None
+    max_open_orders: int | None = None
+    max_positions: int | None = None
+    max_daily_loss_usd: Decimal | None = None
+    max_drawdown: Decimal | None = None
+    price_collar_bps: Decimal | None = None
+    max_mark_age_ms: int | None = None
+    max_clock_drift_ms: int | None = None
+    max_messages_per_window: int | None = None
+    max_repeats_per_window: int | None = None
+    cancel_reserve: Decimal = Decimal("0.2")
+    warn_fraction: Decimal = Decimal("0.8")
+
+
+class MissingFields(Record):
+    """Corrective feedback for an incomplete order: what is missing and how to complete it (QT-11)."""
+
+    error_code: str
+    tool_name: str
+    missing_fields: tuple[str, ...]
+    corrective_action: str
+
+
+REQUIRED_FIELDS: Mapping[str, str] = {
+    "symbol": "name one allowed symbol",
+    "side": "say buy or sell",
+    "quantity": "give a positive quantity, a multiple of the lot",
+    "order_type": "say market or limit",
+    "time_in_force": "say ioc, gtc or post_only",
+    "limit_price": "give the worst acceptable price, also for a market order",
+    "stop_loss": "give the protective stop: below the limit price for a buy, above it for a sell",
+}
+"""Field -> what to give. `stop_loss` is not asked of a reduce-only order."""
+
+
+def missing_fields(raw: Mapping[str, object], tool_name: str = "submit_order") -> MissingFields | None:
+    """Tell which mandatory fields a raw order lacks, or None where it is complete.
+
+    Only a literal `reduce_only: true` excuses the stop; nothing excuses the limit price.
+    """
+    is_reduction = raw.get("reduce_only") is True
+    wanted = [name for name in REQUIRED_FIELDS if not (name == "stop_loss" and is_reduction)]
+    missing = tuple(name for name in wanted if raw.get(name) is None or raw.get(name) == "")
+    if not missing:
+        return None
+    advice = "; ".join(f"{name}: {REQUIRED_FIELDS[name]}" for name in missing)
+    return MissingFields(
+        error_code="MISSING_REQUIRED_FIELDS",
+        tool_name=tool_name,
+        missing_fields=missing,
+        corrective_action=f"Complete the order and send it again. {advice}.",
+    )
+
+
+def intent_hash(intent: ExecutionIntent) -> str:
+    """Return the SHA-256 of the intent's canonical JSON: any changed field changes it."""
+    return digest(intent)
+
+
+def duplicate_key(intent: ExecutionIntent) -> str:
+    """Return what makes two intents the same wish, whatever their ids and prices (control C10)."""
+    return digest(
+        [
+            intent.session_id,
+            intent.strategy_id,
+            intent.decision_id,
+            intent.symbol,
+            intent.side,
+            str(intent.quantity),
+            intent.reduce_only,
+        ]
+    )

@@ -1,0 +1,37 @@
+"""The deterministic local judgement before anything reaches an adapter (QL-56)."""
+
+from __future__ import annotations
+
+from safety.facts import AccountFacts, Check, CheckResult, OrderFact, PositionFact, Preflight
+from safety.intent import ExecutionIntent, ExecutionPolicy
+from safety.reasons import REASONS
+from safety.rules import RULES, Case, judge
+from venues.types import Instrument
+
+__all__ = [
+    "AccountFacts",
+    "Check",
+    "CheckResult",
+    "OrderFact",
+    "PositionFact",
+    "Preflight",
+    "preflight",
+]
+
+
+def preflight(
+    intent: ExecutionIntent,
+    facts: AccountFacts,
+    policy: ExecutionPolicy,
+    instrument: Instrument | None,
+) -> Preflight:
+    """Judge an intent by every rule; never stop at the first refusal. Pure: no clock, no I/O.
+
+    What is missing, None, NaN or of the wrong type fails the rules that need it.
+    """
+    case = Case(intent=intent, facts=facts, policy=policy, instrument=instrument)
+    checks = tuple(judge(rule, case) for rule in RULES)
+    reasons = tuple(sorted(check.reason for check in checks if check.reason is not None))
+    assert len(checks) == len(RULES), "every rule is judged"
+    assert all(code in REASONS for code in reasons), "every reason is explained"
+    return Preflight(allowed=not reasons, reasons=reasons, checks=checks)
