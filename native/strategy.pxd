@@ -1,0 +1,12 @@
+from libc.stdint cimport int64_t
+
+
+cdef class Bar:
+    cdef readonly int64_t ts_ns
+    cdef readonly int64_t index
+    cdef readonly double open
+    cdef readonly double high
+    cdef readonly double low
+    cdef readonly double close
+    cdef readonly double volume
+    cdef readonly int64_t side

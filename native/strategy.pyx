@@ -1,0 +1,132 @@
+"""What a strategy author subclasses and sees: Strategy, param, Bar, Signal."""
+
+from typing import NamedTuple, Optional
+
+from native.indicators import Indicator
+
+
+class Signal(NamedTuple):
+    """A wish: `side` -1/0/+1, `strength` 0..1; `stop`, `target` as positive price distances or None.
+
+    A stop given here is executed by the kernel; one that is not given is informational only.
+    """
+
+    side: int
+    strength: float = 1.0
+    stop: Optional[float] = None
+    target: Optional[float] = None
+
+
+cdef class Bar:
+    """One closed candle; `ts_ns` is its open time, `index` counts from 0, `side` is what the lane holds.
+
+    The kernel hands the same object to every call: read it inside `on_bar`, do not keep it.
+    """
+
+    def __repr__(self):
+        return (f"Bar(index={self.index}, ts_ns={self.ts_ns}, open={self.open}, high={self.high}, "
+                f"low={self.low}, close={self.close}, volume={self.volume}, side={self.side})")
+
+
+class Param:
+    """A typed, bounded number of a strategy; an int default makes it a whole number."""
+
+    def __init__(self, default, low, high, doc=""):
+        if not low <= default <= high:
+            raise ValueError(f"default {default} is outside [{low}, {high}]")
+        self.default, self.low, self.high, self.doc, self.name = default, low, high, doc, ""
+
+    def __set_name__(self, owner, name):
+        self.name = name
+
+    def __get__(self, instance, owner):
+        if instance is None:
+            return self
+        return instance.__dict__.get(self.name, self.default)
+
+    def __set__(self, instance, value):
+        if not self.low <= value <= self.high:
+            raise ValueError(f"{self.name}={value} is outside [{self.low}, {self.high}]")
+        if isinstance(self.default, int):
+            if value != int(value):
+                raise ValueError(f"{self.name}={value} must be a whole number")
+            value = int(value)
+        instance.__dict__[self.name] = value
+
+
+def param(default, low, high, doc=""):
+    """Declare a parameter in a strategy's class body: `fast = param(9, low=2, high=400)`."""
+    return Param(default, low, high, doc)
+
+
+class Strategy:
+    """Subclass this; set up indicators in `on_start`, answer in `on_bar`.
+
+    `warmup_bars`: entries wait until that many bars have closed. State kept on `self` in numbers,
+    strings, indicators, and lists or dicts of those survives a restart.
+    """
+
+    params = {}
+    warmup_bars = 0
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        own = {key: value for key, value in vars(cls).items() if isinstance(value, Param)}
+        cls.params = {**cls.params, **own}
+
+    def __init__(self, **values):
+        unknown = sorted(set(values) - set(self.params))
+        if unknown:
+            raise ValueError(f"{type(self).__name__} has no parameter {', '.join(unknown)}")
+        for name, value in values.items():
+            setattr(self, name, value)
+        self.on_start()
+
+    def on_start(self):
+        """Make indicators and counters; parameters are set already."""
+
+    def on_bar(self, bar):
+        """Return -1, 0, +1 or a Signal for what is wanted; None keeps what is held."""
+        raise NotImplementedError(f"{type(self).__name__}.on_bar")
+
+    def values(self):
+        """Return each parameter's value as a float."""
+        return {name: float(getattr(self, name)) for name in self.params}
+
+    def export_state(self):
+        """Return the instance's attributes as plain data; raises TypeError for what cannot be kept."""
+        return {name: _plain(value, name) for name, value in vars(self).items()}
+
+    def import_state(self, state):
+        """Put exported attributes back; `on_start` has already made the indicators."""
+        for name, value in state.items():
+            self.__dict__[name] = _restored(value, self.__dict__.get(name))
+
+
+def _plain(value, name):
+    if isinstance(value, Indicator):
+        return {"indicator": type(value).__name__, "state": value.export_state()}
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, (list, tuple)):
+        return [_plain(item, name) for item in value]
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return {"items": {key: _plain(item, name) for key, item in value.items()}}
+    raise TypeError(f"attribute {name} of type {type(value).__name__} cannot be kept over a restart")
+
+
+def _restored(value, present):
+    if isinstance(value, dict) and "indicator" in value:
+        if type(present).__name__ != value["indicator"]:
+            raise ValueError(f"saved {value['indicator']} does not fit {type(present).__name__}")
+        present.import_state(value["state"])
+        return present
+    if isinstance(value, dict):
+        olds = present if isinstance(present, dict) else {}
+        return {key: _restored(item, olds.get(key)) for key, item in value["items"].items()}
+    if isinstance(value, list):
+        olds = list(present) if isinstance(present, (list, tuple)) else []
+        olds += [None] * (len(value) - len(olds))
+        items = [_restored(item, old) for item, old in zip(value, olds)]
+        return tuple(items) if isinstance(present, tuple) else items
+    return value
