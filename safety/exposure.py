@@ -1,0 +1,107 @@
+"""Worst-case exposure: positions plus every order that is, or may be, alive, on each side (C4, I7)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import NamedTuple
+
+from safety.facts import AccountFacts
+from safety.intent import ExecutionIntent
+from venues.types import Side
+
+ZERO = Decimal(0)
+
+
+class _Book(NamedTuple):
+    position: Decimal
+    buys: Decimal
+    sells: Decimal
+    price: Decimal
+
+
+def _finite(value: Decimal | None) -> Decimal:
+    if not isinstance(value, Decimal) or not value.is_finite():
+        raise ValueError("a figure of the account is not known")
+    return value
+
+
+def _books(facts: AccountFacts, intent: ExecutionIntent | None) -> dict[str, _Book]:
+    """Collect, per symbol, the position, all quantity that may still trade, and the dearest price.
+
+    Reduce-only orders cannot open, so they are left out. Raises `ValueError` where a figure is missing.
+    """
+    if facts.positions is None or facts.orders is None:
+        raise ValueError("positions or orders are not known")
+    books: dict[str, _Book] = {}
+    empty = _Book(ZERO, ZERO, ZERO, ZERO)
+    for position in facts.positions:
+        book = books.get(position.symbol, empty)
+        books[position.symbol] = book._replace(
+            position=book.position + _finite(position.quantity),
+            price=max(book.price, _priced(position.mark_price)) if position.quantity else book.price,
+        )
+    for order in facts.orders:
+        if _finite(order.remaining) < 0:
+            raise ValueError("an order has a negative rest")
+        if not order.reduce_only:
+            books[order.symbol] = _with_order(
+                books.get(order.symbol, empty), order.side, order.remaining, _priced(order.price)
+            )
+    if intent is not None:
+        price = max(_priced(intent.limit_price), _priced(facts.mark_price))
+        books[intent.symbol] = _with_order(
+            books.get(intent.symbol, empty), Side(intent.side), _priced(intent.quantity), price
+        )
+    return books
+
+
+def _priced(value: Decimal | None) -> Decimal:
+    price = _finite(value)
+    if price <= 0:
+        raise ValueError("not above zero")
+    return price
+
+
+def _with_order(book: _Book, side: Side, quantity: Decimal, price: Decimal) -> _Book:
+    dearest = max(book.price, price)
+    if side is Side.BUY:
+        return book._replace(buys=book.buys + quantity, price=dearest)
+    return book._replace(sells=book.sells + quantity, price=dearest)
+
+
+def _worst(book: _Book) -> Decimal:
+    """The larger absolute position, whether all buys or all sells fill (or neither)."""
+    return max(abs(book.position), abs(book.position + book.buys), abs(book.position - book.sells))
+
+
+def gross_exposure(facts: AccountFacts, intent: ExecutionIntent | None) -> Decimal:
+    """Return the worst-case sum over symbols of |position| * price, in USD, with the intent if given."""
+    return sum((_worst(book) * book.price for book in _books(facts, intent).values()), ZERO)
+
+
+def symbol_exposure(facts: AccountFacts, intent: ExecutionIntent | None, symbol: str) -> Decimal:
+    """Return the worst-case |position| * price of one symbol, in USD."""
+    book = _books(facts, intent).get(symbol)
+    return ZERO if book is None else _worst(book) * book.price
+
+
+def worst_positions(facts: AccountFacts, intent: ExecutionIntent | None) -> tuple[str, ...]:
+    """Return the symbols that may hold a position, sorted."""
+    return tuple(sorted(symbol for symbol, book in _books(facts, intent).items() if _worst(book) > 0))
+
+
+def closing_quantity(facts: AccountFacts, intent: ExecutionIntent) -> Decimal:
+    """Return how much of the position this side may still close, other closing orders taken off.
+
+    Every live or unknown order on the closing side counts, reduce-only or not. Raises `ValueError`
+    where positions or orders are not known.
+    """
+    if facts.positions is None or facts.orders is None:
+        raise ValueError("positions or orders are not known")
+    held = sum((_finite(p.quantity) for p in facts.positions if p.symbol == intent.symbol), ZERO)
+    side = Side(intent.side)
+    closing = -held * side.sign
+    others = sum(
+        (_finite(o.remaining) for o in facts.orders if o.symbol == intent.symbol and o.side is side), ZERO
+    )
+    return max(ZERO, closing - others)
