@@ -1,0 +1,213 @@
+"""What can be configured: one class per block, with defaults, units and bounds.
+
+Keys may be written in snake_case or camelCase; unknown keys are refused. The six blocks ingestion,
+qgita, decision, risk, execution and analytics carry the names of AQ-25.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Annotated, Literal
+
+from pydantic import AliasGenerator, BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; `code` is always `invalid_config`, exit code 2.
+
+    `key` is the dotted key at fault (empty for a whole file), `origin` the file, variable or layer.
+    """
+
+    code = "invalid_config"
+
+    def __init__(self, message: str, *, key: str = "", origin: str = "") -> None:
+        super().__init__(message)
+        self.key, self.origin = key, origin
+
+
+class Block(BaseModel):
+    """Base of every block: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        validate_default=True,
+        populate_by_name=True,
+        alias_generator=AliasGenerator(validation_alias=to_camel),
+    )
+
+
+class EngineBlock(Block):
+    """The process: which mode and environment, which pairs, which overlay of `modes.yaml`."""
+
+    mode: Literal["sim", "paper", "dry_live", "live"] = "paper"
+    environment: Literal["sandbox", "testnet", "mainnet"] = "sandbox"
+    overlay: str = "primary"
+    trading_pairs: tuple[str, ...] = ("BTC-USD", "ETH-USD")
+    warmup_bars: Count = 300
+    seed: int = 1
+
+
+class FeedBlock(Block):
+    """One simulated exchange feed: trust weight in [0, 1] and latency in milliseconds."""
+
+    weight: Fraction
+    latency_ms: NotNegative
+
+
+def _feeds() -> dict[str, FeedBlock]:
+    return {
+        "binance": FeedBlock(weight=1.0, latency_ms=25),
+        "coinbase": FeedBlock(weight=0.8, latency_ms=35),
+        "kraken": FeedBlock(weight=0.6, latency_ms=40),
+        "bybit": FeedBlock(weight=0.9, latency_ms=32),
+        "kucoin": FeedBlock(weight=0.5, latency_ms=45),
+    }
+
+
+class IngestionBlock(Block):
+    """Simulated prices: the first price (quote currency) and the feeds that are blended."""
+
+    initial_price: Positive = 42_000.0
+    exchanges: dict[str, FeedBlock] = Field(default_factory=_feeds)
+
+
+class QgitaBlock(Block):
+    """The advisory QGITA signal: lattice in bars, confidences in [0, 1], history in bars."""
+
+    lattice: tuple[Count, ...] = (5, 8, 13, 21, 34, 55)
+    min_confidence: Fraction = 0.35
+    neutral_confidence: Fraction = 0.45
+    history_limit: Count = 300
+
+
+class DecisionBlock(Block):
+    """From scores to wishes: thresholds, fusion weights, the strategy and its parameters."""
+
+    buy_threshold: Fraction = 0.15
+    sell_threshold: Annotated[float, Field(ge=-1.0, le=0.0)] = -0.15
+    minimum_confidence: Fraction = 0.35
+    ensemble_weight: Fraction = 0.6
+    sentiment_weight: Fraction = 0.2
+    qgita_weight: Fraction = 0.2
+    allows_entries: bool = True
+    strategy: str = "ema-cross"
+    params: dict[str, float] = Field(default_factory=dict)
+
+
+class RiskBlock(Block):
+    """Limits. Money in US dollars; fractions of equity or of peak; rates per second.
+
+    The first eight keys are AQ's; the others are the desk's hard limits, sized for a paper account of
+    100,000 USD. Daily loss and drawdown have a close-only bound and a halt bound (C-36).
+    """
+
+    initial_equity_usd: Positive = 100_000.0
+    max_portfolio_risk: Fraction = 0.03
+    max_leverage: Positive = 5.0
+    max_drawdown: Fraction = 0.10
+    risk_per_trade_cap: Fraction = 0.04
+    kelly_multiplier: NotNegative = 1.0
+    min_hold_minutes: NotNegative = 45.0
+    max_hold_minutes: Positive = 360.0
+    max_order_notional_usd: Positive = 25_000.0
+    max_symbol_exposure_usd: Positive = 40_000.0
+    max_gross_exposure_usd: Positive = 100_000.0
+    max_open_orders: Count = 20
+    max_open_positions: Count = 8
+    daily_loss_close_only_usd: Positive = 3_000.0
+    daily_loss_halt_usd: Positive = 5_000.0
+    drawdown_close_only: Fraction = 0.05
+    drawdown_halt: Fraction = 0.10
+    price_collar: Fraction = 0.01
+    price_drift_5min: Fraction = 0.03
+    mark_stale_ms: Count = 2_000
+    message_rate_per_s: Positive = 5.0
+    message_burst: Count = 10
+
+
+class ExecutionBlock(Block):
+    """Execution assumptions: basis points of price or notional, milliseconds, probabilities."""
+
+    max_slippage_bps: NotNegative = 18.0
+    min_latency_ms: NotNegative = 35.0
+    max_latency_ms: NotNegative = 125.0
+    partial_fill_probability: Fraction = 0.15
+    fee_bps: NotNegative = 4.5
+    slippage_bps: NotNegative = 1.0
+    ticket_expiry_s: Positive = 120.0
+
+
+class AnalyticsBlock(Block):
+    """Histories kept for display (points) and the account of research runs (US dollars)."""
+
+    equity_history: Count = 500
+    trade_history: Count = 250
+    run_cash_usd: Positive = 1_000_000.0
+    run_notional_usd: Positive = 10_000.0
+    minimum_points: Count = 20
+    paper_stale_after_minutes: Positive = 60.0
+
+
+class MarketBlock(Block):
+    """The feed the engine trades on. `interval` takes effect at the next start."""
+
+    venue: str = "sandbox"
+    interval: Literal["1s", "1m", "3m", "5m", "15m", "30m", "1h", "4h", "1d"] = "1m"
+    feed_stale_ms: Count = 5_000
+    gap_limit_bars: Count = 3
+
+
+class ConsoleBlock(Block):
+    """The terminal console."""
+
+    theme: str = "interlock"
+    refresh_hz: Annotated[int, Field(ge=1, le=10)] = 4
+    uses_ascii: bool = False
+    bell: bool = True
+
+
+class Settings(BaseSettings):
+    """The whole tree. Built by `load_settings`, which reads the layers; never from the environment."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    engine: EngineBlock = Field(default_factory=EngineBlock)
+    ingestion: IngestionBlock = Field(default_factory=IngestionBlock)
+    qgita: QgitaBlock = Field(default_factory=QgitaBlock)
+    decision: DecisionBlock = Field(default_factory=DecisionBlock)
+    risk: RiskBlock = Field(default_factory=RiskBlock)
+    execution: ExecutionBlock = Field(default_factory=ExecutionBlock)
+    analytics: AnalyticsBlock = Field(default_factory=AnalyticsBlock)
+    market: MarketBlock = Field(default_factory=MarketBlock)
+    console: ConsoleBlock = Field(default_factory=ConsoleBlock)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take values only from the merged layers, so that every value has one known origin."""
+        return (init_settings,)
+
+
+def config_fingerprint(settings: Settings) -> str:
+    """Return the sha256 (hex) of the settings as canonical JSON: sorted keys, no spaces.
+
+    The console block is left out: how a screen looks does not change a decision.
+    """
+    tree = settings.model_dump(mode="json", exclude={"console"})
+    text = json.dumps(tree, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
