@@ -10,9 +10,7 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 
-from msgspec.structs import replace
-
-from safety.canonical import digest
+from safety.canonical import changed, digest
 from safety.facts import Check, Preflight
 from safety.intent import ExecutionIntent
 from safety.reasons import Refusal
@@ -200,7 +198,7 @@ class TicketBook:
         if ticket.state is TicketState.REVIEWING and ticket.reviewer != operator and is_reserved:
             raise Refusal("ticket_reserved", ticket.reviewer)
         ticket = self._step(ticket, TicketEvent.SELECT)
-        ticket = replace(
+        ticket = changed(
             ticket, reviewer=operator, reserved_until_monotonic_ns=moment.monotonic_ns + RESERVATION_NS
         )
         if preflight is not None and preflight.checks != ticket.checks:
@@ -239,7 +237,7 @@ class TicketBook:
         if ticket.needs_typed_size and not _is_size(typed_size, ticket.intent.quantity):
             raise Refusal("bad_confirmation", "type the quantity exactly")
         approved = self._step(ticket, TicketEvent.APPROVE)
-        return self._keep(replace(approved, approved_by=operator, approved_ns=moment.now_ns))
+        return self._keep(changed(approved, approved_by=operator, approved_ns=moment.now_ns))
 
     def reject(self, ticket_id: str, operator: str, digit: int, text: str = "") -> Ticket:
         """Reject an open ticket for one of the six reasons; the sixth needs a text."""
@@ -252,7 +250,7 @@ class TicketBook:
             raise Refusal("reason_required", "one digit of " + ", ".join(map(str, REJECT_REASONS)))
         reason = f"{REJECT_REASONS[digit]}: {said}" if said else REJECT_REASONS[digit]
         return self._keep(
-            replace(self._step(ticket, TicketEvent.REJECT), closed_reason=f"{operator}: {reason}")
+            changed(self._step(ticket, TicketEvent.REJECT), closed_reason=f"{operator}: {reason}")
         )
 
     def advance(self, ticket_id: str, event: TicketEvent, *, reason: str = "") -> Ticket:
@@ -261,20 +259,20 @@ class TicketBook:
         if event in (TicketEvent.SELECT, TicketEvent.APPROVE):
             raise Refusal("ticket_review_required", "use select and approve")
         after = self._step(ticket, event)
-        return self._keep(replace(after, closed_reason=clean(reason)) if reason else after)
+        return self._keep(changed(after, closed_reason=clean(reason)) if reason else after)
 
     def expire(self, moment: Moment) -> tuple[Ticket, ...]:
         """Close every open ticket whose time is up, free lapsed reservations; returns the closed ones."""
         expired = []
         for ticket in self.open():
             if _is_over(ticket, moment):
-                closed = replace(self._step(ticket, TicketEvent.EXPIRE), closed_reason="expired")
+                closed = changed(self._step(ticket, TicketEvent.EXPIRE), closed_reason="expired")
                 expired.append(self._keep(closed))
             elif (
                 ticket.state is TicketState.REVIEWING
                 and ticket.reserved_until_monotonic_ns <= moment.monotonic_ns
             ):
-                self._keep(replace(self._step(ticket, TicketEvent.RELEASE), reviewer=""))
+                self._keep(changed(self._step(ticket, TicketEvent.RELEASE), reviewer=""))
         return tuple(expired)
 
     def reject_open(self, reason: str) -> tuple[Ticket, ...]:
@@ -282,7 +280,7 @@ class TicketBook:
         said = clean(reason)
         assert said, "a rejection says why"
         return tuple(
-            self._keep(replace(self._step(ticket, TicketEvent.REJECT), closed_reason=said))
+            self._keep(changed(self._step(ticket, TicketEvent.REJECT), closed_reason=said))
             for ticket in self.open()
         )
 
@@ -304,7 +302,7 @@ class TicketBook:
         state = TRANSITIONS.get((ticket.state, event))
         if state is None:
             raise Refusal("ticket_used", f"{event} does not apply to a ticket that is {ticket.state}")
-        return replace(ticket, state=state)
+        return changed(ticket, state=state)
 
     def _keep(self, ticket: Ticket) -> Ticket:
         assert ticket.id in self._tickets
@@ -337,7 +335,7 @@ def _is_size(typed: str | None, quantity: Decimal) -> bool:
 
 def _revised(ticket: Ticket, preflight: Preflight, moment: Moment) -> Ticket:
     version = ticket.version + 1
-    return replace(
+    return changed(
         ticket,
         version=version,
         checks=preflight.checks,

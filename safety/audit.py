@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from safety.canonical import canonical, digest, sha256_hex
+from safety.canonical import canonical, changed, digest, sha256_hex
 from safety.intent import IntentCategory
 from seams.clock import Clock, iso_z
 from seams.disk import Disk
@@ -167,7 +167,7 @@ def verify_log(disk: Disk, path: Path) -> VerifyResult:
         problem = "head_unreadable"
     if problem is None:
         return result
-    return msgspec.structs.replace(result, ok=False, problem=problem, first_bad_record=result.records + 1)
+    return changed(result, ok=False, problem=problem, first_bad_record=result.records + 1)
 
 
 class AuditLog:
@@ -221,7 +221,7 @@ class AuditLog:
         draft = AuditRecord(
             seq=self._seq + 1, at=iso_z(at_ns), at_ns=at_ns, kind=kind, body=plain, prev=self._hash
         )
-        record = msgspec.structs.replace(draft, hash=_record_hash(draft))
+        record = changed(draft, hash=_record_hash(draft))
         line = canonical(record) + b"\n"
         assert len(line) <= MAX_RECORD_BYTES, "records are bounded"
         try:

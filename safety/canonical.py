@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
+from venues.types import Record
+
+T = TypeVar("T", bound=Record)
 _ENCODER = msgspec.json.Encoder(order="sorted", decimal_format="string")
 
 
@@ -23,3 +26,8 @@ def sha256_hex(data: bytes) -> str:
 def digest(value: Any) -> str:
     """Return the SHA-256 of a message's canonical JSON."""
     return sha256_hex(canonical(value))
+
+
+def changed(record: T, **fields: object) -> T:
+    """Return a copy of a frozen message with some fields changed."""
+    return msgspec.structs.replace(record, **fields)  # type: ignore[type-var]

@@ -69,18 +69,84 @@ def _specs(*rows: tuple[str, HoldLevel, ClearRule, str, str]) -> dict[str, HoldS
 
 _OPERATOR = "a named operator with a reason"
 HOLDS: Mapping[str, HoldSpec] = _specs(
-    ("seal", HoldLevel.CLOSE_ONLY, ClearRule.MATCHING_SEAL, "the strategy's build hash does not match a sealed record", "a matching seal, nothing else"),
-    ("hydration", HoldLevel.HYDRATING, ClearRule.SYNC, "the engine has not yet synced with the venue", "the sync itself"),
-    ("kill", HoldLevel.HALT, ClearRule.NAMED_OPERATOR, "operator, file, environment, signal or a failing safety evaluator", _OPERATOR),
-    ("limits", HoldLevel.CLOSE_ONLY, ClearRule.NAMED_OPERATOR, "a daily loss, drawdown, slippage or performance limit was breached", _OPERATOR),
-    ("ambiguity", HoldLevel.CLOSE_ONLY, ClearRule.PROOF_OR_ADJUSTMENT, "an order is UNKNOWN, or ledger and venue disagree", "proof from the venue, or a named operator's booked adjustment"),
-    ("stale_data", HoldLevel.CLOSE_ONLY, ClearRule.GOOD_SAMPLES, "the feed is older than its bound", "enough good samples in a row"),
-    ("clock_drift", HoldLevel.CLOSE_ONLY, ClearRule.GOOD_SAMPLES, "the clock is off by more than its bound", "enough good samples in a row"),
-    ("replay_gate", HoldLevel.CLOSE_ONLY, ClearRule.FRESH_EVIDENCE, "replay evidence is missing, stale or failed", "fresh passing evidence"),
-    ("order_storm", HoldLevel.CLOSE_ONLY, ClearRule.NAMED_OPERATOR, "the order or cancel rate is beyond its bound", _OPERATOR),
-    ("incident", HoldLevel.HALT, ClearRule.INCIDENT_NOTE, "a HALT opened an incident that is not closed", "an incident note by a named operator"),
-    ("arming", HoldLevel.CLOSE_ONLY, ClearRule.TWO_STEP_ARMING, "live mode is not armed, or the arming lease ran out", "two-step arming by a named operator"),
-)  # fmt: skip
+    (
+        "seal",
+        HoldLevel.CLOSE_ONLY,
+        ClearRule.MATCHING_SEAL,
+        "the strategy's build hash does not match a sealed record",
+        "a matching seal, nothing else",
+    ),
+    (
+        "hydration",
+        HoldLevel.HYDRATING,
+        ClearRule.SYNC,
+        "the engine has not yet synced with the venue",
+        "the sync itself",
+    ),
+    (
+        "kill",
+        HoldLevel.HALT,
+        ClearRule.NAMED_OPERATOR,
+        "operator, file, environment, signal or a failing safety evaluator",
+        _OPERATOR,
+    ),
+    (
+        "limits",
+        HoldLevel.CLOSE_ONLY,
+        ClearRule.NAMED_OPERATOR,
+        "a daily loss, drawdown, slippage or performance limit was breached",
+        _OPERATOR,
+    ),
+    (
+        "ambiguity",
+        HoldLevel.CLOSE_ONLY,
+        ClearRule.PROOF_OR_ADJUSTMENT,
+        "an order is UNKNOWN, or ledger and venue disagree",
+        "proof from the venue, or a named operator's booked adjustment",
+    ),
+    (
+        "stale_data",
+        HoldLevel.CLOSE_ONLY,
+        ClearRule.GOOD_SAMPLES,
+        "the feed is older than its bound",
+        "enough good samples in a row",
+    ),
+    (
+        "clock_drift",
+        HoldLevel.CLOSE_ONLY,
+        ClearRule.GOOD_SAMPLES,
+        "the clock is off by more than its bound",
+        "enough good samples in a row",
+    ),
+    (
+        "replay_gate",
+        HoldLevel.CLOSE_ONLY,
+        ClearRule.FRESH_EVIDENCE,
+        "replay evidence is missing, stale or failed",
+        "fresh passing evidence",
+    ),
+    (
+        "order_storm",
+        HoldLevel.CLOSE_ONLY,
+        ClearRule.NAMED_OPERATOR,
+        "the order or cancel rate is beyond its bound",
+        _OPERATOR,
+    ),
+    (
+        "incident",
+        HoldLevel.HALT,
+        ClearRule.INCIDENT_NOTE,
+        "a HALT opened an incident that is not closed",
+        "an incident note by a named operator",
+    ),
+    (
+        "arming",
+        HoldLevel.CLOSE_ONLY,
+        ClearRule.TWO_STEP_ARMING,
+        "live mode is not armed, or the arming lease ran out",
+        "two-step arming by a named operator",
+    ),
+)
 """Code -> what the hold is for and who may clear it."""
 
 GOOD_SAMPLES_NEEDED = 5

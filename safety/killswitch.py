@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from safety.canonical import canonical, digest
+from safety.canonical import canonical, changed, digest
 from safety.killbyte import KillByte, KillLevel
 from safety.reasons import Refusal
 from safety.text import clean
@@ -113,7 +113,7 @@ def trip_on_disk(
         standing = None
     trips = byte.count_trip(at_least=0 if standing is None else standing.trips)
     if standing is not None and standing.level >= level:
-        record = msgspec.structs.replace(standing, trips=trips)
+        record = changed(standing, trips=trips)
     else:
         is_lost = standing is None and disk.exists(folder / MARKER_FILE)
         record = LatchRecord(

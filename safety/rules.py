@@ -163,9 +163,7 @@ def _worst_notional(case: Case) -> Decimal:
 
 
 def _max_notional(case: Case) -> Finding:
-    return _bounded(
-        Decimal(0), _worst_notional(case), case.policy.max_notional_per_order_usd, case.policy
-    )
+    return _bounded(Decimal(0), _worst_notional(case), case.policy.max_notional_per_order_usd, case.policy)
 
 
 def _symbol(case: Case) -> Finding:
@@ -207,7 +205,8 @@ def _collar(case: Case) -> Finding:
         return Finding(is_ok=True, now="no mark", is_near=True)
     mark, limit = positive(case.facts.mark_price), positive(case.intent.limit_price)
     distance_bps = abs(limit - mark) / mark * BPS
-    return Finding(distance_bps <= number(case.policy.price_collar_bps), "", distance_bps.quantize(Decimal("0.1")), case.policy.price_collar_bps)  # fmt: skip
+    bound_bps = number(case.policy.price_collar_bps)
+    return Finding(distance_bps <= bound_bps, "", distance_bps.quantize(Decimal("0.1")), bound_bps)
 
 
 def _known(instrument: Instrument | None) -> Instrument:
@@ -305,12 +304,12 @@ def _message_rate(case: Case) -> Finding:
     sent, limit = number(case.facts.messages_in_window), number(case.policy.max_messages_per_window)
     reserve = number(case.policy.cancel_reserve)
     usable = limit * (1 - reserve)
-    return Finding(0 <= reserve < 1 and 0 <= sent and sent + 1 <= usable, sent, sent + 1, usable)
+    return Finding(0 <= reserve < 1 and sent >= 0 and sent + 1 <= usable, sent, sent + 1, usable)
 
 
 def _repeats(case: Case) -> Finding:
     seen, limit = number(case.facts.repeats_in_window), number(case.policy.max_repeats_per_window)
-    return Finding(0 <= seen and seen + 1 <= limit, seen, seen + 1, limit)
+    return Finding(seen >= 0 and seen + 1 <= limit, seen, seen + 1, limit)
 
 
 def _unknown_order(case: Case) -> Finding:

@@ -1,0 +1,72 @@
+"""Every alarm, in one table: an alarm asks a person for one act within a time, or it is not an alarm.
+
+Priorities follow ISA-18.2: 1 act now, 2 act soon, 3 act today. `on_delay_s` is how long the condition
+must stand before it rings, `deadband_s` how long it must be gone before it may ring again.
+"""
+
+# ruff: noqa: E501
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from safety.reasons import anchor
+from venues.types import Record
+
+
+class AlarmSpec(Record):
+    """One row. `respond_within` is a time in words; a latched alarm stays until it is reset by name."""
+
+    code: str
+    priority: int
+    title: str
+    consequence: str
+    respond_within: str
+    first_action: str
+    runbook: str
+    is_latched: bool
+    on_delay_s: float
+    deadband_s: float
+
+
+# fmt: off
+_KILL, _FEED, _REJECTED = "kill-and-resume", "stale-feed", "rejected-orders"
+_UNKNOWN, _PAPER, _START = "ambiguous-order", "paper-session", "engine-will-not-start"
+
+_ROWS: tuple[tuple[str, int, str, str, str, str, str, bool, float, float], ...] = (
+    ("kill_latched", 1, "The kill switch is pulled", "No new risk; at halt_all no exits by the engine either", "1 minute", "Check residual positions and orders", _KILL, True, 0.0, 0.0),
+    ("order_unknown", 1, "An order's outcome is not known", "It may be alive; new risk on its symbol is blocked", "2 minutes", "Query the venue; do not send it again", _UNKNOWN, True, 0.0, 0.0),
+    ("latch_unreadable", 1, "The kill latch cannot be read", "The engine is at halt_all", "2 minutes", "Check the engine's folder", _KILL, True, 0.0, 0.0),
+    ("audit_broken", 1, "The audit log is broken", "Nothing can be recorded, so nothing is risked", "5 minutes", "Keep the file; run interlock audit verify", _START, True, 0.0, 0.0),
+    ("database_error", 1, "The database refuses", "Orders cannot be recorded, so none are sent", "5 minutes", "Check disk space and the database file", _START, True, 0.0, 0.0),
+    ("daily_loss_limit", 1, "The daily loss limit is reached", "Only exits pass until a named operator resumes", "5 minutes", "Review open positions", _KILL, True, 0.0, 0.0),
+    ("drawdown_limit", 1, "The drawdown limit is reached", "Only exits pass until a named operator resumes", "5 minutes", "Review open positions", _KILL, True, 0.0, 0.0),
+    ("reconciliation_difference", 1, "Ledger and venue disagree", "New risk is blocked; the position shown may be wrong", "5 minutes", "Compare positions with the venue", _UNKNOWN, True, 0.0, 0.0),
+    ("bus_lost", 2, "The bus is lost", "Consoles see nothing; the engine goes on and the kill file works", "5 minutes", "Check the bus; keep a direct kill at hand", _START, False, 2.0, 10.0),
+    ("feed_stale", 2, "Market data is stale", "New risk is blocked until samples are good again", "5 minutes", "Check the feed's connection", _FEED, False, 2.0, 10.0),
+    ("order_rejected", 2, "The venue refused an order", "The decision was not carried out", "10 minutes", "Read the venue's message", _REJECTED, False, 0.0, 60.0),
+    ("session_failed", 2, "A session ended with an error", "Its strategy no longer watches its positions", "5 minutes", "Check its open positions, then its last error", _PAPER, True, 0.0, 0.0),
+    ("session_stale", 2, "A session makes no progress", "Its strategy may not react to the market", "10 minutes", "Check feed and session health", _PAPER, False, 30.0, 30.0),
+    ("clock_drift", 2, "The clock is off", "New risk is blocked; ages and expiries are doubtful", "10 minutes", "Check time synchronisation", _FEED, False, 5.0, 30.0),
+    ("disk_low", 2, "Disk space runs low", "A full disk halts the engine", "30 minutes", "Free space", _START, False, 10.0, 300.0),
+    ("ticket_expired", 3, "A ticket expired undecided", "The strategy's wish was dropped", "today", "Check whether somebody watches the queue", _PAPER, False, 0.0, 60.0),
+    ("config_reload_failed", 3, "A changed configuration is not valid", "The old one stays in force", "today", "Correct the key that the message names", _START, False, 0.0, 60.0),
+    ("view_overrun", 3, "A console falls behind", "It skips views; it never shows old ones as live", "today", "Check the console's connection", _START, False, 5.0, 60.0),
+)
+# fmt: on
+
+ALARMS: Mapping[str, AlarmSpec] = {
+    row[0]: AlarmSpec(
+        code=row[0],
+        priority=row[1],
+        title=row[2],
+        consequence=row[3],
+        respond_within=row[4],
+        first_action=row[5],
+        runbook=f"{row[6]}.md#{anchor(row[0])}",
+        is_latched=row[7],
+        on_delay_s=row[8],
+        deadband_s=row[9],
+    )
+    for row in _ROWS
+}
+assert len(ALARMS) == len(_ROWS), "every alarm stands once"
