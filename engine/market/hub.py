@@ -78,6 +78,11 @@ class MarketHub:
         """Call `listener` with every event that is passed on; an exception from it fails the hub."""
         self._listeners.append(listener)
 
+    def remove_listener(self, listener: MarketListener) -> None:
+        """Stop calling `listener`; unknown ones are ignored."""
+        if listener in self._listeners:
+            self._listeners.remove(listener)
+
     def set_barrier(self, barrier: Barrier) -> None:
         """Await `barrier` after each closed bar, before the next event is taken.
 

@@ -220,7 +220,7 @@ class SandboxVenue:
         """Give a repeat its first outcome; refuse another order under the same id."""
         if known.request != request:
             raise Refused("duplicate_client_order_id", "this id already names a different order")
-        self.journal[request.client_order_id] = msgspec.structs.replace(known, received=known.received + 1)
+        self.journal[request.client_order_id] = _changed(known, received=known.received + 1)
         if known.refused_code:
             raise Refused(known.refused_code, known.refused_message)
         self._acknowledge(known)
@@ -340,7 +340,7 @@ class SandboxVenue:
             self._fills.append(fill)
             filled = entry.filled + quantity
             status = OrderStatus.FILLED if filled == request.quantity else OrderStatus.PARTIAL
-            self.journal[oid] = msgspec.structs.replace(entry, filled=filled, status=status)
+            self.journal[oid] = _changed(entry, filled=filled, status=status)
             if status is OrderStatus.FILLED:
                 del self._working[oid]
             self._tell(fill)
@@ -349,13 +349,19 @@ class SandboxVenue:
 
     def _end(self, oid: str, status: OrderStatus, reason: str, at_ns: int) -> None:
         assert status in TERMINAL
-        self.journal[oid] = msgspec.structs.replace(self.journal[oid], status=status)
+        self.journal[oid] = _changed(self.journal[oid], status=status)
         self._working.pop(oid, None)
         self._tell(Cancelled(client_order_id=oid, reason=reason, at_ns=at_ns))
 
     def _tell(self, event: OrderEvent) -> None:
         if self._listener is not None:
             self._listener(event)
+
+
+def _changed(entry: JournalEntry, **changes: OrderStatus | Decimal | int) -> JournalEntry:
+    """Return a copy; the library's own type for `replace` does not know derived structs."""
+    changed: JournalEntry = msgspec.structs.replace(entry, **changes)  # type: ignore[type-var]
+    return changed
 
 
 def _mark_of(event: Bar | BarOpen | Quote) -> float:
