@@ -1,0 +1,265 @@
+"""The kernel: lanes (one strategy on one symbol each) stepped bar by bar or replayed over columns."""
+
+from libc.math cimport INFINITY, isfinite
+from libc.stdint cimport int64_t
+
+from native.indicators cimport atr_step
+from native.lane cimport *
+from native.lanes cimport LaneTable
+from native.matching cimport round_price_c
+from native.strategy cimport Bar
+
+from native.codes import CONTROLLED_GATES, Reason
+from native.intents import KernelConfig, KernelFill, LanePosition, LaneSpec, Matching, OrderIntent
+from native.lanes import BUILTINS, DECISION_DTYPE, TRADE_DTYPE, builtin_params
+
+_CODES = {int(reason): reason.code for reason in Reason}
+
+
+cdef int64_t replay_bars(
+    LaneState* s, int64_t kind, const int64_t* ts, const double* o, const double* h, const double* l, const double* c,
+    const double* v, int64_t n
+) noexcept nogil:
+    """Step compiled bars; return how many were good. The literal kinds let the compiler fold the dispatch."""
+    cdef int64_t i
+    if kind == KIND_EMA_CROSS:
+        for i in range(n):
+            if ts[i] <= s.last_ts or not is_good_bar(o[i], h[i], l[i], c[i], v[i]):
+                return i
+            open_step(s, ts[i], o[i])
+            close_step(s, KIND_EMA_CROSS, ts[i], o[i], h[i], l[i], c[i])
+    else:
+        for i in range(n):
+            if ts[i] <= s.last_ts or not is_good_bar(o[i], h[i], l[i], c[i], v[i]):
+                return i
+            open_step(s, ts[i], o[i])
+            close_step(s, kind, ts[i], o[i], h[i], l[i], c[i])
+    return n
+
+
+cdef class Kernel(LaneTable):
+    """Lanes under one configuration. Times are the bars' open times in UTC ns; sizes micro-units.
+
+    `matching` "internal" fills at the next open in the simulated exchange; "external" waits for
+    `fill` and `reject`. Both give the same decisions when fills come at the next open.
+    """
+
+    cdef _refuse(self, LaneState* s, int64_t ts, str message):
+        """A bad bar: block the next entry, drop an entry that has not reached the simulated exchange."""
+        s.is_data_bad = 1
+        if s.pending & 2 and not s.rules.is_external:
+            decide(s, ts, ACT_DROPPED, s.open_slot.side, s.open_slot.units, s.open_slot.price, WHY_DATA, GATE_DATA)
+            s.open_slot.is_active = 0
+            s.pending &= 1
+        raise ValueError(message)
+
+    def open(self, lane, ts_ns, double price):
+        """A bar opens at `price`; return the fills of what was decided at the last close (internal only).
+
+        Raises ValueError for a time that is not after the last close or a price that is no price.
+        """
+        cdef LaneState* s = self._lane(lane)
+        cdef int64_t ts = ts_ns
+        if ts <= s.last_ts or not (isfinite(price) and price > 0.0):
+            self._refuse(s, ts, f"lane {lane}: open refused at {ts}: price {price}, last close {s.last_ts}")
+        s.is_noting = 1
+        open_step(s, ts, price)
+        s.is_noting = 0
+        self._check_memory(s)
+        return self.take_fills(lane)
+
+    def close(self, lane, ts_ns, double open, double high, double low, double close, double volume=0.0):
+        """A bar closes; return the orders decided now. Raises ValueError for a bad bar, which is not used."""
+        cdef LaneState* s = self._lane(lane)
+        cdef int64_t ts = ts_ns
+        if ts <= s.last_ts or ts < s.open_ts or not is_good_bar(open, high, low, close, volume):
+            self._refuse(s, ts, f"lane {lane}: bar refused at {ts}: {open}, {high}, {low}, {close}, {volume}")
+        self._make_room(s, 1)
+        s.is_noting = 1
+        if s.rules.kind == KIND_PYTHON:
+            self._step_python(s, self.strategies[lane].on_bar, ts, open, high, low, close, volume)
+        else:
+            close_step(s, s.rules.kind, ts, open, high, low, close)
+        s.is_noting = 0
+        self._check_memory(s)
+        return self._new_intents(s)
+
+    cdef int _step_python(
+        self, LaneState* s, on_bar, int64_t ts, double o, double h, double l, double c, double v
+    ) except -1:
+        """One close under an interpreted strategy: the same inline steps around a Python call."""
+        cdef int64_t had_pending = s.pending
+        cdef int64_t want = KEEP
+        cdef double stop = 0.0, target = 0.0
+        cdef Bar bar = self.bar
+        s.last_ts = ts      # a strategy that raises cannot be stepped over the same bar again
+        if s.is_bracket and s.side:
+            exits_step(s, ts, o, h, l, c)
+        atr_step(&s.atr, h, l, c)
+        bar.ts_ns, bar.index, bar.side, bar.volume = ts, s.bars, s.side, v
+        bar.open, bar.high, bar.low, bar.close = o, h, l, c
+        answer = on_bar(bar)
+        if answer is not None:
+            if isinstance(answer, tuple):
+                want = answer[0]
+                stop = 0.0 if answer[2] is None else answer[2]
+                target = 0.0 if answer[3] is None else answer[3]
+            else:
+                want = answer
+            if not -1 <= want <= 1 or not (0.0 <= stop < INFINITY and 0.0 <= target < INFINITY):
+                raise ValueError(f"on_bar must return None, -1, 0, +1 or a Signal, got {answer!r}")
+        decide_step(s, ts, c, want, had_pending, stop, target)
+        finish_step(s, ts, c)
+        return 0
+
+    cdef _check_memory(self, LaneState* s):
+        if s.is_out_of_memory:
+            raise MemoryError("the kernel's record buffers could not grow")
+
+    cdef _new_intents(self, LaneState* s):
+        """Build the intents that the close just stepped has decided."""
+        intents = []
+        if s.pending & 1 and s.close_slot.step == s.bars - 1:
+            intents.append(self._intent(s, 0, &s.close_slot))
+        if s.pending & 2 and s.open_slot.step == s.bars - 1:
+            intents.append(self._intent(s, 1, &s.open_slot))
+        return intents
+
+    cdef _intent(self, LaneState* s, int64_t offset, Slot* slot):
+        cdef double slip = self.config.max_slippage_bps / 1e4
+        cdef double collar = round_price_c(slot.price * (1.0 + slot.side * slip), slot.side, s.rules.tick)
+        cdef bint has_target = offset == 1 and slot.is_bracket and isfinite(slot.target)
+        return OrderIntent(
+            intent_id=f"{self.run_id}:{slot.step}:{s.rules.lane}:{offset}", lane=s.rules.lane, step=slot.step,
+            offset=offset, symbol=self.lanes[s.rules.lane].symbol, side=slot.side, units=slot.units,
+            quantity=slot.units / 1e6, reason=_CODES[slot.reason], decision_price=slot.price, limit_price=collar,
+            stop_price=slot.stop if offset == 1 else None, target_price=slot.target if has_target else None,
+            reduce_only=offset == 0, decided_ts_ns=s.last_ts,
+        )
+
+    def take_fills(self, lane):
+        """Return and forget the internal fills made since the last call (in-bar exits come this way)."""
+        cdef LaneState* s = self._lane(lane)
+        cdef FillNote* n
+        cdef int64_t i
+        symbol = self.lanes[lane].symbol
+        fills = []
+        for i in range(s.note_count):
+            n = s.notes + i
+            fills.append(KernelFill(
+                intent_id=f"{self.run_id}:{n.step}:{lane}:{n.offset}", lane=lane, symbol=symbol, side=n.side,
+                units=n.units, price=n.price, fee=n.fee, ts_ns=n.ts_ns, reason=_CODES[n.reason],
+                reduce_only=n.offset != 1,
+            ))
+        s.note_count = 0
+        return fills
+
+    cdef Slot* _slot(self, LaneState* s, intent_id) except? NULL:
+        """Find the outstanding intent by id or offset; NULL where there is none."""
+        cdef Slot* slot
+        cdef int64_t offset
+        for offset in range(2):
+            slot = &s.open_slot if offset else &s.close_slot
+            if slot.is_active and (
+                intent_id == offset or intent_id == f"{self.run_id}:{slot.step}:{s.rules.lane}:{offset}"
+            ):
+                return slot
+        return NULL
+
+    def fill(self, lane, intent_id, units, double price, double fee, ts_ns, side=None):
+        """Book an execution that a venue reported (external matching); part fills add up.
+
+        `intent_id` is the intent's id or its offset. A fill of an intent no longer outstanding is a
+        fact too: give `side`. Raises KeyError for an unknown intent without side, ValueError for nonsense.
+        """
+        cdef LaneState* s = self._lane(lane)
+        cdef Slot* slot = self._slot(s, intent_id)
+        if not s.rules.is_external:
+            raise ValueError("fills come from outside only with external matching")
+        if units <= 0 or not (isfinite(price) and price > 0.0 and isfinite(fee)) or side not in (None, -1, 1):
+            raise ValueError(f"fill refused: units {units}, price {price}, fee {fee}, side {side}")
+        if slot == NULL:
+            if side is None:
+                raise KeyError(f"lane {lane} has no outstanding intent {intent_id}")
+            apply_fill(s, side, units, price, fee, ts_ns, WHY_EXTERNAL, NULL)
+        else:
+            if side is not None and side != slot.side:
+                raise ValueError(f"fill of {intent_id} has side {side}, the intent {slot.side}")
+            apply_fill(s, slot.side, units, price, fee, ts_ns, slot.reason, slot)
+            slot.filled += units
+            if slot.filled >= slot.units:
+                self._release(s, slot)
+        self._check_memory(s)
+
+    cdef _release(self, LaneState* s, Slot* slot):
+        slot.is_active = 0
+        s.pending &= 1 if slot == &s.open_slot else 2
+
+    def reject(self, lane, intent_id, code):
+        """The rest of an outstanding intent will never act (rejected, cancelled, expired, refused by us)."""
+        cdef LaneState* s = self._lane(lane)
+        cdef Slot* slot = self._slot(s, intent_id)
+        if slot == NULL:
+            raise KeyError(f"lane {lane} has no outstanding intent {intent_id} to reject ({code})")
+        self._release(s, slot)
+
+    def set_gate(self, lane, gate, is_blocked):
+        """Set or clear a controlled gate for entries (`codes.CONTROLLED_GATES`); exits are never blocked."""
+        cdef LaneState* s = self._lane(lane)
+        if gate <= 0 or gate & ~int(CONTROLLED_GATES):
+            raise ValueError(f"gate {gate} is not one the engine controls")
+        s.gates = s.gates | <int64_t>gate if is_blocked else s.gates & ~<int64_t>gate
+
+    def set_size_multiplier(self, lane, double multiplier):
+        """Scale the lane's entries by 0..1 (the envelope's last word on size)."""
+        if not 0.0 <= multiplier <= 1.0:
+            raise ValueError(f"multiplier {multiplier} is outside [0, 1]")
+        self._lane(lane).multiplier = multiplier
+
+    def replay(self, lane, const int64_t[::1] ts_ns, const double[::1] open, const double[::1] high,
+               const double[::1] low, const double[::1] close, const double[::1] volume):
+        """Step the lane over columns of equal length; return the bars stepped. Raises ValueError at a bad bar.
+
+        Compiled strategies run without the GIL. The bars before a bad one have been stepped.
+        """
+        cdef LaneState* s = self._lane(lane)
+        cdef int64_t n = close.shape[0]
+        cdef int64_t done, i
+        if s.rules.is_external:
+            raise ValueError("replay needs internal matching; use warm")
+        if not ts_ns.shape[0] == open.shape[0] == high.shape[0] == low.shape[0] == volume.shape[0] == n:
+            raise ValueError("columns differ in length")
+        if n == 0:
+            return 0
+        self._make_room(s, n)
+        if s.rules.kind == KIND_PYTHON:
+            on_bar = self.strategies[lane].on_bar
+            done = n
+            for i in range(n):
+                if ts_ns[i] <= s.last_ts or not is_good_bar(open[i], high[i], low[i], close[i], volume[i]):
+                    done = i
+                    break
+                open_step(s, ts_ns[i], open[i])
+                self._step_python(s, on_bar, ts_ns[i], open[i], high[i], low[i], close[i], volume[i])
+        else:
+            with nogil:
+                done = replay_bars(
+                    s, s.rules.kind, &ts_ns[0], &open[0], &high[0], &low[0], &close[0], &volume[0], n)
+        self._check_memory(s)
+        if done < n:
+            self._refuse(s, ts_ns[done], f"lane {lane}: bar {done} refused at {ts_ns[done]}: {open[done]}, "
+                         f"{high[done]}, {low[done]}, {close[done]}, {volume[done]}, last close {s.last_ts}")
+        return done
+
+    def warm(self, lane, ts_ns, open, high, low, close, volume):
+        """Step over history with entries blocked by the warm-up gate, on either matching."""
+        cdef LaneState* s = self._lane(lane)
+        cdef int64_t was_external = s.rules.is_external
+        cdef int64_t gates = s.gates
+        if s.side or s.pending:
+            raise ValueError("a lane that holds or waits cannot be warmed")
+        s.rules.is_external, s.gates = 0, gates | GATE_WARMUP
+        try:
+            return self.replay(lane, ts_ns, open, high, low, close, volume)
+        finally:
+            s.rules.is_external, s.gates = was_external, gates

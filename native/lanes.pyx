@@ -1,0 +1,366 @@
+"""The kernel's lanes as a table: built from specs, read as numpy records, hashed, kept and restored."""
+
+import hashlib
+import json
+import math
+
+import numpy as np
+
+from cpython.bytes cimport PyBytes_AsString, PyBytes_FromStringAndSize
+from libc.math cimport INFINITY, isfinite
+from libc.stdint cimport int64_t
+from libc.stdlib cimport calloc, free, realloc
+from libc.string cimport memcpy
+
+from native.indicators cimport atr_init, ema_init
+from native.lane cimport *
+from native.strategy cimport Bar
+
+from native.intents import LanePosition
+from native.matching import lot_units
+from native.strategy import Strategy
+
+BUILTINS = {
+    "ema_cross": {"fast": 12.0, "slow": 26.0, "bracket": 0.0, "stop_atr": 2.0, "target_atr": 3.0, "trail_atr": 2.0},
+    "rsi_ma_cross": {"rsi_period": 14.0, "ma_fast": 20.0, "ma_slow": 100.0, "rsi_buy_max": 70.0, "rsi_sell_min": 30.0},
+    "buy_and_hold": {},
+}
+_KINDS = {"ema_cross": KIND_EMA_CROSS, "rsi_ma_cross": KIND_RSI_MA_CROSS, "buy_and_hold": KIND_BUY_AND_HOLD}
+_MAX_PERIOD = 100_000
+_MAGIC = b"ILK1"
+
+TRADE_DTYPE = np.dtype(
+    [("entry_bar", "<i8"), ("exit_bar", "<i8"), ("entry_ts_ns", "<i8"), ("exit_ts_ns", "<i8"), ("units", "<i8"),
+     ("entry_fill", "<f8"), ("exit_fill", "<f8"), ("fees", "<f8"), ("pnl", "<f8"), ("lane", "<i4"), ("side", "<i2"),
+     ("reason", "<i2")]
+)
+DECISION_DTYPE = np.dtype(
+    [("ts_ns", "<i8"), ("step", "<i8"), ("units", "<i8"), ("price", "<f8"), ("lane", "<i4"), ("gates", "<i4"),
+     ("action", "<i2"), ("side", "<i2"), ("reason", "<i4")]
+)
+assert TRADE_DTYPE.itemsize == sizeof(Trade) and DECISION_DTYPE.itemsize == sizeof(Decision)
+
+
+
+def builtin_params(name, given):
+    """Return a built-in's parameters, defaults filled in; raises ValueError for what makes no sense."""
+    if name not in BUILTINS:
+        raise ValueError(f"no compiled strategy {name!r}; there are {', '.join(BUILTINS)}")
+    unknown = sorted(set(given) - set(BUILTINS[name]))
+    if unknown:
+        raise ValueError(f"{name} has no parameter {', '.join(unknown)}")
+    params = {key: float(value) for key, value in {**BUILTINS[name], **given}.items()}
+    for key, value in params.items():
+        if not (math.isfinite(value) and value >= 0.0):
+            raise ValueError(f"{name}: {key}={value} must be finite and not negative")
+    for key in ("fast", "slow", "rsi_period", "ma_fast", "ma_slow"):
+        if key in params and not (1 <= params[key] <= _MAX_PERIOD and params[key] == int(params[key])):
+            raise ValueError(f"{name}: {key}={params[key]} must be a whole number of 1 to {_MAX_PERIOD} bars")
+    for fast, slow in (("fast", "slow"), ("ma_fast", "ma_slow")):
+        if fast in params and not params[fast] < params[slow]:
+            raise ValueError(f"{name}: {fast}={params[fast]:g} must be below {slow}={params[slow]:g}")
+    return params
+
+
+def _check_config(config):
+    """Raise ValueError for a configuration outside its bounds."""
+    for name in ("cash", "notional_usd", "stop_atr", "min_notional_usd"):
+        if not (math.isfinite(getattr(config, name)) and getattr(config, name) >= 0.0):
+            raise ValueError(f"{name}={getattr(config, name)} must be finite and not negative")
+    for name in ("slippage_bps", "max_slippage_bps", "stop_fallback_bps"):
+        if not 0.0 <= getattr(config, name) < 10_000.0:
+            raise ValueError(f"{name}={getattr(config, name)} is outside [0, 10000)")
+    if not -10_000.0 < config.fee_bps < 10_000.0:
+        raise ValueError(f"fee_bps={config.fee_bps} is outside (-10000, 10000)")
+    if config.stops not in ("intrabar", "next_open"):
+        raise ValueError(f"stops must be intrabar or next_open, got {config.stops!r}")
+
+
+cdef inline bytes _bytes(const void* start, int64_t count, size_t item):
+    return PyBytes_FromStringAndSize(<const char*>start, <Py_ssize_t>(count * <int64_t>item))
+
+
+cdef class LaneTable:
+    """The state of all lanes; `Kernel` adds the steps."""
+
+    def __cinit__(self, config, lanes, matching="internal", run_id="run"):
+        if not lanes:
+            raise ValueError("a kernel needs at least one lane")
+        if matching not in ("internal", "external"):
+            raise ValueError(f"matching must be internal or external, got {matching!r}")
+        _check_config(config)
+        self.config, self.lanes, self.matching, self.run_id = config, tuple(lanes), matching, run_id
+        self.count = len(self.lanes)
+        self.states = <LaneState*>calloc(self.count, sizeof(LaneState))
+        if self.states == NULL:
+            raise MemoryError
+        self.strategies = [None] * self.count
+        self.bar = Bar.__new__(Bar)
+        for index, spec in enumerate(self.lanes):
+            self._prepare(index, spec)
+
+    def __dealloc__(self):
+        cdef int64_t i
+        if self.states == NULL:
+            return
+        for i in range(self.count):
+            free(self.states[i].trades)
+            free(self.states[i].decisions)
+            free(self.states[i].notes)
+            free(self.states[i].equity)
+            free(self.states[i].sma_fast.ring)
+            free(self.states[i].sma_slow.ring)
+        free(self.states)
+
+    cdef _prepare(self, int64_t index, spec):
+        """Fill one lane's rules and empty indicators from its spec."""
+        cdef LaneState* s = self.states + index
+        cdef Rules* r = &s.rules
+        config = self.config
+        r.lane, r.is_external = index, self.matching == "external"
+        r.is_intrabar = config.stops == "intrabar" and not r.is_external
+        r.keeps_equity, r.lot_units = config.keeps_equity, lot_units(spec.lot)
+        r.notional, r.slip, r.fee, r.tick = config.notional_usd, config.slippage_bps / 1e4, config.fee_bps / 1e4, spec.tick
+        r.min_notional, r.stop_atr, r.stop_fallback = config.min_notional_usd, config.stop_atr, config.stop_fallback_bps / 1e4
+        s.multiplier, s.last_ts, s.open_ts = 1.0, -(1 << 62), -(1 << 62)
+        atr_init(&s.atr, 14)
+        if isinstance(spec.strategy, str):
+            self._prepare_builtin(s, spec)
+            return
+        if not isinstance(spec.strategy, Strategy):
+            raise TypeError(f"lane {index}: {type(spec.strategy).__name__} is not a Strategy")
+        if spec.params:
+            raise ValueError(f"lane {index}: give parameters to the strategy instance, not to the lane")
+        if any(other is spec.strategy for other in self.strategies):
+            raise ValueError(f"lane {index}: one Strategy instance cannot serve two lanes")
+        r.kind, r.warmup_bars = KIND_PYTHON, spec.strategy.warmup_bars
+        self.strategies[index] = spec.strategy
+
+    cdef _prepare_builtin(self, LaneState* s, spec):
+        cdef Rules* r = &s.rules
+        p = builtin_params(spec.strategy, spec.params)
+        r.kind = _KINDS[spec.strategy]
+        if r.kind == KIND_EMA_CROSS:
+            ema_init(&s.ema_fast, int(p["fast"]))
+            ema_init(&s.ema_slow, int(p["slow"]))
+            r.is_bracket = p["bracket"] != 0.0
+            r.bracket_stop, r.bracket_target, r.bracket_trail = p["stop_atr"], p["target_atr"], p["trail_atr"]
+            r.first_bar = int(p["slow"]) - (0 if r.is_bracket else 1)
+        elif r.kind == KIND_RSI_MA_CROSS:
+            s.sma_fast.period, s.sma_slow.period = int(p["ma_fast"]), int(p["ma_slow"])
+            s.sma_fast.ring = <double*>calloc(s.sma_fast.period, sizeof(double))
+            s.sma_slow.ring = <double*>calloc(s.sma_slow.period, sizeof(double))
+            if s.sma_fast.ring == NULL or s.sma_slow.ring == NULL:
+                raise MemoryError
+            s.rsi.period, s.rsi.value = int(p["rsi_period"]), 50.0
+            r.rsi_buy_max, r.rsi_sell_min = p["rsi_buy_max"], p["rsi_sell_min"]
+            r.first_bar = max(s.sma_slow.period - 1, s.rsi.period)
+
+    cdef LaneState* _lane(self, int64_t lane) except NULL:
+        if not 0 <= lane < self.count:
+            raise IndexError(f"lane {lane} of {self.count}")
+        return self.states + lane
+
+    cdef _make_room(self, LaneState* s, int64_t bars):
+        """Make room for `bars` more equity marks, at least doubling, so appends cost O(1)."""
+        cdef int64_t wanted = s.equity_count + bars
+        cdef double* grown
+        if not s.rules.keeps_equity or wanted <= s.equity_room:
+            return
+        wanted = max(wanted, 2 * s.equity_room, 1024)
+        grown = <double*>realloc(s.equity, wanted * sizeof(double))
+        if grown == NULL:
+            raise MemoryError
+        s.equity, s.equity_room = grown, wanted
+
+    def bar_count(self, lane):
+        """Return how many bars the lane has closed."""
+        return self._lane(lane).bars
+
+    def position(self, lane):
+        """Return what the lane holds, marked at the last close."""
+        cdef LaneState* s = self._lane(lane)
+        cdef bint has_levels = s.side != 0 and s.is_bracket != 0
+        waiting = []
+        if s.close_slot.is_active:
+            waiting.append((s.close_slot.step, 0))
+        if s.open_slot.is_active:
+            waiting.append((s.open_slot.step, 1))
+        return LanePosition(
+            side=s.side, units=s.units, entry_price=s.entry, entry_bar=s.entry_bar if s.side else -1,
+            entry_ts_ns=s.entry_ts if s.side else 0, stop_price=s.stop if has_levels else None,
+            target_price=s.target if has_levels and isfinite(s.target) else None,
+            unrealised_usd=open_result(s, s.last_close),
+            outstanding=tuple(f"{self.run_id}:{step}:{lane}:{offset}" for step, offset in waiting),
+        )
+
+    def indicators(self, lane):
+        """Return the values that the lane's compiled strategy sees, and the ATR(14) of every lane."""
+        cdef LaneState* s = self._lane(lane)
+        values = {"atr": s.atr.value}
+        if s.rules.kind == KIND_EMA_CROSS:
+            values.update(ema_fast=s.ema_fast.value, ema_slow=s.ema_slow.value)
+        elif s.rules.kind == KIND_RSI_MA_CROSS:
+            values.update(ma_fast=s.sma_fast.value, ma_slow=s.sma_slow.value, rsi=s.rsi.value)
+        return values
+
+    def trades(self, lane=None):
+        """Return closed trades (`TRADE_DTYPE`) of one lane, or of all in lane order."""
+        wanted = range(self.count) if lane is None else [lane]
+        data = b"".join([_bytes(self._lane(i).trades, self._lane(i).trade_count, sizeof(Trade)) for i in wanted])
+        return np.frombuffer(data, TRADE_DTYPE).copy()
+
+    def decisions(self, lane=None):
+        """Return decision records (`DECISION_DTYPE`) of one lane, or of all in lane order."""
+        return np.frombuffer(self._decision_bytes(lane), DECISION_DTYPE).copy()
+
+    def _decision_bytes(self, lane):
+        wanted = range(self.count) if lane is None else [lane]
+        return b"".join(
+            [_bytes(self._lane(i).decisions, self._lane(i).decision_count, sizeof(Decision)) for i in wanted]
+        )
+
+    def trades_sha256(self):
+        """Return the sha256 of the trade list in the oracles' text form (fills as %.6f)."""
+        digest = hashlib.sha256()
+        for t in self.trades().tolist():
+            digest.update(b"%d,%d,%d,%d,%.6f,%.6f\n" % (t[0], t[1], t[10], t[4], t[5], t[6]))
+        return digest.hexdigest()
+
+    def wins(self):
+        """Return the closed trades with a net result above zero."""
+        cdef int64_t i
+        return sum([self.states[i].wins for i in range(self.count)])
+
+    def fees_paid(self):
+        """Return all fees so far, in quote currency."""
+        cdef int64_t i
+        return math.fsum([self.states[i].fees for i in range(self.count)])
+
+    def equity_curve(self, lane=None):
+        """Return equity at each close: cash plus results, of one lane or summed over all lanes.
+
+        Over all lanes bars are paired by index up to the shortest lane. Empty where equity is not kept.
+        """
+        wanted = range(self.count) if lane is None else [lane]
+        curves = [
+            np.frombuffer(_bytes(self._lane(i).equity, self._lane(i).equity_count, sizeof(double))) for i in wanted
+        ]
+        total = np.full(min(len(curve) for curve in curves), self.config.cash)
+        if len(curves) == 1:
+            return total + curves[0]
+        results = np.zeros(len(total))
+        for curve in curves:
+            results += curve[: len(total)]
+        return total + results
+
+    def final_equity(self):
+        """Return cash + the exact (fsum) sum of closed results and open marks, as the oracles define it."""
+        cdef int64_t i
+        terms = self.trades()["pnl"].tolist()
+        for i in range(self.count):
+            if self.states[i].side:
+                terms.append(open_result(self.states + i, self.states[i].last_close))
+        return self.config.cash + math.fsum(terms)
+
+    def decision_hash(self):
+        """Return the sha256 over all decision records, lanes in order."""
+        return hashlib.sha256(self._decision_bytes(None)).hexdigest()
+
+    def state_hash(self):
+        """Return the sha256 over the whole exported state."""
+        return hashlib.sha256(self.export_state()).hexdigest()
+
+    def _fingerprint(self):
+        """Return what must be equal for a state to fit: configuration, lanes, matching, run, layout."""
+        lanes = [
+            (spec.symbol, spec.strategy if isinstance(spec.strategy, str) else type(spec.strategy).__name__,
+             sorted(spec.params.items()) if isinstance(spec.strategy, str) else sorted(spec.strategy.values().items()),
+             spec.lot, spec.tick)
+            for spec in self.lanes
+        ]
+        text = repr((self.config, lanes, self.matching, self.run_id, sizeof(LaneState)))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def export_state(self):
+        """Return everything needed to go on bit for bit, as bytes with their own checksum."""
+        parts = []
+        heads = [self._export_lane(index, parts) for index in range(self.count)]
+        body = b"".join(parts)
+        head = json.dumps({"fingerprint": self._fingerprint(), "lanes": heads}, sort_keys=True).encode()
+        text = len(head).to_bytes(8, "little") + head + body
+        return _MAGIC + hashlib.sha256(text).digest() + text
+
+    cdef _export_lane(self, int64_t index, list parts):
+        cdef LaneState* s = self.states + index
+        cdef LaneState bare = s[0]
+        bare.trades, bare.decisions, bare.notes, bare.equity = NULL, NULL, NULL, NULL
+        bare.sma_fast.ring = bare.sma_slow.ring = NULL
+        bare.trade_room = bare.decision_room = bare.note_room = bare.equity_room = bare.note_count = 0
+        fields = [
+            _bytes(&bare, 1, sizeof(LaneState)),
+            _bytes(s.trades, s.trade_count, sizeof(Trade)),
+            _bytes(s.decisions, s.decision_count, sizeof(Decision)),
+            _bytes(s.equity, s.equity_count, sizeof(double)),
+            _bytes(s.sma_fast.ring, s.sma_fast.period, sizeof(double)),
+            _bytes(s.sma_slow.ring, s.sma_slow.period, sizeof(double)),
+        ]
+        parts.extend(fields)
+        strategy = self.strategies[index]
+        return {"sizes": [len(f) for f in fields], "strategy": None if strategy is None else strategy.export_state()}
+
+    def import_state(self, state):
+        """Take over an exported state. Raises ValueError when it is damaged or of another configuration."""
+        text = state[36:]
+        if state[:4] != _MAGIC or hashlib.sha256(text).digest() != state[4:36]:
+            raise ValueError("kernel state is damaged")
+        size = int.from_bytes(text[:8], "little")
+        head = json.loads(text[8 : 8 + size])
+        if head["fingerprint"] != self._fingerprint():
+            raise ValueError("kernel state is of another configuration, run or build")
+        offset = 8 + size
+        for index, lane in enumerate(head["lanes"]):
+            self._import_lane(index, lane, text, offset)
+            offset += sum(lane["sizes"])
+
+    cdef _import_lane(self, int64_t index, dict head, bytes body, int64_t offset):
+        cdef LaneState* s = self.states + index
+        cdef LaneState old = s[0]
+        cdef const char* source = PyBytes_AsString(body) + offset
+        cdef int64_t[6] size
+        cdef int64_t i
+        for i in range(6):
+            size[i] = head["sizes"][i]
+        memcpy(s, source, sizeof(LaneState))
+        source += size[0]
+        s.trades, s.decisions, s.notes, s.equity = NULL, NULL, NULL, NULL
+        s.sma_fast.ring, s.sma_slow.ring = old.sma_fast.ring, old.sma_slow.ring
+        free(old.trades)
+        free(old.decisions)
+        free(old.notes)
+        free(old.equity)
+        s.trades = <Trade*>_copied(source, size[1])
+        s.trade_room = s.trade_count
+        source += size[1]
+        s.decisions = <Decision*>_copied(source, size[2])
+        s.decision_room = s.decision_count
+        source += size[2]
+        s.equity = <double*>_copied(source, size[3])
+        s.equity_room = s.equity_count
+        source += size[3]
+        memcpy(s.sma_fast.ring, source, size[4])
+        memcpy(s.sma_slow.ring, source + size[4], size[5])
+        if self.strategies[index] is not None:
+            self.strategies[index].import_state(head["strategy"])
+
+
+cdef void* _copied(const char* source, int64_t size) except? NULL:
+    """Copy a record buffer; an empty one is NULL."""
+    cdef void* copy
+    if size == 0:
+        return NULL
+    copy = calloc(1, size)
+    if copy == NULL:
+        raise MemoryError
+    memcpy(copy, source, size)
+    return copy
