@@ -1,0 +1,144 @@
+"""Intents, orders, their events and their fills (OC-28): recorded before they are sent, counted once."""
+
+from __future__ import annotations
+
+from sqlalchemy import and_, select, update
+
+from engine.store.link import Link, columns_of
+from engine.store.rows import FillRecord, IntentRecord, OrderEventRecord, OrderRecord
+from engine.store.tables import FILLS, INTENTS, ORDER_EVENTS, ORDERS
+from venues.types import TERMINAL, OrderStatus
+
+_FIXED = (
+    "client_order_id",
+    "intent_id",
+    "session_id",
+    "strategy",
+    "venue",
+    "account",
+    "symbol",
+    "side",
+    "quantity",
+    "order_type",
+    "limit_price",
+    "time_in_force",
+    "reduce_only",
+    "payload",
+    "created_ns",
+)
+"""What an order may never change after it was recorded."""
+_ENDED = sorted(TERMINAL)
+_UNPROVED = [OrderStatus.SUBMITTING.value, OrderStatus.UNKNOWN.value]
+
+
+class OrderRows:
+    """The order book of record."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    def record_intent_and_order(self, intent: IntentRecord, order: OrderRecord) -> None:
+        """Record a wish and its order in one durable transaction, before any byte leaves.
+
+        Raises `StoreConflict` where the intent already has an order or an identifier was used, and
+        `StoreFailed` where the disk refuses: in both cases nothing was recorded and nothing may be sent.
+        """
+        assert intent.intent_id == order.intent_id
+        assert order.status is OrderStatus.SUBMITTING and order.pending == "submit"
+        with self._link.transaction():
+            self._link.add(INTENTS, intent)
+            self._link.add(ORDERS, order)
+
+    def record_intent(self, intent: IntentRecord) -> None:
+        """Record a wish that never became an order (denied by preflight)."""
+        assert intent.status != "ordered"
+        self._link.add(INTENTS, intent)
+
+    def save_order(self, order: OrderRecord) -> None:
+        """Write the order's changeable columns. Raises `StoreConflict` for an unknown order."""
+        with self._link.transaction():
+            self._save(order)
+
+    def record_order_event(self, event: OrderEventRecord, order: OrderRecord | None = None) -> None:
+        """Record what happened and, in the same transaction, the order state that follows from it."""
+        with self._link.transaction():
+            self._link.add(ORDER_EVENTS, event, without=("seq",))
+            if order is not None:
+                assert order.client_order_id == event.client_order_id
+                self._save(order)
+
+    def record_fill(self, fill: FillRecord, order: OrderRecord | None = None) -> bool:
+        """Record one execution and the order after it; False (and no change) where it is known already."""
+        with self._link.transaction():
+            if self.has_fill(fill.venue, fill.account, fill.fill_id):
+                return False
+            self._link.add(FILLS, fill)
+            if order is not None:
+                assert order.client_order_id == fill.client_order_id
+                self._save(order)
+            return True
+
+    def has_fill(self, venue: str, account: str, fill_id: str) -> bool:
+        """Tell whether this execution was recorded before."""
+        same = and_(FILLS.c.venue == venue, FILLS.c.account == account, FILLS.c.fill_id == fill_id)
+        return self._link.value(select(FILLS.c.fill_id).where(same)) is not None
+
+    def order(self, client_order_id: str) -> OrderRecord | None:
+        return self._link.row(select(ORDERS).where(ORDERS.c.client_order_id == client_order_id), OrderRecord)
+
+    def intent(self, intent_id: str) -> IntentRecord | None:
+        return self._link.row(select(INTENTS).where(INTENTS.c.intent_id == intent_id), IntentRecord)
+
+    def orders_open(self) -> list[OrderRecord]:
+        """Return every order not proved to be over, oldest first; UNKNOWN ones are among them."""
+        query = select(ORDERS).where(ORDERS.c.status.not_in(_ENDED))
+        return self._link.rows(query.order_by(ORDERS.c.created_ns, ORDERS.c.client_order_id), OrderRecord)
+
+    def orders_of(self, session_id: str, limit: int = 1000) -> list[OrderRecord]:
+        """Return a session's newest orders, newest first."""
+        query = select(ORDERS).where(ORDERS.c.session_id == session_id).limit(limit)
+        newest = query.order_by(ORDERS.c.created_ns.desc(), ORDERS.c.client_order_id.desc())
+        return self._link.rows(newest, OrderRecord)
+
+    def orders_recent(self, limit: int = 200) -> list[OrderRecord]:
+        """Return the newest orders of all sessions, newest first."""
+        newest = select(ORDERS).order_by(ORDERS.c.created_ns.desc(), ORDERS.c.client_order_id.desc())
+        return self._link.rows(newest.limit(limit), OrderRecord)
+
+    def intents_without_order_proof(self) -> list[tuple[IntentRecord, OrderRecord]]:
+        """Return the wishes whose order may or may not have reached its venue; ask the venue by its id."""
+        query = select(ORDERS).where(ORDERS.c.status.in_(_UNPROVED))
+        orders = self._link.rows(query.order_by(ORDERS.c.created_ns, ORDERS.c.client_order_id), OrderRecord)
+        pairs = []
+        for order in orders:
+            intent = self.intent(order.intent_id)
+            assert intent is not None, "a foreign key ties every order to its intent"
+            pairs.append((intent, order))
+        return pairs
+
+    def events_of(self, client_order_id: str) -> list[OrderEventRecord]:
+        """Return what happened to one order, in the order of recording."""
+        query = select(ORDER_EVENTS).where(ORDER_EVENTS.c.client_order_id == client_order_id)
+        return self._link.rows(query.order_by(ORDER_EVENTS.c.seq), OrderEventRecord)
+
+    def fills_of(self, client_order_id: str) -> list[FillRecord]:
+        """Return one order's executions, oldest first."""
+        query = select(FILLS).where(FILLS.c.client_order_id == client_order_id)
+        return self._link.rows(query.order_by(FILLS.c.at_ns, FILLS.c.fill_id), FillRecord)
+
+    def fills_of_account(self, venue: str, account: str, since_ns: int = 0) -> list[FillRecord]:
+        """Return an account's executions from `since_ns` on, oldest first: what reconciliation compares."""
+        same = and_(FILLS.c.venue == venue, FILLS.c.account == account, FILLS.c.at_ns >= since_ns)
+        query = select(FILLS).where(same).order_by(FILLS.c.at_ns, FILLS.c.fill_id)
+        return self._link.rows(query, FillRecord)
+
+    def fills_of_session(self, session_id: str) -> list[FillRecord]:
+        """Return a session's executions, oldest first."""
+        query = select(FILLS).where(FILLS.c.session_id == session_id)
+        return self._link.rows(query.order_by(FILLS.c.at_ns, FILLS.c.fill_id), FillRecord)
+
+    def _save(self, order: OrderRecord) -> None:
+        changes = columns_of(order, without=_FIXED)
+        known = ORDERS.c.client_order_id == order.client_order_id
+        result = self._link.run(update(ORDERS).where(known).values(changes))
+        assert result.rowcount == 1, f"no such order: {order.client_order_id}"

@@ -1,0 +1,47 @@
+"""Tickets and the decisions of people about them; a ticket is decided once."""
+
+from __future__ import annotations
+
+from sqlalchemy import insert, select, update
+
+from engine.store.link import Link, columns_of
+from engine.store.rows import ApprovalRecord, TicketRecord
+from engine.store.tables import APPROVALS, TICKETS
+
+
+class TicketRows:
+    """The ticket book of record."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    def save_ticket(self, ticket: TicketRecord) -> None:
+        """Write a ticket at its present version, new or known."""
+        values = columns_of(ticket)
+        with self._link.transaction():
+            known = update(TICKETS).where(TICKETS.c.ticket_id == ticket.ticket_id)
+            if self._link.run(known.values(values)).rowcount == 0:
+                self._link.run(insert(TICKETS).values(values))
+
+    def record_approval(self, approval: ApprovalRecord, ticket: TicketRecord) -> None:
+        """Record a decision and the ticket after it. Raises `StoreConflict` where it was decided before."""
+        assert approval.ticket_id == ticket.ticket_id
+        with self._link.transaction():
+            self.save_ticket(ticket)
+            self._link.add(APPROVALS, approval)
+
+    def ticket(self, ticket_id: str) -> TicketRecord | None:
+        return self._link.row(select(TICKETS).where(TICKETS.c.ticket_id == ticket_id), TicketRecord)
+
+    def tickets_undecided(self) -> list[TicketRecord]:
+        """Return the tickets nobody decided, by expiry; a restart must expire or re-check them."""
+        query = select(TICKETS).where(TICKETS.c.decided_ns == 0)
+        return self._link.rows(query.order_by(TICKETS.c.expires_ns, TICKETS.c.ticket_id), TicketRecord)
+
+    def tickets_recent(self, limit: int = 100) -> list[TicketRecord]:
+        """Return the newest tickets, newest first."""
+        newest = select(TICKETS).order_by(TICKETS.c.created_ns.desc(), TICKETS.c.ticket_id.desc())
+        return self._link.rows(newest.limit(limit), TicketRecord)
+
+    def approval_of(self, ticket_id: str) -> ApprovalRecord | None:
+        return self._link.row(select(APPROVALS).where(APPROVALS.c.ticket_id == ticket_id), ApprovalRecord)
