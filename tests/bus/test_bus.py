@@ -1,0 +1,262 @@
+"""The managed bus against a real nats-server: ports, deaths, roles and the stale-command trap."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from engine.api import subjects
+from engine.api.nats import NatsNet
+from engine.bus import BusFailed, ManagedBus, find_server, join, verify_server
+from seams.clock import SystemClock
+from seams.disk import RealDisk
+from seams.net import NetDown, NoAnswer
+
+
+class Watched:
+    """A started bus with its watcher running."""
+
+    def __init__(self, run: Path) -> None:
+        self.downs = self.ups = 0
+        self.bus = ManagedBus(run, SystemClock(), on_down=self._down, on_up=self._up)
+
+    def _down(self) -> None:
+        self.downs += 1
+
+    def _up(self) -> None:
+        self.ups += 1
+
+    async def connect(self, role: str = "engine") -> NatsNet:
+        credential = self.bus.credentials[role]
+        return await NatsNet.connect(self.bus.url, credential.user, credential.password, f"test-{role}")
+
+
+@pytest_asyncio.fixture
+async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
+    kept = Watched(tmp_path / "run")
+    await kept.bus.start()
+    watcher = asyncio.create_task(kept.bus.watch())
+    yield kept
+    await kept.bus.stop()
+    await asyncio.wait_for(watcher, 2)
+
+
+async def until(condition: object, seconds: float = 5.0) -> None:
+    assert callable(condition)
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        await asyncio.sleep(0.01)
+
+
+async def test_starts_within_two_seconds_with_private_files(tmp_path: Path) -> None:
+    bus = ManagedBus(tmp_path / "run", SystemClock())
+    began = time.monotonic()
+    url = await bus.start()
+    assert time.monotonic() - began < 2.0
+    assert url == f"nats://127.0.0.1:{bus.port}"
+    for name in ("nats.conf", "engine.creds", "operator.creds", "observer.creds"):
+        assert (tmp_path / "run" / name).stat().st_mode & 0o777 == 0o600
+    await bus.stop()
+    assert not bus.is_up
+
+
+async def test_port_and_credentials_outlive_a_restart(tmp_path: Path) -> None:
+    first = ManagedBus(tmp_path / "run", SystemClock())
+    await first.start()
+    await first.stop()
+    second = ManagedBus(tmp_path / "run", SystemClock())
+    await second.start()
+    assert (second.port, second.credentials) == (first.port, first.credentials)
+    await second.stop()
+
+
+async def test_killed_server_is_back_on_its_port_and_clients_return(watched: Watched) -> None:
+    engine, operator = await watched.connect("engine"), await watched.connect("operator")
+    port, received = watched.bus.port, []
+
+    async def answer(_: str, body: bytes) -> bytes:
+        received.append(body)
+        return b"done"
+
+    await engine.subscribe(subjects.COMMAND, answer)
+    assert await operator.request(subjects.COMMAND, b"one", 1) == b"done"
+    os.kill(watched.bus.pid, signal.SIGKILL)
+    await until(lambda: watched.ups == 1)
+    assert (watched.bus.port, watched.bus.restarts, watched.downs) == (port, 1, 1)
+    await until(lambda: engine.is_connected and operator.is_connected)
+    await until(lambda: watched.bus.is_up)
+    await asyncio.sleep(0.2)
+    assert await operator.request(subjects.COMMAND, b"two", 1) == b"done"
+    assert received == [b"one", b"two"]
+    await operator.close()
+    await engine.close()
+
+
+async def test_command_sent_while_down_fails_at_once_and_never_executes_later(tmp_path: Path) -> None:
+    kept = Watched(tmp_path / "run")
+    await kept.bus.start()
+    engine, operator = await kept.connect("engine"), await kept.connect("operator")
+    received = []
+
+    async def answer(_: str, body: bytes) -> bytes:
+        received.append(body)
+        return b"done"
+
+    await engine.subscribe(subjects.COMMAND, answer)
+    os.kill(kept.bus.pid, signal.SIGKILL)
+    await until(lambda: not operator.is_connected)
+    began = time.monotonic()
+    with pytest.raises(NetDown):
+        await operator.publish(subjects.COMMAND, b"stale")
+    with pytest.raises((NetDown, NoAnswer)):
+        await operator.request(subjects.COMMAND, b"stale", 0.3)
+    assert time.monotonic() - began < 0.5
+    watcher = asyncio.create_task(kept.bus.watch())
+    await until(lambda: engine.is_connected and operator.is_connected)
+    await asyncio.sleep(1.0)
+    assert received == []
+    await operator.close()
+    await engine.close()
+    await kept.bus.stop()
+    await watcher
+
+
+async def test_observer_may_ask_but_not_command(watched: Watched) -> None:
+    engine, observer = await watched.connect("engine"), await watched.connect("observer")
+    received = []
+
+    async def answer(subject: str, _: bytes) -> bytes:
+        received.append(subject)
+        return b"answer"
+
+    for subject in (subjects.COMMAND, subjects.KILL, subjects.QUERY):
+        await engine.subscribe(subject, answer)
+    await asyncio.sleep(0.05)
+    for forbidden in (subjects.COMMAND, subjects.KILL):
+        with pytest.raises((NetDown, NoAnswer)):
+            await observer.request(forbidden, b"{}", 0.2)
+    await observer.publish(subjects.view("status"), b"forged")
+    assert await observer.request(subjects.QUERY, b"{}", 1) == b"answer"
+    assert received == [subjects.QUERY]
+    await observer.close()
+    await engine.close()
+
+
+@pytest.mark.xfail(
+    reason="engine.api.nats reads a timeout as OSError, its base class: NetDown, 'nothing was sent'"
+)
+async def test_request_without_an_answer_is_unknown_not_unsent(watched: Watched) -> None:
+    engine, operator = await watched.connect("engine"), await watched.connect("operator")
+
+    async def silent(_: str, __: bytes) -> None:
+        return None
+
+    await engine.subscribe(subjects.COMMAND, silent)
+    await asyncio.sleep(0.05)
+    try:
+        with pytest.raises(NoAnswer):
+            await operator.request(subjects.COMMAND, b"{}", 0.2)
+    finally:
+        await operator.close()
+        await engine.close()
+
+
+async def test_stranger_is_refused(watched: Watched) -> None:
+    with pytest.raises(NetDown):
+        await NatsNet.connect(watched.bus.url, "engine", "guess", "test", timeout_s=0.5)
+
+
+async def test_two_homes_live_side_by_side(tmp_path: Path) -> None:
+    one, two = (ManagedBus(tmp_path / name, SystemClock()) for name in ("one", "two"))
+    await one.start()
+    await two.start()
+    assert one.port != two.port
+    assert one.credential.password != two.credential.password
+    with pytest.raises(NetDown):
+        await NatsNet.connect(two.url, "engine", one.credential.password, "test", timeout_s=0.5)
+    await one.stop()
+    await two.stop()
+
+
+async def test_existing_server_is_joined_by_url(watched: Watched, tmp_path: Path) -> None:
+    joined = join(watched.bus.url, tmp_path / "run" / "engine.creds")
+    assert await joined.start() == watched.bus.url
+    net = await NatsNet.connect(joined.url, joined.credential.user, joined.credential.password, "test")
+    assert net.is_connected
+    await net.close()
+    await joined.stop()
+
+
+async def test_server_dies_with_a_killed_engine(tmp_path: Path) -> None:
+    program = (
+        "import asyncio, sys\nfrom pathlib import Path\nfrom engine.bus import ManagedBus\n"
+        "from seams.clock import SystemClock\n"
+        "async def main():\n"
+        "    bus = ManagedBus(Path(sys.argv[1]), SystemClock())\n"
+        "    await bus.start()\n    print(bus.pid, flush=True)\n    await asyncio.sleep(60)\n"
+        "asyncio.run(main())\n"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "run")]
+    parent = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    assert parent.stdout is not None
+    pid = int(await asyncio.wait_for(parent.stdout.readline(), 10))
+    assert _is_alive(pid)
+    parent.kill()
+    await parent.wait()
+    await until(lambda: not _is_alive(pid), 2.0)
+
+
+async def test_a_taken_port_is_not_fought_over(tmp_path: Path) -> None:
+    first = ManagedBus(tmp_path / "one", SystemClock())
+    await first.start()
+    (tmp_path / "two").mkdir()
+    RealDisk().write_atomic(tmp_path / "two" / "nats.port", f"{first.port}\n".encode())
+    second = ManagedBus(tmp_path / "two", SystemClock())
+    await second.start()
+    assert second.port != first.port
+    await second.stop()
+    await first.stop()
+
+
+def test_foreign_binary_is_refused(tmp_path: Path) -> None:
+    forged = tmp_path / "nats-server"
+    forged.write_bytes(b"#!/bin/sh\n")
+    with pytest.raises(BusFailed, match="pinned"):
+        verify_server(forged)
+
+
+def test_shipped_server_is_found_without_a_path() -> None:
+    assert find_server({"PATH": ""}).name == "nats-server"
+
+
+def test_server_on_the_path_comes_first(tmp_path: Path) -> None:
+    own = tmp_path / "nats-server"
+    own.write_text("#!/bin/sh\n")
+    own.chmod(0o755)
+    assert find_server({"PATH": str(tmp_path)}) == own
+
+
+async def test_server_that_cannot_start_says_so(tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    broken.write_text("#!/bin/sh\nexit 3\n")
+    broken.chmod(0o755)
+    bus = ManagedBus(tmp_path / "run", SystemClock(), server=broken)
+    with pytest.raises(BusFailed, match="ended with 3"):
+        await bus.start()
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
