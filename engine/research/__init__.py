@@ -1,0 +1,1 @@
+"""Research: runs and their artifacts, metrics, indexes, and the folders of paper sessions."""

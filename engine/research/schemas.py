@@ -1,0 +1,287 @@
+"""The files of a run and of a paper session: one frozen struct each, the source of `docs/schemas`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from venues.types import Record
+
+SCHEMA_VERSION = "1.0"
+REPORT_TYPE = "interlock.run_report"
+RUN_CONTRACT = "interlock.run.result"
+PAPER_CONTRACT = "interlock.paper.result"
+
+Scalar = float | int | str | None
+
+
+class RunConfig(Record):
+    """config.json: everything that decides a run's numbers. Times are ISO-8601 UTC; fees are bps."""
+
+    ticker: str
+    start: str
+    end: str
+    interval: str
+    data: str
+    data_sha256: str
+    strategy: str
+    preset: str
+    params: dict[str, float]
+    seed: int
+    initial_cash: float
+    notional_usd: float
+    fee_bps: float
+    slippage_bps: float
+    slippage_mode: str
+    stops: str
+    lot: float
+    tick: float
+    paper: bool
+    config_sha256: str
+
+
+class Identity(Record):
+    """What produced a run; equal identities must give equal decisions."""
+
+    kernel_sha256: str
+    strategy_sha256: str
+    config_sha256: str
+    data_sha256: str
+    data_start_ns: int
+    data_end_ns: int
+    seed: int
+    decision_sha256: str
+    trades_sha256: str
+
+
+class RunMetadata(Record):
+    """metadata.json."""
+
+    run_id: str
+    mode: str
+    command: str
+    status: str
+    created_at: str
+    git_commit: str
+    python_executable: str
+    python_version: str
+    config_path: str
+    config_hash: str
+    request_id: str
+    name: str
+    identity: Identity
+    summary: dict[str, Scalar]
+
+
+class RunMetrics(Record):
+    """metrics.json: no time and no id, so equal runs give equal bytes."""
+
+    mode: str
+    command: str
+    status: str
+    summary: dict[str, Scalar]
+    best_result: dict[str, Scalar]
+    null_reasons: dict[str, str]
+    leaderboard_size: int
+
+
+class Artifact(Record):
+    """One file of the folder; sha256 in hex."""
+
+    file_name: str
+    size_bytes: int
+    sha256: str
+
+
+class ReportHeader(Record):
+    run_id: str
+    mode: str
+    created_at: str
+    git_commit: str
+    python_version: str
+    config_path: str
+    config_hash: str
+    request_id: str
+
+
+class MachineContract(Record):
+    """The part of a report that programs may rely on."""
+
+    schema_version: str
+    contract_type: str
+    command: str
+    status: str
+    request_id: str
+    run_id: str
+    mode: str
+    summary: dict[str, Scalar]
+    artifacts: dict[str, str]
+
+
+class RunReport(Record):
+    """report.json."""
+
+    schema_version: str
+    artifact_type: str
+    status: str
+    header: ReportHeader
+    reproduce: dict[str, str]
+    config_resolved: RunConfig
+    identity: Identity
+    results: tuple[dict[str, Scalar], ...]
+    artifacts: tuple[Artifact, ...]
+    summary: dict[str, Scalar]
+    machine_contract: MachineContract
+
+
+class IndexRow(Record):
+    """One row of runs_index.*: the contract's twelve columns, then what lists need."""
+
+    run_id: str
+    mode: str
+    created_at: str
+    git_commit: str
+    ticker: str
+    start: str
+    end: str
+    sharpe_simple: float | None
+    total_return: float | None
+    max_drawdown: float | None
+    trades: int
+    path: str
+    status: str
+    strategy: str
+    interval: str
+    data_sha256: str
+    config_hash: str
+    decision_sha256: str
+
+
+class Excluded(Record):
+    """A folder that is not in the index, and why."""
+
+    path: str
+    reason: str
+
+
+class RunsIndex(Record):
+    """runs_index.json."""
+
+    generated_at: str
+    root_dir: str
+    n_runs: int
+    runs: tuple[IndexRow, ...]
+    excluded: tuple[Excluded, ...]
+
+
+class SessionMetadata(Record):
+    """session_metadata.json: what was started, by whom, with what."""
+
+    session_id: str
+    mode: str
+    command: str
+    request_id: str
+    started_at: str
+    operator: str
+    strategies: tuple[str, ...]
+    symbols: tuple[str, ...]
+    feed: str
+    scenario: str
+    seed: int
+    is_supervised: bool
+    pid: int
+    git_commit: str
+    python_version: str
+    kernel_sha256: str
+    config_sha256: str
+
+
+class SessionStatus(Record):
+    """session_status.json. `status`: running, success, failed, aborted; stale is never stored."""
+
+    session_id: str
+    mode: str
+    command: str
+    status: str
+    request_id: str
+    started_at: str
+    updated_at: str
+    terminal: bool
+    status_reason: str
+    finished_at: str | None
+    duration_seconds: float | None
+    message: str
+    error_type: str | None
+    pid: int
+    bars: int
+    decisions: int
+    orders: int
+    fills: int
+    equity_usd: str
+    decision_sha256: str
+
+
+class SessionReport(Record):
+    """report.json of a paper session."""
+
+    schema_version: str
+    artifact_type: str
+    status: str
+    metadata: SessionMetadata
+    session: SessionStatus
+    config_resolved: dict[str, object]
+    summary: dict[str, Scalar]
+    artifacts: tuple[Artifact, ...]
+    machine_contract: MachineContract
+
+
+class SessionIndexRow(Record):
+    session_id: str
+    status: str
+    status_reason: str
+    started_at: str
+    finished_at: str | None
+    strategies: str
+    symbols: str
+    feed: str
+    bars: int
+    orders: int
+    fills: int
+    equity_usd: str
+    error_type: str | None
+    path: str
+
+
+class SessionsIndex(Record):
+    """paper_sessions_index.json."""
+
+    generated_at: str
+    root_dir: str
+    n_sessions: int
+    sessions: tuple[SessionIndexRow, ...]
+    excluded: tuple[Excluded, ...]
+
+
+PUBLISHED: dict[str, type[Record]] = {
+    "run.config": RunConfig,
+    "run.metadata": RunMetadata,
+    "run.metrics": RunMetrics,
+    "run.report": RunReport,
+    "runs_index": RunsIndex,
+    "session.metadata": SessionMetadata,
+    "session.status": SessionStatus,
+    "session.report": SessionReport,
+    "paper_sessions_index": SessionsIndex,
+}
+
+
+def json_bytes(value: object) -> bytes:
+    """Encode as indented strict JSON: NaN and infinities become null."""
+    return msgspec.json.format(msgspec.json.encode(value, order="sorted"), indent=2) + b"\n"
+
+
+def published_schemas() -> dict[str, bytes]:
+    """Return each file's JSON Schema by file name, as kept in `docs/schemas`."""
+    schemas: dict[str, dict[str, Any]] = {k: msgspec.json.schema(v) for k, v in PUBLISHED.items()}
+    return {f"{name}.json": json_bytes(schema) for name, schema in schemas.items()}
