@@ -1,0 +1,169 @@
+"""The root of the command line: finds the noun, loads only its module, turns failures into exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import typer
+
+from console.cli import diagnostics, output
+from console.cli.exit_codes import ExitCode
+from console.cli.failure import Failure
+from console.cli.origin import demand_one_root
+
+
+class Noun(NamedTuple):
+    """Where a noun's commands live: a typer app (a group), or one function (a command)."""
+
+    module: str
+    attribute: str
+    is_group: bool = False
+
+
+NOUNS: dict[str, Noun] = {
+    "console": Noun("desk", "console"),
+    "tui": Noun("desk", "console"),
+    "demo": Noun("desk", "demo"),
+    "status": Noun("status", "status"),
+    "health": Noun("status", "health"),
+    "watch": Noun("status", "watch"),
+    "kill": Noun("kill", "kill"),
+    "resume": Noun("kill", "resume"),
+    "flatten": Noun("kill", "flatten"),
+    "tickets": Noun("tickets", "app", is_group=True),
+    "orders": Noun("trading", "orders", is_group=True),
+    "positions": Noun("trading", "positions"),
+    "alarms": Noun("trading", "alarms", is_group=True),
+    "paper": Noun("paper", "app", is_group=True),
+    "run": Noun("run", "app", is_group=True),
+    "data": Noun("data", "app", is_group=True),
+    "engine": Noun("engine", "app", is_group=True),
+    "config": Noun("evidence", "config", is_group=True),
+    "check": Noun("evidence", "check"),
+    "doctor": Noun("evidence", "doctor"),
+    "audit": Noun("evidence", "audit", is_group=True),
+    "runbook": Noun("evidence", "runbook", is_group=True),
+}
+GLOBALS_WITH_VALUE = ("--home",)
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code."""
+    if not sys.stdout.isatty():
+        os.environ.setdefault("TYPER_USE_RICH", "0")
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; return its exit code. Writes to stdout and stderr."""
+    as_json = "--json" in arguments or "--jsonl" in arguments
+    try:
+        demand_one_root()
+        command = build(noun_of(arguments))
+        result = command(args=list(arguments), prog_name="interlock", standalone_mode=False)
+        return int(result) if isinstance(result, int) else int(ExitCode.OK)
+    except Failure as failure:
+        return _end(failure, as_json)
+    except (typer.Abort, KeyboardInterrupt):
+        return _end(Failure("interrupted", "interrupted; a command already sent was not taken back"), as_json)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return int(ExitCode.REFUSED)
+    except typer.TyperException as wrong:
+        return _end(_usage(wrong), as_json)
+
+
+def build(noun: str | None = None) -> typer.Typer:
+    """Return the command tree: the whole of it, or only the named noun's part."""
+    markup = "rich" if sys.stdout.isatty() else None
+    tree = typer.Typer(
+        name="interlock",
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=markup,  # type: ignore[arg-type]  # a literal type of typer's own
+        context_settings={"help_option_names": ["-h", "--help"]},
+        invoke_without_command=True,
+    )
+    tree.callback()(root)
+    for name, place in NOUNS.items():
+        if noun not in (None, name):
+            continue
+        found = getattr(importlib.import_module(f"console.cli.{place.module}"), place.attribute)
+        if place.is_group:
+            tree.add_typer(found, name=name)
+        else:
+            tree.command(name)(found)
+    return tree
+
+
+def noun_of(arguments: Sequence[str]) -> str | None:
+    """Return the noun among the arguments; None where there is none, or none we know."""
+    words = iter(arguments)
+    for word in words:
+        if word in GLOBALS_WITH_VALUE:
+            next(words, None)
+        elif not word.startswith("-"):
+            return word if word in NOUNS else None
+    return None
+
+
+def root(
+    context: typer.Context,
+    home: Annotated[Path | None, typer.Option("--home", help="The desk's folder (INTERLOCK_HOME).")] = None,
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Examine the installation; JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON object.")] = False,
+) -> None:
+    """Interlock: supervised systematic trading from the terminal. Alone, it opens the console.
+
+    Example: interlock demo
+    """
+    if home is not None:
+        os.environ["INTERLOCK_HOME"] = str(home)
+    if show_version:
+        raise typer.Exit(_version(as_json))
+    if check:
+        raise typer.Exit(_check())
+    if context.invoked_subcommand is None:
+        _open_console()(as_json=as_json)
+
+
+def _open_console() -> Callable[..., None]:
+    from console.cli.desk import console
+
+    return console
+
+
+def _version(as_json: bool) -> int:
+    from console.cli.installation import version
+
+    output.show({"version": version(), "protocol": output.SCHEMA_VERSION}, f"interlock {version()}", as_json)
+    return int(ExitCode.OK)
+
+
+def _check() -> int:
+    from console.cli.installation import report
+
+    found = report()
+    output.write_line(output.encode(found))
+    return int(ExitCode.OK if found["status"] == "ok" else ExitCode.USAGE)
+
+
+def _usage(wrong: typer.TyperException) -> Failure:
+    """Turn typer's complaint into ours; it knows which option and which value."""
+    say = getattr(wrong, "format_message", None)
+    message = str(say()) if callable(say) else str(wrong)
+    return Failure("usage", message or "the command is not complete", "see --help of the command")
+
+
+def _end(failure: Failure, as_json: bool) -> int:
+    if as_json:
+        output.show_failure(failure)
+    else:
+        diagnostics.complain(failure)
+    return int(failure.exit_code)

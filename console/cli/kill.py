@@ -1,0 +1,145 @@
+"""`interlock kill`, `resume` and `flatten`: the severe acts, each behind its word.
+
+A kill asks the engine first; when nobody answers, it latches on the disk, which needs no engine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, cast
+
+import typer
+
+from console.cli import diagnostics, facade, link, output
+from console.cli.engine import live_endpoint
+from console.cli.exit_codes import ExitCode
+from console.cli.failure import Failure
+from console.cli.options import Confirm, Json, Operator, Reason, demand_word, operator_name
+from engine.api.commands import Flatten, FlattenDone, Kill, KillDone, Resume
+from engine.api.home import HomePaths, home_folder
+from engine.api.views import PositionsView
+from seams.net import NetDown
+
+KILL_ANSWER_S = 0.5
+KILL_CONNECT_S = 0.5
+LEVELS = ("halt_all", "close_only")
+
+
+def kill(
+    level: Annotated[str, typer.Option("--level", help="halt_all or close_only.")] = "halt_all",
+    confirm: Confirm = "",
+    reason: Reason = "operator kill from the command line",
+    direct: Annotated[
+        bool, typer.Option("--direct", help="Do not ask the engine: latch on the disk at once.")
+    ] = False,
+    operator: Operator = "",
+    as_json: Json = False,
+) -> None:
+    """Latch the kill switch and cancel working orders. Anyone may stop; only a resume loosens it.
+
+    With no engine, or one that does not answer, it latches on the disk by itself and says so.
+
+    Example: interlock kill --confirm KILL
+    """
+    if level not in LEVELS:
+        raise Failure("bad_parameter", f"there is no level {level!r}", "use halt_all or close_only")
+    demand_word(confirm, "KILL", f"kill to {level}")
+    who = operator_name(operator)
+    if not direct:
+        done = _through_engine(level, who, reason)
+        if done is not None:
+            _show(done, "engine", done.cancels_confirmed >= done.cancels_sent, as_json)
+            return
+        diagnostics.say("the engine did not confirm the kill: latching on the disk without it")
+    done = _on_disk(level, who, reason)
+    is_engine_gone = live_endpoint(HomePaths(home_folder())) is None
+    _show(done, "direct", is_engine_gone and done.cancels_confirmed >= done.cancels_sent, as_json)
+
+
+def resume(
+    reason: Annotated[str, typer.Option("--reason", help="Why it is safe again; audited.")],
+    confirm: Confirm = "",
+    operator: Operator = "",
+    as_json: Json = False,
+) -> None:
+    """Loosen the kill latch; needs a named operator, a reason and the word.
+
+    Example: interlock resume --reason "feed is back, books agree" --confirm RESUME
+    """
+    word = demand_word(confirm, "RESUME", "resume")
+    if not reason.strip():
+        raise Failure("reason_required", "a resume needs a reason", 'pass --reason "..."')
+    link.act(Resume(confirm=word), object, operator=operator_name(operator), reason=reason, timeout_s=10.0)
+    output.show({"resumed": True}, "the kill latch is open; other holds may still stand", as_json)
+
+
+def flatten(
+    confirm: Confirm = "",
+    reason: Reason = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be closed.")] = False,
+    operator: Operator = "",
+    as_json: Json = False,
+) -> None:
+    """Latch close_only, close every position reduce-only and verify that all is flat.
+
+    Example: interlock flatten --confirm FLATTEN --reason "weekend"
+    """
+    if dry_run:
+        rows = link.view("positions", PositionsView).rows
+        plan = output.table(
+            rows, ("symbol", "venue", "side", "quantity", "mark_price"), "flat: nothing to close"
+        )
+        output.show({"would_close": rows}, plan, as_json)
+        return
+    word = demand_word(confirm, "FLATTEN", "flatten")
+    body = Flatten(confirm=word)
+    done = link.act(body, FlattenDone, operator=operator_name(operator), reason=reason, timeout_s=60.0)
+    payload = {"is_flat": done.is_flat, "closed": done.closed, "remaining": done.remaining}
+    output.show(payload, output.facts(done), as_json)
+    if not done.is_flat:
+        raise typer.Exit(ExitCode.REFUSED)
+
+
+def _through_engine(level: str, who: str, reason: str) -> KillDone | None:
+    """Ask the engine for the kill; None for every answer that is not a confirmation."""
+
+    async def request() -> KillDone:
+        client = await link.open_client(who, "operator", KILL_CONNECT_S)
+        try:
+            body = Kill(level=level, confirm="KILL")
+            return await client.demand(body, KillDone, reason=reason, timeout_s=KILL_ANSWER_S)
+        finally:
+            await client.close()
+
+    try:
+        return asyncio.run(request())
+    except NetDown as down:
+        diagnostics.say(str(down))
+    except Exception as error:  # a kill goes on whatever went wrong; the disk is the second path
+        diagnostics.say(f"{type(error).__name__}: {error}")
+    return None
+
+
+def _on_disk(level: str, who: str, reason: str) -> KillDone:
+    """Latch without an engine. Raises `Failure` when even the disk refused."""
+    latch = facade.function("engine.api.local", "kill_direct")
+    try:
+        done = latch(home_folder(), operator=who, reason=reason, level=level)
+    except OSError as error:
+        raise Failure(
+            "kill_unconfirmed",
+            f"the latch could not be written: {error}",
+            "stop the engine process and use the venue's own cancel-all; see `interlock runbook ls`",
+        ) from error
+    return cast(KillDone, done)
+
+
+def _show(done: KillDone, path: str, is_confirmed: bool, as_json: bool) -> None:
+    """Write what was done; an unconfirmed kill exits with its own code."""
+    payload = {"path": path, "confirmed": is_confirmed, "kill": done}
+    cancels = f"{done.cancels_confirmed} of {done.cancels_sent} cancels confirmed"
+    text = f"{done.level} latched ({path}) at {done.latched_at_ns} in {done.latch_ms:.1f} ms; {cancels}"
+    output.show(payload, text, as_json)
+    if not is_confirmed:
+        diagnostics.say("KILL UNCONFIRMED: latched, but the cancels are not confirmed; look at the venue")
+        raise typer.Exit(ExitCode.KILL_UNCONFIRMED)

@@ -1,0 +1,64 @@
+"""Options that many commands share, and the words that guard the severe ones."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from typing import Annotated
+
+import typer
+
+from console.cli.failure import Failure
+
+Json = Annotated[bool, typer.Option("--json", help="Write one JSON object.")]
+Operator = Annotated[
+    str,
+    typer.Option("--operator", envvar="INTERLOCK_OPERATOR", help="Who acts (default: the login name)."),
+]
+Reason = Annotated[str, typer.Option("--reason", help="Why; written to the audit log.")]
+Confirm = Annotated[str, typer.Option("--confirm", help="The word that confirms it.")]
+Timeout = Annotated[
+    float, typer.Option("--timeout", min=0.1, max=600.0, help="Seconds to wait for an answer.")
+]
+Sets = Annotated[list[str] | None, typer.Option("--set", help="A parameter as name=value; may be repeated.")]
+
+
+def operator_name(given: str) -> str:
+    """Return who acts: the option or `INTERLOCK_OPERATOR`, else the login name."""
+    if given.strip():
+        return given.strip()
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        raise Failure(
+            "operator_required", "no operator is named", "pass --operator or set INTERLOCK_OPERATOR"
+        ) from None
+
+
+def demand_word(given: str, word: str, act: str) -> str:
+    """Return `word` when it was given, or typed at a terminal; never assume it."""
+    if not given:
+        if not sys.stdin.isatty():
+            raise Failure("confirmation_required", f"{act} needs its word", f"pass --confirm {word}")
+        given = str(typer.prompt(f"{act}: type {word}", err=True))
+    if given != word:
+        raise Failure("bad_confirmation", f"{act} was not confirmed", f"the word is {word}")
+    return word
+
+
+def parameters(sets: list[str] | None) -> dict[str, float]:
+    """Read `--set name=value` pairs; values are numbers."""
+    read: dict[str, float] = {}
+    for pair in sets or []:
+        name, separator, value = pair.partition("=")
+        if not separator or not name.isidentifier():
+            raise Failure("bad_parameter", f"{pair!r} is not name=value", "write --set fast=9")
+        if name in read:
+            raise Failure("bad_parameter", f"{name} is given twice", "give each parameter once")
+        try:
+            read[name] = float(value)
+        except ValueError:
+            raise Failure(
+                "bad_parameter", f"{name}={value!r} is not a number", "write --set fast=9"
+            ) from None
+    return read

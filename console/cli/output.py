@@ -1,0 +1,119 @@
+"""The only writer of stdout: data, as text for people or as one JSON object for programs.
+
+JSON is pure ASCII, so nothing from outside can reach a terminal as a control or direction character;
+in text every cell is cleaned.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from console.cli.failure import Failure
+from safety.text import clean
+
+SCHEMA_VERSION = 1
+MAX_CELL = 60
+
+
+def show(payload: Mapping[str, object], text: str, as_json: bool) -> None:
+    """Write a command's result: `payload` for programs, `text` for people."""
+    write_line(encode({"schema_version": SCHEMA_VERSION, "ok": True, **payload}) if as_json else text)
+
+
+def show_failure(failure: Failure) -> None:
+    """Write a failure as JSON (the text form goes to stderr)."""
+    body = {
+        "schema_version": SCHEMA_VERSION,
+        "ok": False,
+        "code": failure.code,
+        "message": failure.message,
+        "correction": failure.correction,
+    }
+    write_line(encode(body))
+
+
+def write_line(text: str) -> None:
+    """Write text that is already clean, with a line end; silent when there is nothing to say."""
+    if text:
+        sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
+        sys.stdout.flush()
+
+
+def encode(payload: object) -> str:
+    """Return one line of strict ASCII JSON; decimals become strings, NaN becomes null."""
+    return json.dumps(_plain(msgspec.to_builtins(payload)), allow_nan=False)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return None
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def cell(value: object) -> str:
+    """Return one value as clean text on one line."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list | tuple):
+        return clean(" ".join(str(item) for item in value), MAX_CELL) or "-"
+    return clean(str(value), MAX_CELL) or "-"
+
+
+def record(value: object) -> dict[str, object]:
+    """Return a façade's record as plain fields."""
+    fields = msgspec.to_builtins(value)
+    assert isinstance(fields, dict), "a façade returned something that is not a record"
+    return fields
+
+
+def records(value: object) -> list[dict[str, object]]:
+    """Return a façade's sequence of records as plain fields."""
+    assert isinstance(value, list | tuple), "a façade returned something that is not a sequence"
+    return [record(item) for item in value]
+
+
+def safe_line(line: str) -> str:
+    """Return one line of a log, made safe to print."""
+    return clean(line, 400)
+
+
+def table(rows: Iterable[object], columns: Sequence[str], empty: str) -> str:
+    """Return records as an aligned table of the named fields, or the `empty` sentence."""
+    lines = [tuple(columns)]
+    for row in rows:
+        fields = record(row)
+        lines.append(tuple(cell(fields.get(name)) for name in columns))
+    if len(lines) == 1:
+        return empty
+    widths = [max(len(line[index]) for line in lines) for index in range(len(columns))]
+    return "\n".join(
+        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def facts(value: object) -> str:
+    """Return a record's scalar fields as aligned `name  value` lines; lists and records are counted."""
+    fields = record(value)
+    width = max((len(str(name)) for name in fields), default=0)
+    return "\n".join(f"{name!s:<{width}}  {_summary(item)}" for name, item in fields.items())
+
+
+def _summary(value: object) -> str:
+    if isinstance(value, dict):
+        return cell(", ".join(f"{name}={cell(item)}" for name, item in value.items()))
+    if isinstance(value, list | tuple) and any(isinstance(item, dict | list | tuple) for item in value):
+        return f"{len(value)} entries (use --json)"
+    return cell(value)

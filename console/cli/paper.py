@@ -1,0 +1,146 @@
+"""`interlock paper`: paper sessions in the engine."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from console.cli import diagnostics, link, output
+from console.cli.failure import Failure
+from console.cli.options import Json, Operator, Reason, Sets, operator_name, parameters
+from engine.api.client import EngineClient
+from engine.api.commands import PaperStart, PaperStop, SessionShow, SessionStarted
+from engine.api.views import RunsView, SessionRow, View
+from seams.clock import NS_PER_S, SystemClock
+
+app = typer.Typer(help="Paper sessions: start, stop, list, show, health.")
+COLUMNS = ("session_id", "status", "strategies", "symbols", "bars", "decisions", "fills", "equity_usd")
+POLL_S = 0.25
+
+
+@app.callback()
+def room() -> None:
+    """Start, stop and look at paper sessions.
+
+    Example: interlock paper list
+    """
+
+
+@app.command()
+def start(
+    strategy: Annotated[list[str], typer.Option("--strategy", help="A strategy; may be repeated.")],
+    symbol: Annotated[list[str] | None, typer.Option("--symbol", help="A symbol; may be repeated.")] = None,
+    preset: Annotated[str, typer.Option("--preset", help="A preset of the strategy.")] = "",
+    feed: Annotated[
+        str, typer.Option("--feed", help="sandbox, or replay:VENUE/SYMBOL/INTERVAL.")
+    ] = "sandbox",
+    scenario: Annotated[str, typer.Option("--scenario", help="The sandbox market's script.")] = "demo",
+    seed: Annotated[int, typer.Option("--seed", help="The sandbox market's seed.")] = 1,
+    speed: Annotated[float, typer.Option("--speed", min=0.01, help="Market seconds for each second.")] = 1.0,
+    supervised: Annotated[
+        bool, typer.Option("--supervised", help="Orders wait as tickets for a person.")
+    ] = False,
+    max_bars: Annotated[int, typer.Option("--max-bars", min=0, help="End after so many bars.")] = 0,
+    sets: Sets = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the end and print the result.")] = False,
+    wait_s: Annotated[float, typer.Option("--wait-seconds", min=1, help="How long --wait waits.")] = 600.0,
+    operator: Operator = "",
+    as_json: Json = False,
+) -> None:
+    """Start a paper session.
+
+    Example: interlock paper start --strategy ema_cross --symbol BTC-PERP --speed 60 --max-bars 500 --wait
+    """
+    body = PaperStart(
+        strategies=tuple(strategy),
+        preset=preset,
+        symbols=tuple(symbol or ()),
+        feed=feed,
+        scenario=scenario,
+        seed=seed,
+        speed=speed,
+        is_supervised=supervised,
+        params=parameters(sets),
+        max_bars=max_bars,
+    )
+    started = link.act(body, SessionStarted, operator=operator_name(operator), timeout_s=10.0)
+    if not wait:
+        payload = {"session_id": started.session_id, "folder": started.folder}
+        output.show(payload, f"started {started.session_id}", as_json)
+        return
+    row = link.talk(lambda client: _until_end(client, started.session_id, wait_s, max_bars), role="observer")
+    output.show({"session": row}, output.facts(row), as_json)
+    if row.status != "success":
+        raise typer.Exit(1)
+
+
+@app.command()
+def stop(session_id: str, reason: Reason = "", operator: Operator = "", as_json: Json = False) -> None:
+    """Stop a session; it ends as aborted with its evidence complete.
+
+    Example: interlock paper stop PS-00001 --reason "done for today"
+    """
+    body = PaperStop(session_id=session_id)
+    link.act(body, object, operator=operator_name(operator), reason=reason, timeout_s=10.0)
+    output.show({"session_id": session_id}, f"stopped {session_id}", as_json)
+
+
+@app.command("list")
+def list_sessions(as_json: Json = False) -> None:
+    """List paper sessions, newest first.
+
+    Example: interlock paper list --json
+    """
+    sessions = link.view("runs", RunsView).sessions
+    output.show({"sessions": sessions}, output.table(sessions, COLUMNS, "no paper sessions"), as_json)
+
+
+@app.command()
+def show(session_id: str, as_json: Json = False) -> None:
+    """Show one session, with the hash of its decisions.
+
+    Example: interlock paper show PS-00001
+    """
+    row = link.ask(SessionShow(session_id=session_id), SessionRow)
+    output.show({"session": row}, output.facts(row), as_json)
+
+
+@app.command()
+def health(as_json: Json = False) -> None:
+    """Count sessions by status; fails when one failed or went stale.
+
+    Example: interlock paper health
+    """
+    sessions = link.view("runs", RunsView).sessions
+    counts = dict.fromkeys(("running", "success", "failed", "aborted", "stale"), 0)
+    for row in sessions:
+        counts[row.status] = counts.get(row.status, 0) + 1
+    is_healthy = counts["failed"] == 0 and counts["stale"] == 0
+    output.show({"healthy": is_healthy, "counts": counts}, output.facts(counts), as_json)
+    if not is_healthy:
+        raise typer.Exit(1)
+
+
+async def _until_end(client: EngineClient, session_id: str, wait_s: float, max_bars: int) -> SessionRow:
+    """Ask for the session until it has ended; views drive the progress line meanwhile."""
+    clock = SystemClock()
+    deadline = clock.monotonic_ns() + round(wait_s * NS_PER_S)
+
+    def draw(view: View) -> None:
+        if isinstance(view, RunsView):
+            bars = [row.bars for row in view.sessions if row.session_id == session_id]
+            diagnostics.progress(bars[0] if bars else 0, max_bars, f"{session_id} bars")
+
+    await client.watch(draw)
+    while clock.monotonic_ns() < deadline:
+        row = await client.query(SessionShow(session_id=session_id), SessionRow)
+        if row.status != "running":
+            return row
+        await asyncio.sleep(POLL_S)
+    raise Failure(
+        "outcome_unknown",
+        f"{session_id} still runs after {wait_s:g} s",
+        f"it goes on: look with `interlock paper show {session_id}`",
+    )

@@ -1,0 +1,149 @@
+"""`interlock tickets`: what waits for a person. Nothing is approved without the hash that was seen."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import Annotated
+
+import typer
+
+from console.cli import link, output
+from console.cli.failure import Failure
+from console.cli.options import Json, Operator, operator_name
+from engine.api.client import EngineClient
+from engine.api.commands import (
+    REJECT_REASONS,
+    TicketApprove,
+    TicketReject,
+    TicketSelect,
+    TicketShow,
+)
+from engine.api.views import TicketRow, TicketsView
+
+app = typer.Typer(help="Tickets: list, show, approve, reject.")
+COLUMNS = ("ticket_id", "state", "symbol", "side", "quantity", "limit_price", "worst", "ticket_hash")
+CHECKS = ("name", "now", "after", "limit", "result", "reason")
+OPEN_STATES = ("PROPOSED", "REVIEWING")
+MIN_HASH = 8
+REASON_HELP = ", ".join(f"{digit} {text}" for digit, text in REJECT_REASONS.items())
+
+
+@app.callback()
+def room() -> None:
+    """List, show, approve and reject tickets.
+
+    Example: interlock tickets ls
+    """
+
+
+@app.command("ls")
+def list_tickets(
+    everything: Annotated[bool, typer.Option("--all", help="Decided ones too.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List open tickets by expiry.
+
+    Example: interlock tickets ls --json
+    """
+    rows = link.view("tickets", TicketsView).rows
+    wanted = [row for row in rows if everything or row.state.upper() in OPEN_STATES]
+    output.show({"tickets": wanted}, output.table(wanted, COLUMNS, "no open tickets"), as_json)
+
+
+@app.command()
+def show(ticket_id: str, as_json: Json = False) -> None:
+    """Show one ticket with its checks and the hash that an approval must name.
+
+    Example: interlock tickets show T-00412
+    """
+    row = link.ask(TicketShow(ticket_id=ticket_id), TicketRow)
+    checks = output.table(row.checks, CHECKS, "no checks yet")
+    output.show({"ticket": row}, f"{output.facts(row)}\n\n{checks}", as_json)
+
+
+@app.command()
+def select(ticket_id: str, operator: Operator = "", as_json: Json = False) -> None:
+    """Review a ticket: re-run its checks at fresh prices and reserve it for you.
+
+    Example: interlock tickets select T-00412
+    """
+
+    async def review(client: EngineClient) -> TicketRow:
+        await client.demand(TicketSelect(ticket_id=ticket_id), object)
+        return await client.query(TicketShow(ticket_id=ticket_id), TicketRow)
+
+    row = link.talk(review, operator=operator_name(operator))
+    checks = output.table(row.checks, CHECKS, "no checks")
+    output.show({"ticket": row}, f"{output.facts(row)}\n\n{checks}", as_json)
+
+
+@app.command()
+def approve(
+    ticket_id: str,
+    ticket_hash: Annotated[str, typer.Option("--hash", help="The hash you saw, 8 characters or more.")],
+    size: Annotated[str, typer.Option("--size", help="The size, typed again; needed over a WARN.")] = "",
+    operator: Operator = "",
+    as_json: Json = False,
+) -> None:
+    """Approve exactly the ticket you saw: the hash must match before and after the fresh checks.
+
+    Example: interlock tickets approve T-00412 --hash 9c1e44d0
+    """
+    seen = ticket_hash.strip().lower()
+    if len(seen) < MIN_HASH:
+        raise Failure(
+            "hash_too_short",
+            f"--hash needs at least {MIN_HASH} characters",
+            f"copy it from `interlock tickets show {ticket_id}`",
+        )
+    typed = _size(size)
+    row = link.talk(lambda client: _approve(client, ticket_id, seen, typed), operator=operator_name(operator))
+    output.show({"ticket": row}, f"{row.ticket_id} is {row.state}", as_json)
+
+
+@app.command()
+def reject(
+    ticket_id: str,
+    digit: Annotated[int, typer.Option("--reason", min=1, max=len(REJECT_REASONS), help=REASON_HELP)],
+    text: Annotated[str, typer.Option("--text", help="In your own words.")] = "",
+    operator: Operator = "",
+    as_json: Json = False,
+) -> None:
+    """Reject a ticket with one of the fixed reasons.
+
+    Example: interlock tickets reject T-00412 --reason 1 --text "book is empty above 2 lots"
+    """
+    body = TicketReject(ticket_id=ticket_id, reason_digit=digit, text=text)
+    link.act(body, object, operator=operator_name(operator))
+    payload = {"ticket_id": ticket_id, "reason": REJECT_REASONS[digit]}
+    output.show(payload, f"{ticket_id} rejected: {REJECT_REASONS[digit]}", as_json)
+
+
+async def _approve(client: EngineClient, ticket_id: str, seen: str, typed: Decimal | None) -> TicketRow:
+    """Check the hash, have the checks run afresh, check the hash again, approve what was seen."""
+    row = await client.query(TicketShow(ticket_id=ticket_id), TicketRow)
+    _demand_same(row, seen)
+    await client.demand(TicketSelect(ticket_id=ticket_id), object)
+    row = await client.query(TicketShow(ticket_id=ticket_id), TicketRow)
+    _demand_same(row, seen)
+    body = TicketApprove(ticket_id=ticket_id, ticket_hash=row.ticket_hash, typed_size=typed)
+    await client.demand(body, object)
+    return await client.query(TicketShow(ticket_id=ticket_id), TicketRow)
+
+
+def _demand_same(row: TicketRow, seen: str) -> None:
+    if not row.ticket_hash.lower().startswith(seen):
+        raise Failure(
+            "ticket_changed",
+            f"{row.ticket_id} is now version {row.version}, hash {row.ticket_hash[:12]}; you named {seen}",
+            f"look again with `interlock tickets show {row.ticket_id}`",
+        )
+
+
+def _size(text: str) -> Decimal | None:
+    if not text:
+        return None
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise Failure("bad_parameter", f"--size {text!r} is not a number", "type the size as shown") from None
