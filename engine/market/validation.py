@@ -164,12 +164,12 @@ def _masks(columns: Columns, interval_ns: int) -> list[tuple[str, str, Mask]]:
     for name in (*PRICES, "volume"):
         masks.append(("not_a_number", name, ~np.isfinite(columns[name])))
     for name in PRICES:
-        masks.append(("negative_price", name, columns[name] < 0))
+        masks.append(("negative_price", name, _finite_or_nan(columns[name]) < 0))
         masks.append(("non_positive_price", name, columns[name] == 0))
     masks.append(("high_below_low", "high", high < low))
     masks.append(("open_outside_range", "open", ((opened < low) | (opened > high)) & (low <= high)))
     masks.append(("close_outside_range", "close", ((close < low) | (close > high)) & (low <= high)))
-    masks.append(("volume_negative", "volume", columns["volume"] < 0))
+    masks.append(("volume_negative", "volume", _finite_or_nan(columns["volume"]) < 0))
     return masks + _time_masks(columns["ts_ms"].astype(np.int64, copy=False), interval_ns)
 
 

@@ -246,10 +246,19 @@ def test_real_files_of_another_shape_are_refused_with_a_reason(name: str, code: 
 
 
 @pytest.mark.shared
-def test_the_dirty_bitfinex_year_is_refused_row_by_row(tmp_path: Path) -> None:
+def test_a_real_year_under_a_wrong_header_is_refused_row_by_row_and_under_the_right_one_imports(
+    tmp_path: Path,
+) -> None:
     raw = gzip.decompress(_shared("no_licence_stated/dirty/bitfinex_BTCUSD_2013_merged.csv.gz").read_bytes())
-    (tmp_path / "d.csv").write_bytes(b"ts_ms,open,close,high,low,volume\n" + raw)
-    report = import_bars(tmp_path / "d.csv", "real", "X", "1m", tmp_path, RealDisk(), FixedClock())
-    assert not report.is_imported
-    assert report.counts
-    assert all(problem.row > 0 for problem in report.problems)
+
+    def imported_as(header: bytes) -> ImportReport:
+        (tmp_path / "d.csv").write_bytes(header + b"\n" + raw)
+        return import_bars(tmp_path / "d.csv", "real", "X", "1m", tmp_path, RealDisk(), FixedClock())
+
+    wrong = imported_as(HEADER.encode())
+    assert not wrong.is_imported
+    assert {"high_below_low", "open_outside_range", "close_outside_range"} >= set(wrong.counts) > set()
+    assert all(problem.row > 0 for problem in wrong.problems)
+    right = imported_as(b"ts_ms,open,close,high,low,volume")
+    assert (right.is_imported, right.rows) == (True, 148_055)
+    assert right.gaps.count > 0
