@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import msgspec
 
+from safety.approval import REJECT_REASONS as REJECT_REASONS
 from venues.types import Record
 
 SCHEMA_VERSION = 1
@@ -126,15 +127,6 @@ CommandBody = (
     | RunStart
     | EngineStop
 )
-
-REJECT_REASONS: dict[int, str] = {
-    1: "thin book",
-    2: "size too large",
-    3: "price moved",
-    4: "signal not trusted",
-    5: "news or event",
-    6: "other",
-}
 
 
 class Command(Record):

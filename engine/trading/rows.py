@@ -1,0 +1,147 @@
+"""From the desk's live objects to the rows of the store: field for field, nothing decided here."""
+
+from __future__ import annotations
+
+import msgspec
+
+from engine.store.rows import (
+    DecisionRecord,
+    FillRecord,
+    IntentRecord,
+    OrderRecord,
+    TicketRecord,
+)
+from engine.trading.working import ManagedOrder
+from native.intents import OrderIntent
+from safety.approval import FINAL_STATES, Ticket
+from safety.intent import ExecutionIntent, duplicate_key, intent_hash
+from venues.types import Fill
+
+
+def intent_row(
+    intent: ExecutionIntent,
+    intent_id: str,
+    run_fingerprint: str,
+    at_ns: int,
+    status: str,
+    reasons: tuple[str, ...],
+) -> IntentRecord:
+    """Return the row of a wish; `status` is ordered, denied or expired."""
+    return IntentRecord(
+        intent_id=intent_id,
+        session_id=intent.session_id,
+        strategy=intent.strategy_id,
+        decision_id=intent.decision_id,
+        category=intent.intent_category,
+        venue=intent.broker_target,
+        account=intent.account_id,
+        symbol=intent.symbol,
+        side=intent.side,
+        quantity=intent.quantity,
+        notional_usd=intent.notional_usd,
+        order_type=intent.order_type,
+        limit_price=intent.limit_price,
+        stop_loss=intent.stop_loss,
+        take_profit=intent.take_profit,
+        time_in_force=intent.time_in_force,
+        reduce_only=intent.reduce_only,
+        mark_price=intent.mark_price,
+        intent_hash=intent_hash(intent),
+        dedupe_key=duplicate_key(intent) if status == "ordered" else "",
+        config_fingerprint=intent.config_fingerprint,
+        run_fingerprint=run_fingerprint,
+        created_ns=at_ns,
+        status=status,
+        reasons=reasons,
+    )
+
+
+def order_row(order: ManagedOrder) -> OrderRecord:
+    """Return the row of an order as it is now; `payload` is the request's own JSON."""
+    request = order.request
+    return OrderRecord(
+        client_order_id=order.order_id,
+        intent_id=order.intent_id,
+        session_id=order.session_id,
+        strategy=order.strategy,
+        ticket_id=order.ticket_id,
+        venue=order.venue,
+        account=order.account,
+        venue_order_id=order.venue_order_id,
+        symbol=request.symbol,
+        side=request.side,
+        quantity=request.quantity,
+        order_type=request.order_type,
+        limit_price=request.limit_price,
+        time_in_force=request.time_in_force,
+        reduce_only=request.reduce_only,
+        mark_price=request.mark_price,
+        payload=msgspec.json.encode(request).decode(),
+        status=order.status,
+        pending=order.pending,
+        filled=order.filled,
+        average_price=order.average_price,
+        reason=order.reason,
+        created_ns=order.created_ns,
+        durable_ns=order.durable_ns,
+        sent_ns=order.sent_ns,
+        acked_ns=order.acked_ns,
+        done_ns=order.done_ns,
+    )
+
+
+def fill_row(order: ManagedOrder, fill: Fill, at_ns: int) -> FillRecord:
+    """Return the row of an execution."""
+    return FillRecord(
+        venue=order.venue,
+        account=order.account,
+        fill_id=f"{order.session_id}:{fill.fill_id}",
+        client_order_id=fill.client_order_id,
+        session_id=order.session_id,
+        symbol=fill.symbol,
+        side=fill.side,
+        quantity=fill.quantity,
+        price=fill.price,
+        fee=fill.fee,
+        is_maker=fill.is_maker,
+        at_ns=fill.at_ns,
+        recorded_ns=at_ns,
+    )
+
+
+def ticket_row(ticket: Ticket, decided_by: str = "", decided_ns: int = 0) -> TicketRecord:
+    """Return the row of a ticket at its present version; a final state counts as decided."""
+    is_final = ticket.state in FINAL_STATES
+    return TicketRecord(
+        ticket_id=ticket.id,
+        version=ticket.version,
+        ticket_hash=ticket.hash,
+        state=ticket.state,
+        session_id=ticket.intent.session_id,
+        payload=msgspec.json.encode(ticket).decode(),
+        created_ns=ticket.created_ns,
+        expires_ns=ticket.expires_ns,
+        decided_ns=decided_ns or ticket.approved_ns or (ticket.expires_ns if is_final else 0),
+        decided_by=decided_by or ticket.approved_by,
+    )
+
+
+def decision_row(
+    intent: ExecutionIntent, wish: OrderIntent, run_fingerprint: str, at_ns: int, reasons: tuple[str, ...]
+) -> DecisionRecord:
+    """Return the row of one kernel decision with what policy answered."""
+    return DecisionRecord(
+        decision_id=wish.intent_id,
+        session_id=intent.session_id,
+        at_ns=at_ns,
+        symbol=intent.symbol,
+        strategy=intent.strategy_id,
+        event_type="exit" if wish.reduce_only else "entry",
+        status="denied" if reasons else "proposed",
+        phase="preflight",
+        action_taken=f"{intent.side} {intent.quantity}",
+        rejection_reason=", ".join(reasons),
+        reason_code=wish.reason,
+        config_fingerprint=intent.config_fingerprint,
+        run_fingerprint=run_fingerprint,
+    )
