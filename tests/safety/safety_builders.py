@@ -1,0 +1,118 @@
+"""An order that passes every rule, and the account it passes in."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from safety.canonical import changed
+from safety.facts import AccountFacts, OrderFact, PositionFact
+from safety.intent import ExecutionIntent, ExecutionPolicy, IntentCategory
+from safety.interlock import HoldLevel
+from venues.types import Instrument, Mode, OrderStatus, OrderType, Side, TimeInForce
+
+NOW_NS = 1_790_000_000_000_000_000
+D = Decimal
+
+
+def intent(**changes: object) -> ExecutionIntent:
+    good = ExecutionIntent(
+        request_id="R-1",
+        session_id="S-1",
+        strategy_id="trend",
+        decision_id="D-1",
+        config_fingerprint="c" * 64,
+        intent_category=IntentCategory.RISK_INCREASE,
+        broker_target="sandbox",
+        account_id="A-1",
+        symbol="BTC",
+        side=Side.BUY,
+        quantity=D("0.5"),
+        notional_usd=D("50"),
+        limit_price=D("100"),
+        stop_loss=D("95"),
+        order_type=OrderType.LIMIT,
+        time_in_force=TimeInForce.IOC,
+        reduce_only=False,
+        mark_price=D("100"),
+        mark_age_ms=100,
+    )
+    return changed(good, **changes)
+
+
+def exit_intent(**changes: object) -> ExecutionIntent:
+    """A sale that closes half of a long position of `facts_with_position`."""
+    sale = intent(
+        side=Side.SELL, reduce_only=True, stop_loss=None, intent_category=IntentCategory.RISK_REDUCE
+    )
+    return changed(sale, **changes)
+
+
+def facts(**changes: object) -> AccountFacts:
+    good = AccountFacts(
+        account_id="A-1",
+        kill_level=0,
+        hold_level=HoldLevel.CLEAR,
+        now_ns=NOW_NS,
+        last_ns=NOW_NS - 1,
+        clock_offset_ms=5.0,
+        mark_price=D("100"),
+        mark_age_ms=100,
+        equity_usd=D("1000"),
+        peak_equity_usd=D("1000"),
+        day_pnl_usd=D("0"),
+        positions=(),
+        orders=(),
+        recent_keys=(),
+        messages_in_window=0,
+        repeats_in_window=0,
+    )
+    return changed(good, **changes)
+
+
+def policy(**changes: object) -> ExecutionPolicy:
+    good = ExecutionPolicy(
+        mode=Mode.PAPER,
+        allowed_symbols=("BTC", "ETH"),
+        max_notional_per_order_usd=D("100"),
+        max_exposure_usd=D("300"),
+        max_symbol_exposure_usd=D("150"),
+        max_open_orders=4,
+        max_positions=2,
+        max_daily_loss_usd=D("15"),
+        max_drawdown=D("0.05"),
+        price_collar_bps=D("100"),
+        max_mark_age_ms=2000,
+        max_clock_drift_ms=1000,
+        max_messages_per_window=10,
+        max_repeats_per_window=10,
+    )
+    return changed(good, **changes)
+
+
+def instrument(**changes: object) -> Instrument:
+    good = Instrument(
+        symbol="BTC",
+        venue="sandbox",
+        tick=D("0.5"),
+        lot=D("0.001"),
+        min_notional_usd=D("10"),
+        maker_fee_bps=D("1"),
+        taker_fee_bps=D("5"),
+    )
+    return changed(good, **changes)
+
+
+def order(**changes: object) -> OrderFact:
+    good = OrderFact(
+        symbol="BTC",
+        side=Side.BUY,
+        remaining=D("0.5"),
+        price=D("100"),
+        reduce_only=False,
+        status=OrderStatus.OPEN,
+    )
+    return changed(good, **changes)
+
+
+def position(symbol: str = "BTC", quantity: str = "1") -> PositionFact:
+    return PositionFact(symbol=symbol, quantity=D(quantity), mark_price=D("100"))
