@@ -12,7 +12,8 @@ from pathlib import Path
 import msgspec
 
 from safety.canonical import canonical, changed, digest
-from safety.killbyte import KillByte, KillLevel
+from safety.killbyte import KillByte as KillByte
+from safety.killbyte import KillLevel as KillLevel
 from safety.reasons import Refusal
 from safety.text import clean
 from seams.clock import Clock

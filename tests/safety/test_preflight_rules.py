@@ -57,9 +57,7 @@ BREAKERS: dict[str, Callable[[], Preflight]] = {
     "max_exposure_exceeded": lambda: judged(f=facts(positions=(position("ETH", "2.6"),))),
     "max_symbol_exposure_exceeded": lambda: judged(f=facts(positions=(position("BTC", "1.1"),))),
     "max_open_orders": lambda: judged(f=facts(orders=(order(remaining=D("0.001")),) * 4)),
-    "max_positions": lambda: judged(
-        f=facts(positions=(position("ETH", "0.1"), position("SOL", "-0.1")))
-    ),
+    "max_positions": lambda: judged(f=facts(positions=(position("ETH", "0.1"), position("SOL", "-0.1")))),
     "daily_loss_limit": lambda: judged(f=facts(day_pnl_usd=D("-15"))),
     "drawdown_limit": lambda: judged(f=facts(equity_usd=D("950"))),
     "market_data_stale": lambda: judged(f=facts(mark_age_ms=2001)),
@@ -111,7 +109,9 @@ def test_all_reasons_are_reported_together_and_sorted() -> None:
 BAD_NUMBERS = [None, Decimal("NaN"), Decimal("Infinity"), Decimal("-Infinity"), Decimal(-1), "1", 1.5]
 ENTRY_FIELDS = ["quantity", "notional_usd", "limit_price", "stop_loss", "mark_price"]
 FACT_FIELDS = ["mark_price", "equity_usd", "peak_equity_usd"]
-BOUNDS = [name for name in ExecutionPolicy.__struct_fields__ if name.startswith("max_")] + ["price_collar_bps"]
+BOUNDS = [name for name in ExecutionPolicy.__struct_fields__ if name.startswith("max_")] + [
+    "price_collar_bps"
+]
 
 
 @pytest.mark.parametrize("bad", [*BAD_NUMBERS, Decimal(0)], ids=repr)

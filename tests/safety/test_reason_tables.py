@@ -1,0 +1,68 @@
+"""Every code is explained, and every pointer into the runbooks arrives."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from runbooks import list_runbooks, runbook_path
+from safety import interlock
+from safety.alarm_codes import ALARMS
+from safety.reasons import REASONS, Refusal, anchor, explain, to_markdown
+from safety.rules import RULES
+
+DOCS = Path(__file__).parents[2] / "docs"
+HEADING = re.compile(r"^### (\S+)$", re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "pointer", sorted(row.runbook for table in (REASONS, ALARMS) for row in table.values())
+)
+def test_every_code_points_at_a_heading_that_exists(pointer: str) -> None:
+    assert pointer.partition("#")[2] in HEADING.findall(runbook_path(pointer).read_text())
+
+
+@pytest.mark.parametrize("name", list_runbooks())
+def test_a_runbook_has_its_parts_and_no_heading_without_a_code(name: str) -> None:
+    text = runbook_path(name).read_text()
+    parts = ["Situation", "First look", "Steps", "Verify", "If it does not work", "Codes"]
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == parts
+    known = {anchor(code) for code in (*REASONS, *ALARMS)}
+    headings = HEADING.findall(text)
+    assert set(headings) <= known and len(headings) == len(set(headings))
+
+
+def test_the_reference_document_is_the_generated_one() -> None:
+    assert (DOCS / "reason-codes.md").read_text() == to_markdown(), (
+        "python -m safety.reasons > docs/reason-codes.md"
+    )
+
+
+def test_every_rule_has_one_reason() -> None:
+    codes = [rule.code for rule in RULES]
+    assert len(codes) == len(set(codes)) and set(codes) <= set(REASONS)
+
+
+@pytest.mark.parametrize("source", sorted(Path(interlock.__file__).parent.glob("*.py")), ids=lambda p: p.name)
+def test_every_refusal_in_this_room_names_a_known_code(source: Path) -> None:
+    used = re.findall(r'Refusal\(\s*"(\w+)"', source.read_text())
+    assert set(used) <= set(REASONS)
+
+
+def test_an_unexplained_code_cannot_be_raised_and_a_foreign_one_is_shown_as_the_venues() -> None:
+    with pytest.raises(AssertionError):
+        Refusal("made_up")
+    assert explain("51008").code == "venue_rejected"
+
+
+def test_alarms_are_ranked_and_say_what_to_do() -> None:
+    for alarm in ALARMS.values():
+        assert alarm.priority in (1, 2, 3) and alarm.on_delay_s >= 0 and alarm.deadband_s >= 0
+        assert all((alarm.title, alarm.consequence, alarm.respond_within, alarm.first_action))
+
+
+def test_an_unknown_runbook_is_refused() -> None:
+    with pytest.raises(KeyError):
+        runbook_path("../pyproject.toml")
