@@ -14,7 +14,8 @@ from engine.store.store import Store
 from safety.approval import Moment, TicketBook
 from safety.audit import AuditLog
 from safety.interlock import Clearance, HoldLevel, Interlock
-from safety.killswitch import KillLevel, KillSwitch
+from safety.killbyte import KillLevel
+from safety.killswitch import KillSwitch
 from seams.clock import Clock
 from seams.disk import Disk
 from seams.ids import Ids

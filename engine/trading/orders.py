@@ -22,7 +22,7 @@ from engine.trading.rows import fill_row, intent_row, order_row, ticket_row
 from engine.trading.working import ManagedOrder
 from safety.approval import Ticket, TicketEvent, TicketState
 from safety.interlock import Action, Clearance, HoldLevel, permits
-from safety.killswitch import KillLevel
+from safety.killbyte import KillLevel
 from safety.reasons import Refusal
 from venues.contract import OutcomeUnknown, Refused, Retryable, VenueAdapter
 from venues.types import (

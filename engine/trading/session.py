@@ -1,0 +1,363 @@
+"""A paper session: market events in, decisions by the kernel, tickets, orders, evidence out.
+
+One bar's way: hub -> kernel.close -> wish -> intent -> preflight -> ticket -> (operator or rule) ->
+order manager -> venue -> fill -> ledger and kernel. The hub waits at each closed bar until what was
+decided at it is with the venue, so a session decides exactly as a back-test over the same bars.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from engine.core import Core
+from engine.market.hub import HubState, MarketHub
+from engine.store.failures import StoreFailed
+from engine.trading.ledger import Ledger
+from engine.trading.orders import OrderManager
+from engine.trading.pipeline import Traffic, facts_of, intent_of, request_of
+from engine.trading.rows import decision_row, intent_row, ticket_row
+from engine.trading.working import ManagedOrder
+from native.intents import OrderIntent
+from native.kernel import Kernel
+from safety.approval import Ticket, TicketEvent, TicketState
+from safety.audit import AuditBroken
+from safety.facts import Preflight
+from safety.intent import ExecutionIntent, ExecutionPolicy, duplicate_key
+from safety.interlock import Clearance
+from safety.killbyte import KillLevel
+from safety.preflight import preflight
+from safety.reasons import Refusal
+from seams.clock import NS_PER_MS, NS_PER_S
+from venues.contract import VenueAdapter
+from venues.sandbox.venue import SandboxVenue
+from venues.types import Bar, BarOpen, FeedEnd, Fill, Instrument, MarketEvent, OrderStatus, Quote
+
+AUTO = "rule:paper"
+GOOD_SAMPLES = 5
+
+
+@dataclass(frozen=True)
+class SessionPlan:
+    """Everything a session is made of; built by `engine.trading.setup`."""
+
+    session_id: str
+    feed_name: str
+    lanes: tuple[tuple[str, str], ...]
+    """(symbol, strategy) of each kernel lane."""
+    instruments: dict[str, Instrument]
+    policy: ExecutionPolicy
+    account: str
+    is_supervised: bool
+    ticket_ttl_ns: int
+    run_fingerprint: str
+    uses_market_time: bool
+    """True for a replay: ages and rates are counted in the market's own time."""
+
+
+@dataclass
+class Counts:
+    bars: int = 0
+    decisions: int = 0
+    intents: int = 0
+    tickets: int = 0
+    approvals: int = 0
+    rejections: int = 0
+    denied: int = 0
+    orders: int = 0
+    fills: int = 0
+    errors: list[str] = field(default_factory=list)
+
+
+class PaperSession:
+    """One running session. `run()` returns when the feed ends, `stop()` ends it early."""
+
+    def __init__(
+        self,
+        core: Core,
+        plan: SessionPlan,
+        hub: MarketHub,
+        venue: SandboxVenue,
+        kernel: Kernel,
+        ledger: Ledger,
+    ) -> None:
+        self.core, self.plan, self.hub, self.venue = core, plan, hub, venue
+        self.kernel, self.ledger = kernel, ledger
+        self.counts = Counts()
+        self.traffic = Traffic()
+        self.market_ns = 0
+        self.stale_good: dict[str, int] = {}
+        self.orders = OrderManager(
+            core, _adapter(venue), plan.account, plan.run_fingerprint, self._on_fill, self._on_end
+        )
+        self._lane_of = {symbol: lane for lane, (symbol, _) in enumerate(plan.lanes)}
+        self._wishes: list[OrderIntent] = []
+        self._waiting: dict[str, OrderIntent] = {}
+        hub.add_listener(self._on_market)
+        hub.set_barrier(self._after_bar)
+
+    async def run(self) -> HubState:
+        """Trade until the feed ends."""
+        return await self.hub.run()
+
+    # --- from the market -------------------------------------------------------------------------
+
+    def _on_market(self, event: MarketEvent) -> None:
+        if isinstance(event, FeedEnd):
+            return
+        self.market_ns = _time_of(event)
+        self.venue.on_market(event)
+        if isinstance(event, Quote):
+            self._mark(event.symbol, event.mid)
+        elif isinstance(event, BarOpen):
+            self._mark(event.symbol, event.price)
+        else:
+            self._mark(event.symbol, event.close)
+            self._decide(event)
+
+    def _mark(self, symbol: str, price: float) -> None:
+        self.ledger.mark(symbol, Decimal(repr(price)), self.market_ns)
+
+    def _decide(self, bar: Bar) -> None:
+        self.counts.bars += 1
+        self.ledger.sample(bar.close_ns)
+        lane = self._lane_of.get(bar.symbol)
+        if lane is None:
+            return
+        try:
+            wishes = self.kernel.close(lane, bar.open_ns, bar.open, bar.high, bar.low, bar.close, bar.volume)
+        except ValueError as error:
+            self.counts.errors.append(str(error))
+            self.core.note("bar_refused", "kernel", str(error), symbol=bar.symbol)
+            return
+        self._wishes.extend(wishes)
+
+    async def _after_bar(self) -> None:
+        wishes, self._wishes = self._wishes, []
+        for wish in wishes:
+            await self._propose(wish)
+
+    # --- from wish to order ----------------------------------------------------------------------
+
+    async def _propose(self, wish: OrderIntent) -> None:
+        self.counts.decisions += 1
+        self.counts.intents += 1
+        intent = self._intent(wish)
+        verdict = self.judge(intent)
+        self._record(intent, wish, verdict)
+        if not verdict.allowed:
+            self._deny(intent, wish, verdict)
+            return
+        ticket = self.core.tickets.propose(
+            self.core.ids.new("T"),
+            intent,
+            verdict,
+            epoch=self.core.epoch,
+            moment=self.core.moment(),
+            ttl_ns=self.plan.ticket_ttl_ns,
+        )
+        self.counts.tickets += 1
+        self.core.store.tickets.save_ticket(ticket_row(ticket))
+        self._waiting[ticket.id] = wish
+        if not self.plan.is_supervised or intent.reduce_only:
+            await self._approve_by_rule(ticket, verdict)
+        else:
+            text = f"{intent.side} {intent.quantity} {intent.symbol} waits for an operator"
+            self.core.note("ticket", "eng", f"{ticket.id} {text}", ticket_id=ticket.id)
+
+    def _intent(self, wish: OrderIntent) -> ExecutionIntent:
+        return intent_of(
+            wish,
+            instrument=self.plan.instruments[wish.symbol],
+            session_id=self.plan.session_id,
+            strategy=self.plan.lanes[wish.lane][1],
+            account=self.plan.account,
+            config_fingerprint=self.core.config_fingerprint,
+            mark_age_ms=0,
+        )
+
+    def judge(self, intent: ExecutionIntent) -> Preflight:
+        """Run preflight with the facts of this moment. Pure in its inputs; called again at review."""
+        held = self.ledger.holding(intent.symbol)
+        facts = facts_of(
+            account=self.plan.account,
+            intent=intent,
+            kill_level=int(self.core.kill.level),
+            hold_level=self.core.interlock.level,
+            now_ns=self.core.clock.now_ns(),
+            last_ns=self.core.audit.last_ns,
+            market_ns=self.market_ns,
+            mark_price=held.mark_price or None,
+            mark_age_ms=self._mark_age_ms(intent.symbol),
+            ledger=self.ledger,
+            orders=self.orders.alive(),
+            traffic=self.traffic,
+        )
+        return preflight(intent, facts, self.plan.policy, self.plan.instruments.get(intent.symbol))
+
+    def _mark_age_ms(self, symbol: str) -> int | None:
+        if self.plan.uses_market_time:
+            held = self.ledger.holding(symbol)
+            return (self.market_ns - held.mark_ns) // NS_PER_MS if held.mark_ns else None
+        return self.hub.age_ms(symbol)
+
+    def _record(self, intent: ExecutionIntent, wish: OrderIntent, verdict: Preflight) -> None:
+        """Put the decision on both records: the audit chain and the database."""
+        self.core.audit.decision(
+            intent_category=intent.intent_category,
+            policy_result={"allowed": verdict.allowed, "reasons": list(verdict.reasons)},
+            outcome="allowed" if verdict.allowed else "denied",
+            body={"decision_id": wish.intent_id, "symbol": wish.symbol, "reason": wish.reason},
+        )
+        now_ns = self.core.clock.now_ns()
+        row = decision_row(intent, wish, self.plan.run_fingerprint, now_ns, verdict.reasons)
+        self.core.store.decisions.record_decision(row)
+
+    def _deny(self, intent: ExecutionIntent, wish: OrderIntent, verdict: Preflight) -> None:
+        self.counts.denied += 1
+        now_ns = self.core.clock.now_ns()
+        row = intent_row(intent, wish.intent_id, self.plan.run_fingerprint, now_ns, "denied", verdict.reasons)
+        self.core.store.orders.record_intent(row)
+        reasons = ", ".join(verdict.reasons)
+        self.core.events.add(now_ns, "denied", "eng", f"{intent.side} {intent.symbol} denied: {reasons}")
+        self.kernel.reject(wish.lane, wish.intent_id, verdict.reasons[0])
+
+    async def _approve_by_rule(self, ticket: Ticket, verdict: Preflight) -> None:
+        """The paper stage's rule: what preflight allows is approved; the record names the rule."""
+        self.core.tickets.select(ticket.id, AUTO, self.core.moment())
+        moment = self.core.moment()
+        settled = type(moment)(now_ns=moment.now_ns, monotonic_ns=moment.monotonic_ns + NS_PER_S)
+        approved = self.core.tickets.approve(
+            ticket.id,
+            ticket.hash,
+            AUTO,
+            typed_size=str(ticket.intent.quantity) if verdict.has_warning else None,
+            epoch=self.core.epoch,
+            moment=settled,
+        )
+        await self.execute(approved)
+
+    async def execute(self, ticket: Ticket) -> ManagedOrder | None:
+        """Send an approved ticket. Preflight runs once more; what it refuses now is withdrawn."""
+        assert ticket.state is TicketState.APPROVED
+        wish = self._waiting.pop(ticket.id)
+        verdict = self.judge(ticket.intent)
+        if not verdict.allowed:
+            reasons = ", ".join(verdict.reasons)
+            after = self.core.tickets.advance(ticket.id, TicketEvent.REJECT, reason=reasons)
+            self.core.store.tickets.save_ticket(ticket_row(after, "eng", self.core.clock.now_ns()))
+            self._deny(ticket.intent, wish, verdict)
+            return None
+        self.counts.approvals += 1
+        self.core.store.tickets.save_ticket(ticket_row(ticket))
+        intent = ticket.intent
+        self.traffic.sent(
+            self.market_ns,
+            intent.symbol,
+            intent.side,
+            duplicate_key(intent),
+            is_entry=not intent.reduce_only,
+        )
+        self.counts.orders += 1
+        try:
+            return await self.orders.send(ticket, request_of(intent, self.core.ids.new("O")), wish.lane)
+        except (StoreFailed, AuditBroken, OSError) as error:
+            self._fail_closed(error)
+            raise
+
+    def _fail_closed(self, error: Exception) -> None:
+        """The record cannot be kept: nothing more may be risked."""
+        self.counts.errors.append(str(error))
+        self.core.kill.trip(
+            KillLevel.HALT_ALL, by="engine", reason=f"record not durable: {error}", source="storage"
+        )
+        self.core.sync_kill_hold()
+
+    # --- from operator and clock -----------------------------------------------------------------
+
+    def refuse(self, ticket: Ticket, code: str) -> None:
+        """A ticket was rejected or expired: the kernel may wish again at its next signal."""
+        wish = self._waiting.pop(ticket.id, None)
+        if wish is not None:
+            self.kernel.reject(wish.lane, wish.intent_id, code)
+
+    def owns(self, ticket_id: str) -> bool:
+        return ticket_id in self._waiting
+
+    def watch_feed(self) -> None:
+        """Raise or clear the stale-data hold and alarm of each symbol; called about once a second."""
+        if self.plan.uses_market_time:
+            return
+        for symbol in self.hub.symbols():
+            age_ms = self.hub.age_ms(symbol)
+            if age_ms is not None and self.hub.is_stale(symbol):
+                self._raise_stale(symbol, age_ms)
+            elif self.core.interlock.has("stale_data", symbol):
+                self._count_good(symbol)
+
+    def _raise_stale(self, symbol: str, age_ms: int) -> None:
+        self.stale_good[symbol] = 0
+        evidence = f"no quote for {age_ms / 1000:.1f} s"
+        self.core.interlock.raise_hold(
+            "stale_data",
+            subject=symbol,
+            since_ns=self.core.clock.now_ns(),
+            source=self.hub_name,
+            evidence=evidence,
+        )
+        self.core.alarm("feed_stale", symbol, self.hub_name, evidence)
+
+    def _count_good(self, symbol: str) -> None:
+        self.stale_good[symbol] = self.stale_good.get(symbol, 0) + 1
+        if self.stale_good[symbol] >= GOOD_SAMPLES:
+            clearance = Clearance(good_samples=self.stale_good[symbol], evidence="quotes are fresh again")
+            self.core.interlock.clear_hold("stale_data", clearance, symbol)
+            self.core.calm("feed_stale", symbol)
+            self.core.note("feed_fresh", self.hub_name, f"{symbol}: quotes are fresh again")
+
+    @property
+    def hub_name(self) -> str:
+        return self.plan.feed_name
+
+    # --- from the venue --------------------------------------------------------------------------
+
+    def _on_fill(self, order: ManagedOrder, fill: Fill) -> None:
+        self.counts.fills += 1
+        self.ledger.book(fill)
+        side = fill.side.sign
+        units = int(fill.quantity * 1_000_000)
+        at_ns = self.market_ns or fill.at_ns
+        self.kernel.fill(order.lane, order.intent_id, units, float(fill.price), float(fill.fee), at_ns, side)
+
+    def _on_end(self, order: ManagedOrder) -> None:
+        """An order ended without (all of) its fill: tell the kernel that the rest will never act."""
+        if order.status is OrderStatus.FILLED:
+            return
+        try:
+            self.kernel.reject(order.lane, order.intent_id, order.reason)
+        except KeyError:
+            self.core.events.add(
+                self.core.clock.now_ns(), "late_end", "eng", f"{order.order_id} ended: {order.reason}"
+            )
+
+    async def cancel_all(self) -> tuple[int, int]:
+        """Cancel every order that may be alive; return (asked, confirmed)."""
+        alive = self.orders.alive()
+        for order in alive:
+            try:
+                await self.orders.cancel(order.order_id)
+            except Refusal as refusal:
+                self.core.note("cancel_refused", "eng", str(refusal))
+        await asyncio.sleep(0)
+        return len(alive), sum(1 for order in alive if not order.is_alive)
+
+
+def _adapter(venue: SandboxVenue) -> VenueAdapter:
+    return venue
+
+
+def _time_of(event: Quote | Bar | BarOpen) -> int:
+    if isinstance(event, Quote):
+        return event.at_ns
+    return event.close_ns if isinstance(event, Bar) else event.open_ns
