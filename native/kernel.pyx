@@ -16,25 +16,37 @@ from native.lanes import BUILTINS, DECISION_DTYPE, TRADE_DTYPE, builtin_params
 _CODES = {int(reason): reason.code for reason in Reason}
 
 
+cdef inline int64_t replay_kind(
+    LaneState* s, int64_t kind, int64_t is_bracket, const int64_t* ts, const double* o, const double* h,
+    const double* l, const double* c, const double* v, int64_t n
+) noexcept nogil:
+    """The loop itself; with literal `kind` and `is_bracket` the compiler folds the dispatch."""
+    cdef int64_t i
+    s.rules.is_bracket = is_bracket
+    for i in range(n):
+        if ts[i] <= s.last_ts or not is_good_bar(o[i], h[i], l[i], c[i], v[i]):
+            return i
+        open_step(s, ts[i], o[i])
+        close_step(s, kind, ts[i], o[i], h[i], l[i], c[i])
+    return n
+
+
 cdef int64_t replay_bars(
     LaneState* s, int64_t kind, const int64_t* ts, const double* o, const double* h, const double* l, const double* c,
     const double* v, int64_t n
 ) noexcept nogil:
-    """Step compiled bars; return how many were good. The literal kinds let the compiler fold the dispatch."""
-    cdef int64_t i
-    if kind == KIND_EMA_CROSS:
-        for i in range(n):
-            if ts[i] <= s.last_ts or not is_good_bar(o[i], h[i], l[i], c[i], v[i]):
-                return i
-            open_step(s, ts[i], o[i])
-            close_step(s, KIND_EMA_CROSS, ts[i], o[i], h[i], l[i], c[i])
+    """Step compiled bars; return how many were good."""
+    # Work on a copy: the compiler keeps a local's fields in registers, which it cannot do behind a pointer.
+    cdef LaneState local = s[0]
+    cdef int64_t i = 0
+    if kind == KIND_EMA_CROSS and local.rules.is_bracket:
+        i = replay_kind(&local, KIND_EMA_CROSS, 1, ts, o, h, l, c, v, n)
+    elif kind == KIND_EMA_CROSS:
+        i = replay_kind(&local, KIND_EMA_CROSS, 0, ts, o, h, l, c, v, n)
     else:
-        for i in range(n):
-            if ts[i] <= s.last_ts or not is_good_bar(o[i], h[i], l[i], c[i], v[i]):
-                return i
-            open_step(s, ts[i], o[i])
-            close_step(s, kind, ts[i], o[i], h[i], l[i], c[i])
-    return n
+        i = replay_kind(&local, kind, 0, ts, o, h, l, c, v, n)
+    s[0] = local
+    return i
 
 
 cdef class Kernel(LaneTable):
