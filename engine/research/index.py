@@ -22,7 +22,7 @@ def refresh_runs_index(runs: Path, disk: Disk, clock: Clock) -> RunsIndex:
     """Scan `runs` and write runs_index.{csv,json,md} beside it; return the index. Raises `OSError`."""
     index = scan_runs(runs, disk, clock)
     rows = [msgspec.to_builtins(row) for row in index.runs]
-    write_three(runs.parent, "runs_index", index, rows, IndexRow.__struct_fields__, disk)
+    write_three(runs.parent, "runs_index", index, rows, tuple(IndexRow.__annotations__), disk)
     return index
 
 

@@ -1,0 +1,171 @@
+"""The contents of a run's folder, made from one replay."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.journal import write_journal
+from engine.research import identity
+from engine.research.artifacts import Fill, config_hash, trades_csv, write_folder
+from engine.research.metrics import Metrics
+from engine.research.report import run_markdown
+from engine.research.run import MODE, Replayed, RunRequest, status_of
+from engine.research.schemas import (
+    REPORT_TYPE,
+    RUN_CONTRACT,
+    SCHEMA_VERSION,
+    Artifact,
+    Identity,
+    MachineContract,
+    ReportHeader,
+    RunConfig,
+    RunMetadata,
+    RunMetrics,
+    RunReport,
+    Scalar,
+    json_bytes,
+)
+
+SUMMARY = ("total_return", "sharpe_simple", "max_drawdown", "trades", "win_rate")
+COMMAND = "run start"
+FILES = {
+    "metadata": "metadata.json",
+    "config": "config.json",
+    "metrics": "metrics.json",
+    "report": "report.json",
+    "report_markdown": "report.md",
+    "trades": "trades.csv",
+    "journal": "journal.h5",
+}
+
+
+def publish_run(
+    final: Path,
+    request: RunRequest,
+    config: RunConfig,
+    proof: Identity,
+    metrics: Metrics,
+    replayed: Replayed,
+    ts_ns: NDArray[np.int64],
+    created_at: str,
+) -> Path:
+    """Write the run's folder whole and return it. Raises `OSError` or `JournalDamaged`."""
+    status = status_of(replayed)
+    summary: dict[str, Scalar] = {name: metrics.values[name] for name in SUMMARY}
+    executable, version = identity.python_facts()
+    header = ReportHeader(
+        run_id=final.name,
+        mode=MODE,
+        created_at=created_at,
+        git_commit=identity.git_commit(),
+        python_version=version,
+        config_path=request.config_path,
+        config_hash=config_hash(config),
+        request_id=request.request_id,
+    )
+    metadata = RunMetadata(
+        run_id=header.run_id,
+        mode=MODE,
+        command=COMMAND,
+        status=status,
+        created_at=created_at,
+        git_commit=header.git_commit,
+        python_executable=executable,
+        python_version=version,
+        config_path=header.config_path,
+        config_hash=header.config_hash,
+        request_id=header.request_id,
+        name=request.name,
+        identity=proof,
+        summary=summary,
+    )
+    measured = RunMetrics(
+        mode=MODE,
+        command=COMMAND,
+        status=status,
+        summary=summary,
+        best_result=metrics.values,
+        null_reasons=metrics.null_reasons,
+        leaderboard_size=1,
+    )
+
+    def journal(path: Path) -> None:
+        write_journal(
+            path,
+            ts_ns=ts_ns,
+            equity=replayed.equity,
+            trades=replayed.trades,
+            decisions=replayed.decisions,
+            identity={
+                "run_id": header.run_id,
+                "kernel_sha256": proof.kernel_sha256,
+                "strategy_sha256": proof.strategy_sha256,
+                "config_sha256": proof.config_sha256,
+                "data_sha256": proof.data_sha256,
+                "decision_sha256": proof.decision_sha256,
+            },
+        )
+
+    files: dict[str, Fill] = {
+        "metadata.json": json_bytes(metadata),
+        "config.json": json_bytes(config),
+        "metrics.json": json_bytes(measured),
+        "trades.csv": trades_csv(replayed.trades),
+        "journal.h5": journal,
+    }
+
+    def reports(written: tuple[Artifact, ...]) -> dict[str, bytes]:
+        report = _report(header, status, request, config, proof, metrics, summary, written)
+        return {"report.md": run_markdown(report).encode(), "report.json": json_bytes(report)}
+
+    return write_folder(final, files, reports)
+
+
+def reproduce_command(request: RunRequest) -> str:
+    """Return the command line that repeats the run."""
+    if request.command:
+        return request.command
+    words = ["interlock", "run", "start", "--data", request.data]
+    words += ["--preset", request.preset] if request.preset else ["--strategy", request.strategy]
+    for name, value in sorted(request.params.items()):
+        words += ["--set", f"{name}={value:g}"]
+    return shlex.join(words)
+
+
+def _report(
+    header: ReportHeader,
+    status: str,
+    request: RunRequest,
+    config: RunConfig,
+    proof: Identity,
+    metrics: Metrics,
+    summary: dict[str, Scalar],
+    written: tuple[Artifact, ...],
+) -> RunReport:
+    return RunReport(
+        schema_version=SCHEMA_VERSION,
+        artifact_type=REPORT_TYPE,
+        status=status,
+        header=header,
+        reproduce={"command": reproduce_command(request)},
+        config_resolved=config,
+        identity=proof,
+        results=(metrics.values,),
+        artifacts=written,
+        summary=summary,
+        machine_contract=MachineContract(
+            schema_version=SCHEMA_VERSION,
+            contract_type=RUN_CONTRACT,
+            command=COMMAND,
+            status=status,
+            request_id=header.request_id,
+            run_id=header.run_id,
+            mode=MODE,
+            summary=summary,
+            artifacts=dict(FILES),
+        ),
+    )
