@@ -140,6 +140,8 @@ def run_backtest(
         metrics = compute_metrics(
             replayed.equity, config.initial_cash, replayed.trades, bars.interval_ns, replayed.fees_usd
         )
+        # The kernel sums the account exactly (fsum); the curve's last value may differ in the last bit.
+        metrics.values["final_equity"] = replayed.final_equity
         folder = publish_run(
             runs / run_id, request, config, proof, metrics, replayed, bars.ts_ns, iso_z(created_ns)
         )
