@@ -113,6 +113,17 @@ async def test_next_quote_fills_at_the_far_side_rounded_against_us() -> None:
     assert [fill.price for fill in fills(events)] == [D("60006.2"), D("59993.9")]
 
 
+async def test_fills_at_the_open_may_be_rounded_to_the_tick() -> None:
+    venue, events = venue_with_events(slippage_bps=1.0, price_grid="tick")
+    await venue.submit(order("A"))
+    await venue.submit(order("B", side=Side.SELL))
+    venue.on_market(opened(60_000.5))
+    assert [fill.price for fill in fills(events)] == [
+        D("60006.6"),
+        D("59994.4"),
+    ]  # 60,006.50005; 59,994.49995
+
+
 async def test_a_market_order_beyond_its_bound_is_cancelled() -> None:
     venue, events = venue_with_events(slippage_bps=0.0)
     await venue.submit(order("A", limit_price=D(60_100)))

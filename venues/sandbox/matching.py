@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
 
+from native.matching import fill_price
 from venues.types import Bar, BarOpen, OrderRequest, Quote, Record, Side
 
 FEE_QUANTUM_USD = Decimal("1e-8")
@@ -17,18 +18,27 @@ class FillAt(StrEnum):
     NEXT_QUOTE = "next_quote"
 
 
+class PriceGrid(StrEnum):
+    """Whether a fill at the next open is rounded: EXACT keeps the kernel's float, TICK rounds against us."""
+
+    EXACT = "exact"
+    TICK = "tick"
+
+
 class Matching(Record):
     """How market orders are priced; slippage is adverse only, in basis points."""
 
     fill_at: FillAt
     slippage_bps: float
+    price_grid: PriceGrid = PriceGrid.EXACT
 
     def market_price(self, side: Side, event: Bar | BarOpen | Quote, tick: Decimal) -> Decimal | None:
         """Return the execution price at this event, or None where this event fills no market order."""
         if self.fill_at is FillAt.NEXT_OPEN:
             if not isinstance(event, BarOpen):
                 return None
-            return Decimal(repr(slipped(event.price, side, self.slippage_bps)))
+            price = Decimal(repr(slipped(event.price, side, self.slippage_bps)))
+            return price if self.price_grid is PriceGrid.EXACT else against_us(price, side, tick)
         if not isinstance(event, Quote):
             return None
         touch = event.ask if side is Side.BUY else event.bid
@@ -41,8 +51,8 @@ class Matching(Record):
 
 
 def slipped(price: float, side: Side, slippage_bps: float) -> float:
-    """Move a price against us: the back-test kernel's own expression, in the same order."""
-    return price * (1.0 + side.sign * slippage_bps * 1e-4)
+    """Move a price against us: `price * (1 + side * slippage)`, by the back-test kernel's own code."""
+    return fill_price(price, side.sign, slippage_bps)
 
 
 def against_us(price: Decimal, side: Side, tick: Decimal) -> Decimal:

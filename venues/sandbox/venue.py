@@ -14,7 +14,7 @@ import msgspec
 from seams.clock import Clock
 from venues.contract import Capabilities, OrderListener, OutcomeUnknown, Refused, Retryable
 from venues.sandbox.account import Account, AccountState
-from venues.sandbox.matching import FillAt, Matching, bounded, is_through
+from venues.sandbox.matching import FillAt, Matching, PriceGrid, bounded, is_through
 from venues.sandbox.scenarios import DEFAULT_SYMBOLS, VENUE_NAME, SymbolSpec, instrument_of
 from venues.sandbox.script import Fault, FaultKind, FaultScript
 from venues.types import (
@@ -75,7 +75,7 @@ class SandboxVenue:
     """A `VenueAdapter` over simulated prices; the hub hands it each event through `on_market`.
 
     `fill_at="next_open"`: a market order fills at the next `BarOpen` of its symbol at
-    `price * (1 + side * slippage_bps * 1e-4)`, as the back-test does, without rounding to the tick.
+    `price * (1 + side * slippage_bps * 1e-4)`, by the back-test's own code; `price_grid="tick"` rounds it to the tick against us.
     `fill_at="next_quote"`: at the next `Quote`'s far side plus slippage, rounded to the tick against us.
     A market order's `limit_price` above 0 bounds its price; beyond the bound it is cancelled (IOC).
     A limit order fills at its limit, whole, when the market trades through it. Stamps are the venue's
@@ -88,6 +88,7 @@ class SandboxVenue:
         *,
         starting_cash_usd: Decimal = Decimal(100_000),
         fill_at: FillAt | str = FillAt.NEXT_OPEN,
+        price_grid: PriceGrid | str = PriceGrid.EXACT,
         slippage_bps: float = 2.0,
         maker_fee_bps: Decimal = Decimal("1.5"),
         taker_fee_bps: Decimal = Decimal("4.5"),
@@ -100,7 +101,9 @@ class SandboxVenue:
         made = [instrument_of(spec, maker_fee_bps, taker_fee_bps) for spec in symbols]
         self._instruments = {each.symbol: each for each in (made if instruments is None else instruments)}
         self._clock = clock
-        self._matching = Matching(fill_at=FillAt(fill_at), slippage_bps=slippage_bps)
+        self._matching = Matching(
+            fill_at=FillAt(fill_at), slippage_bps=slippage_bps, price_grid=PriceGrid(price_grid)
+        )
         self._max_leverage, self._account_id = max_leverage, account_id
         self._account = Account(starting_cash_usd)
         self._listener: OrderListener | None = None
@@ -389,4 +392,4 @@ def _as_venue_order(entry: JournalEntry) -> VenueOrder:
     )
 
 
-__all__ = ["Fault", "FaultKind", "FillAt", "JournalEntry", "SandboxState", "SandboxVenue"]
+__all__ = ["Fault", "FaultKind", "FillAt", "JournalEntry", "PriceGrid", "SandboxState", "SandboxVenue"]
