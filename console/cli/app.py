@@ -23,15 +23,18 @@ class Noun(NamedTuple):
     module: str
     attribute: str
     is_group: bool = False
+    is_alias: bool = False
 
 
 NOUNS: dict[str, Noun] = {
     "console": Noun("desk", "console"),
-    "tui": Noun("desk", "console"),
+    "tui": Noun("desk", "console", is_alias=True),
     "demo": Noun("desk", "demo"),
     "status": Noun("status", "status"),
     "health": Noun("status", "health"),
     "watch": Noun("status", "watch"),
+    "gates": Noun("status", "gates"),
+    "events": Noun("status", "events"),
     "kill": Noun("kill", "kill"),
     "resume": Noun("kill", "resume"),
     "flatten": Noun("kill", "flatten"),
@@ -41,6 +44,7 @@ NOUNS: dict[str, Noun] = {
     "alarms": Noun("trading", "alarms", is_group=True),
     "paper": Noun("paper", "app", is_group=True),
     "run": Noun("run", "app", is_group=True),
+    "runs": Noun("run", "app", is_group=True, is_alias=True),
     "data": Noun("data", "app", is_group=True),
     "engine": Noun("engine", "app", is_group=True),
     "config": Noun("evidence", "config", is_group=True),
@@ -48,6 +52,7 @@ NOUNS: dict[str, Noun] = {
     "doctor": Noun("evidence", "doctor"),
     "audit": Noun("evidence", "audit", is_group=True),
     "runbook": Noun("evidence", "runbook", is_group=True),
+    "runbooks": Noun("evidence", "runbook", is_group=True, is_alias=True),
 }
 GLOBALS_WITH_VALUE = ("--home",)
 
@@ -95,9 +100,9 @@ def build(noun: str | None = None) -> typer.Typer:
             continue
         found = getattr(importlib.import_module(f"console.cli.{place.module}"), place.attribute)
         if place.is_group:
-            tree.add_typer(found, name=name)
+            tree.add_typer(found, name=name, hidden=place.is_alias)
         else:
-            tree.command(name)(found)
+            tree.command(name, hidden=place.is_alias)(found)
     return tree
 
 

@@ -48,6 +48,7 @@ def import_file(
     output.show({"data": row}, output.facts(row), as_json)
 
 
+@app.command("ls", hidden=True)
 @app.command("list")
 def list_data(as_json: Json = False) -> None:
     """List the series of this home.

@@ -13,6 +13,7 @@ from console.cli import facade, output
 from console.cli.exit_codes import ExitCode
 from console.cli.failure import Failure
 from console.cli.options import Json, Operator, operator_name
+from console.cli.origin import child_environment
 from engine.api.home import home_folder
 
 TMUX_SESSION = "interlock"
@@ -70,4 +71,5 @@ def _into_tmux(readonly: bool, who: str) -> None:
         raise Failure("not_installed", "tmux is not installed", "install tmux, or leave --tmux out")
     inside = [sys.executable, "-P", "-m", "interlock", "console", "--operator", who]
     inside += ["--readonly"] if readonly else []
-    os.execv(program, ["tmux", "new-session", "-A", "-s", TMUX_SESSION, *inside])
+    words = ["tmux", "new-session", "-A", "-s", TMUX_SESSION, *inside]
+    os.execve(program, words, child_environment())

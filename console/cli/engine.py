@@ -16,6 +16,7 @@ import typer
 from console.cli import diagnostics, link, output
 from console.cli.failure import Failure
 from console.cli.options import Json, Operator, operator_name
+from console.cli.origin import child_environment
 from engine.api.commands import EngineStop, Health
 from engine.api.endpoint import Endpoint, read_endpoint
 from engine.api.home import HomePaths, home_folder
@@ -140,7 +141,12 @@ def _spawn(paths: HomePaths) -> subprocess.Popen[bytes]:
     with paths.log.open("ab") as log:
         paths.log.chmod(0o600)
         return subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=child_environment(),
+            start_new_session=True,
         )
 
 

@@ -102,6 +102,7 @@ def runbook_room() -> None:
     """
 
 
+@runbook.command("list", hidden=True)
 @runbook.command("ls")
 def list_runbooks(as_json: Json = False) -> None:
     """List the runbooks.

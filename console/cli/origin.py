@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from pathlib import Path
 
 from console.cli.failure import Failure
@@ -23,6 +24,11 @@ def strangers(found: dict[str, Path | None]) -> list[str]:
     """Return the packages that are missing or stand elsewhere than the console."""
     home = found["console"]
     return [name for name, root in found.items() if root is None or root != home]
+
+
+def child_environment() -> dict[str, str]:
+    """Return the environment for a process of ours: it must load the packages this one loaded."""
+    return {**os.environ, "PYTHONPATH": str(roots()["console"])}
 
 
 def demand_one_root() -> None:

@@ -87,6 +87,7 @@ def stop(session_id: str, reason: Reason = "", operator: Operator = "", as_json:
     output.show({"session_id": session_id}, f"stopped {session_id}", as_json)
 
 
+@app.command("ls", hidden=True)
 @app.command("list")
 def list_sessions(as_json: Json = False) -> None:
     """List paper sessions, newest first.

@@ -17,9 +17,9 @@ from console.cli.output import write_line
 STATUS_START, STATUS_END = "<!-- status -->\n", "<!-- /status -->\n"
 
 
-def commands() -> Iterator[tuple[str, Any]]:
+def commands(with_aliases: bool = False) -> Iterator[tuple[str, Any]]:
     """Yield (words, command) for every command that does something, in the order of the tree."""
-    yield from _leaves("", typer.main.get_command(build()))
+    yield from _leaves("", typer.main.get_command(build()), with_aliases)
 
 
 def to_markdown() -> str:
@@ -46,13 +46,15 @@ def with_status(readme: str) -> str:
     return f"{before}{STATUS_START}{capabilities.to_markdown()}{STATUS_END}{after}"
 
 
-def _leaves(words: str, command: Any) -> Iterator[tuple[str, Any]]:
+def _leaves(words: str, command: Any, with_aliases: bool) -> Iterator[tuple[str, Any]]:
     children = getattr(command, "commands", None)
     if children is None:
         yield words, command
         return
     for name, child in children.items():
-        yield from _leaves(f"{words} {name}".strip(), child)
+        if child.hidden and not with_aliases:
+            continue
+        yield from _leaves(f"{words} {name}".strip(), child, with_aliases)
 
 
 def _section(words: str, command: Any) -> list[str]:

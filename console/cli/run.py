@@ -61,6 +61,7 @@ def start(
         raise typer.Exit(1)
 
 
+@app.command("ls", hidden=True)
 @app.command("list")
 def list_runs(
     limit: Annotated[int, typer.Option("--limit", min=1, help="How many at most.")] = 50,

@@ -10,8 +10,8 @@ import typer
 from console.cli import capabilities, link, output
 from console.cli.options import Json
 from engine.api.client import EngineClient
-from engine.api.commands import Health
-from engine.api.views import HealthReport, StatusView, View, Views
+from engine.api.commands import EventsPage, Health
+from engine.api.views import EventsView, HealthReport, OverviewView, StatusView, View, Views
 from seams.clock import NS_PER_S, SystemClock, iso_z
 
 PART_COLUMNS = ("part", "state", "age_ms", "detail")
@@ -49,6 +49,33 @@ def health(as_json: Json = False) -> None:
     output.show(payload, output.table(report.parts, PART_COLUMNS, "no parts"), as_json)
     if not report.ok:
         raise typer.Exit(1)
+
+
+def gates(as_json: Json = False) -> None:
+    """Show every hold with the rule that clears it, and what keeps each strategy from its next stage.
+
+    Example: interlock gates --json
+    """
+    holds = link.view("status", StatusView).holds
+    promotion = link.view("overview", OverviewView).promotion
+    text = output.table(holds, HOLD_COLUMNS, "no holds")
+    stages = output.table(promotion, ("strategy", "stage", "blockers"), "no strategies")
+    output.show({"holds": holds, "promotion": promotion}, f"{text}\n\n{stages}", as_json)
+
+
+def events(
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many.")] = 50,
+    before: Annotated[int, typer.Option("--before", min=0, help="Older than this number.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Show what happened, newest first.
+
+    Example: interlock events --limit 20
+    """
+    rows = link.ask(EventsPage(before_seq=before, limit=limit), EventsView).rows
+    timed = [{"at": iso_z(row.at_ns), **output.record(row)} for row in rows]
+    text = output.table(timed, ("seq", "at", "kind", "actor", "text"), "no events")
+    output.show({"events": timed}, text, as_json)
 
 
 def watch(

@@ -36,6 +36,7 @@ def room() -> None:
     """
 
 
+@app.command("list", hidden=True)
 @app.command("ls")
 def list_tickets(
     everything: Annotated[bool, typer.Option("--all", help="Decided ones too.")] = False,

@@ -27,6 +27,7 @@ def orders_room() -> None:
     """
 
 
+@orders.command("list", hidden=True)
 @orders.command("ls")
 def list_orders(as_json: Json = False) -> None:
     """List orders: working first, then the latest ones done.
@@ -64,6 +65,7 @@ def alarms_room() -> None:
     """
 
 
+@alarms.command("list", hidden=True)
 @alarms.command("ls")
 def list_alarms(as_json: Json = False) -> None:
     """List alarms, most urgent first.

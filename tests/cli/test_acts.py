@@ -1,0 +1,184 @@
+"""The acts: kill with and without an engine, tickets by hash, sessions, words that confirm."""
+
+from __future__ import annotations
+
+import sys
+import types
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from console.cli import diagnostics
+from console.cli.engine import tail
+from console.cli.run import best_of
+from engine.api.commands import Kill, KillDone, PaperStart, TicketApprove, TicketSelect
+from engine.api.endpoint import Endpoint
+from engine.api.views import RunRow
+
+from .conftest import Shell
+from .fake_engine import HASH, FakeEngine, session
+
+
+@pytest.fixture
+def disk_latch(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Stand in for the engine-less latch; returns the levels it was asked for."""
+    levels: list[str] = []
+
+    def kill_direct(home: Path, *, operator: str, reason: str, level: str) -> KillDone:
+        levels.append(level)
+        return KillDone(
+            kill_id="K-0", level=level, latched_at_ns=1, latch_ms=1.0, cancels_sent=0, cancels_confirmed=0,
+            positions_kept=0,
+        )  # fmt: skip
+
+    local = types.ModuleType("engine.api.local")
+    local.__spec__ = types.SimpleNamespace(name="engine.api.local")  # type: ignore[assignment]
+    local.kill_direct = kill_direct  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "engine.api.local", local)
+    return levels
+
+
+def test_a_kill_needs_its_word(shell: Shell, engine: FakeEngine) -> None:
+    assert shell("kill").code == 2
+    assert shell("kill", "--confirm", "kill").code == 2
+    assert shell("kill", "--confirm", "KILL", "--level", "gently").code == 2
+    assert engine.told == []
+
+
+def test_a_kill_is_confirmed_by_the_engine(shell: Shell, engine: FakeEngine) -> None:
+    answer = shell("kill", "--confirm", "KILL", "--level", "close_only", "--json")
+    assert answer.code == 0
+    assert answer.body["path"] == "engine" and answer.body["confirmed"] is True
+    assert engine.bodies == [Kill(level="close_only", confirm="KILL")]
+    assert engine.told[0].operator == "alice"
+
+
+def test_cancels_that_are_not_confirmed_make_the_kill_unconfirmed(shell: Shell, engine: FakeEngine) -> None:
+    engine.cancels_confirmed = 2
+    assert shell("kill", "--confirm", "KILL").code == 10
+
+
+def test_a_kill_without_an_engine_latches_on_the_disk_and_says_so(
+    shell: Shell, engine: FakeEngine, disk_latch: list[str]
+) -> None:
+    engine.is_down = True
+    answer = shell("kill", "--confirm", "KILL")
+    assert answer.code == 0 and disk_latch == ["halt_all"]
+    assert "without" in answer.err and "direct" in answer.out
+
+
+@pytest.mark.parametrize("fault", ["silent", "refused"])
+def test_a_live_engine_that_does_not_confirm_leaves_exit_ten(
+    fault: str, shell: Shell, engine: FakeEngine, disk_latch: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alive = Endpoint(url="nats://x", pid=1, epoch=1, engine_version="0", started_at_ns=0)
+    monkeypatch.setattr("console.cli.kill.live_endpoint", lambda paths: alive)
+    engine.is_silent = fault == "silent"
+    engine.refusal = "wrong_epoch" if fault == "refused" else ""
+    answer = shell("kill", "--confirm", "KILL")
+    assert answer.code == 10 and disk_latch == ["halt_all"]
+    assert "UNCONFIRMED" in answer.err
+
+
+def test_a_direct_kill_does_not_ask_the_engine(
+    shell: Shell, engine: FakeEngine, disk_latch: list[str]
+) -> None:
+    assert shell("kill", "--direct", "--confirm", "KILL", "--json").body["path"] == "direct"
+    assert engine.told == [] and disk_latch == ["halt_all"]
+
+
+def test_resume_needs_word_and_reason(shell: Shell, engine: FakeEngine) -> None:
+    assert shell("resume", "--confirm", "RESUME").code == 2
+    assert shell("resume", "--confirm", "RESUME", "--reason", " ").code == 2
+    assert shell("resume", "--confirm", "RESUME", "--reason", "drill over").code == 0
+    assert engine.told[0].reason == "drill over"
+
+
+def test_flatten_fails_while_anything_remains(shell: Shell, engine: FakeEngine) -> None:
+    assert shell("flatten", "--dry-run").code == 0 and engine.told == []
+    answer = shell("flatten", "--confirm", "FLATTEN", "--json")
+    assert answer.code == 1 and answer.body["remaining"] == ["ETH-PERP"]
+
+
+def test_approval_selects_first_and_names_the_whole_hash(shell: Shell, engine: FakeEngine) -> None:
+    assert shell("tickets", "approve", "T-1", "--hash", HASH[:8], "--size", "0.5").code == 0
+    select, approve = engine.bodies
+    assert isinstance(select, TicketSelect) and isinstance(approve, TicketApprove)
+    assert approve.ticket_hash == HASH and str(approve.typed_size) == "0.5"
+
+
+def test_a_wrong_hash_reserves_and_approves_nothing(shell: Shell, engine: FakeEngine) -> None:
+    assert shell("tickets", "approve", "T-1", "--hash", "00000000").code == 6
+    assert shell("tickets", "approve", "T-1", "--hash", HASH[:4]).code == 2
+    assert engine.told == []
+
+
+def test_a_ticket_that_changed_under_review_is_not_approved(shell: Shell, engine: FakeEngine) -> None:
+    engine.after_select = lambda row: msgspec.structs.replace(row, ticket_hash="ffff" * 4, version=2)
+    answer = shell("tickets", "approve", "T-1", "--hash", HASH, "--json")
+    assert answer.code == 6 and answer.body["code"] == "ticket_changed"
+    assert not any(isinstance(body, TicketApprove) for body in engine.bodies)
+
+
+def test_reject_takes_one_of_the_six_reasons(shell: Shell, engine: FakeEngine) -> None:
+    assert shell("tickets", "reject", "T-1", "--reason", "7").code == 2
+    assert shell("tickets", "reject", "T-1", "--reason", "1").code == 0
+
+
+def test_paper_start_carries_every_choice_and_waits_for_the_hash(shell: Shell, engine: FakeEngine) -> None:
+    answer = shell(
+        "paper", "start", "--strategy", "ema_cross", "--symbol", "BTC-PERP", "--set", "fast=9", "--seed", "4",
+        "--max-bars", "10", "--supervised", "--wait", "--json",
+    )  # fmt: skip
+    assert answer.code == 0
+    found = answer.body["session"]
+    assert isinstance(found, dict) and found["decision_sha256"] == "ab" * 32
+    body = engine.bodies[0]
+    assert isinstance(body, PaperStart)
+    assert body.params == {"fast": 9.0} and body.seed == 4 and body.is_supervised and body.max_bars == 10
+
+
+def test_a_session_that_failed_fails_the_wait(shell: Shell, engine: FakeEngine) -> None:
+    engine.session = session(status="failed")
+    assert shell("paper", "start", "--strategy", "x", "--wait").code == 1
+    assert shell("paper", "health").code == 1
+
+
+def test_the_best_run_is_the_largest_but_the_smallest_drawdown() -> None:
+    def row(run_id: str, value: float | None) -> RunRow:
+        return RunRow(
+            run_id=run_id, mode="sim", strategy="s", ticker="t", interval="1m", created_at="",
+            status="success",
+            sharpe_simple=value, total_return=value, max_drawdown=value, trades=1, data_sha256="",
+            config_hash="", decision_sha256="", path="",
+        )  # fmt: skip
+
+    rows = (row("none", None), row("low", 0.1), row("high", 0.4))
+    found_return, found_drawdown = best_of(rows, "total_return"), best_of(rows, "max_drawdown")
+    assert found_return is not None and found_return.run_id == "high"
+    assert found_drawdown is not None and found_drawdown.run_id == "low"
+    assert best_of(rows[:1], "total_return") is None
+
+
+def test_the_console_needs_a_terminal(shell: Shell) -> None:
+    assert shell().code == 2
+    assert shell("console", "--json").body["code"] == "usage"
+
+
+def test_a_log_tail_is_short_and_clean(tmp_path: Path) -> None:
+    log = tmp_path / "engine.log"
+    log.write_text("one\ntwo\x1b[31m\nthree\n")
+    assert tail(log, 2) == ["two[31m", "three"]
+
+
+def test_no_color_and_dumb_terminals_get_none() -> None:
+    assert diagnostics.has_colour({}, True)
+    assert not diagnostics.has_colour({"NO_COLOR": "1"}, True)
+    assert not diagnostics.has_colour({"TERM": "dumb"}, True)
+    assert not diagnostics.has_colour({}, False)
+
+
+def test_runbooks_are_readable_without_an_engine(shell: Shell) -> None:
+    assert shell("runbook", "show", "kill-and-resume").out.startswith("# ")
+    assert shell("runbook", "show", "../pyproject").code == 1

@@ -1,0 +1,1 @@
+"""Documents that must tell the truth: references, README, seams."""
