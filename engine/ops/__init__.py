@@ -1,0 +1,1 @@
+"""Running the desk: alarms, events, jobs and health."""
