@@ -245,6 +245,9 @@ async def test_the_state_survives_json_and_goes_on_where_it_was() -> None:
     assert fills(events)[0].fill_id == "SBXF-0000002"
     with pytest.raises(ValueError, match="version"):
         again.import_state(json.loads(text) | {"version": 9})
+    with pytest.raises(ValueError, match="not a sandbox state"):
+        again.import_state({"account": 1})
+    assert len(again.journal) == 3
 
 
 STEPS = st.lists(

@@ -75,7 +75,8 @@ class SandboxVenue:
     """A `VenueAdapter` over simulated prices; the hub hands it each event through `on_market`.
 
     `fill_at="next_open"`: a market order fills at the next `BarOpen` of its symbol at
-    `price * (1 + side * slippage_bps * 1e-4)`, by the back-test's own code; `price_grid="tick"` rounds it to the tick against us.
+    `price * (1 + side * slippage_bps * 1e-4)`, by the back-test's own code;
+    `price_grid="tick"` then rounds it to the tick against us.
     `fill_at="next_quote"`: at the next `Quote`'s far side plus slippage, rounded to the tick against us.
     A market order's `limit_price` above 0 bounds its price; beyond the bound it is cancelled (IOC).
     A limit order fills at its limit, whole, when the market trades through it. Stamps are the venue's
@@ -210,7 +211,10 @@ class SandboxVenue:
 
     def import_state(self, state: Mapping[str, object]) -> None:
         """Become what `export_state` described. Raises `ValueError` on anything else, changing nothing."""
-        read = msgspec.convert(dict(state), SandboxState)
+        try:
+            read = msgspec.convert(dict(state), SandboxState)
+        except msgspec.ValidationError as error:
+            raise ValueError(f"not a sandbox state: {error}") from error
         if read.version != STATE_VERSION:
             raise ValueError(f"sandbox state version {read.version}, expected {STATE_VERSION}")
         self._account = Account.from_state(read.account)
