@@ -81,7 +81,7 @@ class Store:
         except StoreUnreadable:
             store._abandon()
             raise
-        except (StoreError, DBAPIError) as error:
+        except (StoreError, DBAPIError, sqlite3.Error) as error:
             store._abandon()
             raise StoreUnreadable(f"{name} cannot be read: {error}") from error
         return store
@@ -111,7 +111,9 @@ class Store:
         return self.alarm_rows.alarms()
 
     def close(self) -> None:
-        """Fold the write-ahead log into the file and close."""
+        """Fold the write-ahead log into the file and close; harmless when closed already."""
+        if self._connection.closed:
+            return
         if self._engine.dialect.name == "sqlite":
             try:
                 _driver(self._connection).execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -132,6 +134,8 @@ class Store:
             tables = set(inspect(connection).get_table_names())
         if tables and "meta" not in tables:
             raise StoreUnreadable(f"{name} is a database of something else; it was not touched")
+        if self._engine.dialect.name == "sqlite":
+            _driver(self._connection).execute("PRAGMA journal_mode=WAL")
 
     def _claim(self, name: str, environment: Environment) -> None:
         """Write this database's mode once; ever after, refuse any other."""
@@ -175,7 +179,6 @@ def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:
     """Transactions are ours (DDL included); a commit is on the disk when it returns."""
     connection.isolation_level = None
     connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-    connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
 
