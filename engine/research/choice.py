@@ -1,45 +1,62 @@
-"""Which strategy runs: a compiled built-in, a named preset, or a Python strategy by name or path."""
+"""Which strategy runs: a bundled one, a named preset, or a user's file."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from native.kernel import BUILTINS
+from engine.strategies import PRESETS, StrategyError, load_strategy
+from native.intents import KernelConfig
 from native.strategy import Strategy
 
-PRESETS: dict[str, dict[str, float]] = {"oracle-flip": {"bracket": 0.0}, "oracle-bracket": {"bracket": 1.0}}
-ORACLE_ACCOUNT = {"cash": 1_000_000.0, "notional_usd": 10_000.0, "fee_bps": 4.5, "slippage_bps": 1.0}
+
+class RunFailed(Exception):
+    """The run cannot be made; `code` says why: unknown_strategy, invalid_request, no_bars, bad_bars."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """What goes into the kernel's lane; `account` holds assumptions a preset fixes (cash, fees)."""
+    """What goes into the kernel's lane, and the preset's account (None without a preset)."""
 
     name: str
     strategy: str | Strategy
     params: dict[str, float]
-    source: str = ""
-    account: dict[str, float] = field(default_factory=dict)
+    source_sha256: str
+    account: KernelConfig | None
+    lot: float
+    tick: float
 
 
 def choose(strategy: str, preset: str, params: Mapping[str, float]) -> Choice:
     """Resolve names to a `Choice`. Raises `RunFailed` with `unknown_strategy` or `invalid_request`."""
-    from engine.research.run import RunFailed
-
     if preset and preset not in PRESETS:
         raise RunFailed("invalid_request", f"unknown preset {preset!r}; known: {', '.join(sorted(PRESETS))}")
-    base = PRESETS[preset] if preset else {}
-    name = strategy or ("ema_cross" if preset else "")
-    builtin = name.replace("-", "_")
-    if builtin not in BUILTINS:
-        raise RunFailed(
-            "unknown_strategy", f"unknown strategy {name!r}; known: {', '.join(sorted(BUILTINS))}"
-        )
-    unknown = sorted(params.keys() - BUILTINS[builtin].keys())
-    if unknown:
-        raise RunFailed("invalid_request", f"{name} has no parameter {unknown[0]!r}")
-    account = dict(ORACLE_ACCOUNT) if preset else {}
+    base = PRESETS[preset] if preset else None
+    spec = strategy or (base.strategy if base else "")
+    if not spec:
+        raise RunFailed("invalid_request", "name a strategy or a preset")
+    if base is not None and spec != base.strategy:
+        raise RunFailed("invalid_request", f"preset {preset} is for {base.strategy}, not {spec}")
+    bundled = spec.replace("-", "_") if not spec.partition(":")[0].endswith(".py") else spec
+    try:
+        loaded = load_strategy(bundled)
+    except StrategyError as error:
+        raise RunFailed("unknown_strategy", str(error)) from error
+    try:
+        complete = loaded.complete({**(base.params if base else {}), **params})
+        built = loaded.build(complete)
+    except StrategyError as error:
+        raise RunFailed("invalid_request", str(error)) from error
     return Choice(
-        name=builtin, strategy=builtin, params={**BUILTINS[builtin], **base, **params}, account=account
+        name=loaded.name,
+        strategy=built,
+        params=complete,
+        source_sha256=loaded.source_sha256,
+        account=base.config if base else None,
+        lot=base.lot if base else 1e-6,
+        tick=base.tick if base else 0.0,
     )

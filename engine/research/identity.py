@@ -10,32 +10,19 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-import native.kernel
+from native.identity import kernel_sha256
 
+__all__ = ["git_commit", "kernel_sha256", "python_facts", "strategy_sha256"]
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@cache
-def kernel_sha256() -> str:
-    """Return one sha256 (hex) over the loaded kernel's binaries, by name."""
-    folder = Path(native.kernel.__file__).parent
-    binaries = sorted(folder.glob("*.so"))
-    assert binaries, "the kernel is compiled"
-    lines = [
-        f"{path.name.split('.')[0]} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in binaries
-    ]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+def strategy_sha256(name: str, params: Mapping[str, float], source_sha256: str) -> str:
+    """Return the sha256 (hex) of a strategy: its name, parameters, source and build.
 
-
-def strategy_sha256(name: str, params: Mapping[str, float], source: str = "") -> str:
-    """Return the sha256 (hex) of a strategy: its name, parameters and source.
-
-    A compiled strategy has no source; the kernel's hash covers its code.
+    The kernel's hash stands for the build: it runs compiled strategies and interprets the others.
     """
-    text = json.dumps(
-        {"name": name, "params": dict(params), "source": source or kernel_sha256()}, sort_keys=True
-    )
-    return hashlib.sha256(text.encode()).hexdigest()
+    parts = {"name": name, "params": dict(params), "source": source_sha256, "build": kernel_sha256()}
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 @cache

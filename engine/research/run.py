@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from engine.research import identity
 from engine.research.artifacts import config_hash, make_run_id, sweep_staging
-from engine.research.choice import Choice, choose
+from engine.research.choice import Choice, RunFailed, choose
 from engine.research.metrics import Metrics, compute_metrics
 from engine.research.schemas import Identity, RunConfig, json_bytes
 from native.kernel import Kernel, KernelConfig, LaneSpec
@@ -22,6 +22,7 @@ from seams.disk import Disk
 from venues.types import Record
 
 if TYPE_CHECKING:
+    from engine.config import Settings
     from engine.market.catalogue import BarColumns
 
 CHUNK_BARS = 1 << 18
@@ -32,8 +33,8 @@ Progress = Callable[[int, int], None]
 
 
 class RunRequest(Record):
-    """What to run. `data` is a file or `VENUE/SYMBOL/INTERVAL`; empty numbers come from the preset,
-    then from the settings. `start_ns` and `end_ns` bound bar open times, end excluded."""
+    """What to run. `data` is a file or `VENUE/SYMBOL/INTERVAL`; numbers left None come from the
+    preset, else from the kernel's defaults. `start_ns` and `end_ns` bound bar open times, end excluded."""
 
     strategy: str = ""
     preset: str = ""
@@ -43,13 +44,12 @@ class RunRequest(Record):
     interval: str = ""
     start_ns: int | None = None
     end_ns: int | None = None
-    cash: float = 1_000_000.0
-    notional_usd: float = 10_000.0
-    fee_bps: float = 4.5
-    slippage_bps: float = 1.0
-    stops: str = "intrabar"
-    lot: float = 1e-6
-    tick: float = 0.0
+    cash: float | None = None
+    notional_usd: float | None = None
+    fee_bps: float | None = None
+    slippage_bps: float | None = None
+    lot: float | None = None
+    tick: float | None = None
     seed: int = 0
     name: str = ""
     request_id: str = ""
@@ -80,14 +80,6 @@ class RunResult(Record):
     config_sha256: str
     config_hash: str
     metrics: dict[str, float | int | str | None]
-
-
-class RunFailed(Exception):
-    """The run cannot be made; `code` says why: unknown_strategy, invalid_request, no_bars, bad_bars."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 class RunCancelled(Exception):
@@ -154,6 +146,22 @@ def run_backtest(
     return _result(run_id, folder, request, config, proof, metrics, replayed)
 
 
+def with_settings(request: RunRequest, settings: Settings) -> RunRequest:
+    """Add the configuration's fingerprint and, without a preset, its account where none was asked for."""
+    from engine.config import config_fingerprint
+
+    changes: dict[str, object] = {"config_sha256": config_fingerprint(settings)}
+    if not request.preset:
+        account = {
+            "cash": settings.analytics.run_cash_usd,
+            "notional_usd": settings.analytics.run_notional_usd,
+            "fee_bps": settings.execution.fee_bps,
+            "slippage_bps": settings.execution.slippage_bps,
+        }
+        changes |= {name: value for name, value in account.items() if getattr(request, name) is None}
+    return msgspec.structs.replace(request, **changes)  # type: ignore[type-var]
+
+
 def load_bars(request: RunRequest, home: Path, disk: Disk) -> tuple[BarColumns, str, str]:
     """Return the bars of the request's window, their symbol and interval."""
     from engine.market import catalogue
@@ -193,13 +201,8 @@ def interval_text(interval_ns: int) -> str:
 def resolved_config(
     request: RunRequest, choice: Choice, bars: BarColumns, symbol: str, interval: str
 ) -> RunConfig:
-    """Return everything that decides the numbers; the preset's assumptions win over the request's."""
-    account = {
-        "cash": request.cash,
-        "notional_usd": request.notional_usd,
-        "fee_bps": request.fee_bps,
-        "slippage_bps": request.slippage_bps,
-    } | choice.account
+    """Return everything that decides the numbers: the request, then the preset, then the defaults."""
+    base = choice.account or KernelConfig()
     is_file = request.data.lower().endswith(FILE_SUFFIXES)
     return RunConfig(
         ticker=symbol,
@@ -212,17 +215,21 @@ def resolved_config(
         preset=request.preset,
         params=dict(sorted(choice.params.items())),
         seed=request.seed,
-        initial_cash=account["cash"],
-        notional_usd=account["notional_usd"],
-        fee_bps=account["fee_bps"],
-        slippage_bps=account["slippage_bps"],
+        initial_cash=_first(request.cash, base.cash),
+        notional_usd=_first(request.notional_usd, base.notional_usd),
+        fee_bps=_first(request.fee_bps, base.fee_bps),
+        slippage_bps=_first(request.slippage_bps, base.slippage_bps),
         slippage_mode="fixed",
-        stops=request.stops,
-        lot=request.lot,
-        tick=request.tick,
+        stops=base.stops,
+        lot=_first(request.lot, choice.lot),
+        tick=_first(request.tick, choice.tick),
         paper=False,
         config_sha256=request.config_sha256,
     )
+
+
+def _first(asked: float | None, otherwise: float) -> float:
+    return otherwise if asked is None else asked
 
 
 def replay(
@@ -272,7 +279,7 @@ def identify(config: RunConfig, choice: Choice, bars: BarColumns, replayed: Repl
     """Return the run's identity (kernel.md, "Identity")."""
     return Identity(
         kernel_sha256=identity.kernel_sha256(),
-        strategy_sha256=identity.strategy_sha256(choice.name, config.params, choice.source),
+        strategy_sha256=identity.strategy_sha256(choice.name, config.params, choice.source_sha256),
         config_sha256=config.config_sha256,
         data_sha256=bars.content_sha256,
         data_start_ns=int(bars.ts_ns[0]),

@@ -92,7 +92,7 @@ class SessionFolder:
     ) -> None:
         """Record progress. Raises `SessionEnded` after the end, `OSError` from the disk."""
         self._demand_running()
-        self.status = msgspec.structs.replace(
+        self.status = msgspec.structs.replace(  # type: ignore[type-var]
             self.status,
             updated_at=iso_z(self._clock.now_ns()),
             bars=bars,
@@ -140,7 +140,7 @@ class SessionFolder:
         """
         self._demand_running()
         self.status = _ended(self.status, reason, self._clock.now_ns(), self._started_ns, message, error_type)
-        self.status = msgspec.structs.replace(self.status, decision_sha256=decision_sha256)
+        self.status = msgspec.structs.replace(self.status, decision_sha256=decision_sha256)  # type: ignore[type-var]
         self._put(
             "metrics", json_bytes({"mode": "paper", "status": self.status.status, "summary": dict(metrics)})
         )
@@ -248,7 +248,7 @@ def _ended(
 ) -> SessionStatus:
     assert reason in ENDINGS, reason
     assert not status.terminal
-    return msgspec.structs.replace(
+    return msgspec.structs.replace(  # type: ignore[type-var]
         status,
         status=ENDINGS[reason],
         status_reason=reason,
@@ -299,7 +299,8 @@ def _markdown(report: SessionReport) -> str:
         f"**{status.status}** ({status.status_reason}) – {status.message or 'no message'}",
         "",
         f"- started {status.started_at}, finished {status.finished_at}, operator {metadata.operator}",
-        f"- strategies {', '.join(metadata.strategies)} on {', '.join(metadata.symbols)}, feed {metadata.feed}",
+        f"- strategies {', '.join(metadata.strategies)} on {', '.join(metadata.symbols)}",
+        f"- feed {metadata.feed}",
         f"- bars {status.bars}, decisions {status.decisions}, orders {status.orders}, fills {status.fills}",
         f"- equity {status.equity_usd} USD",
         f"- kernel `{metadata.kernel_sha256}`, decisions `{status.decision_sha256}`",

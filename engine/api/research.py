@@ -1,0 +1,211 @@
+"""What commands and consoles may ask of research: runs, data, paper sessions, configuration.
+
+Every function imports what it needs when called, so that `interlock --help` stays fast.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.api.home import HomePaths
+from engine.api.views import RunDetail, RunRow, SessionRow
+from seams.clock import Clock, SystemClock
+from seams.disk import Disk, RealDisk
+from venues.types import Record
+
+if TYPE_CHECKING:
+    from engine.config import Loaded
+    from engine.market.catalogue import SetInfo
+    from engine.market.importer import ImportReport
+    from engine.research.run import RunRequest, RunResult
+    from engine.research.session_health import AlertSnapshot, Health
+
+CURVE_POINTS = 2_000
+TRADE_ROWS = 1_000
+
+Scalar = float | int | str | None
+
+
+class ExcludedRun(Record):
+    """A run or folder that a list leaves out, and why."""
+
+    run_id: str
+    reason: str
+
+
+class RunList(Record):
+    """Runs, newest first, and what was left out."""
+
+    runs: tuple[RunRow, ...]
+    excluded: tuple[ExcludedRun, ...]
+
+
+class Comparison(Record):
+    """Runs side by side: values are in the order of `run_ids`.
+
+    `config_delta` holds only keys that differ. `contract` is `same` or `mixed_contract`: the runs differ
+    in data, window, interval or costs (`mixed_keys`), so that their numbers do not compare.
+    """
+
+    run_ids: tuple[str, ...]
+    metrics: dict[str, tuple[Scalar, ...]]
+    config_delta: dict[str, tuple[str, ...]]
+    contract: str
+    mixed_keys: tuple[str, ...]
+    excluded: tuple[ExcludedRun, ...]
+
+
+class UnknownRun(LookupError):
+    """No readable run has this id; `code` is unknown_run."""
+
+    code = "unknown_run"
+
+
+class UnknownSession(LookupError):
+    """No readable session has this id; `code` is unknown_session."""
+
+    code = "unknown_session"
+
+
+def run_request(fields: Mapping[str, object]) -> RunRequest:
+    """Make a run's request from plain values. Raises `ValueError` for an unknown field or a wrong type."""
+    import msgspec
+
+    from engine.research.run import RunRequest
+
+    return msgspec.convert(dict(fields), RunRequest)
+
+
+def start_run(
+    request: RunRequest,
+    home: Path,
+    *,
+    loaded: Loaded | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+    is_cancelled: Callable[[], bool] | None = None,
+    disk: Disk | None = None,
+    clock: Clock | None = None,
+) -> RunResult:
+    """Run in this process and publish the artifacts; see `engine.research.run.run_backtest`.
+
+    With `loaded`, its fingerprint joins the identity and, without a preset, its account is used.
+    """
+    from engine.research.run import run_backtest, with_settings
+
+    if loaded is not None:
+        request = with_settings(request, loaded.settings)
+    return run_backtest(
+        request,
+        home,
+        disk or RealDisk(),
+        clock or SystemClock(),
+        on_progress=on_progress,
+        is_cancelled=is_cancelled,
+    )
+
+
+def list_runs(home: Path, disk: Disk | None = None) -> RunList:
+    """Return every run, newest first; damaged folders are in `excluded`."""
+    from engine.research.reading import list_runs as read
+
+    return read(HomePaths(home).runs, disk or RealDisk())
+
+
+def best_run(home: Path, metric: str = "sharpe_simple", disk: Disk | None = None) -> RunRow | None:
+    """Return the run with the highest metric (lowest for max_drawdown), or None without one."""
+    from engine.research.reading import best_run as read
+
+    return read(HomePaths(home).runs, metric, disk or RealDisk())
+
+
+def show_run(home: Path, run_id: str, points: int = CURVE_POINTS, disk: Disk | None = None) -> RunDetail:
+    """Return one run with its curve thinned to `points`. Raises `UnknownRun`."""
+    from engine.research.reading import show_run as read
+
+    return read(HomePaths(home).runs, run_id, points, TRADE_ROWS, disk or RealDisk())
+
+
+def compare_runs(home: Path, run_ids: tuple[str, ...], disk: Disk | None = None) -> Comparison:
+    """Put runs side by side; runs without canonical metrics are excluded with a reason."""
+    from engine.research.reading import compare_runs as read
+
+    return read(HomePaths(home).runs, run_ids, disk or RealDisk())
+
+
+def refresh_indexes(home: Path, disk: Disk | None = None, clock: Clock | None = None) -> None:
+    """Write both indexes anew from the folders."""
+    from engine.research.index import refresh_runs_index
+    from engine.research.session_health import refresh_sessions_index
+
+    paths, disk, clock = HomePaths(home), disk or RealDisk(), clock or SystemClock()
+    refresh_runs_index(paths.runs, disk, clock)
+    refresh_sessions_index(paths.sessions, disk, clock)
+
+
+def import_data(path: Path, venue: str, symbol: str, interval: str, home: Path) -> ImportReport:
+    """Validate and store a file of bars; the report says what was wrong."""
+    from engine.market.importer import import_bars
+
+    return import_bars(path, venue, symbol, interval, home, RealDisk(), SystemClock())
+
+
+def list_data(home: Path) -> list[SetInfo]:
+    """Return what is stored."""
+    from engine.market.catalogue import list_sets
+
+    return list_sets(home)
+
+
+def data_coverage(home: Path, venue: str, symbol: str, interval: str) -> SetInfo:
+    """Return one set's span, rows and gaps. Raises `engine.market.catalogue.UnknownSet`."""
+    from engine.market.catalogue import coverage
+
+    return coverage(home, venue, symbol, interval)
+
+
+def list_sessions(home: Path, disk: Disk | None = None, clock: Clock | None = None) -> tuple[SessionRow, ...]:
+    """Return every paper session, newest first, with `stale` derived."""
+    from engine.research.reading import list_session_rows
+
+    return list_session_rows(HomePaths(home).sessions, disk or RealDisk(), clock or SystemClock())
+
+
+def show_session(
+    home: Path, session_id: str, disk: Disk | None = None, clock: Clock | None = None
+) -> SessionRow:
+    """Return one paper session. Raises `UnknownSession`."""
+    for row in list_sessions(home, disk, clock):
+        if row.session_id == session_id:
+            return row
+    raise UnknownSession(f"no paper session {session_id[:80]!r}")
+
+
+def session_health(home: Path, disk: Disk | None = None, clock: Clock | None = None) -> Health:
+    """Return the summary of all paper sessions."""
+    from engine.research.session_health import health
+    from engine.research.session_health import list_sessions as read
+
+    return health(read(HomePaths(home).sessions, disk or RealDisk(), clock or SystemClock())[0])
+
+
+def session_alerts(
+    home: Path, stale_after_minutes: float = 60.0, disk: Disk | None = None, clock: Clock | None = None
+) -> AlertSnapshot:
+    """Return the alerts of all paper sessions."""
+    from engine.research.session_health import alert_snapshot
+
+    return alert_snapshot(
+        HomePaths(home).sessions, disk or RealDisk(), clock or SystemClock(), stale_after_minutes
+    )
+
+
+def load_config_with_origins(
+    home: Path, environ: Mapping[str, str] | None = None, cli: Mapping[str, object] | None = None
+) -> Loaded:
+    """Return the settings, and where each came from. Raises `engine.config.ConfigError`."""
+    from engine.config import load_settings
+
+    return load_settings(home, os.environ if environ is None else environ, cli)
