@@ -144,7 +144,9 @@ class Twin:
             return 0.0
         return self.side * (self.units / 1e6) * (price - self.entry) - self.fee(self.entry)
 
-    def record(self, ts: int, bar: int, action: Action, side: int, units: int, price: float, why: Reason) -> None:
+    def record(
+        self, ts: int, bar: int, action: Action, side: int, units: int, price: float, why: Reason
+    ) -> None:
         self.records.append(_RECORD.pack(ts, bar, units, price, 0, 0, action, side, why))
 
     def decision_hash(self) -> str:
@@ -165,7 +167,11 @@ def run(config: KernelConfig, strategy: str, params: Mapping[str, float], bars: 
             account.leave(t, open_)
         if entering:
             account.side, account.units, account.stop, account.target, account.trail = entering
-            account.entry, account.entry_bar, account.has_trailed = account.paid(open_, account.side), t, False
+            account.entry, account.entry_bar, account.has_trailed = (
+                account.paid(open_, account.side),
+                t,
+                False,
+            )
         leaving, entering = False, None
         if has_bracket and account.side:
             _walk_bracket(account, t, ts, open_, high, low)

@@ -98,7 +98,9 @@ class LoadedStrategy:
         values = {spec.name: float(given.get(spec.name, spec.default)) for spec in self.params}
         for spec in self.params:
             if not spec.low <= values[spec.name] <= spec.high:
-                raise StrategyError(f"{spec.name}={values[spec.name]:g} is outside [{spec.low:g}, {spec.high:g}]")
+                raise StrategyError(
+                    f"{spec.name}={values[spec.name]:g} is outside [{spec.low:g}, {spec.high:g}]"
+                )
         return values
 
 
@@ -108,7 +110,9 @@ def load_strategy(spec: str) -> LoadedStrategy:
         return _load_bundled(BUNDLED[spec])
     path_text, _, class_name = spec.partition(":")
     if not path_text.endswith(".py"):
-        raise StrategyError(f"no strategy {spec!r}: bundled are {', '.join(BUNDLED)}; or give file.py[:Class]")
+        raise StrategyError(
+            f"no strategy {spec!r}: bundled are {', '.join(BUNDLED)}; or give file.py[:Class]"
+        )
     return _load_file(Path(path_text), class_name)
 
 
@@ -164,7 +168,9 @@ def _choose(path: Path, module: ModuleType, class_name: str) -> type[Strategy]:
     }
     if class_name:
         if class_name not in found:
-            raise StrategyError(f"{path}: no Strategy class {class_name} (found: {', '.join(found) or 'none'})")
+            raise StrategyError(
+                f"{path}: no Strategy class {class_name} (found: {', '.join(found) or 'none'})"
+            )
         return found[class_name]
     if len(found) != 1:
         raise StrategyError(f"{path}: needs exactly one Strategy class, found {', '.join(found) or 'none'}")
