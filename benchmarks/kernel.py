@@ -1,0 +1,89 @@
+"""Kernel speed against a plain C loop of the same rules, on the same bars, in the same process.
+
+Ours keeps trades, decisions and equity per bar; the C loop keeps nothing. Best of several rounds,
+alternating, so that a busy machine hurts both alike.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from native.intents import KernelConfig, LaneSpec
+from native.indicators import EMA
+from native.kernel import Kernel
+from native.strategy import Strategy
+
+FLAGS = ("-O3", "-march=native", "-ffp-contract=off", "-shared", "-fPIC")
+BARS, ROUNDS = 1_000_000, 7
+
+
+class _Flip(Strategy):
+    def on_start(self):
+        self.fast, self.slow = EMA(12).update, EMA(26).update
+
+    def on_bar(self, bar):
+        close = bar.close
+        return 1 if self.fast(close) > self.slow(close) else -1
+
+
+def _market(count: int) -> list[np.ndarray]:
+    """A seeded random walk: ts_ns, open, high, low, close, volume."""
+    chance = np.random.default_rng(20)
+    close = 20_000.0 * np.exp(np.cumsum(chance.normal(0, 0.0008, count)))
+    open_ = np.concatenate([close[:1], close[:-1]])
+    high, low = np.maximum(open_, close) * 1.0003, np.minimum(open_, close) * 0.9997
+    return [np.arange(count, dtype=np.int64) * 60_000_000_000, open_, high, low, close, np.ones(count)]
+
+
+def _c_loop(folder: Path) -> ctypes.CDLL:
+    target = folder / "flip.so"
+    source = Path(__file__).with_name("flip.c")
+    subprocess.run(["gcc", *FLAGS, str(source), "-o", str(target), "-lm"], check=True)
+    library = ctypes.CDLL(str(target))
+    pointer = np.ctypeslib.ndpointer(np.float64, flags="C")
+    library.flip.argtypes = [pointer, pointer, ctypes.c_long, ctypes.c_double, ctypes.c_double, ctypes.c_void_p]
+    library.flip.restype = ctypes.c_long
+    return library
+
+
+def _replay(market: list[np.ndarray], lane: LaneSpec) -> tuple[float, Kernel]:
+    kernel = Kernel(KernelConfig(), [lane])
+    start = time.perf_counter()
+    kernel.replay(0, *market)
+    return time.perf_counter() - start, kernel
+
+
+def measure(bars: int = BARS, rounds: int = ROUNDS) -> dict[str, float | int | bool]:
+    """Return rates in million bars per second, the ratio to C, and whether the results agree."""
+    market = _market(bars)
+    flip = {"fast": 12.0, "slow": 26.0}
+    best = {"c": 9e9, "flip": 9e9, "bracket": 9e9, "python": 9e9}
+    with tempfile.TemporaryDirectory() as folder:
+        library = _c_loop(Path(folder))
+        equity = ctypes.c_double()
+        for _ in range(rounds):
+            start = time.perf_counter()
+            trades = library.flip(market[1], market[4], bars, 12.0, 26.0, ctypes.byref(equity))
+            best["c"] = min(best["c"], time.perf_counter() - start)
+            spent, kernel = _replay(market, LaneSpec(symbol="X", strategy="ema_cross", params=flip))
+            best["flip"] = min(best["flip"], spent)
+            bracket = LaneSpec(symbol="X", strategy="ema_cross", params={**flip, "bracket": 1.0})
+            best["bracket"] = min(best["bracket"], _replay(market, bracket)[0])
+        best["python"] = _replay(market, LaneSpec(symbol="X", strategy=_Flip()))[0]
+    rates = {name: bars / seconds / 1e6 for name, seconds in best.items()}
+    return {
+        "bars": bars,
+        "trades": int(trades),
+        "is_equal": len(kernel.trades()) == trades and abs(kernel.final_equity() - equity.value) < 1e-4,
+        "c_mbars_s": round(rates["c"], 1),
+        "flip_mbars_s": round(rates["flip"], 1),
+        "bracket_mbars_s": round(rates["bracket"], 1),
+        "interpreted_mbars_s": round(rates["python"], 2),
+        "flip_ratio_to_c": round(rates["flip"] / rates["c"], 3),
+    }
