@@ -7,6 +7,7 @@ alternating, so that a busy machine hurts both alike.
 from __future__ import annotations
 
 import ctypes
+import json
 import subprocess
 import tempfile
 import time
@@ -14,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from native.intents import KernelConfig, LaneSpec
 from native.indicators import EMA
+from native.intents import KernelConfig, LaneSpec
 from native.kernel import Kernel
 from native.strategy import Strategy
 
@@ -47,7 +48,14 @@ def _c_loop(folder: Path) -> ctypes.CDLL:
     subprocess.run(["gcc", *FLAGS, str(source), "-o", str(target), "-lm"], check=True)
     library = ctypes.CDLL(str(target))
     pointer = np.ctypeslib.ndpointer(np.float64, flags="C")
-    library.flip.argtypes = [pointer, pointer, ctypes.c_long, ctypes.c_double, ctypes.c_double, ctypes.c_void_p]
+    library.flip.argtypes = [
+        pointer,
+        pointer,
+        ctypes.c_long,
+        ctypes.c_double,
+        ctypes.c_double,
+        ctypes.c_void_p,
+    ]
     library.flip.restype = ctypes.c_long
     return library
 
@@ -87,3 +95,14 @@ def measure(bars: int = BARS, rounds: int = ROUNDS) -> dict[str, float | int | b
         "interpreted_mbars_s": round(rates["python"], 2),
         "flip_ratio_to_c": round(rates["flip"] / rates["c"], 3),
     }
+
+
+def main(arguments: list[str]) -> int:
+    """Print the measurements (`--json` as one object); 1 when ours and C's results differ."""
+    result = measure()
+    if "--json" in arguments:
+        print(json.dumps(result))
+    else:
+        for name, value in result.items():
+            print(f"{name:24} {value}")
+    return 0 if result["is_equal"] else 1

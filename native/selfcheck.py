@@ -57,7 +57,8 @@ def compare(
     table = np.array(bars)
     ts = np.array([bar[0] for bar in bars], dtype=np.int64)
     columns = [np.ascontiguousarray(table[:, i]) for i in range(1, 5)]
-    kernel.replay(0, ts, *columns, np.ones(len(bars)))
+    opens, highs, lows, closes = columns
+    kernel.replay(0, ts, opens, highs, lows, closes, np.ones(len(bars)))
     twin = reference.run(config, strategy, params, bars)
     fields = ["entry_bar", "exit_bar", "side", "units", "entry_fill", "exit_fill", "pnl"]
     checks = {
