@@ -1,0 +1,1 @@
+"""The full-screen console: it knows the engine's api, the vocabulary and the seams, and nothing else."""

@@ -1,0 +1,450 @@
+"""The console: one Textual app over a `Gateway`. It shows views and sends commands; it decides nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import msgspec
+from textual.app import App
+from textual.binding import Binding
+from textual.screen import Screen
+
+from console import actions
+from console.tui import text
+from console.tui.desktop import Desktop
+from console.tui.gateway import EngineGateway, Gateway, send_urgently
+from console.tui.kill import KillFlow, Stage
+from console.tui.model import Desk
+from console.tui.palette import ActionProvider
+from console.tui.prompt import Answer, Kind, Prompt
+from console.tui.screens.help import HelpPage
+from console.tui.screens.room import Room
+from console.tui.theme import INTERLOCK_GREY, Look, terminal_look
+from console.tui.widgets.frame import MessageLine
+from engine.api.client import EngineRefused
+from engine.api.commands import (
+    AlarmAck,
+    CommandBody,
+    Flatten,
+    FlattenDone,
+    KillArm,
+    KillArmed,
+    KillDone,
+    QueryBody,
+    Reply,
+)
+from seams.clock import NS_PER_MS, Clock, SystemClock
+from seams.net import NetDown, NoAnswer
+
+T = TypeVar("T")
+
+TICK_S = 0.25
+REPEAT_GAP_MS = 150
+"""A consequential key that comes again sooner than this is the keyboard repeating, not a decision."""
+
+
+def _bindings() -> list[Binding]:
+    """Make one binding of each key of the registry; what it means is looked up when it is pressed."""
+    priority = {key for action in actions.ACTIONS if action.is_priority for key in action.keys}
+    keys = dict.fromkeys(key for action in actions.ACTIONS for key in action.keys)
+    return [Binding(key, f"press({key!r})", show=False, priority=key in priority) for key in keys]
+
+
+class InterlockApp(App[int], inherit_bindings=False):
+    """The operator's console."""
+
+    TITLE = "Interlock"
+    CSS_PATH = [
+        "console.tcss",
+        *(f"screens/{name}.tcss" for name in ("overview", "tickets", "lists", "runs", "gates", "runbooks", "system")),
+    ]
+    COMMANDS = {ActionProvider}
+    BINDINGS = _bindings()  # type: ignore[assignment]
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        clock: Clock,
+        operator: str,
+        *,
+        is_readonly: bool = False,
+        look: Look | None = None,
+        terminal: str = "",
+    ) -> None:
+        self.gateway, self.clock = gateway, clock
+        self.desk = Desk(clock, operator, is_readonly)
+        self.flow, self.prompt = KillFlow(), Prompt()
+        self.look = look or terminal_look()
+        self.terminal = terminal
+        self.room_name = "overview"
+        self._came_from: list[str] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._painted: tuple[object, ...] = ()
+        self._last_key: tuple[str, int] = ("", 0)
+        self._lag_ms = 0.0
+        self._ticked_ns = clock.monotonic_ns()
+        super().__init__()
+        self.animation_level = "none"
+
+    def get_default_screen(self) -> Screen[Any]:
+        return Desktop(id="desktop")
+
+    @property
+    def desktop(self) -> Desktop:
+        return cast(Desktop, self.screen_stack[0])
+
+    @property
+    def room(self) -> Room | None:
+        return self.desktop.room(self.room_name)
+
+    def on_mount(self) -> None:
+        self.register_theme(INTERLOCK_GREY)
+        self.theme = "interlock-grey"
+        self.keep(self.gateway.run(self.desk))
+        self.set_interval(TICK_S, self._tick)
+        self.call_after_refresh(self.paint)
+
+    def furnished(self) -> None:
+        """All rooms exist now."""
+        self.go(self.room_name)
+
+    def keep(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a task that no screen owns: closing a screen must never cancel a command."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # what time does
+
+    def _tick(self) -> None:
+        now_ns = self.clock.monotonic_ns()
+        self._lag_ms = max(0.0, (now_ns - self._ticked_ns) / NS_PER_MS - TICK_S * 1000)
+        self._ticked_ns = now_ns
+        said = self.flow.tick(self.clock.now_ns())
+        if said:
+            self.say(said, "p3-calm")
+        state = (self.desk.version, self.clock.now_ns() // 1_000_000_000, self.desk.trust)
+        if state != self._painted:
+            self._painted = state
+            self.paint()
+        elif self.flow.is_open:
+            self.desktop.paint_frame()
+
+    def paint(self) -> None:
+        """Bring frame and visible room up to date; only differences reach the terminal."""
+        self.desktop.paint_frame()
+        if self.room is not None and self.room.display:
+            self.room.update()
+
+    # what keys do
+
+    async def action_press(self, key: str) -> None:
+        action = actions.find(key, self.room_name)
+        if action is not None:
+            await self.perform(action)
+
+    async def perform(self, action: actions.Action) -> None:
+        """Do an action here and now."""
+        if self._is_repeat(action):
+            return
+        if action.keys[0].isdigit():
+            self.go(action.id)
+            return
+        general = getattr(self, f"_do_{action.id}", None)
+        if general is not None:
+            general()
+        elif self.room is not None and not self.room.act(action.id):
+            self.say(f"{action.label}: nothing here to do that to", "dim")
+        self.paint()
+
+    def _is_repeat(self, action: actions.Action) -> bool:
+        now_ns = self.clock.monotonic_ns()
+        before, self._last_key = self._last_key, (action.id, now_ns)
+        is_soon = now_ns - before[1] < REPEAT_GAP_MS * NS_PER_MS
+        return action.danger >= 2 and action.id != "kill" and before[0] == action.id and is_soon
+
+    async def run_from_palette(self, action: actions.Action) -> None:
+        """Go where an action belongs; a consequential one still wants its own key."""
+        if action.screens and self.room_name not in action.screens:
+            self.go(action.screens[0])
+        if action.danger >= 2 and action.id != "kill":
+            self.say(f"{action.label}: press {actions.key_name(action.keys[0])} here", "bright")
+        else:
+            await self.perform(action)
+
+    def go(self, name: str, key: str = "", filter_text: str = "", *, is_back: bool = False) -> None:
+        """Show a room, with the cursor on a row or a filter set."""
+        self._hide_help()
+        if not is_back and name != self.room_name:
+            self._came_from = [*self._came_from[-20:], self.room_name]
+        self.room_name = name
+        room = self.room
+        if room is None:
+            return
+        for other in self.desktop.query(Room):
+            other.display = other is room
+        room.feed()
+        for table in room.query("LiveTable"):
+            if filter_text:
+                table.set_filter(filter_text.replace(",", " "))  # type: ignore[attr-defined]
+            if key:
+                table.select(key)  # type: ignore[attr-defined]
+        self.call_after_refresh(self.paint)
+
+    def open_runbook(self, name: str) -> None:
+        from console.tui.screens.runbooks import Runbooks
+
+        self.go("runbooks")
+        room = self.room
+        if not (isinstance(room, Runbooks) and room.open_named(name)):
+            self.say(f"runbook {name} is not among the installed ones", "p3-calm")
+
+    def _do_kill(self) -> None:
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
+        if self.flow.arm(self.clock.now_ns()):
+            self.prompt.close()
+            self.keep(self._ask_counts())
+
+    def _do_detach(self) -> None:
+        if self.flow.stage in (Stage.ARMED, Stage.SENT):
+            self.say("^Q is locked while the guard is up: Esc first", "p3-calm")
+        else:
+            self.exit(0)
+
+    def _do_palette(self) -> None:
+        self.action_command_palette()
+
+    def _do_help(self) -> None:
+        page = self.desktop.query_one(HelpPage)
+        page.screen_name, page.dash, page.top = self.room_name, self.look.rule, 0
+        page.display = not page.display
+        if self.room is not None:
+            self.room.display = not page.display
+        self.call_after_refresh(self.paint)
+
+    def _hide_help(self) -> bool:
+        page = self.desktop.query_one(HelpPage)
+        was_open, page.display = page.display, False
+        if was_open and self.room is not None:
+            self.room.display = True
+        return was_open
+
+    def _do_filter(self) -> None:
+        table = self.room.table if self.room else None
+        if table is not None:
+            self.prompt.ask(
+                "Filter /", table.set_filter, typed=table.filter_text, changed=table.set_filter, note="Enter = keep"
+            )
+
+    def _do_freeze(self) -> None:
+        is_held = self.desk.toggle_freeze()
+        self.say("FROZEN: lines 1 and 2 stay live; Space releases" if is_held else "live again", "text")
+
+    def _do_open(self) -> None:
+        if self.room is not None:
+            self.room.open_row()
+
+    def _do_back(self) -> None:
+        table = self.room.table if self.room else None
+        if self._hide_help() or (self.room is not None and self.room.leave()):
+            self.call_after_refresh(self.paint)
+        elif table is not None and table.filter_text:
+            table.set_filter("")
+        elif self._came_from:
+            self.go(self._came_from.pop(), is_back=True)
+
+    def _do_down(self) -> None:
+        self._move(1)
+
+    def _do_up(self) -> None:
+        self._move(-1)
+
+    def _do_page_down(self) -> None:
+        self._move(self._page())
+
+    def _do_page_up(self) -> None:
+        self._move(-self._page())
+
+    def _do_first(self) -> None:
+        self._move(-(10**9))
+
+    def _do_last(self) -> None:
+        self._move(10**9)
+
+    def _page(self) -> int:
+        table = self.room.table if self.room else None
+        return table.page if table else 10
+
+    def _move(self, step: int) -> None:
+        page = self.desktop.query_one(HelpPage)
+        if page.display:
+            page.scroll_rows(step)
+            return
+        scroll = getattr(self.room, "scroll_page", None)
+        if scroll is not None and scroll(step):
+            return
+        table = self.room.table if self.room else None
+        if table is not None:
+            table.move(step)
+
+    def _do_next_pane(self) -> None:
+        if self.room is not None:
+            self.room.next_pane(1)
+
+    def _do_previous_pane(self) -> None:
+        if self.room is not None:
+            self.room.next_pane(-1)
+
+    def _do_sort(self) -> None:
+        table = self.room.table if self.room else None
+        if table is not None:
+            self.say(f"sorted by {table.sort_next()}", "dim")
+
+    def _do_copy(self) -> None:
+        copied = self.room.copy_text() if self.room else ""
+        if copied:
+            self.copy_to_clipboard(text.clean(copied))
+            self.say("copied (OSC 52; in tmux: set -g set-clipboard on)", "dim")
+
+    def _do_ack(self) -> None:
+        if self.room_name == "alarms" and self.room is not None:
+            self.room.act("ack")
+            return
+        top = self.desk.top_alarm()
+        if top is not None and top.state in ("UNACK", "LATCH", "RTN-UN"):
+            self.send(AlarmAck(alarm_id=top.alarm_id), f"ack of {top.source}")
+        else:
+            self.say("no alarm waits for an acknowledgement", "dim")
+
+    # what is asked and sent
+
+    def say(self, message: str, style: str = "text") -> None:
+        """Show a line above the keys."""
+        self.desktop.query_one(MessageLine).say(message, style)
+
+    def ask(self, label: str, answer: Answer, *, kind: Kind = Kind.TEXT, expected: str = "", note: str = "") -> None:
+        """Open a one-line question, unless a command could not be sent anyway."""
+        refusal = self.desk.refusal()
+        if refusal:
+            self.say(f"refused here: {refusal}", "p2-calm")
+        else:
+            self.prompt.ask(label, answer, kind=kind, expected=expected, note=note)
+
+    def prompt_key(self, key: str, character: str | None) -> None:
+        self.prompt.key(key, character)
+        self.paint()
+
+    def guard_key(self, key: str, character: str | None) -> None:
+        """A key while the guard is up; the last one of a confirmation sends at once."""
+        body = self.flow.key(key, character, self.clock.now_ns())
+        if body is not None:
+            self.flow.request_id = self.flow.request_id or self.gateway.new_id()
+            self.keep(self._stop_everything(body, self.flow.request_id))
+        self.paint()
+
+    async def _ask_counts(self) -> None:
+        """Ask what a kill would touch; the guard works without the answer."""
+        try:
+            reply = await self.gateway.command(KillArm(), timeout_s=1.0)
+            if reply.ok and self.flow.stage is Stage.ARMED:
+                self.flow.counts = msgspec.json.decode(reply.result, type=KillArmed)
+        except (NetDown, NoAnswer, msgspec.DecodeError):
+            self.flow.note = "counts unknown: the engine did not answer"
+        self.desktop.paint_frame()
+
+    async def _stop_everything(self, body: CommandBody, request_id: str) -> None:
+        try:
+            timeout_s = 15.0 if isinstance(body, Flatten) else 2.0
+            reply = await send_urgently(self.gateway, body, request_id, timeout_s)
+        except (NetDown, NoAnswer) as error:
+            self.flow.unanswered(f"No answer: {error}.", self.clock.now_ns())
+        else:
+            self._stopped(body, reply)
+        self.paint()
+
+    def _stopped(self, body: CommandBody, reply: Reply) -> None:
+        now_ns = self.clock.now_ns()
+        if not reply.ok:
+            self.flow.refused(_refusal(reply), now_ns)
+            return
+        kind = FlattenDone if isinstance(body, Flatten) else KillDone
+        try:
+            done = msgspec.json.decode(reply.result, type=kind)
+        except msgspec.DecodeError:
+            done = None
+        self.flow.answered(done, now_ns)
+        self.say(f"{self.flow.choice.word} confirmed by the engine +{self.flow.ack_ms:.0f} ms", "bright")
+
+    def send(self, body: CommandBody, what: str, *, reason: str = "") -> None:
+        """Send a command, or say why not; its result appears when the engine has answered."""
+        refusal = self.desk.refusal()
+        if refusal:
+            self.say(f"not sent, {what}: {refusal}", "p2-calm")
+            return
+        self.say(f"sent: {what}, waiting for the engine", "dim")
+        self.keep(self._send(body, what, reason))
+
+    async def _send(self, body: CommandBody, what: str, reason: str) -> None:
+        try:
+            reply = await self.gateway.command(body, reason=reason)
+        except NetDown as error:
+            self.say(f"NOT SENT, {what}: {error}", "p2-calm")
+        except NoAnswer:
+            self.say(f"OUTCOME UNKNOWN, {what}: no answer. Look at its state; do not repeat it.", "p1-calm")
+        else:
+            if reply.ok:
+                self.say(f"ok: {what}. {reply.message}".rstrip(), "bright")
+            else:
+                self.say(f"refused {_refusal(reply)}", "p2-calm")
+
+    def ask_engine(self, body: QueryBody, kind: type[T], show: Callable[[T], None], what: str) -> None:
+        """Ask the engine for something to look at."""
+        self.keep(self._ask_engine(body, kind, show, what))
+
+    async def _ask_engine(self, body: QueryBody, kind: type[T], show: Callable[[T], None], what: str) -> None:
+        try:
+            show(await self.gateway.query(body, kind))
+        except (NetDown, NoAnswer) as error:
+            self.say(f"{what}: {error}", "p2-calm")
+        except EngineRefused as error:
+            self.say(f"{what}: refused {_refusal(error.reply)}", "p2-calm")
+        self.call_after_refresh(self.paint)
+
+    def own_figures(self) -> tuple[tuple[str, str], ...]:
+        """What the console measures about itself."""
+        rtt = "-" if self.desk.rtt_ms is None else f"{self.desk.rtt_ms:.1f} ms"
+        return (
+            ("round trip", rtt),
+            ("engine last heard", f"{text.age(self.desk.silence_ms)} ago"),
+            ("trust", str(self.desk.trust)),
+            ("resynchronised", f"{self.desk.resyncs} times"),
+            ("loop lag, last tick", f"{self._lag_ms:.1f} ms"),
+            ("views received", str(self.desk.version)),
+            ("terminal", f"{self.terminal or 'unknown'}, {self.size.width}x{self.size.height}"),
+            ("drawing", "UTF-8 blocks and braille" if self.look.is_utf8 else "ASCII"),
+            ("operator", f"{self.desk.operator}{', READ-ONLY' if self.desk.is_readonly else ''}"),
+        )
+
+
+def _refusal(reply: Reply) -> str:
+    correction = f" — {reply.correction}" if reply.correction else ""
+    return f"{reply.code}: {reply.message}{correction}"
+
+
+def run_console(home: Path, operator: str, readonly: bool) -> int:
+    """Run the console until it is left; return its exit code. Both stdin and stderr must be terminals."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        sys.stdout.write("interlock console needs a terminal on stdin and stderr; try `interlock status`\n")
+        return 2
+    clock = SystemClock()
+    gateway = EngineGateway(home, clock, operator)
+    terminal = f"{os.environ.get('TERM', 'unknown')}{' in tmux' if os.environ.get('TMUX') else ''}"
+    app = InterlockApp(gateway, clock, operator, is_readonly=readonly, terminal=terminal)
+    app.run(mouse=False)
+    return app.return_code or 0

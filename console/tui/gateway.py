@@ -1,0 +1,222 @@
+"""The console's only way out: views come in, commands go out, and nothing waits on a screen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from console.tui.model import Desk, Link
+from engine.api.commands import CommandBody, QueryBody, Reply
+from engine.api.views import View
+from seams.clock import NS_PER_MS, Clock
+from seams.ids import Ids, SortableIds
+from seams.net import NetDown, NoAnswer
+
+T = TypeVar("T")
+
+KILL_SENDS = 3
+KILL_GAP_S = 0.1
+
+
+class Gateway(Protocol):
+    """What the console needs from the engine."""
+
+    async def run(self, desk: Desk) -> None:
+        """Keep the desk filled until cancelled; never raises for a lost engine."""
+        ...
+
+    async def command(
+        self, body: CommandBody, *, reason: str = "", timeout_s: float = 2.0, request_id: str = ""
+    ) -> Reply:
+        """Send a command. Raises `NetDown` (not sent) or `NoAnswer` (outcome unknown)."""
+        ...
+
+    async def query(self, body: QueryBody, result: type[T]) -> T:
+        """Ask. Raises `NetDown`, `NoAnswer` or `EngineRefused`."""
+        ...
+
+    def new_id(self) -> str:
+        """Return a request id, for a command that may be sent more than once."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+async def send_urgently(gateway: Gateway, body: CommandBody, request_id: str, timeout_s: float) -> Reply:
+    """Send one command three times, 100 ms apart, under one id; return the first answer.
+
+    The engine carries out an id once. Raises `NoAnswer` when none of the three was answered.
+    """
+
+    async def attempt(delay_s: float) -> Reply:
+        await asyncio.sleep(delay_s)
+        return await gateway.command(body, timeout_s=timeout_s, request_id=request_id)
+
+    tasks = [asyncio.create_task(attempt(n * KILL_GAP_S)) for n in range(KILL_SENDS)]
+    try:
+        for done in asyncio.as_completed(tasks):
+            try:
+                return await done
+            except (NetDown, NoAnswer):
+                continue
+        raise NoAnswer("none of the sends was answered")
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class EngineGateway:
+    """The gateway to a running engine: connects, reconnects, resynchronises, measures the round trip."""
+
+    def __init__(self, home: Path, clock: Clock, operator: str, *, is_readonly: bool = False) -> None:
+        self._home, self._clock, self._operator = home, clock, operator
+        self._roles = ("operator", "observer")
+        self._is_readonly = is_readonly
+        self._ids: Ids = SortableIds(clock)
+        self._client: object | None = None
+        self._is_up = False
+
+    async def run(self, desk: Desk) -> None:
+        while True:
+            try:
+                await self._attend(desk)
+            except (NetDown, NoAnswer, OSError):
+                desk.set_link(Link.DOWN)
+            await self.close()
+            await asyncio.sleep(0.5)
+
+    async def _attend(self, desk: Desk) -> None:
+        """Connect, fill the desk and watch it until the engine is lost for more than three seconds."""
+        client = await self._connect(desk)
+        self._client = client
+        await client.watch(desk.store)
+        desk.set_link(Link.UP)
+        lost_s = 0.0
+        must_resync = True
+        while lost_s < 3.0:
+            try:
+                if must_resync:
+                    desk.begin_resync()
+                    for view in (await client.views()).views:
+                        desk.store(view)
+                    desk.note_resync()
+                    must_resync = False
+                desk.note_rtt(await self._round_trip_ms(client))
+                lost_s = 0.0
+            except (NetDown, NoAnswer):
+                desk.note_rtt(None)
+                must_resync, lost_s = True, lost_s + 1.0
+            await asyncio.sleep(1.0)
+        desk.set_link(Link.DOWN)
+
+    async def _connect(self, desk: Desk):  # type: ignore[no-untyped-def]  # imported late: nats costs 100 ms
+        from engine.api.client import EngineClient
+
+        def changed(is_up: bool) -> None:
+            desk.set_link(Link.UP if is_up else Link.DOWN)
+
+        for role in self._roles:
+            try:
+                return await EngineClient.connect(
+                    self._home, self._clock, self._ids, self._operator, role, changed
+                )
+            except PermissionError:
+                continue
+        raise NetDown("no readable credential for this home")
+
+    async def _round_trip_ms(self, client) -> float:  # type: ignore[no-untyped-def]
+        from engine.api.views import Views
+
+        before = self._clock.monotonic_ns()
+        from engine.api.commands import Snapshot
+
+        await client.query(Snapshot(views=("status",)), Views, 1.0)
+        return float(self._clock.monotonic_ns() - before) / NS_PER_MS
+
+    async def command(
+        self, body: CommandBody, *, reason: str = "", timeout_s: float = 2.0, request_id: str = ""
+    ) -> Reply:
+        return await self._need().command(  # type: ignore[no-any-return]
+            body, reason=reason, timeout_s=timeout_s, request_id=request_id
+        )
+
+    async def query(self, body: QueryBody, result: type[T]) -> T:
+        return await self._need().query(body, result)  # type: ignore[no-any-return]
+
+    def _need(self):  # type: ignore[no-untyped-def]
+        if self._client is None:
+            raise NetDown("not connected to an engine")
+        return self._client
+
+    def new_id(self) -> str:
+        return self._ids.new("C")
+
+    async def close(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()  # type: ignore[attr-defined]
+
+
+class FixtureGateway:
+    """A gateway that plays given views and answers from a table; it records what was sent."""
+
+    def __init__(
+        self,
+        views: Sequence[View] = (),
+        *,
+        replies: dict[type, Reply | Exception] | None = None,
+        results: dict[type, object] | None = None,
+        link: Link = Link.UP,
+        rtt_ms: float = 1.2,
+    ) -> None:
+        self.views, self.link, self.rtt_ms = list(views), link, rtt_ms
+        self.replies = replies or {}
+        self.results = results or {}
+        self.sent: list[tuple[CommandBody, str, str]] = []
+        """(body, reason, request id) of every command, in order."""
+        self._count = 0
+
+    async def run(self, desk: Desk) -> None:
+        self.fill(desk)
+        await asyncio.Event().wait()
+
+    def fill(self, desk: Desk) -> None:
+        """Put the views on the desk at once."""
+        desk.set_link(self.link)
+        for view in self.views:
+            desk.store(view)
+        if self.link is Link.UP:
+            desk.note_resync()
+        desk.note_rtt(self.rtt_ms)
+
+    async def command(
+        self, body: CommandBody, *, reason: str = "", timeout_s: float = 2.0, request_id: str = ""
+    ) -> Reply:
+        self.sent.append((body, reason, request_id))
+        answer = self.replies.get(type(body), Reply(request_id=request_id, ok=True))
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def query(self, body: QueryBody, result: type[T]) -> T:
+        found = self.results.get(type(body))
+        if isinstance(found, result):
+            return found
+        raise NoAnswer("the fixture has no answer to this")
+
+    def new_id(self) -> str:
+        self._count += 1
+        return f"C-{self._count:05d}"
+
+    async def close(self) -> None:
+        return None
+
+
+def reply_with(result: msgspec.Struct, **fields: object) -> Reply:
+    """Build a successful reply that carries a result."""
+    return Reply(request_id="", ok=True, result=msgspec.Raw(msgspec.json.encode(result)))

@@ -1,0 +1,1 @@
+"""The ten rooms of the console, one file each."""

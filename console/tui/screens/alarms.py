@@ -1,0 +1,90 @@
+"""Screen 5: what is abnormal, what follows from it, and what to do first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+
+from console.tui import text
+from console.tui.model import ACTIVE_STATES, alarm_order
+from console.tui.screens.columns import ALARM_COLUMNS
+from console.tui.screens.room import Room
+from console.tui.widgets.drawing import bar
+from console.tui.widgets.lines import Line, Lines, rule
+from console.tui.widgets.live_table import LiveTable
+from engine.api.commands import AlarmAck
+from engine.api.views import AlarmRow, AlarmsView
+
+FLOOD_STARTS_AT = 10
+"""Alarms per ten minutes above which nobody can handle them (EEMUA 191)."""
+
+
+class Alarms(Room):
+    NAME = "alarms"
+
+    def compose(self) -> ComposeResult:
+        look = self.desk_app.look
+        yield LiveTable(
+            "ALARMS", ALARM_COLUMNS, lambda a: a.alarm_id, look=look, id="list", empty="no alarms: all is normal"
+        )
+        yield Lines(self._detail, id="detail")
+        yield Lines(self._meter, id="meter")
+
+    def feed(self) -> None:
+        view = self.desk_app.desk.shown(AlarmsView)
+        table = self.query_one("#list", LiveTable)
+        rows = view.rows if view else ()
+        active = sum(1 for row in rows if row.state in ACTIVE_STATES)
+        shelved = sum(1 for row in rows if row.state == "SHELVED")
+        table.note = f"active {active}  shelved {shelved}  suppressed {view.suppressed if view else 0}"
+        table.set_rows(tuple(sorted(rows, key=alarm_order)))
+
+    @property
+    def alarm(self) -> AlarmRow | None:
+        row = self.query_one("#list", LiveTable).selected
+        return row if isinstance(row, AlarmRow) else None
+
+    def act(self, action_id: str) -> bool:
+        alarm = self.alarm
+        if alarm is None:
+            return False
+        if action_id == "ack":
+            self.desk_app.send(AlarmAck(alarm_id=alarm.alarm_id), f"ack of {alarm.source}")
+        elif action_id == "runbook" and alarm.runbook:
+            self.desk_app.open_runbook(alarm.runbook)
+        return action_id in ("ack", "runbook")
+
+    def open_row(self) -> None:
+        if self.alarm is not None and self.alarm.runbook:
+            self.desk_app.open_runbook(self.alarm.runbook)
+
+    def _detail(self, width: int, height: int) -> Sequence[Line]:
+        alarm, look = self.alarm, self.desk_app.look
+        if alarm is None:
+            return [rule("DETAIL", width, look.rule), (("  none selected", "dim"),)]
+        first = "   FIRST of its group" if alarm.is_first_out else ""
+        fields = (
+            ("consequence", alarm.consequence),
+            ("respond in", alarm.respond_within),
+            ("do first", alarm.first_action),
+            ("runbook", f"{alarm.runbook or 'none'}   [r] opens it" if alarm.runbook else "none"),
+            ("subject", f"{alarm.subject}   seen {alarm.count} times since {text.hms(alarm.since_ns)}Z"),
+        )
+        lines: list[Line] = [
+            rule(f"DETAIL {alarm.code}", width, look.rule, "a = ack"),
+            ((f" {alarm.source}  {alarm.message}{first}", "bright"),),
+        ]
+        return lines + [((f" {text.fit(name, 12)}", "dim"), (value, "text")) for name, value in fields]
+
+    def _meter(self, width: int, height: int) -> Sequence[Line]:
+        view, look = self.desk_app.desk.shown(AlarmsView), self.desk_app.look
+        rate = view.rate_10min if view else 0
+        is_flood = rate > FLOOD_STARTS_AT
+        meter = bar(rate, FLOOD_STARTS_AT, 14, look)
+        said = "FLOOD: work by priority, ignore P3" if is_flood else "target 1-2, a flood begins above 10"
+        return [
+            (((look.rule * width), "rule"),),
+            ((f" RATE per 10 min: {rate} {meter} {said}", "p2-calm" if is_flood else "text"),),
+            ((" 1! act now   2# act soon   3- today.   ACKED shows only after the engine says so.", "dim"),),
+        ]

@@ -1,0 +1,108 @@
+"""Screen 7: why risk is held, who holds it, and the only place to loosen the latch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+
+from console.tui import text
+from console.tui.prompt import Kind
+from console.tui.screens.columns import HOLD_COLUMNS
+from console.tui.screens.room import Room
+from console.tui.widgets.lines import Line, Lines, rule
+from console.tui.widgets.live_table import LiveTable
+from engine.api.commands import Resume
+from engine.api.views import HoldRow, OverviewView, StatusView
+
+
+class Gates(Room):
+    NAME = "gates"
+
+    def compose(self) -> ComposeResult:
+        look = self.desk_app.look
+        yield Lines(self._latch, id="latch")
+        yield LiveTable("HOLDS", HOLD_COLUMNS, lambda h: h.code + h.source, look=look, id="holds", empty="nothing holds risk")
+        yield Lines(self._detail, id="detail")
+        yield Lines(self._promotion, id="promotion")
+
+    def feed(self) -> None:
+        status = self.desk_app.desk.shown(StatusView)
+        self.query_one("#holds", LiveTable).set_rows(status.holds if status else ())
+
+    @property
+    def hold(self) -> HoldRow | None:
+        row = self.query_one("#holds", LiveTable).selected
+        return row if isinstance(row, HoldRow) else None
+
+    def act(self, action_id: str) -> bool:
+        if action_id == "runbook" and self.hold is not None and self.hold.runbook:
+            self.desk_app.open_runbook(self.hold.runbook)
+        elif action_id == "resume":
+            self._resume()
+        return action_id in ("runbook", "resume")
+
+    def open_row(self) -> None:
+        self.act("runbook")
+
+    def _resume(self) -> None:
+        status = self.desk_app.desk.latest(StatusView)
+        if status is not None and status.kill_level == "clear":
+            self.desk_app.say("the kill latch is not set: nothing to resume", "p3-calm")
+            return
+        self.desk_app.ask("RESUME 1 of 2. Why is it safe to go on?", self._resume_word)
+
+    def _resume_word(self, reason: str) -> None:
+        if len(reason.strip()) < 4:
+            self.desk_app.say("not resumed: a reason in words is required", "p3-calm")
+            return
+        self.desk_app.ask(
+            "RESUME 2 of 2. Type RESUME:",
+            lambda word: self.desk_app.send(Resume(confirm=word), "resume", reason=reason.strip()),
+            kind=Kind.WORD,
+            expected="RESUME",
+            note=f"reason: {reason}",
+        )
+
+    def _latch(self, width: int, height: int) -> Sequence[Line]:
+        desk, look = self.desk_app.desk, self.desk_app.look
+        status = desk.shown(StatusView)
+        lines: list[Line] = [rule("KILL LATCH", width, look.rule)]
+        if status is None:
+            return [*lines, (("  not known", "dim"),)]
+        if status.kill_level == "clear":
+            return [
+                *lines,
+                ((" CLEAR", "bright"), ("   the latch is not set; ^X sets it from any screen", "text")),
+                ((f" effective level {status.level.upper()}", "text"), (f", by {len(status.holds)} holds", "dim")),
+            ]
+        since = f"{text.day_hm(status.killed_at_ns)}Z ({text.age((desk.now_ns - status.killed_at_ns) / 1e6)} ago)"
+        return [
+            *lines,
+            ((f" {status.kill_level.upper()} ", "halt"), (f"  set by {status.killed_by}, {since}, id {status.kill_id}", "bright")),
+            ((" New risk is blocked. It stays blocked over a restart of the engine or of this console.", "text"),),
+            ((" To loosen it: every hold below cleared, then ", "text"), ("u", "bright"), (" = a reason, then the word RESUME.", "text")),
+            ((" Resume only permits a later start; it starts nothing by itself.", "dim"),),
+        ]
+
+    def _detail(self, width: int, height: int) -> Sequence[Line]:
+        hold, look = self.hold, self.desk_app.look
+        if hold is None:
+            return []
+        fields = (
+            ("evidence", hold.evidence),
+            ("clears when", hold.clear_rule),
+            ("source", f"{hold.source}, since {text.hms(hold.since_ns)}Z"),
+            ("runbook", f"{hold.runbook}   [r] opens it" if hold.runbook else "none"),
+        )
+        lines: list[Line] = [rule(f"HOLD {hold.code}", width, look.rule)]
+        return lines + [((f" {text.fit(name, 12)}", "dim"), (value, "text")) for name, value in fields]
+
+    def _promotion(self, width: int, height: int) -> Sequence[Line]:
+        view, look = self.desk_app.desk.shown(OverviewView), self.desk_app.look
+        lines: list[Line] = [rule("PROMOTION: WHAT EACH STRATEGY STILL LACKS", width, look.rule)]
+        for row in view.promotion if view else ():
+            lines.append(((f" {text.fit(row.strategy, 22)} ", "text"), (row.stage, "bright")))
+            lines += [((f"   [ ] {blocker}", "text"),) for blocker in row.blockers]
+            lines += [] if row.blockers else [(("   [x] nothing blocks the next stage", "text"),)]
+        return lines if len(lines) > 1 else [*lines, (("  no strategies", "dim"),)]

@@ -1,0 +1,96 @@
+"""Words and numbers as the screen shows them: cleaned, aligned, signed, aged. Pure."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from rich.cells import cell_len, set_cell_size
+
+from seams.clock import NS_PER_MS, NS_PER_S
+
+_ESCAPES = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[PX^_][^\x1b]*(?:\x1b\\)?|\x1b."
+)
+_UNSHOWN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Mn", "Me"})
+
+
+def clean(text: str) -> str:
+    """Make text inert: no escape sequences, controls, bidi overrides, joiners or stacked marks."""
+    if text.isascii() and text.isprintable():
+        return text
+    bare = _ESCAPES.sub("", text)
+    spaced = "".join(" " if char in "\n\r\t\v\f" else char for char in bare)
+    return "".join(char for char in spaced if unicodedata.category(char) not in _UNSHOWN)
+
+
+def fit(text: str, width: int, align: str = "<") -> str:
+    """Cut or pad to exactly `width` cells; a cut is marked with `~` so that it cannot pass unseen."""
+    if width <= 0:
+        return ""
+    shown = clean(text)
+    size = cell_len(shown)
+    if size > width:
+        return set_cell_size(shown, width - 1) + "~"
+    pad = " " * (width - size)
+    return pad + shown if align == ">" else shown + pad
+
+
+def hms(at_ns: int) -> str:
+    """Write a UTC time of day, `HH:MM:SS`; a dash for never."""
+    return datetime.fromtimestamp(at_ns // NS_PER_S, UTC).strftime("%H:%M:%S") if at_ns else "-"
+
+
+def hms_ms(at_ns: int) -> str:
+    """Write a UTC time of day with milliseconds."""
+    return f"{hms(at_ns)}.{at_ns % NS_PER_S // NS_PER_MS:03d}" if at_ns else "-"
+
+
+def day_hm(at_ns: int) -> str:
+    """Write a UTC date and minute, `11-21 03:14`."""
+    return datetime.fromtimestamp(at_ns // NS_PER_S, UTC).strftime("%m-%d %H:%M") if at_ns else "-"
+
+
+def age(ms: float) -> str:
+    """Write an age: `0.2s`, `42s`, `4m`, `2.2h`, `3d`."""
+    seconds = max(0.0, ms) / 1000.0
+    if seconds < 10:
+        return f"{seconds:.1f}s"
+    if seconds < 100:
+        return f"{seconds:.0f}s"
+    if seconds < 6000:
+        return f"{seconds / 60:.0f}m"
+    return f"{seconds / 3600:.1f}h" if seconds < 172_800 else f"{seconds / 86_400:.0f}d"
+
+
+def left(ns: int) -> str:
+    """Write a countdown, `1:55`; `0:00` once it has run out."""
+    seconds = max(0, -(-ns // NS_PER_S))
+    return f"{seconds // 60}:{seconds % 60:02d}"
+
+
+def money(value: Decimal | float, decimals: int = 2) -> str:
+    """Write an amount with thousands separators."""
+    return f"{value:,.{decimals}f}"
+
+
+def signed(value: Decimal | float, decimals: int = 2) -> str:
+    """Write a profit or a change: the sign is always shown, a zero has a plus."""
+    text = f"{value:+,.{decimals}f}"
+    return text.replace("-", "+", 1) if not text.strip("+-0.,") else text
+
+
+def number(value: Decimal | None) -> str:
+    """Write a quantity or price as exactly as it came, with thousands separators."""
+    return "-" if value is None else f"{value:,f}"
+
+
+def percent(fraction: float | None, decimals: int = 1) -> str:
+    return "-" if fraction is None else f"{fraction * 100:+.{decimals}f}%"
+
+
+def short(identifier: str, keep: int = 8) -> str:
+    """Shorten a hash or long identifier to its first characters."""
+    return identifier if len(identifier) <= keep else identifier[:keep]
