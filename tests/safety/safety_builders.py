@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
+
 from safety.canonical import changed
 from safety.facts import AccountFacts, OrderFact, PositionFact
 from safety.intent import ExecutionIntent, ExecutionPolicy, IntentCategory
 from safety.interlock import HoldLevel
-from venues.types import Instrument, Mode, OrderStatus, OrderType, Side, TimeInForce
+from venues.types import Instrument, Mode, OrderStatus, OrderType, Record, Side, TimeInForce
 
 NOW_NS = 1_790_000_000_000_000_000
 D = Decimal
@@ -116,3 +118,8 @@ def order(**changes: object) -> OrderFact:
 
 def position(symbol: str = "BTC", quantity: str = "1") -> PositionFact:
     return PositionFact(symbol=symbol, quantity=D(quantity), mark_price=D("100"))
+
+
+def fields_of(record: Record) -> tuple[str, ...]:
+    """Return the field names of a message."""
+    return tuple(msgspec.structs.asdict(record))  # type: ignore[arg-type]

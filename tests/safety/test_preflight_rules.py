@@ -13,6 +13,7 @@ from safety_builders import (
     D,
     exit_intent,
     facts,
+    fields_of,
     instrument,
     intent,
     order,
@@ -109,9 +110,7 @@ def test_all_reasons_are_reported_together_and_sorted() -> None:
 BAD_NUMBERS = [None, Decimal("NaN"), Decimal("Infinity"), Decimal("-Infinity"), Decimal(-1), "1", 1.5]
 ENTRY_FIELDS = ["quantity", "notional_usd", "limit_price", "stop_loss", "mark_price"]
 FACT_FIELDS = ["mark_price", "equity_usd", "peak_equity_usd"]
-BOUNDS = [name for name in ExecutionPolicy.__struct_fields__ if name.startswith("max_")] + [
-    "price_collar_bps"
-]
+BOUNDS = [name for name in fields_of(policy()) if name.startswith("max_")] + ["price_collar_bps"]
 
 
 @pytest.mark.parametrize("bad", [*BAD_NUMBERS, Decimal(0)], ids=repr)
@@ -132,7 +131,7 @@ def test_no_unset_or_impossible_bound_admits(field: str, bad: object) -> None:
     assert not judged(p=policy(**{field: bad})).allowed
 
 
-NULLABLE = [name for name in AccountFacts.__struct_fields__ if name not in ("account_id", "now_ns")]
+NULLABLE = [name for name in fields_of(facts()) if name not in ("account_id", "now_ns")]
 
 
 @pytest.mark.parametrize("field", NULLABLE)
@@ -234,5 +233,5 @@ def test_missing_fields_names_what_is_missing_and_how_to_complete_it() -> None:
 def test_any_changed_field_changes_the_intent_hash() -> None:
     base = intent_hash(intent())
     assert base == intent_hash(intent())
-    for name in ExecutionIntent.__struct_fields__:
+    for name in fields_of(intent()):
         assert intent_hash(intent(**{name: "other"})) != base
