@@ -117,7 +117,7 @@ def compare_runs(runs: Path, run_ids: tuple[str, ...], disk: Disk) -> Comparison
     reports: list[RunReport] = []
     excluded: list[ExcludedRun] = []
     for run_id in dict.fromkeys(run_ids):
-        found = read_row(runs / run_id, disk)
+        found = read_row(runs / run_id, disk) if RUN_ID.fullmatch(run_id) else "not_a_run_id"
         if isinstance(found, str):
             excluded.append(ExcludedRun(run_id=run_id, reason=found))
             continue
