@@ -213,7 +213,7 @@ class ManagedBus:
             while not self._is_stopping:
                 try:
                     await self._launch(self.port)
-                except BusFailed:
+                except (BusFailed, OSError):  # a full disk too: try again, more slowly
                     await self._clock.sleep(backoff_s)
                     backoff_s = min(backoff_s * 2, MAX_BACKOFF_S)
                     continue

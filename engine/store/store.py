@@ -87,7 +87,10 @@ class Store:
         return store
 
     def transaction(self) -> AbstractContextManager[Connection]:
-        """Group calls into one durable commit; an exception inside rolls all of them back."""
+        """Group calls into one durable commit; an exception inside rolls all of them back.
+
+        There is one connection, so nothing may be awaited inside.
+        """
         return self.link.transaction()
 
     def next_epoch(self) -> int:

@@ -259,3 +259,21 @@ def _is_alive(pid: int) -> bool:
     except (FileNotFoundError, ProcessLookupError):
         return False
     return state != "Z"
+
+
+async def test_watcher_keeps_trying_while_the_server_cannot_start(tmp_path: Path) -> None:
+    server = tmp_path / "nats-server"
+    server.symlink_to(find_server())
+    bus = ManagedBus(tmp_path / "run", SystemClock(), server=server)
+    await bus.start()
+    port = bus.port
+    watcher = asyncio.create_task(bus.watch())
+    server.unlink()
+    os.kill(bus.pid, signal.SIGKILL)
+    await asyncio.sleep(0.5)
+    assert not bus.is_up and not watcher.done()
+    server.symlink_to(find_server())
+    await until(lambda: bus.is_up)
+    assert (bus.port, bus.restarts) == (port, 1)
+    await bus.stop()
+    await watcher
