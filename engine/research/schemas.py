@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from seams.disk import RealDisk
 from venues.types import Record
 
 SCHEMA_VERSION = "1.0"
@@ -295,4 +296,4 @@ def _anything(kind: type) -> dict[str, object]:
 
 if __name__ == "__main__":  # python -m engine.research.schemas: write docs/schemas
     for name, schema in published_schemas().items():
-        (Path("docs/schemas") / name).write_bytes(schema)
+        RealDisk().write_atomic(Path("docs/schemas") / name, schema, mode=0o644)
