@@ -7,14 +7,16 @@ from typing import Annotated
 
 import typer
 
-from console.cli import facade, output
+from console.cli import output
 from console.cli.failure import Failure
+from console.cli.guard import failures
 from console.cli.options import Json
+from engine.api import research
 from engine.api.home import home_folder
+from seams.clock import iso_z
 
 app = typer.Typer(help="Market data: import, list, coverage.")
-RESEARCH = "engine.api.research"
-COLUMNS = ("venue", "symbol", "interval", "bars", "first_at", "last_at", "gaps", "sha256")
+COLUMNS = ("venue", "symbol", "interval", "rows", "first_at", "last_at", "content_sha256")
 
 
 @app.callback()
@@ -28,24 +30,25 @@ def room() -> None:
 @app.command("import")
 def import_file(
     file: Annotated[Path, typer.Argument(help="CSV or Parquet with time, open, high, low, close, volume.")],
-    series: Annotated[str, typer.Option("--as", help="VENUE/SYMBOL/INTERVAL.")],
+    series: Annotated[str, typer.Option("--as", help="VENUE/SYMBOL/INTERVAL, in one word.")] = "",
+    venue: Annotated[str, typer.Option("--venue", help="The venue, where --as is not given.")] = "",
+    symbol: Annotated[str, typer.Option("--symbol", help="The symbol, where --as is not given.")] = "",
+    interval: Annotated[str, typer.Option("--interval", help="Such as 1m, where --as is not given.")] = "",
     as_json: Json = False,
 ) -> None:
     """Check a file of bars and keep it; nothing is kept from a file with a fault.
 
     Example: interlock data import btc.csv --as sandbox/BTC-PERP/1m
     """
-    if series.count("/") != 2:
-        raise Failure(
-            "bad_parameter", f"{series!r} is not VENUE/SYMBOL/INTERVAL", "write sandbox/BTC-PERP/1m"
-        )
+    venue, symbol, interval = _parts(series or f"{venue}/{symbol}/{interval}")
     if not file.is_file():
         raise Failure("not_found", f"there is no file {file}", "check the path")
-    try:
-        row = facade.function(RESEARCH, "import_data")(home_folder(), file=file, series=series)
-    except ValueError as wrong:
-        raise Failure("data_invalid", str(wrong), "repair the file and import it again") from wrong
-    output.show({"data": row}, output.facts(row), as_json)
+    with failures():
+        report = research.import_data(file, venue, symbol, interval, home_folder())
+    if not report.is_imported:
+        found = "; ".join(f"{problem.code} at row {problem.row}" for problem in report.problems[:3])
+        raise Failure("data_invalid", f"nothing was kept: {found}", "repair the file and import it again")
+    output.show({"import": report}, output.facts(report), as_json)
 
 
 @app.command("ls", hidden=True)
@@ -55,8 +58,12 @@ def list_data(as_json: Json = False) -> None:
 
     Example: interlock data list --json
     """
-    rows = output.records(facade.function(RESEARCH, "list_data")(home_folder()))
-    output.show({"data": rows}, output.table(rows, COLUMNS, "no data imported"), as_json)
+    sets = research.list_data(home_folder())
+    rows = [
+        {**output.record(found), "first_at": iso_z(found.first_ns), "last_at": iso_z(found.last_ns)}
+        for found in sets
+    ]
+    output.show({"data": sets}, output.table(rows, COLUMNS, "no data imported"), as_json)
 
 
 @app.command()
@@ -65,8 +72,15 @@ def coverage(series: str, as_json: Json = False) -> None:
 
     Example: interlock data coverage sandbox/BTC-PERP/1m
     """
-    try:
-        report = facade.function(RESEARCH, "data_coverage")(home_folder(), series=series)
-    except (KeyError, FileNotFoundError) as missing:
-        raise Failure("not_found", f"no data for {series}", "see `interlock data list`") from missing
-    output.show({"coverage": report}, output.facts(report), as_json)
+    with failures():
+        found = research.data_coverage(home_folder(), *_parts(series))
+    output.show({"coverage": found}, f"{output.facts(found)}\n{output.facts(found.gaps)}", as_json)
+
+
+def _parts(series: str) -> tuple[str, str, str]:
+    venue, symbol, interval, *rest = [*series.split("/"), "", ""]
+    if any(rest) or not (venue and symbol and interval):
+        raise Failure(
+            "bad_parameter", f"{series!r} is not VENUE/SYMBOL/INTERVAL", "write sandbox/BTC-PERP/1m"
+        )
+    return venue, symbol, interval

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from importlib import resources
 from typing import Annotated
 
@@ -10,7 +11,9 @@ import typer
 from console.cli import facade, output
 from console.cli.exit_codes import ExitCode
 from console.cli.failure import Failure
+from console.cli.guard import failures
 from console.cli.options import Json
+from engine.api import research
 from engine.api.home import home_folder
 
 LOCAL = "engine.api.local"
@@ -59,14 +62,32 @@ def show_config(
 
     Example: interlock config show --origin --symbol BTC-PERP
     """
-    shown = facade.function("engine.api.research", "show_config")
-    try:
-        rows = output.records(shown(home_folder(), symbol=symbol))
-    except ValueError as wrong:
-        raise Failure("invalid_config", str(wrong), "correct the key in the file that is named") from wrong
+    with failures():
+        loaded = research.load_config_with_origins(home_folder())
+        settings = loaded.effective(symbol) if symbol else loaded.settings
+    rows = list(_settings("", settings.model_dump(mode="json"), loaded.origins))
     columns = ("key", "value", "origin") if origin else ("key", "value")
     kept = [{name: row.get(name) for name in columns} for row in rows]
     output.show({"settings": kept}, output.table(kept, columns, "no settings"), as_json)
+
+
+def _settings(
+    prefix: str, tree: Mapping[str, object], origins: Mapping[str, str]
+) -> Iterator[dict[str, object]]:
+    """Yield each setting with its dotted key and its origin; a branch lends its origin to its leaves."""
+    for name, value in tree.items():
+        key = f"{prefix}{name}"
+        if isinstance(value, dict) and value:
+            yield from _settings(f"{key}.", value, origins)
+        else:
+            known = (origins[part] for part in _ancestors(key) if part in origins)
+            yield {"key": key, "value": value, "origin": next(known, "defaults")}
+
+
+def _ancestors(key: str) -> list[str]:
+    """Return the key, then each shorter one above it."""
+    parts = key.split(".")
+    return [".".join(parts[:count]) for count in range(len(parts), 0, -1)]
 
 
 def check(as_json: Json = False) -> None:

