@@ -48,6 +48,7 @@ class Core:
     events: EventRing
     interlock: Interlock = field(default_factory=Interlock)
     tickets: TicketBook = field(default_factory=TicketBook)
+    standing: set[tuple[str, str]] = field(default_factory=set)
 
     def moment(self) -> Moment:
         """Return this instant on both clocks."""
@@ -57,15 +58,18 @@ class Core:
         """Put something on the record: first the audit chain (durable), then the events people see."""
         body = msgspec.to_builtins({"actor": actor, "text": text, **facts}, str_keys=True)
         self.audit.append(kind, body)
-        self.events.add(self.clock.now_ns(), kind, actor, text)
+        self.events.add(kind, actor, text)
 
     def alarm(self, code: str, subject: str, source: str, message: str) -> None:
         """Raise (or repeat) an alarm; the first time it is also an event."""
-        if self.alarms.raise_alarm(code, subject, source, message, self.clock.now_ns()):
+        self.alarms.raise_alarm(code, subject, source, message, self.clock.now_ns())
+        if (code, subject) not in self.standing:
+            self.standing.add((code, subject))
             self.note("alarm", source, f"{code} {subject}: {message}", code=code)
 
     def calm(self, code: str, subject: str) -> None:
         """Say that an alarm's condition is gone."""
+        self.standing.discard((code, subject))
         self.alarms.clear(code, subject, self.clock.now_ns())
 
     def sync_kill_hold(self) -> None:

@@ -87,7 +87,7 @@ def status_view(
         ticket_next_expiry_ns=min((ticket.expires_ns for ticket in tickets), default=0),
         orders_working=len(orders),
         orders_unknown=sum(1 for order in orders if order.status is OrderStatus.UNKNOWN),
-        alarms_unacked=core.alarms.unacked(),
+        alarms_unacked=core.alarms.unacked,
         kernel_sha256=core.kernel_sha256,
         health=health,
     )

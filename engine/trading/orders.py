@@ -292,7 +292,7 @@ class OrderManager:
         try:
             after = self.core.tickets.advance(order.ticket_id, event, reason=reason)
         except Refusal as refusal:
-            self.core.events.add(self.core.clock.now_ns(), "ticket_echo", "eng", str(refusal))
+            self.core.events.add("ticket_echo", "eng", str(refusal))
             return
         self.core.store.tickets.save_ticket(ticket_row(after))
 

@@ -8,6 +8,7 @@ decided at it is with the venue, so a session decides exactly as a back-test ove
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -34,6 +35,7 @@ from venues.contract import VenueAdapter
 from venues.sandbox.venue import SandboxVenue
 from venues.types import Bar, BarOpen, FeedEnd, Fill, Instrument, MarketEvent, OrderStatus, Quote
 
+FillWatcher = Callable[[ManagedOrder, Fill], None]
 AUTO = "rule:paper"
 GOOD_SAMPLES = 5
 
@@ -81,9 +83,12 @@ class PaperSession:
         venue: SandboxVenue,
         kernel: Kernel,
         ledger: Ledger,
+        stop_feed: Callable[[], None],
     ) -> None:
         self.core, self.plan, self.hub, self.venue = core, plan, hub, venue
         self.kernel, self.ledger = kernel, ledger
+        self.stop_feed = stop_feed
+        self.on_fill: list[FillWatcher] = []
         self.counts = Counts()
         self.traffic = Traffic()
         self.market_ns = 0
@@ -220,7 +225,7 @@ class PaperSession:
         row = intent_row(intent, wish.intent_id, self.plan.run_fingerprint, now_ns, "denied", verdict.reasons)
         self.core.store.orders.record_intent(row)
         reasons = ", ".join(verdict.reasons)
-        self.core.events.add(now_ns, "denied", "eng", f"{intent.side} {intent.symbol} denied: {reasons}")
+        self.core.events.add("denied", "eng", f"{intent.side} {intent.symbol} denied: {reasons}")
         self.kernel.reject(wish.lane, wish.intent_id, verdict.reasons[0])
 
     async def _approve_by_rule(self, ticket: Ticket, verdict: Preflight) -> None:
@@ -325,6 +330,8 @@ class PaperSession:
     def _on_fill(self, order: ManagedOrder, fill: Fill) -> None:
         self.counts.fills += 1
         self.ledger.book(fill)
+        for watcher in self.on_fill:
+            watcher(order, fill)
         side = fill.side.sign
         units = int(fill.quantity * 1_000_000)
         at_ns = self.market_ns or fill.at_ns
@@ -337,9 +344,7 @@ class PaperSession:
         try:
             self.kernel.reject(order.lane, order.intent_id, order.reason)
         except KeyError:
-            self.core.events.add(
-                self.core.clock.now_ns(), "late_end", "eng", f"{order.order_id} ended: {order.reason}"
-            )
+            self.core.events.add("late_end", "eng", f"{order.order_id} ended: {order.reason}")
 
     async def cancel_all(self) -> tuple[int, int]:
         """Cancel every order that may be alive; return (asked, confirmed)."""

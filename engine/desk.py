@@ -1,0 +1,372 @@
+"""The desk: the sessions that run, from start to their evidence, and what holds for all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+import msgspec
+
+from engine.api.commands import KillArmed, KillDone, PaperStart
+from engine.api.views import SessionRow
+from engine.core import Core
+from engine.market.hub import HubState
+from engine.research.identity import git_commit, python_facts
+from engine.research.schemas import SessionMetadata
+from engine.research.session_health import refresh_sessions_index
+from engine.research.sessions import SessionFolder, mark_all_interrupted
+from engine.store.rows import OrderEventRecord, SessionRecord
+from engine.trading.rows import ticket_row
+from engine.trading.session import PaperSession
+from engine.trading.setup import build_session
+from engine.trading.working import ManagedOrder
+from engine.views import session_row
+from safety.approval import Ticket
+from safety.killbyte import KillLevel
+from safety.reasons import Refusal
+from seams.clock import NS_PER_MS, NS_PER_S, iso_z
+from venues.types import Fill, OrderStatus
+
+MAX_SESSIONS = 8
+RECONCILE_EVERY_S = 2.0
+REJECT_ALARM_S = 20
+
+
+@dataclass
+class Running:
+    """One session with its folder and its task."""
+
+    session: PaperSession
+    folder: SessionFolder
+    started_ns: int
+    task: asyncio.Task[None] | None = None
+    is_aborted: bool = False
+    updated_ns: int = 0
+    trades: int = 0
+
+
+@dataclass
+class Desk:
+    """Every session of this engine."""
+
+    core: Core
+    running: dict[str, Running] = field(default_factory=dict)
+    ended: list[SessionRow] = field(default_factory=list)
+    kills: int = 0
+
+    @property
+    def sessions(self) -> list[PaperSession]:
+        return [entry.session for entry in self.running.values()]
+
+    def session(self, session_id: str) -> PaperSession:
+        """Return a running session. Raises `Refusal("unknown_session")`."""
+        entry = self.running.get(session_id)
+        if entry is None:
+            raise Refusal("unknown_session", session_id)
+        return entry.session
+
+    def session_of_ticket(self, ticket: Ticket) -> PaperSession:
+        return self.session(ticket.intent.session_id)
+
+    # --- a session's life ------------------------------------------------------------------------
+
+    def start_paper(self, start: PaperStart, operator: str, request_id: str) -> Running:
+        """Start a session. Raises `Refusal`; a halted engine starts none."""
+        if self.core.kill.level is KillLevel.HALT_ALL:
+            raise Refusal("engine_halted", "resume first")
+        if len(self.running) >= MAX_SESSIONS:
+            raise Refusal("session_exists", f"{MAX_SESSIONS} sessions run already")
+        now_ns = self.core.clock.now_ns()
+        stamp = iso_z(now_ns)[:19].replace("-", "").replace(":", "").replace("T", "_")
+        session_id = f"{stamp}_paper_{self.core.ids.new('S')[2:]}"
+        session = build_session(self.core, start, session_id)
+        folder = self._folder(session, start, operator, request_id, now_ns)
+        entry = Running(session=session, folder=folder, started_ns=now_ns)
+        self.core.store.sessions.start(self._row(session, folder, now_ns))
+        self.running[session_id] = entry
+        session.on_fill.append(lambda order, fill: self._trade(entry, order, fill))
+        self.core.note("session_started", operator, f"{session_id} on {session.plan.feed_name}")
+        entry.task = asyncio.get_running_loop().create_task(self._live(entry), name=session_id)
+        return entry
+
+    async def stop_paper(self, session_id: str, operator: str) -> None:
+        """End a session early: its orders are cancelled, its evidence completed (aborted)."""
+        entry = self.running.get(session_id)
+        if entry is None or entry.task is None:
+            raise Refusal("unknown_session", session_id)
+        entry.is_aborted = True
+        self.core.note("session_stopping", operator, session_id)
+        await entry.session.cancel_all()
+        entry.session.stop_feed()
+        try:
+            await asyncio.wait_for(asyncio.shield(entry.task), 3.0)
+        except TimeoutError:
+            entry.task.cancel()
+            await asyncio.gather(entry.task, return_exceptions=True)
+
+    async def close(self) -> None:
+        """End every session: orderly shutdown."""
+        for session_id in list(self.running):
+            await self.stop_paper(session_id, "eng")
+
+    async def _live(self, entry: Running) -> None:
+        session = entry.session
+        reason, message, error_type = "exception", "", "Cancelled"
+        try:
+            state = await session.run()
+            failed = state is HubState.FAILED
+            reason = "exception" if failed else "operator_abort" if entry.is_aborted else "completed"
+            message = session.hub.failure or ""
+            error_type = (message.split(":")[0] or "FeedFailed") if failed else ""
+        except asyncio.CancelledError:
+            if not entry.is_aborted:
+                raise
+            reason, message, error_type = "operator_abort", "stopped by an operator", ""
+        finally:
+            self._end(entry, reason, message, error_type)
+
+    def _end(self, entry: Running, reason: str, message: str, error_type: str) -> None:
+        """Complete the evidence; a session that failed is an alarm."""
+        session, core = entry.session, self.core
+        for ticket in [t for t in core.tickets.open() if t.intent.session_id == session.plan.session_id]:
+            closed = core.tickets.reject(ticket.id, "eng", 6, "session ended")
+            core.store.tickets.save_ticket(ticket_row(closed, "eng", core.clock.now_ns()))
+            session.refuse(ticket, "session_ended")
+        del self.running[session.plan.session_id]
+        decision_sha256 = session.kernel.decision_hash()
+        status = entry.folder.finish(
+            reason,
+            metrics=self._metrics(session),
+            decision_sha256=decision_sha256,
+            message=message,
+            error_type=error_type or None,
+        )
+        core.store.sessions.finish(
+            session.plan.session_id,
+            status=status.status,
+            status_reason=status.status_reason,
+            finished_ns=core.clock.now_ns(),
+            message=message,
+            decision_sha256=decision_sha256,
+        )
+        refresh_sessions_index(core.paths.sessions, core.disk, core.clock)
+        core.note("session_ended", "eng", f"{session.plan.session_id}: {status.status} {message}".rstrip())
+        if status.status == "failed":
+            core.alarm("session_failed", session.plan.session_id, "eng", message or error_type)
+        times = (entry.started_ns, core.clock.now_ns())
+        self.ended.append(session_row(session, status.status, message, str(entry.folder.folder), times))
+        del self.ended[:-50]
+
+    def _metrics(self, session: PaperSession) -> dict[str, float | int | str | None]:
+        counts, ledger = session.counts, session.ledger
+        return {
+            "bars": counts.bars,
+            "decisions": counts.decisions,
+            "tickets": counts.tickets,
+            "approvals": counts.approvals,
+            "denied": counts.denied,
+            "orders": counts.orders,
+            "fills": counts.fills,
+            "final_equity": session.kernel.final_equity(),
+            "ledger_equity_usd": float(ledger.equity_usd),
+            "max_drawdown_now": ledger.drawdown,
+            "trades": len(session.kernel.trades()),
+            "errors": len(counts.errors),
+        }
+
+    def _folder(
+        self, session: PaperSession, start: PaperStart, operator: str, request_id: str, now_ns: int
+    ) -> SessionFolder:
+        plan = session.plan
+        _, version = python_facts()
+        metadata = SessionMetadata(
+            session_id=plan.session_id,
+            mode="paper",
+            command="paper start",
+            request_id=request_id,
+            started_at=iso_z(now_ns),
+            operator=operator,
+            strategies=start.strategies,
+            symbols=tuple(symbol for symbol, _ in plan.lanes),
+            feed=plan.feed_name,
+            scenario=start.scenario,
+            seed=start.seed,
+            is_supervised=start.is_supervised,
+            pid=os.getpid(),
+            git_commit=git_commit(),
+            python_version=version,
+            kernel_sha256=self.core.kernel_sha256,
+            config_sha256=self.core.config_fingerprint,
+        )
+        config = msgspec.to_builtins(
+            {"request": start, "settings": self.core.settings.model_dump(mode="json")}
+        )
+        return SessionFolder(self.core.paths.sessions, metadata, config, self.core.disk, self.core.clock)
+
+    def _row(self, session: PaperSession, folder: SessionFolder, now_ns: int) -> SessionRecord:
+        plan = session.plan
+        return SessionRecord(
+            session_id=plan.session_id,
+            strategies=tuple(strategy for _, strategy in plan.lanes),
+            symbols=tuple(symbol for symbol, _ in plan.lanes),
+            feed=plan.feed_name,
+            is_supervised=plan.is_supervised,
+            epoch=self.core.epoch,
+            folder=str(folder.folder),
+            config_fingerprint=self.core.config_fingerprint,
+            run_fingerprint=plan.run_fingerprint,
+            started_ns=now_ns,
+        )
+
+    def _trade(self, entry: Running, order: ManagedOrder, fill: Fill) -> None:
+        session = entry.session
+        held = session.ledger.holding(fill.symbol)
+        entry.trades += 1
+        entry.folder.add_trade(
+            at_ns=session.market_ns or fill.at_ns,
+            side=fill.side,
+            close=order.request.mark_price,
+            exec_price=fill.price,
+            quantity=fill.quantity,
+            fee=fill.fee,
+            equity_after=session.ledger.equity_usd,
+            slippage=(fill.price - held.mark_price) * fill.side.sign,
+            reason=order.strategy,
+        )
+
+    # --- what holds for all ----------------------------------------------------------------------
+
+    def armed(self, nonce: str) -> KillArmed:
+        """Return what a kill would touch, as known now."""
+        zero = Decimal(0)
+        return KillArmed(
+            nonce=nonce,
+            sessions=len(self.running),
+            working_orders=sum(len(session.orders.alive()) for session in self.sessions),
+            positions=sum(len(session.ledger.open_holdings()) for session in self.sessions),
+            net_usd=sum((s.ledger.net_usd for s in self.sessions), zero).quantize(Decimal("0.01")),
+            gross_usd=sum((s.ledger.gross_usd for s in self.sessions), zero).quantize(Decimal("0.01")),
+        )
+
+    async def kill(
+        self, level: KillLevel, operator: str, reason: str, source: str, *, cancels: bool
+    ) -> KillDone:
+        """Latch first (durable), then cancel, then say what was done."""
+        began_ns = self.core.clock.monotonic_ns()
+        record = self.core.kill.trip(level, by=operator, reason=reason or "operator", source=source)
+        latch_ms = (self.core.clock.monotonic_ns() - began_ns) / NS_PER_MS
+        latched_at_ns = self.core.clock.now_ns()
+        self.core.sync_kill_hold()
+        self.kills += 1
+        self.core.note(
+            "kill", operator, f"{record.level.name.lower()} latched: {reason or 'no reason given'}"
+        )
+        self.core.alarm("kill_latched", "desk", operator, f"{record.level.name.lower()} by {operator}")
+        sent = confirmed = 0
+        if cancels:
+            for session in self.sessions:
+                asked, done = await session.cancel_all()
+                sent, confirmed = sent + asked, confirmed + done
+        self.reject_entries("kill switch")
+        return KillDone(
+            kill_id=f"K-{record.trips:04d}",
+            level=record.level.name.lower(),
+            latched_at_ns=latched_at_ns,
+            latch_ms=latch_ms,
+            cancels_sent=sent,
+            cancels_confirmed=confirmed,
+            positions_kept=sum(len(session.ledger.open_holdings()) for session in self.sessions),
+        )
+
+    def reject_entries(self, why: str) -> None:
+        """Reject every open ticket (fail-safe)."""
+        for ticket in self.core.tickets.open():
+            closed = self.core.tickets.reject(ticket.id, "eng", 6, why)
+            self.core.store.tickets.save_ticket(ticket_row(closed, "eng", self.core.clock.now_ns()))
+            if ticket.intent.session_id in self.running:
+                self.session_of_ticket(ticket).refuse(ticket, "kill_switch_active")
+
+    def expire_tickets(self) -> None:
+        """Close tickets whose time is up; the kernel learns that its wish will not act."""
+        for ticket in self.core.tickets.expire(self.core.moment()):
+            self.core.store.tickets.save_ticket(ticket_row(ticket, "expiry", self.core.clock.now_ns()))
+            self.core.note("ticket_expired", "eng", f"{ticket.id} expired unanswered", ticket_id=ticket.id)
+            self.core.alarm("ticket_expired", ticket.intent.symbol, "eng", f"{ticket.id} expired unanswered")
+            if ticket.intent.session_id in self.running:
+                self.session_of_ticket(ticket).refuse(ticket, "ticket_expired")
+
+    async def tend(self) -> None:
+        """Once a second: feeds, expiries, unknown orders, progress, alarms that calmed down."""
+        now_ns = self.core.clock.now_ns()
+        self.expire_tickets()
+        for entry in list(self.running.values()):
+            session = entry.session
+            session.watch_feed()
+            if session.orders.unknown():
+                await session.orders.reconcile()
+            if now_ns - entry.updated_ns >= NS_PER_S:
+                self._progress(entry, now_ns)
+            last = max(session.orders.rejects, default=0)
+            if last and now_ns - last > REJECT_ALARM_S * NS_PER_S:
+                for symbol in session.hub.symbols():
+                    self.core.calm("order_rejected", symbol)
+        self.core.alarms.tick(now_ns)
+
+    def _progress(self, entry: Running, now_ns: int) -> None:
+        session, counts = entry.session, entry.session.counts
+        entry.updated_ns = now_ns
+        entry.folder.update(
+            bars=counts.bars,
+            decisions=counts.decisions,
+            orders=counts.orders,
+            fills=counts.fills,
+            equity_usd=session.ledger.equity_usd,
+        )
+
+    def recover(self) -> list[str]:
+        """After a start: end what a dead engine left behind. A paper venue lives inside its engine, so
+        what it had not filled (and we have not recorded) never will be: that is its proof."""
+        core, now_ns = self.core, self.core.clock.now_ns()
+        for order in core.store.orders.orders_open():
+            event = OrderEventRecord(
+                client_order_id=order.client_order_id,
+                kind=OrderStatus.CANCELLED,
+                payload='{"why":"paper_venue_ended"}',
+                at_ns=now_ns,
+                recorded_ns=now_ns,
+            )
+            ended = msgspec.structs.replace(  # type: ignore[type-var]
+                order,
+                status=OrderStatus.CANCELLED,
+                pending="none",
+                reason="paper_venue_ended",
+                done_ns=now_ns,
+            )
+            core.store.orders.record_order_event(event, ended)
+        for ticket in core.store.tickets.tickets_undecided():
+            closed = msgspec.structs.replace(  # type: ignore[type-var]
+                ticket, state="rejected", decided_ns=now_ns, decided_by="engine restart"
+            )
+            core.store.tickets.save_ticket(closed)
+        lost = [row.session_id for row in core.store.sessions.sessions_running()]
+        mark_all_interrupted(core.paths.sessions, core.disk, core.clock, os.getpid())
+        for session_id in lost:
+            message = "the engine ended while the session was running"
+            core.store.sessions.finish(
+                session_id, status="failed", status_reason="exception", finished_ns=now_ns, message=message
+            )
+            core.note("session_interrupted", "eng", session_id)
+            core.alarm("session_failed", session_id, "eng", message)
+        if lost:
+            refresh_sessions_index(core.paths.sessions, core.disk, core.clock)
+        return lost
+
+    def rows(self) -> tuple[SessionRow, ...]:
+        """Return running sessions, then those that ended under this engine, newest first."""
+        live = [
+            session_row(entry.session, "running", "", str(entry.folder.folder), (entry.started_ns, 0))
+            for entry in self.running.values()
+        ]
+        return (*live, *reversed(self.ended))

@@ -1,0 +1,207 @@
+"""How a paper session is put together: feed, venue, kernel, ledger and plan from one request."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from decimal import Decimal
+
+import msgspec
+import numpy as np
+
+from engine.api.commands import PaperStart
+from engine.core import Core
+from engine.market.catalogue import load
+from engine.market.hub import MarketHub
+from engine.market.validation import interval_ns_of
+from engine.research.choice import Choice, RunFailed, choose
+from engine.trading.ledger import Ledger
+from engine.trading.pipeline import policy_of
+from engine.trading.session import PaperSession, SessionPlan
+from native.intents import KernelConfig, LaneSpec
+from native.kernel import Kernel
+from safety.reasons import Refusal
+from seams.clock import NS_PER_S
+from venues.replay import ReplayFeed
+from venues.sandbox.market import SandboxFeed, SandboxMarket
+from venues.sandbox.scenarios import DEFAULT_SYMBOLS, SCENARIOS, VENUE_NAME, instrument_of
+from venues.sandbox.script import Fault, FaultKind
+from venues.sandbox.venue import SandboxVenue
+from venues.types import Instrument, Mode
+
+SANDBOX_BAR_S = 1.0
+SANDBOX_TICKS_PER_S = 4.0
+SANDBOX_NOTIONAL_USD = 5_000.0
+WARMUP_BARS = 300
+SANDBOX_PARAMS: dict[str, dict[str, float]] = {
+    "ema_cross": {"fast": 3.0, "slow": 8.0},
+    "rsi_ma_cross": {"ma_fast": 4.0, "ma_slow": 12.0, "rsi_period": 8.0},
+}
+"""Faster than the defaults, so that a one-second market shows a desk at work within seconds."""
+
+
+def build_session(core: Core, start: PaperStart, session_id: str) -> PaperSession:
+    """Build a session, not yet running. Raises `Refusal` with the reason code."""
+    if not start.strategies:
+        raise Refusal("unknown_strategy", "name at least one strategy")
+    if start.feed == "sandbox":
+        return _sandbox_session(core, start, session_id)
+    if start.feed.startswith("replay:"):
+        return _replay_session(core, start, session_id)
+    raise Refusal("invalid_config", f"feed is sandbox or replay:VENUE/SYMBOL/INTERVAL, not {start.feed}")
+
+
+def _sandbox_session(core: Core, start: PaperStart, session_id: str) -> PaperSession:
+    if start.scenario not in SCENARIOS:
+        raise Refusal("invalid_config", f"scenarios: {', '.join(SCENARIOS)}")
+    specs = [spec for spec in DEFAULT_SYMBOLS if not start.symbols or spec.symbol in start.symbols]
+    if len(specs) < max(1, len(start.symbols)):
+        raise Refusal("invalid_config", f"sandbox symbols: {', '.join(s.symbol for s in DEFAULT_SYMBOLS)}")
+    config = KernelConfig(
+        cash=core.settings.risk.initial_equity_usd,
+        notional_usd=SANDBOX_NOTIONAL_USD,
+        fee_bps=core.settings.execution.fee_bps,
+        slippage_bps=core.settings.execution.slippage_bps,
+        seed=start.seed,
+        stops="next_open",
+    )
+    market = SandboxMarket(seed=start.seed, scenario=start.scenario, symbols=tuple(specs))
+    feed = SandboxFeed(
+        market,
+        core.clock,
+        bar_seconds=SANDBOX_BAR_S,
+        speed=start.speed,
+        ticks_per_second=SANDBOX_TICKS_PER_S,
+        max_bars=start.max_bars or None,
+    )
+    fee = Decimal(str(config.fee_bps))
+    instruments = {spec.symbol: instrument_of(spec, Decimal("1.5"), fee) for spec in specs}
+    chosen = [
+        _choose(start.strategies[index % len(start.strategies)], start, SANDBOX_PARAMS)
+        for index in range(len(specs))
+    ]
+    lanes = [
+        LaneSpec(
+            symbol=spec.symbol,
+            strategy=choice.strategy,
+            params=choice.params if isinstance(choice.strategy, str) else {},
+            lot=float(spec.lot),
+            tick=float(spec.tick),
+        )
+        for spec, choice in zip(specs, chosen, strict=True)
+    ]
+    venue = SandboxVenue(
+        core.clock,
+        starting_cash_usd=Decimal(str(config.cash)),
+        fill_at="next_quote",
+        price_grid="tick",
+        slippage_bps=config.slippage_bps,
+        taker_fee_bps=fee,
+        instruments=tuple(instruments.values()),
+        account_id=f"paper-{session_id}",
+    )
+    if start.scenario == "demo":
+        venue.script(Fault(nth=5, kind=FaultKind.REJECT, code="insufficient_margin"))
+    session = _assemble(core, start, session_id, feed, venue, config, lanes, chosen, instruments, False)
+    for lane, spec in enumerate(specs):
+        bars = feed.warmup_bars(spec.symbol, WARMUP_BARS)
+        session.hub.prime(bars)
+        columns = [
+            [getattr(bar, name) for bar in bars] for name in ("open", "high", "low", "close", "volume")
+        ]
+        arrays = [np.array(column, dtype=np.float64) for column in columns]
+        session.kernel.warm(lane, np.array([bar.open_ns for bar in bars], dtype=np.int64), *arrays)
+    return session
+
+
+def _replay_session(core: Core, start: PaperStart, session_id: str) -> PaperSession:
+    parts = start.feed.removeprefix("replay:").split("/")
+    if len(parts) != 3:
+        raise Refusal("invalid_config", "replay feeds are named replay:VENUE/SYMBOL/INTERVAL")
+    try:
+        bars = load(core.paths.home, parts[0], parts[1], parts[2])
+    except (LookupError, ValueError) as error:
+        raise Refusal("data_invalid", str(error)) from error
+    if start.max_bars:
+        names = ("ts_ns", "open", "high", "low", "close", "volume")
+        cut = {name: getattr(bars, name)[: start.max_bars] for name in names}
+        bars = msgspec.structs.replace(bars, **cut)
+    symbol, interval_ns = parts[1], interval_ns_of(parts[2])
+    choice = _choose(start.strategies[0], start, {})
+    account = choice.account or KernelConfig()
+    # The same assumptions as `run start` on the same bars; stops are decided at the close when matching
+    # is external, which only strategies with a bracket notice.
+    fee = Decimal(str(account.fee_bps))
+    instrument = Instrument(
+        symbol=symbol,
+        venue=VENUE_NAME,
+        tick=Decimal(str(choice.tick)) if choice.tick else Decimal("1e-9"),
+        lot=Decimal(str(choice.lot)),
+        min_notional_usd=Decimal(0),
+        maker_fee_bps=fee,
+        taker_fee_bps=fee,
+    )
+    feed = ReplayFeed(symbol, bars, core.clock, start.speed, interval_ns)
+    venue = SandboxVenue(
+        core.clock,
+        starting_cash_usd=Decimal(str(account.cash)),
+        fill_at="next_open",
+        slippage_bps=account.slippage_bps,
+        taker_fee_bps=fee,
+        instruments=(instrument,),
+        account_id=f"paper-{session_id}",
+    )
+    lane = LaneSpec(
+        symbol=symbol,
+        strategy=choice.strategy,
+        params=choice.params if isinstance(choice.strategy, str) else {},
+        lot=choice.lot,
+        tick=choice.tick,
+    )
+    return _assemble(
+        core, start, session_id, feed, venue, account, [lane], [choice], {symbol: instrument}, True
+    )
+
+
+def _assemble(
+    core: Core,
+    start: PaperStart,
+    session_id: str,
+    feed: SandboxFeed | ReplayFeed,
+    venue: SandboxVenue,
+    config: KernelConfig,
+    lanes: list[LaneSpec],
+    chosen: list[Choice],
+    instruments: dict[str, Instrument],
+    uses_market_time: bool,
+) -> PaperSession:
+    symbols = [lane.symbol for lane in lanes]
+    hub = MarketHub(core.clock, feed, core.settings.market.feed_stale_ms / 1000, symbols)
+    plan = SessionPlan(
+        session_id=session_id,
+        feed_name=start.feed if start.feed != "sandbox" else feed.name,
+        lanes=tuple((lane.symbol, choice.name) for lane, choice in zip(lanes, chosen, strict=True)),
+        instruments=instruments,
+        policy=policy_of(core.settings.risk, Mode.PAPER, symbols),
+        account=f"paper-{session_id}",
+        is_supervised=start.is_supervised,
+        ticket_ttl_ns=round(core.settings.execution.ticket_expiry_s * NS_PER_S),
+        run_fingerprint=run_fingerprint(core, start),
+        uses_market_time=uses_market_time,
+    )
+    kernel = Kernel(config, lanes, matching="external", run_id=session_id)
+    return PaperSession(core, plan, hub, venue, kernel, Ledger(Decimal(str(config.cash))), feed.stop)
+
+
+def _choose(strategy: str, start: PaperStart, faster: dict[str, dict[str, float]]) -> Choice:
+    params = {**faster.get(strategy.replace("-", "_"), {}), **start.params}
+    try:
+        return choose(strategy, start.preset, params)
+    except RunFailed as error:
+        raise Refusal("unknown_strategy", str(error)) from error
+
+
+def run_fingerprint(core: Core, start: PaperStart) -> str:
+    """Return the sha256 of what was asked, under which configuration and kernel."""
+    body = [msgspec.to_builtins(start), core.config_fingerprint, core.kernel_sha256]
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
