@@ -29,7 +29,7 @@ def room() -> None:
 
 @app.command("import")
 def import_file(
-    file: Annotated[Path, typer.Argument(help="CSV or Parquet with time, open, high, low, close, volume.")],
+    file: Annotated[Path, typer.Argument(help="CSV or Parquet with ts_ms, open, high, low, close, volume.")],
     series: Annotated[str, typer.Option("--as", help="VENUE/SYMBOL/INTERVAL, in one word.")] = "",
     venue: Annotated[str, typer.Option("--venue", help="The venue, where --as is not given.")] = "",
     symbol: Annotated[str, typer.Option("--symbol", help="The symbol, where --as is not given.")] = "",
@@ -46,7 +46,9 @@ def import_file(
     with failures():
         report = research.import_data(file, venue, symbol, interval, home_folder())
     if not report.is_imported:
-        found = "; ".join(f"{problem.code} at row {problem.row}" for problem in report.problems[:3])
+        found = "; ".join(
+            f"{problem.code} at row {problem.row}: {problem.message}" for problem in report.problems[:3]
+        )
         raise Failure("data_invalid", f"nothing was kept: {found}", "repair the file and import it again")
     output.show({"import": report}, output.facts(report), as_json)
 

@@ -23,7 +23,7 @@ def complain(failure: Failure) -> None:
     line = f"{mark}error{end} [{clean(failure.code)}] {clean(failure.message)}"
     print(line, file=sys.stderr)  # noqa: T201 - this is the stderr writer
     if failure.correction:
-        say(f"  to do: {failure.correction}")
+        say(f"to do: {failure.correction}")
 
 
 def progress(done: int, total: int, label: str) -> None:

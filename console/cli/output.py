@@ -16,7 +16,8 @@ from console.cli.failure import Failure
 from safety.text import clean
 
 SCHEMA_VERSION = 1
-MAX_CELL = 60
+MAX_CELL = 66
+MAX_FACT = 400
 
 
 def show(payload: Mapping[str, object], text: str, as_json: bool) -> None:
@@ -58,8 +59,8 @@ def _plain(value: object) -> object:
     return value
 
 
-def cell(value: object) -> str:
-    """Return one value as clean text on one line."""
+def cell(value: object, width: int = MAX_CELL) -> str:
+    """Return one value as clean text on one line of at most `width` characters."""
     if value is None:
         return "-"
     if isinstance(value, bool):
@@ -67,8 +68,8 @@ def cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, list | tuple):
-        return clean(" ".join(str(item) for item in value), MAX_CELL) or "-"
-    return clean(str(value), MAX_CELL) or "-"
+        return clean(" ".join(str(item) for item in value), width) or "-"
+    return clean(str(value), width) or "-"
 
 
 def record(value: object) -> dict[str, object]:
@@ -113,7 +114,7 @@ def facts(value: object) -> str:
 
 def _summary(value: object) -> str:
     if isinstance(value, dict):
-        return cell(", ".join(f"{name}={cell(item)}" for name, item in value.items()))
+        return cell(", ".join(f"{name}={cell(item)}" for name, item in value.items()), MAX_FACT)
     if isinstance(value, list | tuple) and any(isinstance(item, dict | list | tuple) for item in value):
         return f"{len(value)} entries (use --json)"
-    return cell(value)
+    return cell(value, MAX_FACT)

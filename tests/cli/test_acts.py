@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import types
 from pathlib import Path
@@ -165,6 +166,23 @@ def test_a_file_with_a_fault_is_not_imported(shell: Shell, tmp_path: Path) -> No
     bars.write_text("time,open\n1,2\n")
     answer = shell("data", "import", str(bars), "--as", "sandbox/BTC-PERP/1m", "--json")
     assert answer.code == 1 and answer.body["code"] == "data_invalid"
+
+
+def test_from_a_file_of_bars_to_a_run_that_can_be_shown(shell: Shell, tmp_path: Path) -> None:
+    bars = tmp_path / "bars.csv"
+    rows = [(1_700_000_040_000 + 60_000 * n, 100 + 10 * math.sin(n / 40)) for n in range(600)]
+    lines = [f"{at},{price:.2f},{price + 1:.2f},{price - 1:.2f},{price:.2f},5" for at, price in rows]
+    bars.write_text("\n".join(["ts_ms,open,high,low,close,volume", *lines, ""]))
+    assert shell("data", "import", str(bars), "--as", "sandbox/BTC-PERP/1m").code == 0
+    words = ("run", "start", "--strategy", "ema_cross", "--data", "sandbox/BTC-PERP/1m", "--set", "fast=9")
+    first, second = (shell(*words, "--json").body["run"] for _ in range(2))
+    assert isinstance(first, dict) and isinstance(second, dict)
+    assert first["decision_sha256"] == second["decision_sha256"]
+    run_id = str(first["run_id"])
+    assert run_id in shell("run", "list").out
+    assert shell("run", "show", run_id).code == 0 and shell("run", "compare", run_id).code == 0
+    assert shell("run", "best", "--metric", "total_return").code == 0
+    assert shell("run", "start", "--strategy", "nope", "--data", "sandbox/BTC-PERP/1m").code == 1
 
 
 def test_the_console_needs_a_terminal(shell: Shell) -> None:
