@@ -122,10 +122,10 @@ def _through_engine(level: str, who: str, reason: str) -> KillDone | None:
 
 def _on_disk(level: str, who: str, reason: str) -> KillDone:
     """Latch without an engine. Raises `Failure` when even the disk refused."""
-    latch = facade.function("engine.api.local", "kill_direct")
     try:
+        latch = facade.function("engine.api.local", "kill_direct")
         done = latch(home_folder(), operator=who, reason=reason, level=level)
-    except OSError as error:
+    except Exception as error:  # whatever stopped the second path, nobody confirmed the kill
         raise Failure(
             "kill_unconfirmed",
             f"the latch could not be written: {error}",

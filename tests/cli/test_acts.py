@@ -86,6 +86,19 @@ def test_a_direct_kill_does_not_ask_the_engine(
     assert engine.told == [] and disk_latch == ["halt_all"]
 
 
+def test_a_latch_that_cannot_be_written_is_unconfirmed(
+    shell: Shell, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(module: str, name: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("console.cli.facade.function", refuse)
+    engine.is_down = True
+    answer = shell("kill", "--confirm", "KILL", "--json")
+    assert answer.code == 10 and answer.body["code"] == "kill_unconfirmed"
+    assert "No space left" in str(answer.body["message"])
+
+
 def test_resume_needs_word_and_reason(shell: Shell, engine: FakeEngine) -> None:
     assert shell("resume", "--confirm", "RESUME").code == 2
     assert shell("resume", "--confirm", "RESUME", "--reason", " ").code == 2
