@@ -18,6 +18,7 @@ from console.cli.options import Confirm, Json, Operator, Reason, demand_word, op
 from engine.api.commands import Flatten, FlattenDone, Kill, KillDone, Resume
 from engine.api.home import HomePaths, home_folder
 from engine.api.views import PositionsView
+from seams.clock import iso_z
 from seams.net import NetDown
 
 KILL_ANSWER_S = 0.5
@@ -138,7 +139,9 @@ def _show(done: KillDone, path: str, is_confirmed: bool, as_json: bool) -> None:
     """Write what was done; an unconfirmed kill exits with its own code."""
     payload = {"path": path, "confirmed": is_confirmed, "kill": done}
     cancels = f"{done.cancels_confirmed} of {done.cancels_sent} cancels confirmed"
-    text = f"{done.level} latched ({path}) at {done.latched_at_ns} in {done.latch_ms:.1f} ms; {cancels}"
+    text = (
+        f"{done.level} latched ({path}) at {iso_z(done.latched_at_ns)} in {done.latch_ms:.1f} ms; {cancels}"
+    )
     output.show(payload, text, as_json)
     if not is_confirmed:
         diagnostics.say("KILL UNCONFIRMED: latched, but the cancels are not confirmed; look at the venue")
