@@ -82,6 +82,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     ("foreign_package", "A package of another owner shadows ours", "Code that was imported is not the code that was installed with Interlock.", "Install Interlock in an environment of its own.", _START),
     ("secret_exposed", "A key file is not private", "It can be read by others, is a link, or is inside the repository.", "Move it outside and set its mode to 0600.", _START),
     ("secret_missing", "A key file is missing", "The reference points at nothing that can be read.", "Write the key to the file that the reference names.", _START),
+    ("invalid_request", "The request cannot be read", "Its form is not the one this engine speaks: another version, or damaged.", "Use the console and commands of this engine's version.", _START),
     ("venue_rejected", "The venue refused the order", "It gave its own code, which stands beside this one.", "Read the venue's message; correct size, price or margin.", _REJECTED),
     ("outcome_unknown", "It is not known whether the order reached the venue", "It was sent and not answered; it stays UNKNOWN until proved.", "Do not send it again. Query the venue; settle it with evidence.", _UNKNOWN),
 )

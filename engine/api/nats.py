@@ -58,7 +58,7 @@ class NatsNet:
 
         client = Client()
         try:
-            await client.connect(
+            opening = client.connect(
                 url,
                 user=user,
                 password=password,
@@ -76,7 +76,10 @@ class NatsNet:
                 closed_cb=down,
                 flush_timeout=2,
             )
+            # nats-py retries a refused credential for ever; the deadline here is ours.
+            await asyncio.wait_for(opening, timeout_s + 1.0)
         except (nats.errors.Error, OSError, TimeoutError) as error:
+            await client.close()
             raise NetDown(f"cannot reach the bus: {type(error).__name__}") from error
         return cls(client)
 
@@ -95,10 +98,11 @@ class NatsNet:
             message = await self._client.request(subject, body, timeout=timeout_s)
         except NoRespondersError as error:
             raise NetDown("no engine listens on the bus") from error
+        except (TimeoutError, nats.errors.TimeoutError) as error:
+            # First: TimeoutError is an OSError too, and "not answered" must never read as "not sent".
+            raise NoAnswer(f"no answer within {timeout_s:g} s") from error
         except _DOWN as error:
             raise NetDown("the bus is down; nothing was sent") from error
-        except (TimeoutError, nats.errors.TimeoutError) as error:
-            raise NoAnswer(f"no answer within {timeout_s:g} s") from error
         return bytes(message.data)
 
     async def subscribe(self, subject: str, handler: Handler) -> None:
@@ -108,6 +112,7 @@ class NatsNet:
                 await message.respond(reply)
 
         await self._client.subscribe(subject, cb=receive)
+        await self._client.flush()
 
     async def close(self) -> None:
         with_deadline = asyncio.wait_for(self._client.close(), 2.0)

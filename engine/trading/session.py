@@ -287,8 +287,9 @@ class PaperSession:
         if wish is not None:
             self.kernel.reject(wish.lane, wish.intent_id, code)
 
-    def owns(self, ticket_id: str) -> bool:
-        return ticket_id in self._waiting
+    def lane_of(self, symbol: str) -> int:
+        """Return the kernel lane that trades a symbol."""
+        return self._lane_of[symbol]
 
     def watch_feed(self) -> None:
         """Raise or clear the stale-data hold and alarm of each symbol; called about once a second."""

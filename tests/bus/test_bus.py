@@ -152,7 +152,6 @@ async def test_observer_may_ask_but_not_command(watched: Watched) -> None:
     await engine.close()
 
 
-@pytest.mark.xfail(reason="TimeoutError is an OSError: engine.api.nats says NetDown, not sent")
 async def test_request_without_an_answer_is_unknown_not_unsent(watched: Watched) -> None:
     engine, operator = await watched.connect("engine"), await watched.connect("operator")
 

@@ -1,0 +1,199 @@
+"""What works without an engine: the direct kill, audit verify, the check of this installation, doctor."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import locale
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from engine.api.commands import KillDone
+from engine.api.home import HomePaths
+from seams.clock import NS_PER_MS, SystemClock
+from seams.disk import RealDisk
+from venues.types import Record
+
+LIBRARIES = (
+    "textual", "rich", "typer", "pydantic-settings", "numpy", "h5py", "nats-py", "sqlalchemy",
+    "hyperliquid-python-sdk", "krakenex", "python-gnupg", "msgspec", "pyarrow",
+)  # fmt: skip
+MIN_FREE_BYTES = 512 * 1024 * 1024
+
+
+class CheckRow(Record):
+    """One check: `result` is ok or fail."""
+
+    check: str
+    result: str
+    detail: str
+
+
+class PartRow(Record):
+    """One part of this desk: `state` is ok, off, slow or failed."""
+
+    part: str
+    state: str
+    detail: str
+
+
+def kill_direct(home: Path, *, operator: str, reason: str, level: str) -> KillDone:
+    """Trip the latch on disk and in the shared byte; no bus, no engine. A running engine obeys at once.
+
+    Raises `OSError` where the disk refused; the shared byte then says halt_all all the same.
+    """
+    from safety.killbyte import KillByte, KillLevel
+    from safety.killswitch import BYTE_FILE, trip_on_disk
+
+    clock, disk, folder = SystemClock(), RealDisk(), HomePaths(home).safety
+    disk.make_folder(folder)
+    began_ns = clock.monotonic_ns()
+    record = trip_on_disk(
+        disk,
+        clock,
+        folder,
+        KillByte.shared(folder / BYTE_FILE),
+        level=KillLevel.CLOSE_ONLY if level == "close_only" else KillLevel.HALT_ALL,
+        by=operator,
+        reason=reason or "direct kill",
+        source="command line, direct",
+    )
+    return KillDone(
+        kill_id=f"K-{record.trips:04d}",
+        level=record.level.name.lower(),
+        latched_at_ns=record.since_ns,
+        latch_ms=(clock.monotonic_ns() - began_ns) / NS_PER_MS,
+        cancels_sent=0,
+        cancels_confirmed=0,
+        positions_kept=0,
+    )
+
+
+def audit_verify(home: Path) -> Record:
+    """Check the hash chain of this home's audit log against its head."""
+    from safety.audit import verify_log
+
+    return verify_log(RealDisk(), HomePaths(home).audit)
+
+
+def check(home: Path) -> tuple[CheckRow, ...]:
+    """Check the compiled kernel against the reference, and what this desk has on disk."""
+    rows = [_kernel_row(), _reference_row(), _audit_row(home), _latch_row(home), _config_row(home)]
+    return tuple(rows)
+
+
+def doctor(home: Path) -> tuple[PartRow, ...]:
+    """Look at the surroundings: libraries, terminal, disk, bus binary, engine of this home."""
+    return (*_library_rows(), _disk_row(home), _server_row(), *_terminal_rows(), _engine_row(home))
+
+
+def _kernel_row() -> CheckRow:
+    import native.kernel
+    from native.identity import kernel_sha256
+
+    is_compiled = native.kernel.__file__.endswith(".so")
+    return CheckRow(
+        check="kernel",
+        result="ok" if is_compiled else "fail",
+        detail=f"{'compiled' if is_compiled else 'NOT compiled'}, sha256 {kernel_sha256()}",
+    )
+
+
+def _reference_row() -> CheckRow:
+    from native.selfcheck import run
+
+    found = run(seeds=3, bars=300)
+    detail = f"{found.markets} markets, {found.bars} bars, {found.decisions} decisions"
+    differs = f"{len(found.mismatches)} differ" if not found.is_good else "all equal to the reference"
+    return CheckRow(
+        check="reference", result="ok" if found.is_good else "fail", detail=f"{detail}: {differs}"
+    )
+
+
+def _audit_row(home: Path) -> CheckRow:
+    from safety.audit import verify_log
+
+    path = HomePaths(home).audit
+    if not path.exists():
+        return CheckRow(check="audit", result="ok", detail="no log yet")
+    result = verify_log(RealDisk(), path)
+    detail = (
+        f"{result.records} records" if result.ok else f"{result.problem}, record {result.first_bad_record}"
+    )
+    return CheckRow(check="audit", result="ok" if result.ok else "fail", detail=detail)
+
+
+def _latch_row(home: Path) -> CheckRow:
+    from safety.killswitch import MARKER_FILE, LatchUnreadable, read_latch
+
+    folder = HomePaths(home).safety
+    try:
+        record = read_latch(RealDisk(), folder)
+    except LatchUnreadable as error:
+        is_new = not (folder / MARKER_FILE).exists()
+        return CheckRow(
+            check="latch", result="ok" if is_new else "fail", detail="no latch yet" if is_new else str(error)
+        )
+    return CheckRow(
+        check="latch", result="ok", detail=f"{record.level.name.lower()}, by {record.by}: {record.reason}"
+    )
+
+
+def _config_row(home: Path) -> CheckRow:
+    from engine.config import load_settings
+    from engine.config.settings import ConfigError, config_fingerprint
+
+    try:
+        loaded = load_settings(home, dict(os.environ))
+    except ConfigError as error:
+        return CheckRow(check="configuration", result="fail", detail=str(error))
+    return CheckRow(check="configuration", result="ok", detail=config_fingerprint(loaded.settings)[:16])
+
+
+def _library_rows() -> tuple[PartRow, ...]:
+    rows = []
+    for name in LIBRARIES:
+        try:
+            rows.append(PartRow(part=name, state="ok", detail=importlib.metadata.version(name)))
+        except importlib.metadata.PackageNotFoundError:
+            rows.append(PartRow(part=name, state="failed", detail="not installed: run make install"))
+    return tuple(rows)
+
+
+def _disk_row(home: Path) -> PartRow:
+    folder = next(path for path in (home, *home.parents) if path.exists())
+    free = RealDisk().free_bytes(folder)
+    return PartRow(
+        part="disk", state="ok" if free >= MIN_FREE_BYTES else "failed", detail=f"{free // 2**20} MiB free"
+    )
+
+
+def _server_row() -> PartRow:
+    from engine.bus import BusFailed, find_server
+
+    try:
+        return PartRow(part="nats-server", state="ok", detail=find_server().name)
+    except BusFailed as error:
+        return PartRow(part="nats-server", state="failed", detail=str(error))
+
+
+def _terminal_rows() -> tuple[PartRow, ...]:
+    size = shutil.get_terminal_size((0, 0))
+    encoding = locale.getpreferredencoding(False)
+    is_small = sys.stdout.isatty() and (size.columns < 80 or size.lines < 24)
+    words = f"{os.environ.get('TERM', 'no TERM')}, {size.columns}x{size.lines}, {encoding}"
+    multiplexer = "inside tmux" if os.environ.get("TMUX") else "not in tmux: a lost line ends the console"
+    return (
+        PartRow(part="terminal", state="slow" if is_small else "ok", detail=words),
+        PartRow(part="tmux", state="ok" if shutil.which("tmux") else "off", detail=multiplexer),
+    )
+
+
+def _engine_row(home: Path) -> PartRow:
+    from engine.lock import holder
+
+    pid = holder(HomePaths(home).lock)
+    return PartRow(
+        part="engine", state="ok" if pid > 0 else "off", detail=f"pid {pid}" if pid > 0 else "not running"
+    )

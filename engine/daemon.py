@@ -1,0 +1,249 @@
+"""The engine process: the composition root. Builds everything, owns shutdown.
+
+Start order: lock, latch, settings, store, audit, recovery of what a dead engine left, bus, endpoint.
+Whatever cannot be read stops the start with a reason code and leaves the engine unable to add risk.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from engine.api.endpoint import Credential, Endpoint
+from engine.api.home import HomePaths
+from engine.api.nats import NatsNet
+from engine.api.views import View
+from engine.bus import ManagedBus
+from engine.config import load_settings
+from engine.config.settings import config_fingerprint
+from engine.core import Core
+from engine.desk import Desk
+from engine.handlers import Handlers
+from engine.health import Health
+from engine.jobs import Jobs
+from engine.lock import EngineLock
+from engine.ops.alarms import AlarmDesk
+from engine.ops.events import EventRing
+from engine.publisher import FAST_S, Publisher
+from engine.store.store import Store, database_path
+from native.identity import kernel_sha256
+from safety.alarm_codes import ALARMS
+from safety.audit import AuditLog
+from safety.killbyte import KillByte, KillLevel
+from safety.killswitch import KillSwitch
+from seams.clock import NS_PER_MS, Clock, SystemClock
+from seams.disk import Disk, RealDisk
+from seams.ids import Ids, SortableIds
+from seams.net import Net
+from seams.rng import Rng
+from venues.types import Environment, Mode
+
+ENGINE_VERSION = "0.1.0"
+SLOW_S = 1.0
+
+
+@dataclass(frozen=True)
+class Seams:
+    """What the outside world is made of, for one engine."""
+
+    clock: Clock
+    ids: Ids
+    rng: Rng
+    disk: Disk
+
+
+def build_core(seams: Seams, home: Path, environ: dict[str, str], kill_byte: KillByte | None = None) -> Core:
+    """Build the shared parts over one home folder.
+
+    Raises `ConfigError`, `StoreError`, `AuditBroken` or `OSError`: the engine must not start then.
+    """
+    paths = HomePaths(home)
+    for folder in (paths.run, paths.safety, paths.audit.parent, paths.database, paths.sessions, paths.runs):
+        seams.disk.make_folder(folder)
+    kill = KillSwitch(seams.disk, seams.clock, paths.safety, kill_byte)
+    kill.apply_environment(environ)
+    settings = load_settings(home, environ).settings
+    mode, environment = Mode(settings.engine.mode), Environment(settings.engine.environment)
+    store = Store.open(database_path(paths.database, mode), mode, seams.clock, environment)
+    alarms = AlarmDesk(ALARMS, store)
+    alarms.reload(seams.clock.now_ns())
+    core = Core(
+        clock=seams.clock,
+        ids=seams.ids,
+        rng=seams.rng,
+        disk=seams.disk,
+        paths=paths,
+        settings=settings,
+        config_fingerprint=config_fingerprint(settings),
+        store=store,
+        kill=kill,
+        audit=AuditLog(seams.disk, seams.clock, paths.audit),
+        mode=mode,
+        environment=environment,
+        epoch=store.next_epoch(),
+        engine_version=ENGINE_VERSION,
+        kernel_sha256=kernel_sha256(),
+        alarms=alarms,
+        events=EventRing(seams.clock),
+    )
+    core.note("engine_start", "eng", f"epoch {core.epoch}, {mode} / {environment}")
+    core.sync_kill_hold()
+    return core
+
+
+class Engine:
+    """One engine over one `Core` and one bus connection; runs the same on virtual time."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+        self.desk = Desk(core)
+        self.jobs = Jobs(core)
+        self.health = Health(core, self.desk)
+        self.publisher = Publisher(core, self.desk, self.health)
+        self.handlers = Handlers(core, self.desk, self.jobs, self._snapshot)
+        self.net: Net | None = None
+
+    def recover(self) -> list[str]:
+        """End what a dead engine left behind; return the interrupted sessions' ids."""
+        lost = self.desk.recover()
+        if self.core.kill.level is not KillLevel.CLEAR:
+            record = self.core.kill.record
+            self.core.alarm("kill_latched", "desk", record.source, f"still latched: {record.reason}")
+        return lost
+
+    async def serve(self, net: Net) -> None:
+        """Answer on the bus and turn the main loop until a stop is asked for."""
+        self.net = net
+        self.health.sample_disk()
+        self.publisher.rebuild(self.handlers)
+        await self.handlers.listen(net)
+        slow_ns = 0
+        while not self.handlers.stop_requested.is_set():
+            began_ns = self.core.clock.monotonic_ns()
+            if self.core.kill.poll() is not None:
+                await self._obey_outside_kill()
+            if began_ns - slow_ns >= SLOW_S * 1e9:
+                slow_ns = began_ns
+                self.health.sample_disk()
+                await self.desk.tend()
+            self.publisher.rebuild(self.handlers)
+            await self.publisher.publish(net)
+            await self.core.clock.sleep(FAST_S)
+            turn_ms = (self.core.clock.monotonic_ns() - began_ns) / NS_PER_MS
+            self.health.beat(max(0.0, turn_ms - FAST_S * 1000))
+
+    async def close(self) -> None:
+        """End sessions and jobs with their evidence, then the store."""
+        await self.desk.close()
+        await self.jobs.close()
+        self.core.note("engine_stop", "eng", "stopped")
+        self.core.store.close()
+
+    async def _obey_outside_kill(self) -> None:
+        """The latch was tripped by the command line, a file or the byte: do what a kill does."""
+        record = self.core.kill.record
+        await self.desk.kill(record.level, record.by, record.reason, record.source, cancels=True)
+
+    def _snapshot(self) -> dict[str, View]:
+        self.publisher.rebuild(self.handlers)
+        return self.publisher.latest
+
+
+async def run_engine(home: Path, environ: dict[str, str]) -> int:
+    """Run the daemon until it is told to stop."""
+    clock = SystemClock()
+    disk = RealDisk()
+    seams = Seams(clock, SortableIds(clock), Rng(clock.now_ns()), disk)
+    paths = HomePaths(home)
+    disk.make_folder(paths.run)
+    lock = EngineLock(paths.lock)
+    lock.acquire()
+    try:
+        core = build_core(seams, home, environ)
+        engine = Engine(core)
+        engine.recover()
+        await _serve_on_bus(engine, paths)
+    finally:
+        paths.endpoint.unlink(missing_ok=True)
+        lock.release()
+    return 0
+
+
+async def _serve_on_bus(engine: Engine, paths: HomePaths) -> None:
+    core = engine.core
+
+    def bus_changed(is_up: bool) -> None:
+        engine.health.is_bus_up = is_up
+        if is_up:
+            core.calm("bus_lost", "nats")
+        else:
+            core.alarm("bus_lost", "nats", "eng", "consoles are cut off; sessions and holds go on")
+
+    bus = ManagedBus(paths.run, core.clock, on_down=lambda: None, on_up=lambda: None)
+    url = await bus.start()
+    credential: Credential = bus.credential
+    net = await NatsNet.connect(url, credential.user, credential.password, "engine", bus_changed)
+    watcher = asyncio.create_task(bus.watch(), name="bus")
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, engine.handlers.stop_requested.set)
+    loop.add_signal_handler(signal.SIGUSR1, _kill_by_signal, engine)
+    endpoint = Endpoint(
+        url=url,
+        pid=os.getpid(),
+        epoch=core.epoch,
+        engine_version=ENGINE_VERSION,
+        started_at_ns=core.clock.now_ns(),
+    )
+    core.disk.write_atomic(paths.endpoint, msgspec.json.encode(endpoint))
+    sys.stdout.write(f"engine ready: epoch {core.epoch}, pid {os.getpid()}\n")
+    sys.stdout.flush()
+    try:
+        await engine.serve(net)
+    finally:
+        await engine.close()
+        watcher.cancel()
+        await asyncio.gather(watcher, return_exceptions=True)
+        await net.close()
+        await bus.stop()
+
+
+def _kill_by_signal(engine: Engine) -> None:
+    """SIGUSR1: latch now; the main loop cancels within one turn."""
+    core = engine.core
+    record = core.kill.trip(KillLevel.HALT_ALL, by="signal", reason="SIGUSR1", source="signal")
+    core.sync_kill_hold()
+    task = asyncio.get_running_loop().create_task(
+        engine.desk.kill(record.level, record.by, record.reason, record.source, cancels=True)
+    )
+    engine.handlers.background.add(task)
+    task.add_done_callback(engine.handlers.background.discard)
+
+
+def main() -> int:
+    """Start the engine of one home. Exit 0 after an orderly stop, 2 when it cannot start."""
+    parser = argparse.ArgumentParser(prog="engine.daemon", description="The Interlock engine daemon.")
+    parser.add_argument("--home", type=Path, required=True)
+    home = parser.parse_args().home.resolve()
+    os.umask(0o077)
+    try:
+        return asyncio.run(run_engine(home, dict(os.environ)))
+    except Exception as error:
+        code = getattr(error, "code", type(error).__name__)
+        sys.stderr.write(
+            f"engine will not start: {code}: {error}\nsee: interlock runbook show engine-will-not-start\n"
+        )
+        if os.environ.get("INTERLOCK_TRACEBACK"):
+            raise
+        return 2
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,321 @@
+"""Commands and queries: the envelope is checked once, then one row of a table does the work."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar, cast
+
+import msgspec
+
+from engine.api import commands as c
+from engine.api import subjects
+from engine.api import views as v
+from engine.api.research import UnknownRun, list_runs, list_sessions, show_run
+from engine.core import Core
+from engine.desk import Desk
+from engine.flatten import flatten
+from engine.jobs import Jobs
+from engine.ops.alarms import UnknownAlarm
+from engine.store.failures import StoreError
+from engine.trading.rows import ticket_row
+from engine.views import ticket_row as ticket_view
+from safety.killbyte import KillLevel
+from safety.reasons import REASONS, Refusal
+from safety.text import clean
+from seams.clock import NS_PER_S
+from seams.net import Net
+from seams.rng import secret_token
+from venues.types import OrderStatus, Record
+
+B = TypeVar("B")
+MAX_LIFETIME_NS = 120 * NS_PER_S
+Handler = Callable[[c.Command], Awaitable[Record | None]]
+CONFIRM = {c.Kill: "KILL", c.Resume: "RESUME", c.Flatten: "FLATTEN"}
+
+
+class Handlers:
+    """Everything an operator or an observer can ask of this engine."""
+
+    def __init__(self, core: Core, desk: Desk, jobs: Jobs, snapshot: Callable[[], dict[str, v.View]]) -> None:
+        self.core, self.desk, self.jobs, self.snapshot = core, desk, jobs, snapshot
+        self.stop_requested = asyncio.Event()
+        self.background: set[asyncio.Task[object]] = set()
+        self._inflight: dict[str, asyncio.Task[bytes]] = {}
+        self._table: dict[type, Handler] = {
+            c.KillArm: self._kill_arm,
+            c.Kill: self._kill,
+            c.Resume: self._resume,
+            c.Flatten: self._flatten,
+            c.TicketSelect: self._ticket_select,
+            c.TicketApprove: self._ticket_approve,
+            c.TicketReject: self._ticket_reject,
+            c.OrderCancel: self._order_cancel,
+            c.AlarmAck: self._alarm_ack,
+            c.PaperStart: self._paper_start,
+            c.PaperStop: self._paper_stop,
+            c.RunStart: self._run_start,
+            c.EngineStop: self._engine_stop,
+        }
+
+    async def listen(self, net: Net) -> None:
+        """Answer commands, kills and queries on this bus."""
+        await net.subscribe(subjects.COMMAND, self.on_command)
+        await net.subscribe(subjects.KILL, self.on_command)
+        await net.subscribe(subjects.QUERY, self.on_query)
+
+    # --- the envelope ----------------------------------------------------------------------------
+
+    async def on_command(self, _: str, body: bytes) -> bytes:
+        """Carry out a command once: the same request id is always given the same answer."""
+        try:
+            command = msgspec.json.decode(body, type=c.Command)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            return self._answer("", Refusal("invalid_request", clean(str(error))))
+        known = self._inflight.get(command.request_id)
+        if known is None:
+            known = asyncio.get_running_loop().create_task(self._once(command))
+            self._inflight[command.request_id] = known
+            known.add_done_callback(lambda _: self._inflight.pop(command.request_id, None))
+        return await asyncio.shield(known)
+
+    async def _once(self, command: c.Command) -> bytes:
+        is_kill = isinstance(command.body, c.Kill)
+        try:
+            kept = self.core.store.requests.recall_reply(command.request_id)
+            if kept is not None:
+                return kept
+        except StoreError as error:
+            if not is_kill:  # a kill goes on whatever the database says
+                return self._answer(command.request_id, Refusal("database_unreadable", str(error)))
+        problem = self._envelope_problem(command)
+        if problem is not None:
+            return self._answer(command.request_id, problem)
+        try:
+            result = await self._table[type(command.body)](command)
+        except Refusal as refusal:
+            answer = self._answer(command.request_id, refusal)
+            kind = type(command.body).__name__
+            self.core.note("refused", command.operator, f"{kind}: {refusal}", code=refusal.code)
+        except StoreError as error:
+            answer = self._answer(command.request_id, Refusal("disk_full", str(error)))
+        else:
+            answer = self._answer(command.request_id, None, result)
+        try:
+            self.core.store.requests.remember_reply(
+                command.request_id,
+                answer,
+                operator=clean(command.operator, 80),
+                kind=type(command.body).__name__,
+                at_ns=self.core.clock.now_ns(),
+            )
+        except StoreError as error:
+            self.core.events.add("reply_not_kept", "eng", f"{command.request_id}: {error}")
+        return answer
+
+    def _envelope_problem(self, command: c.Command) -> Refusal | None:
+        now_ns = self.core.clock.now_ns()
+        if command.schema_version != c.SCHEMA_VERSION:
+            return Refusal("invalid_request", f"schema version {command.schema_version}")
+        if now_ns > command.expires_at_ns or command.expires_at_ns - now_ns > MAX_LIFETIME_NS:
+            return Refusal("expired_request", "sent too long ago, or dated too far ahead")
+        if not clean(command.operator, 80):
+            return Refusal("operator_required")
+        is_stop = isinstance(command.body, c.Kill | c.KillArm)
+        if command.epoch != self.core.epoch and not is_stop:
+            return Refusal("wrong_epoch", f"this engine is in epoch {self.core.epoch}")
+        wanted = CONFIRM.get(type(command.body))
+        if wanted is not None and getattr(command.body, "confirm", "") != wanted:
+            return Refusal("bad_confirmation", f"type {wanted}")
+        return None
+
+    def _answer(self, request_id: str, refusal: Refusal | None, result: Record | None = None) -> bytes:
+        reason = None if refusal is None else REASONS.get(refusal.code)
+        return c.encode(
+            c.Reply(
+                request_id=request_id,
+                ok=refusal is None,
+                code="ok" if refusal is None else refusal.code,
+                message="" if refusal is None else _message(refusal),
+                correction="" if reason is None else reason.correction,
+                epoch=self.core.epoch,
+                at_ns=self.core.clock.now_ns(),
+                result=msgspec.Raw(b"null" if result is None else msgspec.json.encode(result)),
+            )
+        )
+
+    # --- stop and restore ------------------------------------------------------------------------
+
+    async def _kill_arm(self, command: c.Command) -> Record:
+        return self.desk.armed(secret_token(8))
+
+    async def _kill(self, command: c.Command) -> Record:
+        body = _body(command, c.Kill)
+        levels = {"halt_all": KillLevel.HALT_ALL, "close_only": KillLevel.CLOSE_ONLY}
+        level = levels.get(body.level, KillLevel.HALT_ALL)
+        return await self.desk.kill(
+            level, command.operator, command.reason, "console", cancels=body.cancel_orders
+        )
+
+    async def _resume(self, command: c.Command) -> Record | None:
+        if not clean(command.reason):
+            raise Refusal("reason_required", "say why it is safe to go on")
+        for session in self.desk.sessions:
+            await session.orders.reconcile()
+        unknown = sum(len(session.orders.unknown()) for session in self.desk.sessions)
+        self.core.kill.reset(
+            operator=command.operator,
+            reason=command.reason,
+            clean_reconciliation=unknown == 0,
+            unknown_orders=unknown,
+        )
+        self.core.sync_kill_hold()
+        self.core.calm("kill_latched", "desk")
+        self.core.alarms.reset("kill_latched", command.operator, self.core.clock.now_ns())
+        self.core.note("resume", command.operator, f"latch cleared: {command.reason}")
+        return None
+
+    async def _flatten(self, command: c.Command) -> Record:
+        return await flatten(self.core, self.desk, command.operator, command.reason)
+
+    # --- tickets, orders, alarms -----------------------------------------------------------------
+
+    async def _ticket_select(self, command: c.Command) -> Record:
+        ticket = self.core.tickets.get(_body(command, c.TicketSelect).ticket_id)
+        session = self.desk.session_of_ticket(ticket)
+        chosen = self.core.tickets.select(
+            ticket.id, command.operator, self.core.moment(), session.judge(ticket.intent)
+        )
+        self.core.store.tickets.save_ticket(ticket_row(chosen))
+        self.core.note("ticket_review", command.operator, f"{ticket.id} v{chosen.version}", hash=chosen.hash)
+        marks = {name: held.mark_price for name, held in session.ledger.holdings.items()}
+        return ticket_view(chosen, marks)
+
+    async def _ticket_approve(self, command: c.Command) -> Record | None:
+        body = _body(command, c.TicketApprove)
+        session = self.desk.session_of_ticket(self.core.tickets.get(body.ticket_id))
+        approved = self.core.tickets.approve(
+            body.ticket_id,
+            body.ticket_hash,
+            command.operator,
+            typed_size=None if body.typed_size is None else str(body.typed_size),
+            epoch=self.core.epoch,
+            moment=self.core.moment(),
+        )
+        text = f"{approved.id} {approved.intent.side} {approved.intent.quantity} {approved.intent.symbol}"
+        self.core.note("ticket_approved", command.operator, f"approved {text}", hash=approved.hash)
+        order = await session.execute(approved)
+        if order is None:
+            raise Refusal("checks_failed", self.core.tickets.get(approved.id).closed_reason)
+        return None
+
+    async def _ticket_reject(self, command: c.Command) -> Record | None:
+        body = _body(command, c.TicketReject)
+        ticket = self.core.tickets.get(body.ticket_id)
+        session = self.desk.session_of_ticket(ticket)
+        closed = self.core.tickets.reject(ticket.id, command.operator, body.reason_digit, body.text)
+        self.core.store.tickets.save_ticket(ticket_row(closed, command.operator, self.core.clock.now_ns()))
+        session.refuse(ticket, "ticket_rejected")
+        session.counts.rejections += 1
+        self.core.note("ticket_rejected", command.operator, f"rejected {ticket.id}: {closed.closed_reason}")
+        return None
+
+    async def _order_cancel(self, command: c.Command) -> Record | None:
+        order_id = _body(command, c.OrderCancel).order_id
+        for session in self.desk.sessions:
+            if order_id in session.orders.orders:
+                order = await session.orders.cancel(order_id)
+                self.core.note("cancel", command.operator, f"{order_id} is {order.status}")
+                if order.status is not OrderStatus.CANCELLED and order.pending != "cancel":
+                    raise Refusal("venue_rejected", f"{order_id} is {order.status}")
+                return None
+        raise Refusal("unknown_order", order_id)
+
+    async def _alarm_ack(self, command: c.Command) -> Record:
+        try:
+            row = self.core.alarms.ack(
+                _body(command, c.AlarmAck).alarm_id, clean(command.operator, 80), self.core.clock.now_ns()
+            )
+        except UnknownAlarm as error:
+            raise Refusal("not_found", str(error)) from error
+        self.core.note("alarm_ack", command.operator, f"{row.code} {row.subject}", alarm_id=row.alarm_id)
+        return row
+
+    # --- sessions, runs, engine ------------------------------------------------------------------
+
+    async def _paper_start(self, command: c.Command) -> Record:
+        entry = self.desk.start_paper(_body(command, c.PaperStart), command.operator, command.request_id)
+        return c.SessionStarted(session_id=entry.session.plan.session_id, folder=str(entry.folder.folder))
+
+    async def _paper_stop(self, command: c.Command) -> Record | None:
+        await self.desk.stop_paper(_body(command, c.PaperStop).session_id, command.operator)
+        return None
+
+    async def _run_start(self, command: c.Command) -> Record:
+        job_id = await self.jobs.start_run(_body(command, c.RunStart), command.operator)
+        return c.Started(job_id=job_id)
+
+    async def _engine_stop(self, command: c.Command) -> Record | None:
+        self.core.note("engine_stop", command.operator, "orderly shutdown asked for")
+        self.stop_requested.set()
+        return None
+
+    # --- queries ---------------------------------------------------------------------------------
+
+    async def on_query(self, _: str, body: bytes) -> bytes:
+        """Answer a query; it changes nothing."""
+        try:
+            query = msgspec.json.decode(body, type=c.Query)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            return self._answer("", Refusal("invalid_request", clean(str(error))))
+        try:
+            return self._answer(query.request_id, None, self._ask(query.body))
+        except Refusal as refusal:
+            return self._answer(query.request_id, refusal)
+        except (LookupError, UnknownRun) as error:
+            return self._answer(query.request_id, Refusal("not_found", clean(str(error))))
+
+    def _ask(self, body: c.QueryBody) -> Record:
+        latest = self.snapshot()
+        if isinstance(body, c.Snapshot):
+            names = body.views or v.VIEW_NAMES
+            return v.Views(views=tuple(latest[name] for name in names if name in latest))
+        if isinstance(body, c.Health):
+            status = cast(v.StatusView, latest["status"])
+            ok = all(part.state in ("ok", "off", "slow") for part in status.health)
+            return v.HealthReport(ok=ok, level=status.level, parts=status.health)
+        if isinstance(body, c.TicketShow):
+            return ticket_view(self.core.tickets.get(body.ticket_id), {})
+        if isinstance(body, c.RunShow):
+            return show_run(self.core.paths.home, body.run_id, max(2, min(body.points, 2_000)))
+        if isinstance(body, c.SessionShow):
+            for row in (*self.desk.rows(), *list_sessions(self.core.paths.home)):
+                if row.session_id == body.session_id:
+                    return row
+            raise Refusal("unknown_session", clean(body.session_id, 80))
+        rows = self.core.events.page(body.before_seq, body.limit)
+        return v.EventsView(seq=0, at_ns=self.core.clock.now_ns(), rows=rows)
+
+    def runs_view(self, seq: int) -> v.RunsView:
+        """Return runs and sessions, each its own list."""
+        home = self.core.paths.home
+        live = self.desk.rows()
+        known = {row.session_id for row in live}
+        older = tuple(row for row in list_sessions(home) if row.session_id not in known)
+        return v.RunsView(
+            seq=seq,
+            at_ns=self.core.clock.now_ns(),
+            runs=(*self.jobs.rows(), *list_runs(home).runs)[:500],
+            sessions=(*live, *older)[:200],
+        )
+
+
+def _body(command: c.Command, kind: type[B]) -> B:
+    assert isinstance(command.body, kind)
+    return command.body
+
+
+def _message(refusal: Refusal) -> str:
+    reason = REASONS.get(refusal.code)
+    title = refusal.code if reason is None else reason.title
+    return f"{title}: {refusal.detail}" if refusal.detail else title

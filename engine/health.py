@@ -1,0 +1,109 @@
+"""How each part of the engine is, each with the age of the last sign of progress."""
+
+from __future__ import annotations
+
+from engine.api import views as v
+from engine.core import Core
+from engine.desk import Desk
+from safety.killbyte import KillLevel
+from seams.clock import NS_PER_MS, iso_z
+
+DISK_LOW_BYTES = 512 * 1024 * 1024
+LOOP_SLOW_MS = 250
+
+
+class Health:
+    """Samples of the plumbing; `beat` is called by the main loop and carries its lag."""
+
+    def __init__(self, core: Core, desk: Desk) -> None:
+        self.core, self.desk = core, desk
+        self.loop_lag_ms = 0.0
+        self.is_bus_up = True
+        self.bus_restarts = 0
+        self._beat_ns = core.clock.monotonic_ns()
+        self._free_bytes = 0
+        self._sampled_ns = 0
+
+    def beat(self, lag_ms: float) -> None:
+        """Note one turn of the main loop and how late it came, in ms."""
+        self.loop_lag_ms = lag_ms
+        self._beat_ns = self.core.clock.monotonic_ns()
+
+    def sample_disk(self) -> None:
+        """Look at the free space about once a second; low space is an alarm."""
+        now_ns = self.core.clock.monotonic_ns()
+        self._free_bytes = self.core.disk.free_bytes(self.core.paths.home)
+        self._sampled_ns = now_ns
+        if self._free_bytes < DISK_LOW_BYTES:
+            self.core.alarm("disk_low", "home", "eng", f"{self._free_bytes // 2**20} MiB free")
+        else:
+            self.core.calm("disk_low", "home")
+
+    def parts(self) -> tuple[v.PartHealth, ...]:
+        """Return every part, worst facts not hidden."""
+        core = self.core
+        beat_ms = self._age_ms(self._beat_ns)
+        loop = "slow" if self.loop_lag_ms > LOOP_SLOW_MS else "ok"
+        failure = core.store.link.last_failure
+        is_latched = core.kill.level is not KillLevel.CLEAR
+        return (
+            _part("engine", loop, beat_ms, f"loop lag {self.loop_lag_ms:.0f} ms"),
+            _part("bus", "ok" if self.is_bus_up else "lost", 0, f"{self.bus_restarts} restarts"),
+            _part("database", "failed" if failure else "ok", 0, failure or "WAL, synchronous FULL"),
+            _part("audit", "failed" if core.audit.is_broken else "ok", 0, f"{core.audit.seq} records"),
+            _part("interlock", "ok", 0, "kill latched" if is_latched else "latch clear"),
+            self._feed(),
+            _part(
+                "disk",
+                self._disk_state(),
+                self._age_ms(self._sampled_ns),
+                f"{self._free_bytes // 2**20} MiB free",
+            ),
+        )
+
+    def _disk_state(self) -> str:
+        return "failed" if self._sampled_ns and self._free_bytes < DISK_LOW_BYTES else "ok"
+
+    def _feed(self) -> v.PartHealth:
+        sessions = self.desk.sessions
+        if not sessions:
+            return _part("feed", "off", 0, "no session")
+        stale = [
+            s
+            for session in sessions
+            if not session.plan.uses_market_time
+            for s in session.hub.stale_symbols()
+        ]
+        oldest = max((age.age_ms or 0 for session in sessions for age in session.hub.ages()), default=0)
+        return _part("feed", "stale" if stale else "ok", oldest, ", ".join(stale) or "all symbols fresh")
+
+    def system_view(self, seq: int) -> v.SystemView:
+        """Return the facts of screen 0 that the engine knows."""
+        core = self.core
+        counts = [session.counts for session in self.desk.sessions]
+        facts = (
+            ("engine", "version", core.engine_version),
+            ("engine", "epoch", str(core.epoch)),
+            ("engine", "mode", f"{core.mode} / {core.environment}"),
+            ("engine", "loop lag", f"{self.loop_lag_ms:.1f} ms"),
+            ("engine", "clock", iso_z(core.clock.now_ns())[:19] + "Z"),
+            ("kernel", "sha256", core.kernel_sha256),
+            ("kernel", "configuration", core.config_fingerprint),
+            ("audit", "records", str(core.audit.seq)),
+            ("audit", "head", core.audit.head),
+            ("desk", "sessions", str(len(self.desk.sessions))),
+            ("desk", "bars", str(sum(c.bars for c in counts))),
+            ("desk", "orders", str(sum(c.orders for c in counts))),
+            ("desk", "fills", str(sum(c.fills for c in counts))),
+            ("safety", "latch", core.kill.record.level.name.lower()),
+            ("safety", "latch epoch", str(core.kill.epoch)),
+            ("disk", "free", f"{self._free_bytes // 2**20} MiB"),
+        )
+        return v.SystemView(seq=seq, at_ns=core.clock.now_ns(), health=self.parts(), facts=facts)
+
+    def _age_ms(self, since_ns: int) -> int:
+        return (self.core.clock.monotonic_ns() - since_ns) // NS_PER_MS
+
+
+def _part(part: str, state: str, age_ms: int, detail: str) -> v.PartHealth:
+    return v.PartHealth(part=part, state=state, age_ms=age_ms, detail=detail)

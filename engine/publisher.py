@@ -1,0 +1,77 @@
+"""Views to the bus: built at most ten times a second, sent only when they changed or must beat."""
+
+from __future__ import annotations
+
+import msgspec
+
+from engine.api import subjects
+from engine.api import views as v
+from engine.core import Core
+from engine.desk import Desk
+from engine.handlers import Handlers
+from engine.health import Health
+from engine.views import (
+    orders_view,
+    overview_view,
+    positions_view,
+    status_view,
+    tickets_view,
+)
+from seams.clock import NS_PER_MS
+from seams.net import Net, NetDown
+
+FAST_S = 0.2
+BEAT_MS = 500
+SLOW_EVERY = 5
+"""Runs and system are rebuilt on every fifth round: once a second."""
+
+
+class Publisher:
+    """Keeps the latest of each view and puts what changed on the bus."""
+
+    def __init__(self, core: Core, desk: Desk, health: Health) -> None:
+        self.core, self.desk, self.health = core, desk, health
+        self.latest: dict[str, v.View] = {}
+        self.rounds = 0
+        self._sent: dict[str, bytes] = {}
+        self._sent_ns: dict[str, int] = {}
+        self._seq = 0
+
+    def rebuild(self, handlers: Handlers) -> None:
+        """Build every view that is due from the engine's state."""
+        self._seq += 1
+        self.rounds += 1
+        core, sessions, seq = self.core, self.desk.sessions, self._seq
+        self.latest["status"] = status_view(core, sessions, self.health.parts(), seq)
+        self.latest["overview"] = overview_view(core, sessions, seq)
+        self.latest["positions"] = positions_view(core, sessions, seq)
+        self.latest["orders"] = orders_view(core, sessions, seq)
+        self.latest["tickets"] = tickets_view(core, sessions, seq)
+        self.latest["alarms"] = core.alarms.view(seq, core.clock.now_ns())
+        self.latest["events"] = core.events.view(seq)
+        if self.rounds % SLOW_EVERY == 1:
+            self.latest["runs"] = handlers.runs_view(seq)
+            self.latest["system"] = self.health.system_view(seq)
+
+    async def publish(self, net: Net) -> int:
+        """Send the views that changed, and the status as a heartbeat; return how many were sent."""
+        sent = 0
+        now_ns = self.core.clock.monotonic_ns()
+        for name, view in self.latest.items():
+            body = msgspec.json.encode(view)
+            essence = _without_stamps(view)
+            is_due = name == "status" and now_ns - self._sent_ns.get(name, 0) >= BEAT_MS * NS_PER_MS
+            if essence == self._sent.get(name) and not is_due:
+                continue
+            try:
+                await net.publish(subjects.view(name), body)
+            except NetDown:
+                return sent
+            self._sent[name], self._sent_ns[name] = essence, now_ns
+            sent += 1
+        return sent
+
+
+def _without_stamps(view: v.View) -> bytes:
+    """Return the view's content without sequence and time: what decides whether it changed."""
+    return msgspec.json.encode(msgspec.structs.replace(view, seq=0, at_ns=0))  # type: ignore[type-var]
