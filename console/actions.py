@@ -69,7 +69,7 @@ ACTIONS: tuple[Action, ...] = (
         id="kill",
         keys=("ctrl+x",),
         label="KILL",
-        help="lift the guard: stop new orders and cancel all (asks you to type KILL); Tab: close_only, flatten",
+        help="stop new orders and cancel all (asks you to type KILL); Tab: close_only, flatten",
         danger=3,
         cli="interlock kill",
         is_priority=True,
@@ -160,7 +160,9 @@ ACTIONS: tuple[Action, ...] = (
         "interlock resume",
         hint=2,
     ),
-    Action("runbook", ("r",), "runbook", "open the runbook of this alarm or hold", ("alarms", "gates"), hint=3),
+    Action(
+        "runbook", ("r",), "runbook", "open the runbook of this alarm or hold", ("alarms", "gates"), hint=3
+    ),
 )
 
 BY_ID: dict[str, Action] = {action.id: action for action in ACTIONS}

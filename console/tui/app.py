@@ -61,7 +61,10 @@ class InterlockApp(App[int], inherit_bindings=False):
     TITLE = "Interlock"
     CSS_PATH = [
         "console.tcss",
-        *(f"screens/{name}.tcss" for name in ("overview", "tickets", "lists", "runs", "gates", "runbooks", "system")),
+        *(
+            f"screens/{name}.tcss"
+            for name in ("overview", "tickets", "lists", "runs", "gates", "runbooks", "system")
+        ),
     ]
     COMMANDS = {ActionProvider}
     BINDINGS = _bindings()  # type: ignore[assignment]
@@ -108,6 +111,12 @@ class InterlockApp(App[int], inherit_bindings=False):
         self.keep(self.gateway.run(self.desk))
         self.set_interval(TICK_S, self._tick)
         self.call_after_refresh(self.paint)
+
+    async def on_unmount(self) -> None:
+        """Leave: stop listening; what was sent stays sent."""
+        for task in list(self._tasks):
+            task.cancel()
+        await self.gateway.close()
 
     def furnished(self) -> None:
         """All rooms exist now."""
@@ -239,7 +248,11 @@ class InterlockApp(App[int], inherit_bindings=False):
         table = self.room.table if self.room else None
         if table is not None:
             self.prompt.ask(
-                "Filter /", table.set_filter, typed=table.filter_text, changed=table.set_filter, note="Enter = keep"
+                "Filter /",
+                table.set_filter,
+                typed=table.filter_text,
+                changed=table.set_filter,
+                note="Enter = keep",
             )
 
     def _do_freeze(self) -> None:
@@ -328,7 +341,9 @@ class InterlockApp(App[int], inherit_bindings=False):
         """Show a line above the keys."""
         self.desktop.query_one(MessageLine).say(message, style)
 
-    def ask(self, label: str, answer: Answer, *, kind: Kind = Kind.TEXT, expected: str = "", note: str = "") -> None:
+    def ask(
+        self, label: str, answer: Answer, *, kind: Kind = Kind.TEXT, expected: str = "", note: str = ""
+    ) -> None:
         """Open a one-line question, unless a command could not be sent anyway."""
         refusal = self.desk.refusal()
         if refusal:
@@ -373,12 +388,7 @@ class InterlockApp(App[int], inherit_bindings=False):
         if not reply.ok:
             self.flow.refused(_refusal(reply), now_ns)
             return
-        kind = FlattenDone if isinstance(body, Flatten) else KillDone
-        try:
-            done = msgspec.json.decode(reply.result, type=kind)
-        except msgspec.DecodeError:
-            done = None
-        self.flow.answered(done, now_ns)
+        self.flow.answered(_done(body, reply), now_ns)
         self.say(f"{self.flow.choice.word} confirmed by the engine +{self.flow.ack_ms:.0f} ms", "bright")
 
     def send(self, body: CommandBody, what: str, *, reason: str = "") -> None:
@@ -435,6 +445,16 @@ class InterlockApp(App[int], inherit_bindings=False):
 def _refusal(reply: Reply) -> str:
     correction = f" — {reply.correction}" if reply.correction else ""
     return f"{reply.code}: {reply.message}{correction}"
+
+
+def _done(body: CommandBody, reply: Reply) -> KillDone | FlattenDone | None:
+    """Read what a stop did; None when the engine confirmed it without saying more."""
+    try:
+        if isinstance(body, Flatten):
+            return msgspec.json.decode(reply.result, type=FlattenDone)
+        return msgspec.json.decode(reply.result, type=KillDone)
+    except msgspec.DecodeError:
+        return None
 
 
 def run_console(home: Path, operator: str, readonly: bool) -> int:

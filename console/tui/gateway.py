@@ -10,8 +10,9 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from console.tui.model import Desk, Link
-from engine.api.commands import CommandBody, QueryBody, Reply
-from engine.api.views import View
+from engine.api.client import EngineClient
+from engine.api.commands import CommandBody, QueryBody, Reply, Snapshot
+from engine.api.views import View, Views
 from seams.clock import NS_PER_MS, Clock
 from seams.ids import Ids, SortableIds
 from seams.net import NetDown, NoAnswer
@@ -73,13 +74,11 @@ async def send_urgently(gateway: Gateway, body: CommandBody, request_id: str, ti
 class EngineGateway:
     """The gateway to a running engine: connects, reconnects, resynchronises, measures the round trip."""
 
-    def __init__(self, home: Path, clock: Clock, operator: str, *, is_readonly: bool = False) -> None:
+    def __init__(self, home: Path, clock: Clock, operator: str) -> None:
         self._home, self._clock, self._operator = home, clock, operator
         self._roles = ("operator", "observer")
-        self._is_readonly = is_readonly
         self._ids: Ids = SortableIds(clock)
-        self._client: object | None = None
-        self._is_up = False
+        self._client: EngineClient | None = None
 
     async def run(self, desk: Desk) -> None:
         while True:
@@ -114,8 +113,8 @@ class EngineGateway:
             await asyncio.sleep(1.0)
         desk.set_link(Link.DOWN)
 
-    async def _connect(self, desk: Desk):  # type: ignore[no-untyped-def]  # imported late: nats costs 100 ms
-        from engine.api.client import EngineClient
+    async def _connect(self, desk: Desk) -> EngineClient:
+        """Connect as an operator, or as an observer where only that credential can be read."""
 
         def changed(is_up: bool) -> None:
             desk.set_link(Link.UP if is_up else Link.DOWN)
@@ -129,26 +128,20 @@ class EngineGateway:
                 continue
         raise NetDown("no readable credential for this home")
 
-    async def _round_trip_ms(self, client) -> float:  # type: ignore[no-untyped-def]
-        from engine.api.views import Views
-
+    async def _round_trip_ms(self, client: EngineClient) -> float:
         before = self._clock.monotonic_ns()
-        from engine.api.commands import Snapshot
-
         await client.query(Snapshot(views=("status",)), Views, 1.0)
         return float(self._clock.monotonic_ns() - before) / NS_PER_MS
 
     async def command(
         self, body: CommandBody, *, reason: str = "", timeout_s: float = 2.0, request_id: str = ""
     ) -> Reply:
-        return await self._need().command(  # type: ignore[no-any-return]
-            body, reason=reason, timeout_s=timeout_s, request_id=request_id
-        )
+        return await self._need().command(body, reason=reason, timeout_s=timeout_s, request_id=request_id)
 
     async def query(self, body: QueryBody, result: type[T]) -> T:
-        return await self._need().query(body, result)  # type: ignore[no-any-return]
+        return await self._need().query(body, result)
 
-    def _need(self):  # type: ignore[no-untyped-def]
+    def _need(self) -> EngineClient:
         if self._client is None:
             raise NetDown("not connected to an engine")
         return self._client
@@ -159,7 +152,7 @@ class EngineGateway:
     async def close(self) -> None:
         client, self._client = self._client, None
         if client is not None:
-            await client.close()  # type: ignore[attr-defined]
+            await client.close()
 
 
 class FixtureGateway:
@@ -217,6 +210,6 @@ class FixtureGateway:
         return None
 
 
-def reply_with(result: msgspec.Struct, **fields: object) -> Reply:
+def reply_with(result: msgspec.Struct) -> Reply:
     """Build a successful reply that carries a result."""
     return Reply(request_id="", ok=True, result=msgspec.Raw(msgspec.json.encode(result)))

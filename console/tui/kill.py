@@ -110,9 +110,9 @@ class KillFlow:
         has_been_read = now_ns - self._since_ns >= READ_BEFORE_CLOSING_S * NS_PER_S
         if self.stage is Stage.UNCONFIRMED and key == "r":
             return self._send(now_ns)
-        if self.stage in (Stage.DONE, Stage.REFUSED, Stage.UNCONFIRMED) and has_been_read:
-            if key in ("enter", "escape"):
-                self.stage = Stage.DOWN
+        is_over = self.stage in (Stage.DONE, Stage.REFUSED, Stage.UNCONFIRMED)
+        if is_over and has_been_read and key in ("enter", "escape"):
+            self.stage = Stage.DOWN
         return None
 
     def _armed_key(self, key: str, character: str | None, now_ns: int) -> CommandBody | None:

@@ -33,27 +33,55 @@ HEALTH = (
 
 def status(**changes: Any) -> v.StatusView:
     fields: dict[str, Any] = dict(
-        seq=41, at_ns=NOW_NS, epoch=7, mode="paper", environment="sandbox", account="paper-1",
-        engine_version="0.1.0", level="clear", kill_level="clear", kill_id="", killed_by="", killed_at_ns=0,
-        holds=(), feed_state="ok", feed_age_ms=210, venues_up=2, venues_total=2, sessions_active=1,
-        tickets_open=2, ticket_next_expiry_ns=NOW_NS + 21 * NS_PER_S, orders_working=3, orders_unknown=0,
-        alarms_unacked=2, kernel_sha256="5c1d" * 16, health=HEALTH,
-    )  # fmt: skip
+        seq=41,
+        at_ns=NOW_NS,
+        epoch=7,
+        mode="paper",
+        environment="sandbox",
+        account="paper-1",
+        engine_version="0.1.0",
+        level="clear",
+        kill_level="clear",
+        kill_id="",
+        killed_by="",
+        killed_at_ns=0,
+        holds=(),
+        feed_state="ok",
+        feed_age_ms=210,
+        venues_up=2,
+        venues_total=2,
+        sessions_active=1,
+        tickets_open=2,
+        ticket_next_expiry_ns=NOW_NS + 21 * NS_PER_S,
+        orders_working=3,
+        orders_unknown=0,
+        alarms_unacked=2,
+        kernel_sha256="5c1d" * 16,
+        health=HEALTH,
+    )
     return v.StatusView(**{**fields, **changes})
 
 
 HALT_HOLDS = (
     v.HoldRow(
-        code="KILL_LATCHED", level="halt", since_ns=ago(372), source="operator",
-        evidence="kill by mara, id K-00007", clear_rule="resume with a reason and the word RESUME",
+        code="KILL_LATCHED",
+        level="halt",
+        since_ns=ago(372),
+        source="operator",
+        evidence="kill by mara, id K-00007",
+        clear_rule="resume with a reason and the word RESUME",
         runbook="kill-and-resume",
     ),
     v.HoldRow(
-        code="ORDER_UNKNOWN", level="close_only", since_ns=ago(380), source="BTC-PERP",
-        evidence="order O-77119: no proof of its end after 380 s", clear_rule="the venue proves the order's state",
+        code="ORDER_UNKNOWN",
+        level="close_only",
+        since_ns=ago(380),
+        source="BTC-PERP",
+        evidence="order O-77119: no proof of its end after 380 s",
+        clear_rule="the venue proves the order's state",
         runbook="ambiguous-order",
     ),
-)  # fmt: skip
+)
 
 
 def overview() -> v.OverviewView:
@@ -80,56 +108,174 @@ def overview() -> v.OverviewView:
         for c, label, value, limit, unit, state in rows
     )
     return v.OverviewView(
-        seq=41, at_ns=NOW_NS, equity_usd=D("102345.11"), day_pnl_usd=D("-318.40"), drawdown=0.009,
-        gross_usd=D("48200"), net_usd=D("-12400"), leverage=0.47, working_orders=3, rejects_5m=14, fills_5m=22,
-        decisions=1_204, bars=9_632, limits=limits, equity=equity,
+        seq=41,
+        at_ns=NOW_NS,
+        equity_usd=D("102345.11"),
+        day_pnl_usd=D("-318.40"),
+        drawdown=0.009,
+        gross_usd=D("48200"),
+        net_usd=D("-12400"),
+        leverage=0.47,
+        working_orders=3,
+        rejects_5m=14,
+        fills_5m=22,
+        decisions=1_204,
+        bars=9_632,
+        limits=limits,
+        equity=equity,
         promotion=(
-            v.PromotionRow(strategy="trend-channel", stage="paper", blockers=("11 of 30 paper days", "no drill this month")),
+            v.PromotionRow(
+                strategy="trend-channel",
+                stage="paper",
+                blockers=("11 of 30 paper days", "no drill this month"),
+            ),
             v.PromotionRow(strategy="mean-reversion", stage="research", blockers=("no paper session yet",)),
             v.PromotionRow(strategy="carry", stage="paper", blockers=()),
         ),
-    )  # fmt: skip
+    )
 
 
 def positions() -> v.PositionsView:
     table = (
-        ("BTC-PERP", "sandbox", "short", "0.420", "64120.5", "64311.0", "-80.01", "12.40", 210, False, "trend-channel", "65400.0"),
-        ("ETH-PERP", "sandbox", "long", "4.100", "3105.2", "3101.9", "-13.53", "-4.10", 220, False, "trend-channel", "3010.0"),
-        ("SOL-PERP", "sandbox", "long", "55.000", "151.20", "150.84", "-19.80", "0", 340, False, "mean-reversion", "146.00"),
-        ("XRP-PERP", "sandbox", "short", "3000.000", "0.5211", "0.5210", "0.30", "0", 9_800, True, "mean-reversion", None),
-    )  # fmt: skip
+        (
+            "BTC-PERP",
+            "sandbox",
+            "short",
+            "0.420",
+            "64120.5",
+            "64311.0",
+            "-80.01",
+            "12.40",
+            210,
+            False,
+            "trend-channel",
+            "65400.0",
+        ),
+        (
+            "ETH-PERP",
+            "sandbox",
+            "long",
+            "4.100",
+            "3105.2",
+            "3101.9",
+            "-13.53",
+            "-4.10",
+            220,
+            False,
+            "trend-channel",
+            "3010.0",
+        ),
+        (
+            "SOL-PERP",
+            "sandbox",
+            "long",
+            "55.000",
+            "151.20",
+            "150.84",
+            "-19.80",
+            "0",
+            340,
+            False,
+            "mean-reversion",
+            "146.00",
+        ),
+        (
+            "XRP-PERP",
+            "sandbox",
+            "short",
+            "3000.000",
+            "0.5211",
+            "0.5210",
+            "0.30",
+            "0",
+            9_800,
+            True,
+            "mean-reversion",
+            None,
+        ),
+    )
     rows = tuple(
         v.PositionRow(
-            symbol=r[0], venue=r[1], side=r[2], quantity=D(r[3]), entry_price=D(r[4]), mark_price=D(r[5]),
-            unrealised_usd=D(r[6]), realised_day_usd=D(r[7]), fees_usd=D("3.12"), age_ms=r[8], is_stale=r[9],
-            strategy=r[10], session_id="S-00007", stop_price=D(r[11]) if r[11] else None,
+            symbol=r[0],
+            venue=r[1],
+            side=r[2],
+            quantity=D(r[3]),
+            entry_price=D(r[4]),
+            mark_price=D(r[5]),
+            unrealised_usd=D(r[6]),
+            realised_day_usd=D(r[7]),
+            fees_usd=D("3.12"),
+            age_ms=r[8],
+            is_stale=r[9],
+            strategy=r[10],
+            session_id="S-00007",
+            stop_price=D(r[11]) if r[11] else None,
         )
         for r in table
-    )  # fmt: skip
+    )
     return v.PositionsView(seq=41, at_ns=NOW_NS, rows=rows)
 
 
 def order(number: int, **changes: Any) -> v.OrderRow:
     at = ago(40 + number)
     fields: dict[str, Any] = dict(
-        order_id=f"O-{77121 - number}", venue_order_id=f"V{9120 - number}", symbol="ETH-PERP", venue="sandbox", side="buy",
-        order_type="limit", quantity=D("1.200"), filled=D("0"), limit_price=D("3100.0"), average_price=None,
-        status="open", pending="none", reason="", time_in_force="gtc", reduce_only=False, strategy="trend-channel",
-        session_id="S-00007", ticket_id="", created_ns=at, durable_ns=at + 412_000, sent_ns=at + 700_000,
-        acked_ns=at + 14_300_000, done_ns=0,
-    )  # fmt: skip
+        order_id=f"O-{77121 - number}",
+        venue_order_id=f"V{9120 - number}",
+        symbol="ETH-PERP",
+        venue="sandbox",
+        side="buy",
+        order_type="limit",
+        quantity=D("1.200"),
+        filled=D("0"),
+        limit_price=D("3100.0"),
+        average_price=None,
+        status="open",
+        pending="none",
+        reason="",
+        time_in_force="gtc",
+        reduce_only=False,
+        strategy="trend-channel",
+        session_id="S-00007",
+        ticket_id="",
+        created_ns=at,
+        durable_ns=at + 412_000,
+        sent_ns=at + 700_000,
+        acked_ns=at + 14_300_000,
+        done_ns=0,
+    )
     return v.OrderRow(**{**fields, **changes})
 
 
 def orders() -> v.OrdersView:
     rows = (
         order(0, ticket_id="T-00409"),
-        order(1, symbol="SOL-PERP", side="sell", quantity=D("20"), limit_price=D("152.10"), status="partial", filled=D("5"), average_price=D("152.10"), strategy="mean-reversion"),
-        order(2, symbol="BTC-PERP", side="buy", quantity=D("0.05"), limit_price=D("64000.0"), status="unknown", pending="submit", reason="no answer within 2 s", venue_order_id="", acked_ns=0),
+        order(
+            1,
+            symbol="SOL-PERP",
+            side="sell",
+            quantity=D("20"),
+            limit_price=D("152.10"),
+            status="partial",
+            filled=D("5"),
+            average_price=D("152.10"),
+            strategy="mean-reversion",
+        ),
+        order(
+            2,
+            symbol="BTC-PERP",
+            side="buy",
+            quantity=D("0.05"),
+            limit_price=D("64000.0"),
+            status="unknown",
+            pending="submit",
+            reason="no answer within 2 s",
+            venue_order_id="",
+            acked_ns=0,
+        ),
         order(3, status="rejected", reason="MARGIN_INSUFFICIENT", venue_order_id="", done_ns=ago(42)),
         order(4, status="filled", filled=D("1.200"), average_price=D("3104.8"), done_ns=ago(41)),
         order(5, status="cancelled", side="sell", done_ns=ago(41)),
-    )  # fmt: skip
+    )
     return v.OrdersView(seq=41, at_ns=NOW_NS, rows=rows)
 
 
@@ -144,17 +290,40 @@ def ticket(**changes: Any) -> v.TicketRow:
         ("order rate", "3/min", "4/min", "20/min", "ok", ""),
     )
     fields: dict[str, Any] = dict(
-        ticket_id="T-00412", version=3, ticket_hash="9c1e55d0a7" + "f" * 54, state="proposed", symbol="ETH-PERP",
-        venue="sandbox", side="buy", quantity=D("1.200"), order_type="limit", limit_price=D("3100.0"),
-        stop_loss=D("3010.0"), time_in_force="gtc", reduce_only=False, notional_usd=D("3720.00"),
-        mark_price=D("3100.6"), mark_now=D("3101.2"), strategy="trend-channel", session_id="S-00007",
-        decision_id="D-008812", why="close above the 55-bar channel; ATR stop", category="entry",
-        created_ns=ago(97), expires_ns=NOW_NS + 21 * NS_PER_S, reviewer="", worst="warn",
-        reasons=("POSITION_ABOVE_SOFT_LIMIT",), decided_by="", decided_ns=0, decision_text="",
+        ticket_id="T-00412",
+        version=3,
+        ticket_hash="9c1e55d0a7" + "f" * 54,
+        state="proposed",
+        symbol="ETH-PERP",
+        venue="sandbox",
+        side="buy",
+        quantity=D("1.200"),
+        order_type="limit",
+        limit_price=D("3100.0"),
+        stop_loss=D("3010.0"),
+        time_in_force="gtc",
+        reduce_only=False,
+        notional_usd=D("3720.00"),
+        mark_price=D("3100.6"),
+        mark_now=D("3101.2"),
+        strategy="trend-channel",
+        session_id="S-00007",
+        decision_id="D-008812",
+        why="close above the 55-bar channel; ATR stop",
+        category="entry",
+        created_ns=ago(97),
+        expires_ns=NOW_NS + 21 * NS_PER_S,
+        reviewer="",
+        worst="warn",
+        reasons=("POSITION_ABOVE_SOFT_LIMIT",),
+        decided_by="",
+        decided_ns=0,
+        decision_text="",
         checks=tuple(
-            v.CheckRow(name=n, now=now, after=a, limit=limit, result=r, reason=why) for n, now, a, limit, r, why in checks
+            v.CheckRow(name=n, now=now, after=a, limit=limit, result=r, reason=why)
+            for n, now, a, limit, r, why in checks
         ),
-    )  # fmt: skip
+    )
     return v.TicketRow(**{**fields, **changes})
 
 
@@ -164,61 +333,175 @@ def calm_checks() -> tuple[v.CheckRow, ...]:
 
 def tickets(first: v.TicketRow | None = None, seq: int = 41) -> v.TicketsView:
     second = ticket(
-        ticket_id="T-00413", ticket_hash="77aa" * 16, symbol="BTC-PERP", side="sell", quantity=D("0.100"), worst="ok",
-        limit_price=D("64300"), notional_usd=D("6430"), expires_ns=NOW_NS + 115 * NS_PER_S, checks=calm_checks(), reasons=(),
-    )  # fmt: skip
+        ticket_id="T-00413",
+        ticket_hash="77aa" * 16,
+        symbol="BTC-PERP",
+        side="sell",
+        quantity=D("0.100"),
+        worst="ok",
+        limit_price=D("64300"),
+        notional_usd=D("6430"),
+        expires_ns=NOW_NS + 115 * NS_PER_S,
+        checks=calm_checks(),
+        reasons=(),
+    )
     decided = ticket(
-        ticket_id="T-00409", ticket_hash="10ab" * 16, state="acked", worst="ok", decided_by=OPERATOR,
-        decided_ns=ago(125), checks=calm_checks(), reasons=(),
-    )  # fmt: skip
+        ticket_id="T-00409",
+        ticket_hash="10ab" * 16,
+        state="acked",
+        worst="ok",
+        decided_by=OPERATOR,
+        decided_ns=ago(125),
+        checks=calm_checks(),
+        reasons=(),
+    )
     return v.TicketsView(seq=seq, at_ns=NOW_NS, rows=(first or ticket(), second, decided))
 
 
 def alarms() -> v.AlarmsView:
     table = (
-        (1, "UNACK", 9, "venue.sandbox", "order-reject rate 42% (limit 5%)", 14, "", True, "REJECT_STORM", "rejected-orders"),
-        (2, "UNACK", 26, "risk.rate", "order-rate limiter engaged", 1, "", False, "ORDER_RATE", "rejected-orders"),
-        (2, "RTN-UN", 177, "md.XRP-PERP", "quote stale 9.8 s (cleared)", 3, "", False, "FEED_STALE", "stale-feed"),
-        (2, "ACKED", 967, "run.mean-reversion", "paper drifts from backtest by 2.1 sigma", 1, OPERATOR, False, "DRIFT", ""),
+        (
+            1,
+            "UNACK",
+            9,
+            "venue.sandbox",
+            "order-reject rate 42% (limit 5%)",
+            14,
+            "",
+            True,
+            "REJECT_STORM",
+            "rejected-orders",
+        ),
+        (
+            2,
+            "UNACK",
+            26,
+            "risk.rate",
+            "order-rate limiter engaged",
+            1,
+            "",
+            False,
+            "ORDER_RATE",
+            "rejected-orders",
+        ),
+        (
+            2,
+            "RTN-UN",
+            177,
+            "md.XRP-PERP",
+            "quote stale 9.8 s (cleared)",
+            3,
+            "",
+            False,
+            "FEED_STALE",
+            "stale-feed",
+        ),
+        (
+            2,
+            "ACKED",
+            967,
+            "run.mean-reversion",
+            "paper drifts from backtest by 2.1 sigma",
+            1,
+            OPERATOR,
+            False,
+            "DRIFT",
+            "",
+        ),
         (3, "ACKED", 7_900, "host.disk", "disk 81% full (limit 80%)", 1, "ops2", False, "DISK", ""),
-        (3, "SHELVED", 9_000, "md.kraken", "reconnects > 3/h (maintenance)", 9, OPERATOR, False, "RECONNECTS", ""),
-    )  # fmt: skip
+        (
+            3,
+            "SHELVED",
+            9_000,
+            "md.kraken",
+            "reconnects > 3/h (maintenance)",
+            9,
+            OPERATOR,
+            False,
+            "RECONNECTS",
+            "",
+        ),
+    )
     rows = tuple(
         v.AlarmRow(
-            alarm_id=f"A-{i}", code=r[8], priority=r[0], state=r[1], since_ns=ago(r[2]), source=r[3], subject="session S-00007",
-            message=r[4], count=r[5], acked_by=r[6], is_first_out=r[7], runbook=r[9],
-            consequence="strategies quote one side only; inventory risk grows", respond_within="1 min",
+            alarm_id=f"A-{i}",
+            code=r[8],
+            priority=r[0],
+            state=r[1],
+            since_ns=ago(r[2]),
+            source=r[3],
+            subject="session S-00007",
+            message=r[4],
+            count=r[5],
+            acked_by=r[6],
+            is_first_out=r[7],
+            runbook=r[9],
+            consequence="strategies quote one side only; inventory risk grows",
+            respond_within="1 min",
             first_action="look at the reject reason on screen 4, then check margin",
         )
         for i, r in enumerate(table)
-    )  # fmt: skip
+    )
     return v.AlarmsView(seq=41, at_ns=NOW_NS, rate_10min=4, suppressed=4, rows=rows)
 
 
 def run_row(i: int = 0) -> v.RunRow:
     return v.RunRow(
-        run_id=f"R-20261120-{i:04d}", mode="backtest", strategy=("trend-channel", "mean-reversion")[i % 2], ticker="BTC-PERP",
-        interval="15m", created_at="2026-11-20T22:10:00Z", status=("success", "no_trades", "failed", "running")[i % 4],
-        sharpe_simple=(1.42, None, None, None)[i % 4], total_return=(0.083, 0.0, None, None)[i % 4],
-        max_drawdown=(-0.041, 0.0, None, None)[i % 4], trades=(118, 0, 0, 41)[i % 4], data_sha256="ab12cd34" * 8,
-        config_hash="99fe01aa" * 8, decision_sha256="4417bc02" * 8, path=f"outputs/runs/R-20261120-{i:04d}",
-    )  # fmt: skip
+        run_id=f"R-20261120-{i:04d}",
+        mode="backtest",
+        strategy=("trend-channel", "mean-reversion")[i % 2],
+        ticker="BTC-PERP",
+        interval="15m",
+        created_at="2026-11-20T22:10:00Z",
+        status=("success", "no_trades", "failed", "running")[i % 4],
+        sharpe_simple=(1.42, None, None, None)[i % 4],
+        total_return=(0.083, 0.0, None, None)[i % 4],
+        max_drawdown=(-0.041, 0.0, None, None)[i % 4],
+        trades=(118, 0, 0, 41)[i % 4],
+        data_sha256="ab12cd34" * 8,
+        config_hash="99fe01aa" * 8,
+        decision_sha256="4417bc02" * 8,
+        path=f"outputs/runs/R-20261120-{i:04d}",
+    )
 
 
 def runs() -> v.RunsView:
     sessions = (
         ("S-00007", "running", "", ("trend-channel", "mean-reversion"), "sandbox", True, 0, "102345.11"),
-        ("S-00006", "success", "", ("trend-channel",), "replay:kraken/BTC-PERP/15m", False, ago(40_000), "101880.20"),
+        (
+            "S-00006",
+            "success",
+            "",
+            ("trend-channel",),
+            "replay:kraken/BTC-PERP/15m",
+            False,
+            ago(40_000),
+            "101880.20",
+        ),
         ("S-00005", "aborted", "operator_abort", ("carry",), "sandbox", False, ago(90_000), "99871.02"),
     )
     rows = tuple(
         v.SessionRow(
-            session_id=s[0], status=s[1], status_reason=s[2], strategies=s[3], symbols=("BTC-PERP", "ETH-PERP"), feed=s[4],
-            is_supervised=s[5], started_ns=ago(100_000), finished_ns=s[6], bars=9_632, decisions=1_204, orders=96, fills=88,
-            equity_usd=D(s[7]), decision_sha256="4417bc02" * 8, message="", path=f"outputs/paper_sessions/{s[0]}",
+            session_id=s[0],
+            status=s[1],
+            status_reason=s[2],
+            strategies=s[3],
+            symbols=("BTC-PERP", "ETH-PERP"),
+            feed=s[4],
+            is_supervised=s[5],
+            started_ns=ago(100_000),
+            finished_ns=s[6],
+            bars=9_632,
+            decisions=1_204,
+            orders=96,
+            fills=88,
+            equity_usd=D(s[7]),
+            decision_sha256="4417bc02" * 8,
+            message="",
+            path=f"outputs/paper_sessions/{s[0]}",
         )
         for s in sessions
-    )  # fmt: skip
+    )
     return v.RunsView(seq=41, at_ns=NOW_NS, runs=tuple(run_row(i) for i in range(6)), sessions=rows)
 
 
@@ -230,21 +513,39 @@ def run_detail() -> v.RunDetail:
         falls.append((peak - value) / peak)
     trades = tuple(
         v.TradeRow(
-            entry_at=f"2026-10-{i + 1:02d}T04:15:00Z", exit_at=f"2026-10-{i + 1:02d}T19:30:00Z", side=("long", "short")[i % 2],
-            quantity=0.12, entry_price=64_120.5 + 11 * i, exit_price=64_311.0 + 17 * i, pnl_usd=(-1) ** i * 22.86,
+            entry_at=f"2026-10-{i + 1:02d}T04:15:00Z",
+            exit_at=f"2026-10-{i + 1:02d}T19:30:00Z",
+            side=("long", "short")[i % 2],
+            quantity=0.12,
+            entry_price=64_120.5 + 11 * i,
+            exit_price=64_311.0 + 17 * i,
+            pnl_usd=(-1) ** i * 22.86,
             reason=("stop", "channel exit")[i % 2],
         )
         for i in range(14)
-    )  # fmt: skip
+    )
     metrics: dict[str, float | int | str | None] = {
-        "total_return": 0.083, "sharpe_simple": 1.42, "max_drawdown": -0.041, "trades": 118, "win_rate": 0.44,
-        "fees_usd": 412.6, "turnover": 31.4, "exposure": 0.37, "sortino": None,
-    }  # fmt: skip
+        "total_return": 0.083,
+        "sharpe_simple": 1.42,
+        "max_drawdown": -0.041,
+        "trades": 118,
+        "win_rate": 0.44,
+        "fees_usd": 412.6,
+        "turnover": 31.4,
+        "exposure": 0.37,
+        "sortino": None,
+    }
     return v.RunDetail(
-        row=run_row(), metrics=metrics, config={"channel_bars": "55", "atr_stop": "2.5"},
-        curve_ns=tuple(ago((200 - i) * 14_400) for i in range(200)), equity=equity, drawdown=tuple(falls), trades=trades,
-        artifacts=("config.yaml", "metrics.json", "equity.parquet", "trades.csv", "report.md"), report_markdown="# Run",
-    )  # fmt: skip
+        row=run_row(),
+        metrics=metrics,
+        config={"channel_bars": "55", "atr_stop": "2.5"},
+        curve_ns=tuple(ago((200 - i) * 14_400) for i in range(200)),
+        equity=equity,
+        drawdown=tuple(falls),
+        trades=trades,
+        artifacts=("config.yaml", "metrics.json", "equity.parquet", "trades.csv", "report.md"),
+        report_markdown="# Run",
+    )
 
 
 def events() -> v.EventsView:
@@ -266,29 +567,50 @@ def events() -> v.EventsView:
 
 def system() -> v.SystemView:
     facts = (
-        ("engine", "version", "0.1.0"), ("engine", "epoch", "7"), ("engine", "pid", "4121"), ("engine", "up", "3.2 h"),
-        ("kernel", "sha256", "5c1d5c1d5c1d5c1d"), ("kernel", "built", "cython 3.3"),
-        ("store", "database", "db/paper.db"), ("store", "write p99", "1.8 ms"), ("store", "audit head", "e11f0a"),
-        ("clock", "offset", "+0.3 ms"), ("clock", "checked", "12 s ago"),
-    )  # fmt: skip
+        ("engine", "version", "0.1.0"),
+        ("engine", "epoch", "7"),
+        ("engine", "pid", "4121"),
+        ("engine", "up", "3.2 h"),
+        ("kernel", "sha256", "5c1d5c1d5c1d5c1d"),
+        ("kernel", "built", "cython 3.3"),
+        ("store", "database", "db/paper.db"),
+        ("store", "write p99", "1.8 ms"),
+        ("store", "audit head", "e11f0a"),
+        ("clock", "offset", "+0.3 ms"),
+        ("clock", "checked", "12 s ago"),
+    )
     return v.SystemView(seq=41, at_ns=NOW_NS, health=HEALTH, facts=facts)
 
 
 def desk_views(**replace: Any) -> list[v.View]:
     """Every view of the night; replace any by name."""
     made: dict[str, v.View] = dict(
-        status=status(), overview=overview(), positions=positions(), orders=orders(), tickets=tickets(),
-        alarms=alarms(), runs=runs(), events=events(), system=system(),
-    )  # fmt: skip
+        status=status(),
+        overview=overview(),
+        positions=positions(),
+        orders=orders(),
+        tickets=tickets(),
+        alarms=alarms(),
+        runs=runs(),
+        events=events(),
+        system=system(),
+    )
     return list({**made, **replace}.values())
 
 
 def gateway(**replace: Any) -> FixtureGateway:
-    armed = KillArmed(nonce="n1", sessions=1, working_orders=3, positions=4, net_usd=D("-12400"), gross_usd=D("48200"))
+    armed = KillArmed(
+        nonce="n1", sessions=1, working_orders=3, positions=4, net_usd=D("-12400"), gross_usd=D("48200")
+    )
     done = KillDone(
-        kill_id="K-00007", level="halt_all", latched_at_ns=NOW_NS, latch_ms=0.4, cancels_sent=3, cancels_confirmed=3,
+        kill_id="K-00007",
+        level="halt_all",
+        latched_at_ns=NOW_NS,
+        latch_ms=0.4,
+        cancels_sent=3,
+        cancels_confirmed=3,
         positions_kept=4,
-    )  # fmt: skip
+    )
     return FixtureGateway(
         desk_views(**replace),
         replies={KillArm: reply_with(armed), Kill: reply_with(done)},
@@ -298,6 +620,10 @@ def gateway(**replace: Any) -> FixtureGateway:
 
 def make_app(given: FixtureGateway | None = None, **options: Any) -> InterlockApp:
     return InterlockApp(
-        given or gateway(), options.pop("clock", FixedClock(NOW_NS)), OPERATOR, look=Look(options.pop("is_utf8", True)),
-        terminal="xterm-256color", **options,
-    )  # fmt: skip
+        given or gateway(),
+        options.pop("clock", FixedClock(NOW_NS)),
+        OPERATOR,
+        look=Look(options.pop("is_utf8", True)),
+        terminal="xterm-256color",
+        **options,
+    )

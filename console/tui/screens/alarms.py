@@ -26,7 +26,12 @@ class Alarms(Room):
     def compose(self) -> ComposeResult:
         look = self.desk_app.look
         yield LiveTable(
-            "ALARMS", ALARM_COLUMNS, lambda a: a.alarm_id, look=look, id="list", empty="no alarms: all is normal"
+            "ALARMS",
+            ALARM_COLUMNS,
+            lambda a: a.alarm_id,
+            look=look,
+            id="list",
+            empty="no alarms: all is normal",
         )
         yield Lines(self._detail, id="detail")
         yield Lines(self._meter, id="meter")

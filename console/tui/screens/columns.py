@@ -30,11 +30,17 @@ POSITION_COLUMNS: tuple[Column[PositionRow], ...] = (
     Column("SYMBOL", 0, lambda r: _position(r, r.symbol), value=lambda r: r.symbol),
     Column("VENUE", 11, lambda r: _position(r, r.venue), drop=5),
     Column("SIDE", 5, lambda r: _position(r, r.side.upper())),
-    Column("QTY", 10, lambda r: _position(r, text.number(r.quantity)), ">", value=lambda r: float(r.quantity)),
+    Column(
+        "QTY", 10, lambda r: _position(r, text.number(r.quantity)), ">", value=lambda r: float(r.quantity)
+    ),
     Column("ENTRY", 11, lambda r: _position(r, text.number(r.entry_price)), ">"),
     Column("MARK", 11, lambda r: _position(r, text.number(r.mark_price)), ">"),
     Column(
-        "uPnL", 10, lambda r: _position(r, text.signed(r.unrealised_usd)), ">", value=lambda r: float(r.unrealised_usd)
+        "uPnL",
+        10,
+        lambda r: _position(r, text.signed(r.unrealised_usd)),
+        ">",
+        value=lambda r: float(r.unrealised_usd),
     ),
     Column("rPnL day", 10, lambda r: _position(r, text.signed(r.realised_day_usd)), ">", drop=4),
     Column("FEES", 8, lambda r: _position(r, text.money(r.fees_usd)), ">", drop=7),
@@ -48,7 +54,9 @@ POSITION_COLUMNS: tuple[Column[PositionRow], ...] = (
 def order_state(row: OrderRow) -> Cell:
     """What is proved, and the request in flight after a `+`."""
     word = row.status.upper() + (f"+{row.pending}" if row.pending != "none" else "")
-    style = {"unknown": "p2", "rejected": "p3-calm", "cancelled": "dim", "filled": "dim"}.get(row.status, "text")
+    style = {"unknown": "p2", "rejected": "p3-calm", "cancelled": "dim", "filled": "dim"}.get(
+        row.status, "text"
+    )
     return word, style
 
 
@@ -79,7 +87,9 @@ def alarm_priority(row: AlarmRow) -> Cell:
 
 
 def alarm_state(row: AlarmRow) -> Cell:
-    return row.state, {"RTN-UN": "rtn", "SHELVED": "dim", "NORMAL": "dim", "UNACK": "bright"}.get(row.state, "text")
+    return row.state, {"RTN-UN": "rtn", "SHELVED": "dim", "NORMAL": "dim", "UNACK": "bright"}.get(
+        row.state, "text"
+    )
 
 
 ALARM_COLUMNS: tuple[Column[AlarmRow], ...] = (
@@ -150,7 +160,11 @@ HOLD_COLUMNS: tuple[Column[HoldRow], ...] = (
 
 def health_state(row: PartHealth) -> Cell:
     is_calm = row.state in ("ok", "off")
-    return row.state if row.state in ("ok", "slow", "off") else row.state.upper(), "text" if is_calm else "p2-calm"
+    return row.state if row.state in (
+        "ok",
+        "slow",
+        "off",
+    ) else row.state.upper(), "text" if is_calm else "p2-calm"
 
 
 HEALTH_COLUMNS: tuple[Column[PartHealth], ...] = (

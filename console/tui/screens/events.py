@@ -23,7 +23,9 @@ class Events(Room):
 
     def compose(self) -> ComposeResult:
         look = self.desk_app.look
-        yield LiveTable("EVENTS", EVENT_COLUMNS, lambda e: str(e.seq), look=look, id="list", empty="nothing yet")
+        yield LiveTable(
+            "EVENTS", EVENT_COLUMNS, lambda e: str(e.seq), look=look, id="list", empty="nothing yet"
+        )
 
     def feed(self) -> None:
         view = self.desk_app.desk.shown(EventsView)

@@ -22,7 +22,14 @@ class Gates(Room):
     def compose(self) -> ComposeResult:
         look = self.desk_app.look
         yield Lines(self._latch, id="latch")
-        yield LiveTable("HOLDS", HOLD_COLUMNS, lambda h: h.code + h.source, look=look, id="holds", empty="nothing holds risk")
+        yield LiveTable(
+            "HOLDS",
+            HOLD_COLUMNS,
+            lambda h: h.code + h.source,
+            look=look,
+            id="holds",
+            empty="nothing holds risk",
+        )
         yield Lines(self._detail, id="detail")
         yield Lines(self._promotion, id="promotion")
 
@@ -74,14 +81,31 @@ class Gates(Room):
             return [
                 *lines,
                 ((" CLEAR", "bright"), ("   the latch is not set; ^X sets it from any screen", "text")),
-                ((f" effective level {status.level.upper()}", "text"), (f", by {len(status.holds)} holds", "dim")),
+                (
+                    (f" effective level {status.level.upper()}", "text"),
+                    (f", by {len(status.holds)} holds", "dim"),
+                ),
             ]
-        since = f"{text.day_hm(status.killed_at_ns)}Z ({text.age((desk.now_ns - status.killed_at_ns) / 1e6)} ago)"
+        since = (
+            f"{text.day_hm(status.killed_at_ns)}Z ({text.age((desk.now_ns - status.killed_at_ns) / 1e6)} ago)"
+        )
         return [
             *lines,
-            ((f" {status.kill_level.upper()} ", "halt"), (f"  set by {status.killed_by}, {since}, id {status.kill_id}", "bright")),
-            ((" New risk is blocked. It stays blocked over a restart of the engine or of this console.", "text"),),
-            ((" To loosen it: every hold below cleared, then ", "text"), ("u", "bright"), (" = a reason, then the word RESUME.", "text")),
+            (
+                (f" {status.kill_level.upper()} ", "halt"),
+                (f"  set by {status.killed_by}, {since}, id {status.kill_id}", "bright"),
+            ),
+            (
+                (
+                    " New risk is blocked. It stays blocked over a restart of the engine or of this console.",
+                    "text",
+                ),
+            ),
+            (
+                (" To loosen it: every hold below cleared, then ", "text"),
+                ("u", "bright"),
+                (" = a reason, then the word RESUME.", "text"),
+            ),
             ((" Resume only permits a later start; it starts nothing by itself.", "dim"),),
         ]
 

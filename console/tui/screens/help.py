@@ -20,8 +20,12 @@ def help_lines(screen: str, width: int, dash: str) -> Sequence[Line]:
         keys = " ".join(actions.key_name(key) for key in action.keys)
         style = "bright" if action in own or action.danger else "text"
         mark = DANGER[action.danger]
-        lines.append(((f" {fit(keys, 12)}", style), (action.help, "text"), (f"   {mark}" if mark else "", "p3-calm")))
-    lines.append(((f" {fit('0-9', 12)}", "text"), ("  ".join(f"{d} {n}" for d, n, _ in actions.SCREENS), "dim")))
+        lines.append(
+            ((f" {fit(keys, 12)}", style), (action.help, "text"), (f"   {mark}" if mark else "", "p3-calm"))
+        )
+    lines.append(
+        ((f" {fit('0-9', 12)}", "text"), ("  ".join(f"{d} {n}" for d, n, _ in actions.SCREENS), "dim"))
+    )
     return lines
 
 

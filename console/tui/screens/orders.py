@@ -24,7 +24,9 @@ class Orders(Room):
 
     def compose(self) -> ComposeResult:
         look = self.desk_app.look
-        yield LiveTable("ORDERS", ORDER_COLUMNS, lambda r: r.order_id, look=look, id="list", empty="no orders")
+        yield LiveTable(
+            "ORDERS", ORDER_COLUMNS, lambda r: r.order_id, look=look, id="list", empty="no orders"
+        )
         yield Lines(self._detail, id="detail")
 
     def feed(self) -> None:
@@ -68,7 +70,10 @@ class Orders(Room):
         average = text.number(order.average_price)
         unknown = "   UNKNOWN: not proved either way; do not repeat it" if order.status == "unknown" else ""
         fields = (
-            ("order", f"{order.side.upper()} {text.number(order.quantity)} {order.symbol} {order.order_type} @ {text.number(order.limit_price)} {order.time_in_force}{' reduce-only' if order.reduce_only else ''}"),
+            (
+                "order",
+                f"{order.side.upper()} {text.number(order.quantity)} {order.symbol} {order.order_type} @ {text.number(order.limit_price)} {order.time_in_force}{' reduce-only' if order.reduce_only else ''}",
+            ),
             ("state", f"{order.status.upper()}, in flight: {order.pending}{unknown}"),
             ("filled", f"{text.number(order.filled)} at {average}"),
             ("reason", order.reason or "-"),

@@ -45,14 +45,18 @@ class Overview(Room):
         yield Lines(self._summary, id="summary")
         yield Lines(self._risk, id="risk")
         yield Lines(self._equity, id="equity")
-        yield LiveTable("POSITIONS", POSITION_COLUMNS, lambda r: r.session_id + r.symbol, look=look, id="positions")
+        yield LiveTable(
+            "POSITIONS", POSITION_COLUMNS, lambda r: r.session_id + r.symbol, look=look, id="positions"
+        )
         yield LiveTable(
             "NEEDS YOU",
             (
                 Column[Need]("ID", 9, lambda n: n.id),
                 Column[Need]("KIND", 7, lambda n: (n.kind, "dim")),
                 Column[Need]("WHAT", 0, lambda n: n.what),
-                Column[Need]("", 10, lambda n: (n.mark, "p3-calm" if n.mark.startswith("WARN") else "text"), ">"),
+                Column[Need](
+                    "", 10, lambda n: (n.mark, "p3-calm" if n.mark.startswith("WARN") else "text"), ">"
+                ),
             ),
             lambda n: n.kind + n.id,
             look=look,
@@ -63,7 +67,9 @@ class Overview(Room):
         yield LiveTable(
             "ALARMS", ALARM_COLUMNS_SHORT, lambda a: a.alarm_id, look=look, id="alarms", has_header=False
         )
-        yield LiveTable("EVENTS", EVENT_COLUMNS, lambda e: str(e.seq), look=look, id="events", has_header=False)
+        yield LiveTable(
+            "EVENTS", EVENT_COLUMNS, lambda e: str(e.seq), look=look, id="events", has_header=False
+        )
         yield Lines(self._promotion, id="promotion")
 
     def feed(self) -> None:
@@ -93,9 +99,14 @@ class Overview(Room):
             for t in (tickets.rows if tickets else ())
             if t.state in OPEN_TICKETS
         ]
-        needs += [Need(h.level, "hold", f"{h.code}: {h.evidence}", "", "gates") for h in (status.holds if status else ())]
+        needs += [
+            Need(h.level, "hold", f"{h.code}: {h.evidence}", "", "gates")
+            for h in (status.holds if status else ())
+        ]
         waiting = [a for a in (alarms.rows if alarms else ()) if a.state in ("UNACK", "LATCH")]
-        needs += [Need(f"P{a.priority}", "alarm", f"{a.source} {a.message}", a.state, "alarms") for a in waiting]
+        needs += [
+            Need(f"P{a.priority}", "alarm", f"{a.source} {a.message}", a.state, "alarms") for a in waiting
+        ]
         return needs
 
     def open_row(self) -> None:
@@ -135,7 +146,10 @@ class Overview(Room):
             ),
             (
                 (" ORDERS    ", "dim"),
-                (f"working {view.working_orders}   rejects/5m {view.rejects_5m}   fills/5m {view.fills_5m}   ", "text"),
+                (
+                    f"working {view.working_orders}   rejects/5m {view.rejects_5m}   fills/5m {view.fills_5m}   ",
+                    "text",
+                ),
                 ("   ".join(f"{a.state.upper()} {a.label}" for a in alarm), "p2-calm"),
             ),
         ]
@@ -159,9 +173,11 @@ class Overview(Room):
             ),
             (
                 (" flow      ", "dim"),
-                (f"working {view.working_orders}   rejects/5m {view.rejects_5m}   fills/5m {view.fills_5m}", "text"),
+                (
+                    f"working {view.working_orders}   rejects/5m {view.rejects_5m}   fills/5m {view.fills_5m}",
+                    "text",
+                ),
             ),
-            (),
         ]
         size = max(10, min(24, width - 46))
         return lines + [_limit_line(limit, size, self) for limit in view.limits]
@@ -169,7 +185,11 @@ class Overview(Room):
     def _equity(self, width: int, height: int) -> Sequence[Line]:
         look, view = self.desk_app.look, self.desk_app.desk.shown(OverviewView)
         points = view.equity if view else ()
-        span = f"{text.day_hm(points[0].at_ns)} to {text.day_hm(points[-1].at_ns)} UTC" if len(points) > 1 else ""
+        span = (
+            f"{text.day_hm(points[0].at_ns)} to {text.day_hm(points[-1].at_ns)} UTC"
+            if len(points) > 1
+            else ""
+        )
         drawn = plot([p.equity_usd for p in points], width - 2, height - 2, look)
         return [rule("EQUITY USD", width, look.rule, span), *(((f" {row}", "text"),) for row in drawn)]
 
@@ -178,17 +198,28 @@ class Overview(Room):
         lines: list[Line] = [rule("STRATEGIES: STAGE AND WHAT BLOCKS THE NEXT", width, look.rule)]
         for row in view.promotion if view else ():
             why = "; ".join(row.blockers) or "nothing blocks"
-            lines.append(((f" {text.fit(row.strategy, 18)} ", "text"), (f"{text.fit(row.stage, 9)} ", "bright"), (why, "dim")))
+            lines.append(
+                (
+                    (f" {text.fit(row.strategy, 18)} ", "text"),
+                    (f"{text.fit(row.stage, 9)} ", "bright"),
+                    (why, "dim"),
+                )
+            )
         return lines if len(lines) > 1 else [*lines, (("  none", "dim"),)]
 
 
+def figure(value: float) -> str:
+    """Write a limit's number: whole above a thousand, four digits below."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
 def _limit(limit: LimitBar) -> str:
-    return f"{limit.limit:,.4g}{limit.unit if limit.unit in ('%', 'x') else ' ' + limit.unit}".rstrip()
+    return f"{figure(limit.limit)}{limit.unit if limit.unit in ('%', 'x') else ' ' + limit.unit}".rstrip()
 
 
 def _limit_line(limit: LimitBar, size: int, room: Room) -> Line:
     style = {"warn": "p3-calm", "breach": "p1-calm", "missing": "p2-calm"}.get(limit.state, "text")
-    value = "?" if limit.value is None else f"{limit.value:,.4g}"
+    value = "?" if limit.value is None else figure(limit.value)
     mark = {"ok": "", "warn": " ! WARN", "breach": " !! BREACH", "missing": " ? MISSING"}.get(limit.state, "")
     return (
         (f" {text.fit(limit.label, 17)}", "dim"),

@@ -20,7 +20,12 @@ class Positions(Room):
     def compose(self) -> ComposeResult:
         look = self.desk_app.look
         yield LiveTable(
-            "POSITIONS", POSITION_COLUMNS, lambda r: r.session_id + r.symbol, look=look, id="list", empty="flat"
+            "POSITIONS",
+            POSITION_COLUMNS,
+            lambda r: r.session_id + r.symbol,
+            look=look,
+            id="list",
+            empty="flat",
         )
         yield Lines(self._detail, id="detail")
 
@@ -28,7 +33,7 @@ class Positions(Room):
         view = self.desk_app.desk.shown(PositionsView)
         table = self.query_one("#list", LiveTable)
         rows = view.rows if view else ()
-        table.note = f"uPnL {text.signed(sum((r.unrealised_usd for r in rows)))}" if rows else ""
+        table.note = f"uPnL {text.signed(sum(r.unrealised_usd for r in rows))}" if rows else ""
         table.set_rows(rows)
 
     def open_row(self) -> None:
@@ -44,16 +49,34 @@ class Positions(Room):
         mine = [
             o
             for o in (orders.rows if orders else ())
-            if (o.symbol, o.session_id) == (row.symbol, row.session_id) and o.status in ("open", "partial", "unknown")
+            if (o.symbol, o.session_id) == (row.symbol, row.session_id)
+            and o.status in ("open", "partial", "unknown")
         ]
         stop = text.number(row.stop_price) if row.stop_price is not None else "NO STOP"
-        gap = f" ({(row.stop_price - row.mark_price) / row.mark_price * 100:+.2f}% from mark)" if row.stop_price else ""
+        gap = (
+            f" ({(row.stop_price - row.mark_price) / row.mark_price * 100:+.2f}% from mark)"
+            if row.stop_price
+            else ""
+        )
         fields = (
             ("held", f"{row.side.upper()} {text.number(row.quantity)} {row.symbol} on {row.venue}"),
-            ("entry, mark", f"{text.number(row.entry_price)} -> {text.number(row.mark_price)}   {text.age(row.age_ms)}{'? STALE' if row.is_stale else ''}"),
-            ("profit", f"open {text.signed(row.unrealised_usd)}   closed today {text.signed(row.realised_day_usd)}   fees {text.money(row.fees_usd)}"),
+            (
+                "entry, mark",
+                f"{text.number(row.entry_price)} -> {text.number(row.mark_price)}   {text.age(row.age_ms)}{'? STALE' if row.is_stale else ''}",
+            ),
+            (
+                "profit",
+                f"open {text.signed(row.unrealised_usd)}   closed today {text.signed(row.realised_day_usd)}   fees {text.money(row.fees_usd)}",
+            ),
             ("stop", f"{stop}{gap}"),
-            ("working", "   ".join(f"{o.side.upper()} {text.number(o.quantity)} @ {text.number(o.limit_price)} {o.status}" for o in mine) or "no orders"),
+            (
+                "working",
+                "   ".join(
+                    f"{o.side.upper()} {text.number(o.quantity)} @ {text.number(o.limit_price)} {o.status}"
+                    for o in mine
+                )
+                or "no orders",
+            ),
             ("owner", f"{row.strategy}, session {row.session_id}"),
         )
         lines: list[Line] = [rule(f"SELECTED {row.symbol}", width, look.rule, "Enter = its orders")]

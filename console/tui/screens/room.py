@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, cast
 from textual.containers import Container
 from textual.css.query import NoMatches
 
-from console.tui.widgets.live_table import LiveTable
 from console.tui.widgets.lines import Lines
+from console.tui.widgets.live_table import LiveTable
 
 if TYPE_CHECKING:
     from console.tui.app import InterlockApp

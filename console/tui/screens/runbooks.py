@@ -42,12 +42,8 @@ class Runbooks(Room):
 
     def __init__(self) -> None:
         super().__init__()
-        self.books = self.desk_app_books()
+        self.books = read_books()
         self.opened = ""
-
-    @staticmethod
-    def desk_app_books() -> tuple[Book, ...]:
-        return read_books()
 
     def compose(self) -> ComposeResult:
         yield LiveTable(

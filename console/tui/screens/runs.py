@@ -29,11 +29,21 @@ class Runs(Room):
         look = self.desk_app.look
         with Container(id="lists"):
             yield LiveTable(
-                "PAPER SESSIONS", SESSION_COLUMNS, lambda r: r.session_id, look=look, id="sessions", empty="no session yet: P starts one"
+                "PAPER SESSIONS",
+                SESSION_COLUMNS,
+                lambda r: r.session_id,
+                look=look,
+                id="sessions",
+                empty="no session yet: P starts one",
             )
             yield Lines(self._session, id="session")
             yield LiveTable(
-                "RESEARCH RUNS", RUN_COLUMNS, lambda r: r.run_id, look=look, id="runs", empty="no run yet: interlock run start"
+                "RESEARCH RUNS",
+                RUN_COLUMNS,
+                lambda r: r.run_id,
+                look=look,
+                id="runs",
+                empty="no run yet: interlock run start",
             )
         with Container(id="opened"):
             yield Lines(self._metrics, id="metrics")
@@ -46,8 +56,12 @@ class Runs(Room):
                     Column[TradeRow]("EXIT", 20, lambda t: t.exit_at, drop=2),
                     Column[TradeRow]("SIDE", 5, lambda t: t.side.upper()),
                     Column[TradeRow]("QTY", 10, lambda t: f"{t.quantity:,.4f}", ">"),
-                    Column[TradeRow]("PRICES", 23, lambda t: f"{t.entry_price:,.2f} > {t.exit_price:,.2f}", ">", drop=1),
-                    Column[TradeRow]("PnL", 11, lambda t: text.signed(t.pnl_usd), ">", value=lambda t: t.pnl_usd),
+                    Column[TradeRow](
+                        "PRICES", 23, lambda t: f"{t.entry_price:,.2f} > {t.exit_price:,.2f}", ">", drop=1
+                    ),
+                    Column[TradeRow](
+                        "PnL", 11, lambda t: text.signed(t.pnl_usd), ">", value=lambda t: t.pnl_usd
+                    ),
                     Column[TradeRow]("REASON", 0, lambda t: (t.reason, "dim")),
                 ),
                 lambda t: f"{t.entry_at}{t.exit_at}{t.quantity}",
@@ -68,7 +82,9 @@ class Runs(Room):
         table = self.table
         row = table.selected if table else None
         if isinstance(row, RunRow):
-            self.desk_app.ask_engine(RunShow(run_id=row.run_id), RunDetail, self.show_detail, f"run {row.run_id}")
+            self.desk_app.ask_engine(
+                RunShow(run_id=row.run_id), RunDetail, self.show_detail, f"run {row.run_id}"
+            )
         elif isinstance(row, SessionRow):
             self.desk_app.go("orders", "", filter_text=",".join(row.strategies).lower())
 
@@ -90,7 +106,9 @@ class Runs(Room):
 
     def act(self, action_id: str) -> bool:
         if action_id == "start_paper":
-            self.desk_app.ask("Strategies for a sandbox session (comma between):", self._start, kind=Kind.TEXT)
+            self.desk_app.ask(
+                "Strategies for a sandbox session (comma between):", self._start, kind=Kind.TEXT
+            )
         elif action_id == "stop_session":
             self._stop()
         return action_id in ("start_paper", "stop_session")
@@ -107,7 +125,9 @@ class Runs(Room):
             return
         self.desk_app.ask(
             f"Stop {session.session_id} ({', '.join(session.strategies)})?  y = yes:",
-            lambda _: self.desk_app.send(PaperStop(session_id=session.session_id), f"stop of {session.session_id}"),
+            lambda _: self.desk_app.send(
+                PaperStop(session_id=session.session_id), f"stop of {session.session_id}"
+            ),
             kind=Kind.YES,
             note="any other key = no",
         )
@@ -119,7 +139,12 @@ class Runs(Room):
         why = f" ({row.status_reason})" if row.status_reason else ""
         said = f"   {row.message}" if row.message else ""
         return [
-            ((f"  {row.session_id}: {row.status}{why}, {row.decisions} decisions on {row.bars} bars{said}", "dim"),),
+            (
+                (
+                    f"  {row.session_id}: {row.status}{why}, {row.decisions} decisions on {row.bars} bars{said}",
+                    "dim",
+                ),
+            ),
             ((f"  decisions {text.short(row.decision_sha256, 16)}   {row.path}", "dim"),),
         ]
 
@@ -133,11 +158,20 @@ class Runs(Room):
         across = max(1, width // 38)
         lines: list[Line] = [
             rule(f"RUN {row.run_id}", width, look.rule, "Esc = back"),
-            ((f" {row.strategy} on {row.ticker} {row.interval}   {row.status}   {row.created_at}", "bright"),),
+            (
+                (
+                    f" {row.strategy} on {row.ticker} {row.interval}   {row.status}   {row.created_at}",
+                    "bright",
+                ),
+            ),
         ]
         for start in range(0, len(pairs), across):
             chunk = pairs[start : start + across]
-            lines.append(tuple(s for n, v in chunk for s in ((f" {text.fit(n, 20)} ", "dim"), (text.fit(v, 15), "text"))))
+            lines.append(
+                tuple(
+                    s for n, v in chunk for s in ((f" {text.fit(n, 20)} ", "dim"), (text.fit(v, 15), "text"))
+                )
+            )
         return lines
 
     def _curve(self, width: int, height: int, title: str) -> Sequence[Line]:

@@ -43,5 +43,6 @@ class System(Room):
     def _own(self, width: int, height: int) -> Sequence[Line]:
         lines: list[Line] = [rule("THIS CONSOLE", width, self.desk_app.look.rule)]
         return lines + [
-            ((f" {text.fit(name, 22)} ", "dim"), (value, "text")) for name, value in self.desk_app.own_figures()
+            ((f" {text.fit(name, 22)} ", "dim"), (value, "text"))
+            for name, value in self.desk_app.own_figures()
         ]

@@ -39,7 +39,9 @@ class Tickets(Room):
                 Column[TicketRow]("LEFT", 5, now, ">", value=lambda t: t.expires_ns),
                 Column[TicketRow]("WORST", 5, worst),
                 Column[TicketRow]("STATE", 10, lambda t: t.state.upper(), drop=1),
-                Column[TicketRow]("WHAT", 0, lambda t: f"{t.side.upper()} {text.number(t.quantity)} {t.symbol}"),
+                Column[TicketRow](
+                    "WHAT", 0, lambda t: f"{t.side.upper()} {text.number(t.quantity)} {t.symbol}"
+                ),
             ),
             lambda t: t.ticket_id,
             look=self.desk_app.look,
@@ -74,7 +76,9 @@ class Tickets(Room):
 
     def open_row(self) -> None:
         if self.ticket is not None:
-            self.desk_app.send(TicketSelect(ticket_id=self.ticket.ticket_id), f"review of {self.ticket.ticket_id}")
+            self.desk_app.send(
+                TicketSelect(ticket_id=self.ticket.ticket_id), f"review of {self.ticket.ticket_id}"
+            )
 
     def act(self, action_id: str) -> bool:
         ticket = self.ticket
@@ -110,21 +114,29 @@ class Tickets(Room):
             failed = next((c for c in ticket.checks if c.result == "fail"), None)
             return f"a check FAILED{f': {failed.name} {failed.reason}' if failed else ''}. R rejects it."
         if not self.is_reviewed(ticket):
-            holder = f" ({ticket.reviewer} is reviewing)" if ticket.reviewer and ticket.state == "reviewing" else ""
+            holder = (
+                f" ({ticket.reviewer} is reviewing)"
+                if ticket.reviewer and ticket.state == "reviewing"
+                else ""
+            )
             return f"review it first: Enter{holder}"
         return ""
 
     def _approve_size(self, ticket: TicketRow, typed: str) -> None:
         now = self.ticket
         if now is None or now.ticket_hash != ticket.ticket_hash or not self.is_reviewed(now):
-            self.desk_app.say(f"not approved: {ticket.ticket_id} changed while you typed; review it again", "p3-calm")
+            self.desk_app.say(
+                f"not approved: {ticket.ticket_id} changed while you typed; review it again", "p3-calm"
+            )
             return
         try:
             size = Decimal(typed.strip().replace(",", ""))
         except InvalidOperation:
             size = Decimal(-1)
         if size != ticket.quantity:
-            self.desk_app.say(f"not approved: that is not the size ({text.number(ticket.quantity)})", "p3-calm")
+            self.desk_app.say(
+                f"not approved: that is not the size ({text.number(ticket.quantity)})", "p3-calm"
+            )
             return
         self._send_approval(ticket, size)
 
@@ -157,7 +169,9 @@ class Tickets(Room):
         if ticket is None:
             return [rule("TICKET", width, look.rule), (("  none selected", "dim"),)]
         head: list[Line] = [
-            rule(f"{ticket.ticket_id} v{ticket.version}", width, look.rule, f"hash {ticket.ticket_hash[:12]}"),
+            rule(
+                f"{ticket.ticket_id} v{ticket.version}", width, look.rule, f"hash {ticket.ticket_hash[:12]}"
+            ),
             _order_line(ticket),
             *_facts(ticket, width),
         ]
@@ -165,7 +179,12 @@ class Tickets(Room):
         state = self._state_lines(ticket)
         room = height - len(head) - len(state) - 1
         if len(table) > room > 2:
-            ranked = sorted(ticket.checks, key=lambda c: ("fail", "warn", "ok").index(c.result) if c.result in ("fail", "warn", "ok") else 0)
+            ranked = sorted(
+                ticket.checks,
+                key=lambda c: (
+                    ("fail", "warn", "ok").index(c.result) if c.result in ("fail", "warn", "ok") else 0
+                ),
+            )
             table = [table[0], *(_check_line(check, width) for check in ranked[: room - 2])]
             table.append(((f"   and {len(ranked) - room + 2} more that are ok or lesser", "dim"),))
         return [*head, *table, ((look.rule * width, "rule"),), *state]
@@ -178,6 +197,11 @@ class Tickets(Room):
             spans.append((word, "bright") if step == ticket.state else (step, "dim"))
             spans.append((" > ", "dim"))
         lines: list[Line] = [tuple(spans[:-1])]
+        lines += [
+            ((f" {check.result.upper()}  {check.name}: {check.reason}", "p3-calm"),)
+            for check in ticket.checks
+            if check.result != "ok"
+        ][:3]
         if ticket.state in ("proposed", "reviewing"):
             lines.append(((f"       expires {self._left(ticket)}, then it is rejected by itself", "text"),))
             lines.append(((f"       {self._next_step(ticket)}", "bright"),))
@@ -215,7 +239,9 @@ def _order_line(ticket: TicketRow) -> Line:
 
 def _facts(ticket: TicketRow, width: int) -> list[Line]:
     moved = (
-        (ticket.mark_now - ticket.mark_price) / ticket.mark_price * 10_000 if ticket.mark_price else Decimal(0)
+        (ticket.mark_now - ticket.mark_price) / ticket.mark_price * 10_000
+        if ticket.mark_price
+        else Decimal(0)
     )
     stop = text.number(ticket.stop_loss) if ticket.stop_loss is not None else "none"
     return [
@@ -238,20 +264,26 @@ def _facts(ticket: TicketRow, width: int) -> list[Line]:
 
 def _check_widths(width: int) -> tuple[int, int, int, int]:
     name = 18 if width < 70 else 24
-    rest = max(24, width - name - 16)
-    return name, min(16, rest // 3), min(16, rest // 3), min(16, rest // 3)
+    column = min(14, max(7, (width - name - 10) // 3))
+    return name, column, column, column
 
 
 def _check_head(width: int) -> Line:
     name, now, after, limit = _check_widths(width)
-    cells = (("CHECK", name, "<"), ("NOW", now, ">"), ("AFTER", after, ">"), ("LIMIT", limit, ">"), ("RESULT", 8, "<"))
+    cells = (
+        ("CHECK", name, "<"),
+        ("NOW", now, ">"),
+        ("AFTER", after, ">"),
+        ("LIMIT", limit, ">"),
+        ("RESULT", 8, "<"),
+    )
     return ((" ", "text"), *(s for t, w, a in cells for s in ((text.fit(t, w, a), "head"), (" ", "text"))))
 
 
 def _check_line(check: CheckRow, width: int) -> Line:
     name, now, after, limit = _check_widths(width)
     style = {"warn": "p3-calm", "fail": "p1-calm"}.get(check.result, "text")
-    word = check.result if check.result == "ok" else f"{check.result.upper()} {check.reason}"
+    word = check.result if check.result == "ok" else f"{check.result.upper()}"
     return (
         (f" {text.fit(check.name, name)} ", "text" if style == "text" else style),
         (f"{text.fit(check.now, now, '>')} {text.fit(check.after, after, '>')} ", "text"),

@@ -13,6 +13,19 @@ from console.tui.prompt import Prompt
 from console.tui.widgets.lines import Line, Lines, Span
 from engine.api.views import AlarmsView, StatusView, TicketsView
 
+SHORT_NAMES = {
+    "overview": "Over",
+    "tickets": "Tick",
+    "positions": "Pos",
+    "orders": "Ord",
+    "alarms": "Alm",
+    "runs": "Run",
+    "gates": "Gate",
+    "runbooks": "Book",
+    "events": "Evt",
+    "system": "Sys",
+}
+
 GAP: Span = ("  ", "status")
 
 
@@ -139,10 +152,11 @@ class ScreenNames(Lines):
         spans: list[Span] = []
         is_tight = width < 118
         for digit, name, title in actions.SCREENS:
-            badge = f" {badges[name]}" if badges.get(name) else ""
-            shown = title if not is_tight or name == now else title[:5].capitalize()
-            label = f" {digit} {shown}{badge} " if not is_tight else f" {digit}{shown if name == now else ''}{badge} "
-            spans += [(label, "mode" if name == now else "text" if badge else "dim")]
+            badge = f"{':' if is_tight else ' '}{badges[name]}" if badges.get(name) else ""
+            label = f" {digit} {SHORT_NAMES[name] if is_tight else title}{badge}"
+            spans.append(
+                (label if is_tight else f"{label} ", "mode" if name == now else "text" if badge else "dim")
+            )
         return [tuple(spans)]
 
     def _badges(self) -> dict[str, int]:

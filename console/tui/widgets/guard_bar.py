@@ -36,7 +36,9 @@ class GuardBar(Lines):
         head = f"{edge} {title} {edge}"
         lines: list[Line] = [((head + "!" * (width - len(head)), "halt"),)]
         lines += [(("!! ", "halt"), (text.fit(row, width - 6), "halt-text"), (" !!", "halt")) for row in rest]
-        lines += [(("!! ", "halt"), (" " * (width - 6), "halt-text"), (" !!", "halt"))] * (height - len(lines) - 1)
+        lines += [(("!! ", "halt"), (" " * (width - 6), "halt-text"), (" !!", "halt"))] * (
+            height - len(lines) - 1
+        )
         return [*lines, (("!" * width, "halt"),)]
 
     def _armed(self, now_ns: int) -> list[str]:

@@ -60,7 +60,9 @@ class Lines(Widget):
     can_focus = False
     ALLOW_SELECT = False
 
-    def __init__(self, source: Source | None = None, *, id: str | None = None, classes: str | None = None) -> None:
+    def __init__(
+        self, source: Source | None = None, *, id: str | None = None, classes: str | None = None
+    ) -> None:
         super().__init__(id=id, classes=classes, markup=False)
         self._source = source
         self._shown: list[Line] = []

@@ -121,7 +121,7 @@ class LiveTable(Lines, Generic[Row]):
             words = self.filter_text.split()
             rows = [row for row in rows if all(word in self.row_text(row).lower() for word in words)]
         value = self.columns[self.sort_index].value if self.sort_index >= 0 else None
-        self._shown_rows = rows if value is None else sorted(rows, key=value)  # type: ignore[arg-type]
+        self._shown_rows = rows if value is None else sorted(rows, key=value)
         self._find_cursor()
 
     def _find_cursor(self) -> None:

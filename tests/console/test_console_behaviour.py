@@ -1,0 +1,345 @@
+"""What keys do: the guard, the tickets, refusals, hostile text."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from decimal import Decimal as D
+from typing import Any
+
+import pytest
+from textual import events
+from textual.pilot import Pilot
+
+from console.actions import ACTIONS, SCREENS, find
+from console.tui.app import InterlockApp
+from console.tui.kill import Stage
+from console.tui.model import Link, Trust
+from console.tui.palette import entry
+from console.tui.text import clean
+from console.tui.widgets.frame import MessageLine
+from console.tui.widgets.lines import Lines
+from console.tui.widgets.live_table import Column, LiveTable
+from engine.api.commands import (
+    AlarmAck,
+    Flatten,
+    Kill,
+    KillArm,
+    OrderCancel,
+    Reply,
+    Resume,
+    TicketApprove,
+    TicketReject,
+    TicketSelect,
+)
+from seams.clock import FixedClock
+from seams.net import NetDown, NoAnswer
+from tests.console import desk_fixture as desk
+
+SIZE = (120, 40)
+
+
+async def press(pilot: Pilot[Any], *keys: str) -> None:
+    """Press keys as a hand does: never two within the auto-repeat gap."""
+    for key in keys:
+        app = pilot.app
+        assert isinstance(app, InterlockApp)
+        assert isinstance(app.clock, FixedClock)
+        app.clock.advance(0.16)
+        await pilot.press(key)
+    await pilot.pause()
+
+
+def sent(app: InterlockApp, kind: type) -> list[Any]:
+    return [body for body, _, _ in app.gateway.sent if isinstance(body, kind)]  # type: ignore[attr-defined]
+
+
+def said(app: InterlockApp) -> str:
+    return app.desktop.query_one(MessageLine).said[0]
+
+
+def picture(app: InterlockApp) -> str:
+    return "\n".join(pane.plain() for pane in app.desktop.query(Lines) if pane.size.height)
+
+
+REVIEWED = desk.ticket(state="reviewing", reviewer=desk.OPERATOR, worst="ok", checks=desk.calm_checks())
+
+
+async def test_approve_sends_the_hash_that_was_seen() -> None:
+    app = desk.make_app(desk.gateway(tickets=desk.tickets(REVIEWED)))
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "2", "A")
+        assert [a.ticket_hash for a in sent(app, TicketApprove)] == [REVIEWED.ticket_hash]
+
+
+async def test_approve_without_a_review_sends_nothing_and_says_why() -> None:
+    app = desk.make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "2", "A")
+        assert not sent(app, TicketApprove)
+        assert "review it first" in said(app)
+        await press(pilot, "enter")
+        assert [s.ticket_id for s in sent(app, TicketSelect)] == ["T-00412"]
+
+
+async def test_a_review_by_another_operator_does_not_count() -> None:
+    other = desk.ticket(state="reviewing", reviewer="ops2", worst="ok")
+    app = desk.make_app(desk.gateway(tickets=desk.tickets(other)))
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "2", "A")
+        assert not sent(app, TicketApprove)
+
+
+@pytest.mark.parametrize(("typed", "expected"), [("1.2", [D("1.2")]), ("12", []), ("", [])])
+async def test_a_warning_wants_the_size_typed(typed: str, expected: list[D]) -> None:
+    ticket = desk.ticket(state="reviewing", reviewer=desk.OPERATOR)
+    app = desk.make_app(desk.gateway(tickets=desk.tickets(ticket)))
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "2", "A", *("full_stop" if c == "." else c for c in typed), "enter")
+        assert [a.typed_size for a in sent(app, TicketApprove)] == expected
+
+
+async def test_a_failed_check_switches_approval_off() -> None:
+    ticket = desk.ticket(state="reviewing", reviewer=desk.OPERATOR, worst="fail")
+    app = desk.make_app(desk.gateway(tickets=desk.tickets(ticket)))
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "2", "A")
+        assert not sent(app, TicketApprove)
+        assert "FAILED" in said(app)
+
+
+async def test_keys_in_flight_are_ignored_after_a_ticket_changed() -> None:
+    app = desk.make_app(desk.gateway(tickets=desk.tickets(REVIEWED)))
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "2")
+        changed = desk.ticket(state="reviewing", reviewer=desk.OPERATOR, worst="ok", version=4)
+        app.desk.store(desk.tickets(changed, seq=42))
+        app.paint()
+        await press(pilot, "A")
+        assert not sent(app, TicketApprove)
+        assert isinstance(app.clock, FixedClock)
+        app.clock.advance(0.5)
+        await press(pilot, "A")
+        assert len(sent(app, TicketApprove)) == 1
+
+
+async def test_a_size_typed_for_an_older_version_approves_nothing() -> None:
+    ticket = desk.ticket(state="reviewing", reviewer=desk.OPERATOR)
+    app = desk.make_app(desk.gateway(tickets=desk.tickets(ticket)))
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "2", "A", "1", "full_stop", "2")
+        changed = desk.ticket(state="reviewing", reviewer=desk.OPERATOR, version=4, ticket_hash="ee" * 32)
+        app.desk.store(desk.tickets(changed, seq=42))
+        await press(pilot, "enter")
+        assert not sent(app, TicketApprove)
+        assert "changed while you typed" in said(app)
+
+
+async def test_reject_takes_a_digit_and_a_text() -> None:
+    app = desk.make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "2", "R", "1", "n", "o", "enter")
+        assert sent(app, TicketReject) == [TicketReject(ticket_id="T-00412", reason_digit=1, text="no")]
+
+
+async def test_kill_is_one_id_one_word_and_is_shown_with_its_time() -> None:
+    app = desk.make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "ctrl+x", *"kill")
+        assert not sent(app, Kill)
+        await press(pilot, "enter")
+        kills = [(body, request) for body, _, request in app.gateway.sent if isinstance(body, Kill)]  # type: ignore[attr-defined]
+        assert {body.confirm for body, _ in kills} == {"KILL"}
+        assert len({request for _, request in kills}) == 1
+        assert kills[0][0].nonce == "n1"
+        assert app.flow.stage is Stage.DONE
+        assert "HALTED" in picture(app)
+        assert "ms from Enter" in picture(app)
+        assert "positions kept 4" in picture(app)
+
+
+async def test_a_wrong_letter_a_repeat_a_paste_and_escape_do_not_kill() -> None:
+    app = desk.make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "ctrl+x", "k", "k", "k", "enter", "enter")
+        app.desktop.on_paste(events.Paste("KILL"))
+        await press(pilot, "enter")
+        assert app.flow.stage is Stage.ARMED
+        await press(pilot, "ctrl+x", "ctrl+x", "escape")
+        assert app.flow.stage is Stage.DOWN
+        assert not sent(app, Kill)
+
+
+async def test_the_guard_closes_by_itself_after_ten_seconds() -> None:
+    app = desk.make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "ctrl+x", "k")
+        assert isinstance(app.clock, FixedClock)
+        app.clock.advance(10)
+        app._tick()
+        assert app.flow.stage is Stage.DOWN
+        assert "disarmed" in said(app)
+        await pilot.pause()
+
+
+async def test_tab_moves_to_flatten_with_its_own_word() -> None:
+    app = desk.make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "ctrl+x", "tab", "tab", *"flatten", "enter")
+        assert sent(app, Flatten)[0].confirm == "FLATTEN"
+        assert not sent(app, Kill)
+
+
+async def test_an_unanswered_kill_is_unconfirmed_and_repeats_under_its_id() -> None:
+    gateway = desk.gateway()
+    gateway.replies = {KillArm: NetDown("gone"), Kill: NoAnswer("silence")}
+    app = desk.make_app(gateway)
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "ctrl+x", *"kill", "enter")
+        await asyncio.sleep(0.4)
+        await pilot.pause()
+        assert app.flow.stage is Stage.UNCONFIRMED
+        assert "interlock kill --direct --confirm KILL" in picture(app)
+        await press(pilot, "r")
+        await asyncio.sleep(0.4)
+        requests = [request for body, _, request in gateway.sent if isinstance(body, Kill)]
+        assert len(requests) == 6
+        assert len(set(requests)) == 1
+
+
+@pytest.mark.parametrize("before", [("colon",), ("slash", "b"), ("question_mark",), ("2", "R")])
+async def test_kill_arms_from_palette_input_help_and_question(before: tuple[str, ...]) -> None:
+    app = desk.make_app(is_readonly=before == ("question_mark",))
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, *before, "ctrl+x", *"kill", "enter")
+        assert sent(app, Kill)
+
+
+async def test_the_too_small_page_still_kills() -> None:
+    app = desk.make_app()
+    async with app.run_test(size=(60, 15)) as pilot:
+        await pilot.pause()
+        assert "needs 80x24, has 60x15" in picture(app)
+        assert "P1 UNACK" in picture(app)
+        await press(pilot, "ctrl+x", *"kill", "enter")
+        assert sent(app, Kill)
+
+
+async def test_a_stale_console_refuses_commands_but_not_a_kill() -> None:
+    app = desk.make_app(desk.gateway(tickets=desk.tickets(REVIEWED)))
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "2")
+        assert isinstance(app.clock, FixedClock)
+        app.clock.advance(2.5)
+        assert app.desk.trust is Trust.STALE
+        await press(pilot, "A", "a")
+        assert not sent(app, TicketApprove)
+        assert not sent(app, AlarmAck)
+        assert "STALE" in said(app)
+        await press(pilot, "ctrl+x", *"kill", "enter")
+        assert sent(app, Kill)
+
+
+async def test_a_lost_link_shows_at_once_and_frozen_or_readonly_consoles_send_nothing() -> None:
+    app = desk.make_app(is_readonly=True)
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "2", "enter")
+        assert not sent(app, TicketSelect)
+        assert "READ-ONLY" in said(app)
+        app.desk.set_link(Link.DOWN)
+        app._tick()
+        assert "DISCONNECTED" in picture(app)
+
+
+async def test_freeze_holds_the_picture_and_refuses_commands() -> None:
+    app = desk.make_app(desk.gateway(tickets=desk.tickets(REVIEWED)))
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "2", "space", "A")
+        assert not sent(app, TicketApprove)
+        assert "FROZEN" in said(app)
+
+
+async def test_resume_wants_a_reason_and_the_word() -> None:
+    halted = desk.status(level="halt", kill_level="halt_all", killed_by="mara", holds=desk.HALT_HOLDS)
+    app = desk.make_app(desk.gateway(status=halted))
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "7", "u", *"fixed", "enter", *"resum", "enter")
+        assert not sent(app, Resume)
+        await press(pilot, *"resume", "enter")
+        (command,) = [c for c in app.gateway.sent if isinstance(c[0], Resume)]  # type: ignore[attr-defined]
+        assert command[:2] == (Resume(confirm="RESUME"), "fixed")
+
+
+async def test_cancel_wants_a_yes_and_a_refusal_shows_its_correction() -> None:
+    gateway = desk.gateway()
+    gateway.replies[OrderCancel] = Reply(
+        request_id="", ok=False, code="ORDER_GONE", message="already filled", correction="look at positions"
+    )
+    app = desk.make_app(gateway)
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "4", "c", "n")
+        assert not sent(app, OrderCancel)
+        await press(pilot, "c", "y")
+        assert [c.order_id for c in sent(app, OrderCancel)] == ["O-77121"]
+        assert said(app) == "refused ORDER_GONE: already filled — look at positions"
+
+
+HOSTILE = "[bold]x[/] [@click=app.quit]go[/] \x1b[31mred\x1b]0;title\x07 \u202eabc\u200b\x9b1m"
+
+
+async def test_hostile_text_is_shown_inert() -> None:
+    rows = (desk.order(0, reason=HOSTILE, symbol=HOSTILE),)
+    app = desk.make_app(desk.gateway(orders=desk.v.OrdersView(seq=41, at_ns=1, rows=rows)))
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "4")
+        shown = picture(app)
+        assert "[bold]x[/] [@click=app.quit]go[/] red abc" in shown
+        assert all(char == "\n" or char.isprintable() for char in shown)
+        assert clean(HOSTILE).isprintable()
+
+
+async def test_every_action_has_a_key_a_meaning_and_a_place_in_the_palette() -> None:
+    app = desk.make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "1")
+        names = [name for _, name, _ in SCREENS]
+        for action in ACTIONS:
+            assert action.keys
+            assert entry(action)
+            screens = action.screens or tuple(names)
+            for screen in screens:
+                assert all(find(key, screen) is action for key in action.keys), (action.id, screen)
+            if not action.keys[0].isdigit() and not action.screens:
+                assert hasattr(app, f"_do_{action.id}"), action.id
+
+
+async def test_idle_paints_nothing() -> None:
+    app = desk.make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "1")
+        app.paint()
+        await pilot.pause()
+        assert sum(pane.update() for pane in app.desktop.query(Lines)) == 0
+
+
+async def test_a_hundred_thousand_rows_are_shown_at_once() -> None:
+    app = desk.make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "4")
+        table = app.desktop.query_one("#room-orders #list", LiveTable)
+        template = desk.order(0)
+        rows = [template] * 100_000
+        before = time.perf_counter()
+        table.set_rows(rows)
+        table.move(99_999)
+        took_s = time.perf_counter() - before
+        assert "99,9" in table.plain()
+        assert took_s < 0.2
+
+
+def test_the_cursor_stays_on_its_key_when_rows_move() -> None:
+    table: LiveTable[str] = LiveTable("T", [Column("A", 0, str)], str, look=desk.Look())
+    table.set_rows(["a", "b", "c"])
+    table.move(1)
+    table.set_rows(["z", "y", "a", "b"])
+    assert table.selected == "b"
