@@ -32,33 +32,33 @@ HEALTH = (
 
 
 def status(**changes: Any) -> v.StatusView:
-    fields: dict[str, Any] = dict(
-        seq=41,
-        at_ns=NOW_NS,
-        epoch=7,
-        mode="paper",
-        environment="sandbox",
-        account="paper-1",
-        engine_version="0.1.0",
-        level="clear",
-        kill_level="clear",
-        kill_id="",
-        killed_by="",
-        killed_at_ns=0,
-        holds=(),
-        feed_state="ok",
-        feed_age_ms=210,
-        venues_up=2,
-        venues_total=2,
-        sessions_active=1,
-        tickets_open=2,
-        ticket_next_expiry_ns=NOW_NS + 21 * NS_PER_S,
-        orders_working=3,
-        orders_unknown=0,
-        alarms_unacked=2,
-        kernel_sha256="5c1d" * 16,
-        health=HEALTH,
-    )
+    fields: dict[str, Any] = {
+        "seq": 41,
+        "at_ns": NOW_NS,
+        "epoch": 7,
+        "mode": "paper",
+        "environment": "sandbox",
+        "account": "paper-1",
+        "engine_version": "0.1.0",
+        "level": "clear",
+        "kill_level": "clear",
+        "kill_id": "",
+        "killed_by": "",
+        "killed_at_ns": 0,
+        "holds": (),
+        "feed_state": "ok",
+        "feed_age_ms": 210,
+        "venues_up": 2,
+        "venues_total": 2,
+        "sessions_active": 1,
+        "tickets_open": 2,
+        "ticket_next_expiry_ns": NOW_NS + 21 * NS_PER_S,
+        "orders_working": 3,
+        "orders_unknown": 0,
+        "alarms_unacked": 2,
+        "kernel_sha256": "5c1d" * 16,
+        "health": HEALTH,
+    }
     return v.StatusView(**{**fields, **changes})
 
 
@@ -218,31 +218,31 @@ def positions() -> v.PositionsView:
 
 def order(number: int, **changes: Any) -> v.OrderRow:
     at = ago(40 + number)
-    fields: dict[str, Any] = dict(
-        order_id=f"O-{77121 - number}",
-        venue_order_id=f"V{9120 - number}",
-        symbol="ETH-PERP",
-        venue="sandbox",
-        side="buy",
-        order_type="limit",
-        quantity=D("1.200"),
-        filled=D("0"),
-        limit_price=D("3100.0"),
-        average_price=None,
-        status="open",
-        pending="none",
-        reason="",
-        time_in_force="gtc",
-        reduce_only=False,
-        strategy="trend-channel",
-        session_id="S-00007",
-        ticket_id="",
-        created_ns=at,
-        durable_ns=at + 412_000,
-        sent_ns=at + 700_000,
-        acked_ns=at + 14_300_000,
-        done_ns=0,
-    )
+    fields: dict[str, Any] = {
+        "order_id": f"O-{77121 - number}",
+        "venue_order_id": f"V{9120 - number}",
+        "symbol": "ETH-PERP",
+        "venue": "sandbox",
+        "side": "buy",
+        "order_type": "limit",
+        "quantity": D("1.200"),
+        "filled": D("0"),
+        "limit_price": D("3100.0"),
+        "average_price": None,
+        "status": "open",
+        "pending": "none",
+        "reason": "",
+        "time_in_force": "gtc",
+        "reduce_only": False,
+        "strategy": "trend-channel",
+        "session_id": "S-00007",
+        "ticket_id": "",
+        "created_ns": at,
+        "durable_ns": at + 412_000,
+        "sent_ns": at + 700_000,
+        "acked_ns": at + 14_300_000,
+        "done_ns": 0,
+    }
     return v.OrderRow(**{**fields, **changes})
 
 
@@ -289,41 +289,41 @@ def ticket(**changes: Any) -> v.TicketRow:
         ("duplicate in 60 s", "none", "-", "0", "ok", ""),
         ("order rate", "3/min", "4/min", "20/min", "ok", ""),
     )
-    fields: dict[str, Any] = dict(
-        ticket_id="T-00412",
-        version=3,
-        ticket_hash="9c1e55d0a7" + "f" * 54,
-        state="proposed",
-        symbol="ETH-PERP",
-        venue="sandbox",
-        side="buy",
-        quantity=D("1.200"),
-        order_type="limit",
-        limit_price=D("3100.0"),
-        stop_loss=D("3010.0"),
-        time_in_force="gtc",
-        reduce_only=False,
-        notional_usd=D("3720.00"),
-        mark_price=D("3100.6"),
-        mark_now=D("3101.2"),
-        strategy="trend-channel",
-        session_id="S-00007",
-        decision_id="D-008812",
-        why="close above the 55-bar channel; ATR stop",
-        category="entry",
-        created_ns=ago(97),
-        expires_ns=NOW_NS + 21 * NS_PER_S,
-        reviewer="",
-        worst="warn",
-        reasons=("POSITION_ABOVE_SOFT_LIMIT",),
-        decided_by="",
-        decided_ns=0,
-        decision_text="",
-        checks=tuple(
+    fields: dict[str, Any] = {
+        "ticket_id": "T-00412",
+        "version": 3,
+        "ticket_hash": "9c1e55d0a7" + "f" * 54,
+        "state": "proposed",
+        "symbol": "ETH-PERP",
+        "venue": "sandbox",
+        "side": "buy",
+        "quantity": D("1.200"),
+        "order_type": "limit",
+        "limit_price": D("3100.0"),
+        "stop_loss": D("3010.0"),
+        "time_in_force": "gtc",
+        "reduce_only": False,
+        "notional_usd": D("3720.00"),
+        "mark_price": D("3100.6"),
+        "mark_now": D("3101.2"),
+        "strategy": "trend-channel",
+        "session_id": "S-00007",
+        "decision_id": "D-008812",
+        "why": "close above the 55-bar channel; ATR stop",
+        "category": "entry",
+        "created_ns": ago(97),
+        "expires_ns": NOW_NS + 21 * NS_PER_S,
+        "reviewer": "",
+        "worst": "warn",
+        "reasons": ("POSITION_ABOVE_SOFT_LIMIT",),
+        "decided_by": "",
+        "decided_ns": 0,
+        "decision_text": "",
+        "checks": tuple(
             v.CheckRow(name=n, now=now, after=a, limit=limit, result=r, reason=why)
             for n, now, a, limit, r, why in checks
         ),
-    )
+    }
     return v.TicketRow(**{**fields, **changes})
 
 
@@ -584,17 +584,17 @@ def system() -> v.SystemView:
 
 def desk_views(**replace: Any) -> list[v.View]:
     """Every view of the night; replace any by name."""
-    made: dict[str, v.View] = dict(
-        status=status(),
-        overview=overview(),
-        positions=positions(),
-        orders=orders(),
-        tickets=tickets(),
-        alarms=alarms(),
-        runs=runs(),
-        events=events(),
-        system=system(),
-    )
+    made: dict[str, v.View] = {
+        "status": status(),
+        "overview": overview(),
+        "positions": positions(),
+        "orders": orders(),
+        "tickets": tickets(),
+        "alarms": alarms(),
+        "runs": runs(),
+        "events": events(),
+        "system": system(),
+    }
     return list({**made, **replace}.values())
 
 

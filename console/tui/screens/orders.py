@@ -50,7 +50,7 @@ class Orders(Room):
         if order.status not in WORKING:
             self.desk_app.say(f"{order.order_id} is {order.status}: nothing to cancel", "p3-calm")
             return True
-        what = f"{order.side.upper()} {text.number(order.quantity)} {order.symbol} @ {text.number(order.limit_price)}"
+        what = described(order)
         self.desk_app.ask(
             f"Cancel {order.order_id} {what}?  y = yes:",
             lambda _: self.desk_app.send(OrderCancel(order_id=order.order_id), f"cancel of {order.order_id}"),
@@ -72,7 +72,8 @@ class Orders(Room):
         fields = (
             (
                 "order",
-                f"{order.side.upper()} {text.number(order.quantity)} {order.symbol} {order.order_type} @ {text.number(order.limit_price)} {order.time_in_force}{' reduce-only' if order.reduce_only else ''}",
+                f"{described(order)} {order.order_type} {order.time_in_force}"
+                f"{' reduce-only' if order.reduce_only else ''}",
             ),
             ("state", f"{order.status.upper()}, in flight: {order.pending}{unknown}"),
             ("filled", f"{text.number(order.filled)} at {average}"),
@@ -83,6 +84,11 @@ class Orders(Room):
         lines: list[Line] = [rule(f"SELECTED {order.order_id}", width, look.rule, "c = cancel")]
         lines += [((f" {text.fit(name, 9)}", "dim"), (value, "text")) for name, value in fields]
         return [*lines, ((" path     ", "dim"), *_path(order))]
+
+
+def described(order: OrderRow) -> str:
+    """Write an order's side, size, symbol and price."""
+    return f"{order.side.upper()} {text.number(order.quantity)} {order.symbol} @ {text.number(order.limit_price)}"
 
 
 def _path(order: OrderRow) -> Line:

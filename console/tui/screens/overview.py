@@ -20,6 +20,7 @@ from engine.api.views import (
     OverviewView,
     PositionsView,
     StatusView,
+    TicketRow,
     TicketsView,
 )
 
@@ -93,7 +94,7 @@ class Overview(Room):
                 t.ticket_id,
                 "ticket",
                 f"{t.side.upper()} {text.number(t.quantity)} {t.symbol} ~{text.money(t.notional_usd, 0)}",
-                f"{t.worst.upper() if t.worst != 'ok' else ''} {text.left(t.expires_ns - desk.now_ns)}".strip(),
+                _mark(t, desk.now_ns),
                 "tickets",
             )
             for t in (tickets.rows if tickets else ())
@@ -147,7 +148,7 @@ class Overview(Room):
             (
                 (" ORDERS    ", "dim"),
                 (
-                    f"working {view.working_orders}   rejects/5m {view.rejects_5m}   fills/5m {view.fills_5m}   ",
+                    f"{_flow(view)}   ",
                     "text",
                 ),
                 ("   ".join(f"{a.state.upper()} {a.label}" for a in alarm), "p2-calm"),
@@ -174,7 +175,7 @@ class Overview(Room):
             (
                 (" flow      ", "dim"),
                 (
-                    f"working {view.working_orders}   rejects/5m {view.rejects_5m}   fills/5m {view.fills_5m}",
+                    _flow(view),
                     "text",
                 ),
             ),
@@ -206,6 +207,16 @@ class Overview(Room):
                 )
             )
         return lines if len(lines) > 1 else [*lines, (("  none", "dim"),)]
+
+
+def _flow(view: OverviewView) -> str:
+    return f"working {view.working_orders}   rejects/5m {view.rejects_5m}   fills/5m {view.fills_5m}"
+
+
+def _mark(ticket: TicketRow, now_ns: int) -> str:
+    """Write what presses: the worst check, if not ok, and the time left."""
+    worst = "" if ticket.worst == "ok" else f"{ticket.worst.upper()} "
+    return f"{worst}{text.left(ticket.expires_ns - now_ns)}"
 
 
 def figure(value: float) -> str:

@@ -62,11 +62,13 @@ class Positions(Room):
             ("held", f"{row.side.upper()} {text.number(row.quantity)} {row.symbol} on {row.venue}"),
             (
                 "entry, mark",
-                f"{text.number(row.entry_price)} -> {text.number(row.mark_price)}   {text.age(row.age_ms)}{'? STALE' if row.is_stale else ''}",
+                f"{text.number(row.entry_price)} -> {text.number(row.mark_price)}   "
+                f"{text.age(row.age_ms)}{'? STALE' if row.is_stale else ''}",
             ),
             (
                 "profit",
-                f"open {text.signed(row.unrealised_usd)}   closed today {text.signed(row.realised_day_usd)}   fees {text.money(row.fees_usd)}",
+                f"open {text.signed(row.unrealised_usd)}   "
+                f"closed today {text.signed(row.realised_day_usd)}   fees {text.money(row.fees_usd)}",
             ),
             ("stop", f"{stop}{gap}"),
             (

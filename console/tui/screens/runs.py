@@ -141,7 +141,7 @@ class Runs(Room):
         return [
             (
                 (
-                    f"  {row.session_id}: {row.status}{why}, {row.decisions} decisions on {row.bars} bars{said}",
+                    f"  {row.session_id}: {row.status}{why}, {row.decisions} decisions, {row.bars} bars{said}",
                     "dim",
                 ),
             ),

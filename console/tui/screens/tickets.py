@@ -81,6 +81,7 @@ class Tickets(Room):
             )
 
     def act(self, action_id: str) -> bool:
+        self.feed()
         ticket = self.ticket
         if ticket is None:
             return False
@@ -123,6 +124,7 @@ class Tickets(Room):
         return ""
 
     def _approve_size(self, ticket: TicketRow, typed: str) -> None:
+        self.feed()
         now = self.ticket
         if now is None or now.ticket_hash != ticket.ticket_hash or not self.is_reviewed(now):
             self.desk_app.say(
@@ -233,7 +235,8 @@ class Tickets(Room):
 def _order_line(ticket: TicketRow) -> Line:
     price = text.number(ticket.limit_price)
     reduce = " reduce-only" if ticket.reduce_only else ""
-    order = f" {ticket.side.upper()} {text.number(ticket.quantity)} {ticket.symbol} {ticket.order_type.upper()} {price}"
+    size = f"{ticket.side.upper()} {text.number(ticket.quantity)} {ticket.symbol}"
+    order = f" {size} {ticket.order_type.upper()} {price}"
     return ((order, "bright"), (f"  {ticket.time_in_force}{reduce}   {ticket.venue}", "text"))
 
 
