@@ -1,0 +1,139 @@
+"""Every screen and every state that matters, as a picture, on a clock that stands still.
+
+Update after looking at each change: `pytest tests/console/test_snapshots.py --snapshot-update`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from console.actions import SCREENS
+from console.tui.app import InterlockApp
+from console.tui.model import Link
+from console.tui.screens import runbooks
+from console.tui.screens.runbooks import Book
+from seams.clock import FixedClock
+from seams.net import NetDown, NoAnswer
+from tests.console import desk_fixture as desk
+
+SIZES = ((80, 24), (120, 40), (200, 60))
+BOOKS = (
+    Book("rejected-orders", "Rejected orders", "# Rejected orders\n\n1. Look at the reason on **screen 4**.\n2. Check margin.\n\n```\ninterlock orders list\n```\n"),
+    Book("stale-feed", "Stale feed", "# Stale feed\n\nWait for the hold to clear.\n"),
+)  # fmt: skip
+Compare = Callable[..., bool]
+Step = Callable[[Pilot[Any]], Awaitable[None]]
+
+
+@pytest.fixture(autouse=True)
+def fixed_books(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runbooks, "read_books", lambda: BOOKS)
+
+
+def steps(*keys: str, after: Callable[[InterlockApp], None] | None = None) -> Step:
+    """Press keys one by one and let each settle; then do something to the app."""
+
+    async def run(pilot: Pilot[Any]) -> None:
+        app = pilot.app
+        assert isinstance(app, InterlockApp)
+        await pilot.pause()
+        for key in keys:
+            await pilot.press(key)
+            await pilot.pause()
+        if after is not None:
+            after(app)
+            app.paint()
+        await pilot.pause(0.05)
+
+    return run
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda s: f"{s[0]}x{s[1]}")
+@pytest.mark.parametrize("digit", [digit for digit, _, _ in SCREENS])
+def test_screen(snap_compare: Compare, digit: str, size: tuple[int, int]) -> None:
+    assert snap_compare(desk.make_app(), terminal_size=size, run_before=steps(digit))
+
+
+@pytest.mark.parametrize("digit", [digit for digit, _, _ in SCREENS])
+def test_screen_without_colour(snap_compare: Compare, digit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = desk.make_app(is_utf8=False)
+    assert snap_compare(app, terminal_size=(80, 24), run_before=steps(digit))
+
+
+def wait(seconds: float) -> Callable[[InterlockApp], None]:
+    def advance(app: InterlockApp) -> None:
+        assert isinstance(app.clock, FixedClock)
+        app.clock.advance(seconds)
+
+    return advance
+
+
+def lose(app: InterlockApp) -> None:
+    app.desk.set_link(Link.DOWN)
+
+
+def unanswered() -> InterlockApp:
+    given = desk.gateway()
+    given.replies = {desk.KillArm: NetDown("gone"), desk.Kill: NoAnswer("no answer within 2 s")}
+    return desk.make_app(given)
+
+
+def shown_unconfirmed(app: InterlockApp) -> None:
+    app.flow.tick(app.clock.now_ns())
+    app.flow.unanswered("No answer: none of the sends was answered.", app.clock.now_ns())
+
+
+REVIEWING = desk.ticket(state="reviewing", reviewer=desk.OPERATOR)
+HALTED = {
+    "level": "halt", "kill_level": "halt_all", "kill_id": "K-00007", "killed_by": "mara",
+    "killed_at_ns": desk.ago(372), "holds": desk.HALT_HOLDS, "mode": "live",
+}  # fmt: skip
+
+
+def halted() -> InterlockApp:
+    return desk.make_app(desk.gateway(status=desk.status(**HALTED)))
+
+
+def reviewing() -> InterlockApp:
+    return desk.make_app(desk.gateway(tickets=desk.tickets(REVIEWING)))
+
+
+STATES: dict[str, tuple[Callable[[], InterlockApp], Step]] = {
+    "no_engine": (lambda: desk.make_app(desk.FixtureGateway((), link=Link.CONNECTING)), steps()),
+    "ticket_in_review_with_warn": (reviewing, steps("2")),
+    "ticket_size_asked": (reviewing, steps("2", "A", "1")),
+    "ticket_reject_asked": (reviewing, steps("2", "R")),
+    "kill_armed": (desk.make_app, steps("ctrl+x", "k", "i")),
+    "kill_armed_flatten": (desk.make_app, steps("ctrl+x", "tab", "tab")),
+    "kill_halted": (desk.make_app, steps("ctrl+x", "k", "i", "l", "l", "enter")),
+    "kill_unconfirmed": (unanswered, steps("ctrl+x", "k", after=shown_unconfirmed)),
+    "stale": (desk.make_app, steps(after=wait(4.2))),
+    "disconnected": (desk.make_app, steps(after=lose)),
+    "frozen": (desk.make_app, steps("4", "space")),
+    "readonly": (lambda: desk.make_app(is_readonly=True), steps("2", "A")),
+    "gates_halted": (halted, steps("7")),
+    "resume_reason": (halted, steps("7", "u", "o", "k")),
+    "resume_word": (halted, steps("7", "u", "s", "a", "f", "e", "enter", "r", "e")),
+    "filtered": (desk.make_app, steps("4", "slash", "e", "t", "h")),
+    "help": (desk.make_app, steps("2", "question_mark")),
+    "runbook_open": (desk.make_app, steps("5", "r")),
+    "run_detail": (desk.make_app, steps("6", "tab", "enter")),
+    "order_cancel_asked": (desk.make_app, steps("4", "c")),
+}
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda s: f"{s[0]}x{s[1]}")
+@pytest.mark.parametrize("state", STATES)
+def test_state(snap_compare: Compare, state: str, size: tuple[int, int]) -> None:
+    make, run = STATES[state]
+    assert snap_compare(make(), terminal_size=size, run_before=run)
+
+
+@pytest.mark.parametrize("size", [(60, 15), (100, 20)], ids=lambda s: f"{s[0]}x{s[1]}")
+def test_too_small(snap_compare: Compare, size: tuple[int, int]) -> None:
+    assert snap_compare(desk.make_app(), terminal_size=size, run_before=steps("ctrl+x", "k"))
