@@ -21,10 +21,19 @@ from seams.net import NetDown, NoAnswer
 from tests.console import desk_fixture as desk
 
 SIZES = ((80, 24), (120, 40), (200, 60))
+STORM = """# Rejected orders
+
+1. Look at the reason on **screen 4**.
+2. Check margin.
+
+```
+interlock orders list
+```
+"""
 BOOKS = (
-    Book("rejected-orders", "Rejected orders", "# Rejected orders\n\n1. Look at the reason on **screen 4**.\n2. Check margin.\n\n```\ninterlock orders list\n```\n"),
+    Book("rejected-orders", "Rejected orders", STORM),
     Book("stale-feed", "Stale feed", "# Stale feed\n\nWait for the hold to clear.\n"),
-)  # fmt: skip
+)
 Compare = Callable[..., bool]
 Step = Callable[[Pilot[Any]], Awaitable[None]]
 

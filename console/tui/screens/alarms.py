@@ -91,5 +91,5 @@ class Alarms(Room):
         return [
             (((look.rule * width), "rule"),),
             ((f" RATE per 10 min: {rate} {meter} {said}", "p2-calm" if is_flood else "text"),),
-            ((" 1! act now   2# act soon   3- today.   ACKED shows only after the engine says so.", "dim"),),
+            ((" 1! act now   2# act soon   3- today   ACKED = the engine said so", "dim"),),
         ]

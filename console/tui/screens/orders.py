@@ -88,7 +88,8 @@ class Orders(Room):
 
 def described(order: OrderRow) -> str:
     """Write an order's side, size, symbol and price."""
-    return f"{order.side.upper()} {text.number(order.quantity)} {order.symbol} @ {text.number(order.limit_price)}"
+    size = f"{order.side.upper()} {text.number(order.quantity)}"
+    return f"{size} {order.symbol} @ {text.number(order.limit_price)}"
 
 
 def _path(order: OrderRow) -> Line:

@@ -47,9 +47,6 @@ class Overview(Room):
         yield Lines(self._risk, id="risk")
         yield Lines(self._equity, id="equity")
         yield LiveTable(
-            "POSITIONS", POSITION_COLUMNS, lambda r: r.session_id + r.symbol, look=look, id="positions"
-        )
-        yield LiveTable(
             "NEEDS YOU",
             (
                 Column[Need]("ID", 9, lambda n: n.id),
@@ -64,6 +61,9 @@ class Overview(Room):
             id="needs",
             empty="nothing waits for you",
             has_header=False,
+        )
+        yield LiveTable(
+            "POSITIONS", POSITION_COLUMNS, lambda r: r.session_id + r.symbol, look=look, id="positions"
         )
         yield LiveTable(
             "ALARMS", ALARM_COLUMNS_SHORT, lambda a: a.alarm_id, look=look, id="alarms", has_header=False

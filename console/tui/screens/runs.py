@@ -137,11 +137,11 @@ class Runs(Room):
         if row is None:
             return []
         why = f" ({row.status_reason})" if row.status_reason else ""
-        said = f"   {row.message}" if row.message else ""
+        said = f", {row.bars} bars" + (f"   {row.message}" if row.message else "")
         return [
             (
                 (
-                    f"  {row.session_id}: {row.status}{why}, {row.decisions} decisions, {row.bars} bars{said}",
+                    f"  {row.session_id}: {row.status}{why}, {row.decisions} decisions{said}",
                     "dim",
                 ),
             ),
