@@ -95,6 +95,12 @@ class EngineClient:
         """Return the latest of the named views (all when none is named)."""
         return await self.query(Snapshot(views=names), Views)
 
+    async def query_view(self, name: str, kind: type[T]) -> T:
+        """Return the latest of one view, typed."""
+        view = (await self.views(name)).views[0]
+        assert isinstance(view, kind)
+        return view
+
     async def watch(self, listener: ViewListener) -> None:
         """Call `listener` with every view as it is published; it must only store, never wait."""
 

@@ -88,6 +88,8 @@ class PaperStart(Record, tag="paper_start"):
     seed: int = 1
     speed: float = 1.0
     is_supervised: bool = False
+    supervised_strategies: tuple[str, ...] = ()
+    """With `is_supervised`: only these strategies' entries wait for an operator (empty: all do)."""
     params: dict[str, float] = {}
     max_bars: int = 0
 

@@ -52,6 +52,7 @@ class SessionPlan:
     policy: ExecutionPolicy
     account: str
     is_supervised: bool
+    supervised_strategies: frozenset[str]
     ticket_ttl_ns: int
     run_fingerprint: str
     uses_market_time: bool
@@ -165,11 +166,17 @@ class PaperSession:
         self.counts.tickets += 1
         self.core.store.tickets.save_ticket(ticket_row(ticket))
         self._waiting[ticket.id] = wish
-        if not self.plan.is_supervised or intent.reduce_only:
+        if not self._needs_operator(intent):
             await self._approve_by_rule(ticket, verdict)
         else:
             text = f"{intent.side} {intent.quantity} {intent.symbol} waits for an operator"
             self.core.note("ticket", "eng", f"{ticket.id} {text}", ticket_id=ticket.id)
+
+    def _needs_operator(self, intent: ExecutionIntent) -> bool:
+        """Entries of a supervised session wait for a person; exits reduce risk and never wait."""
+        chosen = self.plan.supervised_strategies
+        is_watched = not chosen or intent.strategy_id in chosen
+        return self.plan.is_supervised and is_watched and not intent.reduce_only
 
     def _intent(self, wish: OrderIntent) -> ExecutionIntent:
         return intent_of(
@@ -212,7 +219,7 @@ class PaperSession:
         self.core.audit.decision(
             intent_category=intent.intent_category,
             policy_result={"allowed": verdict.allowed, "reasons": list(verdict.reasons)},
-            outcome="allowed" if verdict.allowed else "denied",
+            outcome="proposed" if verdict.allowed else "blocked",
             body={"decision_id": wish.intent_id, "symbol": wish.symbol, "reason": wish.reason},
         )
         now_ns = self.core.clock.now_ns()

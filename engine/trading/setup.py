@@ -24,7 +24,7 @@ from safety.reasons import Refusal
 from seams.clock import NS_PER_S
 from venues.replay import ReplayFeed
 from venues.sandbox.market import SandboxFeed, SandboxMarket
-from venues.sandbox.scenarios import DEFAULT_SYMBOLS, SCENARIOS, VENUE_NAME, instrument_of
+from venues.sandbox.scenarios import DEFAULT_SYMBOLS, SCENARIOS, VENUE_NAME, Stall, instrument_of
 from venues.sandbox.script import Fault, FaultKind
 from venues.sandbox.venue import SandboxVenue
 from venues.types import Instrument, Mode
@@ -33,6 +33,9 @@ SANDBOX_BAR_S = 1.0
 SANDBOX_TICKS_PER_S = 4.0
 SANDBOX_NOTIONAL_USD = 5_000.0
 WARMUP_BARS = 300
+DEMO_REJECTED_ORDER = 3
+DEMO_STALLS = (Stall(symbol="XRP-PERP", after_s=5.0, for_s=8.0, every_s=180.0),)
+"""What the demo provokes: the third order is refused by the venue, one symbol's quotes stop for a while."""
 SANDBOX_PARAMS: dict[str, dict[str, float]] = {
     "ema_cross": {"fast": 3.0, "slow": 8.0},
     "rsi_ma_cross": {"ma_fast": 4.0, "ma_slow": 12.0, "rsi_period": 8.0},
@@ -73,6 +76,7 @@ def _sandbox_session(core: Core, start: PaperStart, session_id: str) -> PaperSes
         speed=start.speed,
         ticks_per_second=SANDBOX_TICKS_PER_S,
         max_bars=start.max_bars or None,
+        stalls=DEMO_STALLS if start.scenario == "demo" else None,
     )
     fee = Decimal(str(config.fee_bps))
     instruments = {spec.symbol: instrument_of(spec, Decimal("1.5"), fee) for spec in specs}
@@ -101,7 +105,7 @@ def _sandbox_session(core: Core, start: PaperStart, session_id: str) -> PaperSes
         account_id=f"paper-{session_id}",
     )
     if start.scenario == "demo":
-        venue.script(Fault(nth=5, kind=FaultKind.REJECT, code="insufficient_margin"))
+        venue.script(Fault(nth=DEMO_REJECTED_ORDER, kind=FaultKind.REJECT, code="insufficient_margin"))
     session = _assemble(core, start, session_id, feed, venue, config, lanes, chosen, instruments, False)
     for lane, spec in enumerate(specs):
         bars = feed.warmup_bars(spec.symbol, WARMUP_BARS)
@@ -185,6 +189,7 @@ def _assemble(
         policy=policy_of(core.settings.risk, Mode.PAPER, symbols),
         account=f"paper-{session_id}",
         is_supervised=start.is_supervised,
+        supervised_strategies=frozenset(start.supervised_strategies),
         ticket_ttl_ns=round(core.settings.execution.ticket_expiry_s * NS_PER_S),
         run_fingerprint=run_fingerprint(core, start),
         uses_market_time=uses_market_time,
