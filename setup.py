@@ -6,12 +6,17 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 # No FMA contraction and no fast-math: every build must give the same bits (docs/assumptions.md).
-FLAGS = ["-O3", "-ffp-contract=off", "-fno-fast-math", "-g0", "-ffile-prefix-map=%s=." % Path.cwd()]
+FLAGS = ["-O3", "-ffp-contract=off", "-fno-fast-math", "-g0", f"-ffile-prefix-map={Path.cwd()}=."]
 
 setup(
     ext_modules=cythonize(
         [
-            Extension(f"native.{source.stem}", [str(source)], extra_compile_args=FLAGS, extra_link_args=["-Wl,--build-id=none"])
+            Extension(
+                f"native.{source.stem}",
+                [str(source)],
+                extra_compile_args=FLAGS,
+                extra_link_args=["-Wl,--build-id=none"],
+            )
             for source in sorted(Path("native").glob("*.pyx"))
         ],
         language_level=3,

@@ -11,6 +11,7 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,12 +119,16 @@ class Engine:
             self.core.alarm("kill_latched", "desk", record.source, f"still latched: {record.reason}")
         return lost
 
-    async def serve(self, net: Net) -> None:
-        """Answer on the bus and turn the main loop until a stop is asked for."""
+    async def serve(self, net: Net, on_ready: Callable[[], None] = lambda: None) -> None:
+        """Answer on the bus and turn the main loop until a stop is asked for.
+
+        `on_ready` is called once the engine answers: nobody may find it before.
+        """
         self.net = net
         self.health.sample_disk()
         self.publisher.rebuild(self.handlers)
         await self.handlers.listen(net)
+        on_ready()
         slow_ns = 0
         while not self.handlers.stop_requested.is_set():
             began_ns = self.core.clock.monotonic_ns()
@@ -202,11 +207,14 @@ async def _serve_on_bus(engine: Engine, paths: HomePaths) -> None:
         engine_version=ENGINE_VERSION,
         started_at_ns=core.clock.now_ns(),
     )
-    core.disk.write_atomic(paths.endpoint, msgspec.json.encode(endpoint))
-    sys.stdout.write(f"engine ready: epoch {core.epoch}, pid {os.getpid()}\n")
-    sys.stdout.flush()
+
+    def announce() -> None:
+        core.disk.write_atomic(paths.endpoint, msgspec.json.encode(endpoint))
+        sys.stdout.write(f"engine ready: epoch {core.epoch}, pid {os.getpid()}\n")
+        sys.stdout.flush()
+
     try:
-        await engine.serve(net)
+        await engine.serve(net, announce)
     finally:
         await engine.close()
         watcher.cancel()
