@@ -339,7 +339,8 @@ class InterlockApp(App[int], inherit_bindings=False):
 
     def say(self, message: str, style: str = "text") -> None:
         """Show a line above the keys."""
-        self.desktop.query_one(MessageLine).say(message, style)
+        if self.desktop.is_composed:
+            self.desktop.query_one(MessageLine).say(message, style)
 
     def ask(
         self, label: str, answer: Answer, *, kind: Kind = Kind.TEXT, expected: str = "", note: str = ""

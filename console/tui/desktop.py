@@ -73,8 +73,15 @@ class Desktop(Screen[None], inherit_bindings=False):
         found = self.query(f"#room-{name}")
         return cast(Room, found.first()) if found else None
 
+    @property
+    def is_composed(self) -> bool:
+        """False before the frame is composed and once the console is being left: answers may still arrive."""
+        return bool(self.query("#keys"))
+
     def paint_frame(self) -> None:
         """Bring everything around the room up to date."""
+        if not self.is_composed:
+            return
         guard = self.query_one("#guard", GuardBar)
         guard.operator = self.console_app.desk.operator
         guard.display = self.console_app.flow.is_open

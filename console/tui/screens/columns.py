@@ -171,7 +171,7 @@ HEALTH_COLUMNS: tuple[Column[PartHealth], ...] = (
     Column("PART", 20, lambda r: r.part),
     Column("STATE", 8, health_state),
     Column("AGE", 6, lambda r: text.age(r.age_ms), ">"),
-    Column("DETAIL", 0, lambda r: (r.detail, "dim")),
+    Column("DETAIL", 0, lambda r: (r.detail, "dim"), drop=1),
 )
 
 

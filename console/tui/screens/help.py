@@ -16,6 +16,7 @@ def help_lines(screen: str, width: int, dash: str) -> Sequence[Line]:
     own = [a for a in actions.offered(screen) if a.screens and len(a.screens) < len(actions.SCREENS) - 2]
     general = [a for a in actions.offered(screen) if a not in own]
     lines: list[Line] = [rule(f"KEYS OF {screen.upper()}", width, dash, "Esc = back")]
+    general.sort(key=lambda action: -action.danger)
     for action in (*own, *(a for a in general if not a.keys[0].isdigit())):
         keys = " ".join(actions.key_name(key) for key in action.keys)
         style = "bright" if action in own or action.danger else "text"

@@ -188,7 +188,7 @@ class Tickets(Room):
                 ),
             )
             table = [table[0], *(_check_line(check, width) for check in ranked[: room - 2])]
-            table.append(((f"   and {len(ranked) - room + 2} more that are ok or lesser", "dim"),))
+            table.append(((f"   and {len(ranked) - room + 2} more, none worse", "dim"),))
         return [*head, *table, ((look.rule * width, "rule"),), *state]
 
     def _state_lines(self, ticket: TicketRow) -> list[Line]:
