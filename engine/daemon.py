@@ -41,7 +41,7 @@ from safety.killbyte import KillByte, KillLevel
 from safety.killswitch import KillSwitch
 from seams.clock import NS_PER_MS, Clock, SystemClock
 from seams.disk import Disk, RealDisk
-from seams.ids import Ids, SortableIds
+from seams.ids import EpochIds, Ids
 from seams.net import Net
 from seams.rng import Rng
 from venues.types import Environment, Mode
@@ -55,7 +55,8 @@ class Seams:
     """What the outside world is made of, for one engine."""
 
     clock: Clock
-    ids: Ids
+    ids: Ids | None
+    """None: short names that count within the engine's epoch."""
     rng: Rng
     disk: Disk
 
@@ -75,9 +76,10 @@ def build_core(seams: Seams, home: Path, environ: dict[str, str], kill_byte: Kil
     store = Store.open(database_path(paths.database, mode), mode, seams.clock, environment)
     alarms = AlarmDesk(ALARMS, store)
     alarms.reload(seams.clock.now_ns())
+    epoch = store.next_epoch()
     core = Core(
         clock=seams.clock,
-        ids=seams.ids,
+        ids=seams.ids or EpochIds(epoch),
         rng=seams.rng,
         disk=seams.disk,
         paths=paths,
@@ -88,7 +90,7 @@ def build_core(seams: Seams, home: Path, environ: dict[str, str], kill_byte: Kil
         audit=AuditLog(seams.disk, seams.clock, paths.audit),
         mode=mode,
         environment=environment,
-        epoch=store.next_epoch(),
+        epoch=epoch,
         engine_version=ENGINE_VERSION,
         kernel_sha256=kernel_sha256(),
         alarms=alarms,
@@ -165,7 +167,7 @@ async def run_engine(home: Path, environ: dict[str, str]) -> int:
     """Run the daemon until it is told to stop."""
     clock = SystemClock()
     disk = RealDisk()
-    seams = Seams(clock, SortableIds(clock), Rng(clock.now_ns()), disk)
+    seams = Seams(clock, None, Rng(clock.now_ns()), disk)
     paths = HomePaths(home)
     disk.make_folder(paths.run)
     lock = EngineLock(paths.lock)

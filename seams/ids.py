@@ -32,6 +32,22 @@ class SortableIds:
         return f"{prefix}-{at}{_base32(self._count, 3)}{_base32(self._chance.getrandbits(15), 3)}"
 
 
+class EpochIds:
+    """Short names for one engine start: `T-3-0012` is the twelfth ticket of epoch 3.
+
+    The epoch is counted durably at every start, so a name never comes back.
+    """
+
+    def __init__(self, epoch: int) -> None:
+        assert epoch > 0
+        self._epoch = epoch
+        self._counts: dict[str, int] = {}
+
+    def new(self, prefix: str) -> str:
+        self._counts[prefix] = self._counts.get(prefix, 0) + 1
+        return f"{prefix}-{self._epoch}-{self._counts[prefix]:04d}"
+
+
 class CountedIds:
     """Identifiers that only count: the same run gives the same names."""
 

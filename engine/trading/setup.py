@@ -31,7 +31,7 @@ from venues.types import Instrument, Mode
 
 SANDBOX_BAR_S = 1.0
 SANDBOX_TICKS_PER_S = 4.0
-SANDBOX_NOTIONAL_USD = 5_000.0
+SANDBOX_NOTIONAL_USD = 15_000.0
 WARMUP_BARS = 300
 DEMO_REJECTED_ORDER = 3
 DEMO_STALLS = (Stall(symbol="XRP-PERP", after_s=5.0, for_s=8.0, every_s=180.0),)

@@ -76,6 +76,10 @@ class Regime(Record):
 BULL = Regime(mu=0.0008, sigma=0.006, kappa=0.0)
 BEAR = Regime(mu=-0.0010, sigma=0.009, kappa=0.0)
 SIDEWAYS = Regime(mu=0.0, sigma=0.004, kappa=0.05)
+DEMO_UP = Regime(mu=0.00012, sigma=0.0004, kappa=0.0)
+DEMO_DOWN = Regime(mu=-0.00010, sigma=0.0005, kappa=0.0)
+DEMO_SIDEWAYS = Regime(mu=0.0, sigma=0.0003, kappa=0.05)
+"""The demo's bars are a second long: moves small enough that a ticket is still good when it is read."""
 
 
 class Shock(StrEnum):
@@ -125,7 +129,7 @@ SCENARIOS: dict[str, Scenario] = {
         ),
         Scenario(
             name="demo",
-            regimes=(BULL, BEAR, SIDEWAYS),
+            regimes=(DEMO_UP, DEMO_DOWN, DEMO_SIDEWAYS),
             stalls=(Stall(symbol="XRP-PERP", after_s=75.0, for_s=30.0, every_s=600.0),),
         ),
     )
