@@ -33,11 +33,11 @@ class Choice:
     keeps: str
 
     def body(self, nonce: str) -> CommandBody:
-        """Return the command this choice sends."""
+        """Return the command this choice sends; the engine wants KILL on a `Kill` of either level."""
         if self.word == "FLATTEN":
             return Flatten(confirm=self.word)
         level = "halt_all" if self.word == "KILL" else "close_only"
-        return Kill(level=level, cancel_orders=self.word == "KILL", confirm=self.word, nonce=nonce)
+        return Kill(level=level, cancel_orders=self.word == "KILL", confirm="KILL", nonce=nonce)
 
 
 CHOICES: tuple[Choice, ...] = (

@@ -192,6 +192,13 @@ async def test_tab_moves_to_flatten_with_its_own_word() -> None:
         assert not sent(app, Kill)
 
 
+async def test_close_only_is_a_kill_that_keeps_orders_and_carries_the_word_the_engine_wants() -> None:
+    app = desk.make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "ctrl+x", "tab", *"close", "enter")
+        assert sent(app, Kill)[0] == Kill(level="close_only", cancel_orders=False, confirm="KILL", nonce="n1")
+
+
 async def test_an_unanswered_kill_is_unconfirmed_and_repeats_under_its_id() -> None:
     gateway = desk.gateway()
     gateway.replies = {KillArm: NetDown("gone"), Kill: NoAnswer("silence")}
