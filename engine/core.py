@@ -1,7 +1,8 @@
-"""What every part of the engine shares: the seams, the records and the judges, in one frozen place."""
+"""What every part of the engine shares: the seams, the records and the judges, in one place."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import msgspec
@@ -10,29 +11,40 @@ from engine.api.home import HomePaths
 from engine.config.settings import Settings
 from engine.ops.alarms import AlarmDesk
 from engine.ops.events import EventRing
+from engine.store.failures import StoreError
 from engine.store.store import Store
 from safety.approval import Moment, TicketBook
-from safety.audit import AuditLog
+from safety.audit import AuditBroken, AuditLog
 from safety.interlock import Clearance, HoldLevel, Interlock
 from safety.killbyte import KillLevel
 from safety.killswitch import KillSwitch
+from safety.text import clean
 from seams.clock import Clock
 from seams.disk import Disk
 from seams.ids import Ids
 from seams.rng import Rng
 from venues.types import Environment, Mode
 
+STORAGE_FAILURES = (StoreError, AuditBroken, OSError)
+"""What a record that cannot be kept raises; whoever meets one calls `Core.halt`."""
+MAX_NOTE_CHARACTERS = 2_000
 _HOLD_OF = {KillLevel.CLOSE_ONLY: HoldLevel.CLOSE_ONLY, KillLevel.HALT_ALL: HoldLevel.HALT}
 
 
-@dataclass(frozen=True)
+@dataclass
 class Core:
-    """Built once by the daemon (or a test); handed to every part."""
+    """Built once by the daemon (or a test); handed to every part.
+
+    Only `settings` and their fingerprint ever change: a reload that was accepted (`engine.reloading`).
+    """
 
     clock: Clock
     ids: Ids
     rng: Rng
     disk: Disk
+    pid: int
+    commit: str
+    token: Callable[[int], str]
     paths: HomePaths
     settings: Settings
     config_fingerprint: str
@@ -55,10 +67,41 @@ class Core:
         return Moment(now_ns=self.clock.now_ns(), monotonic_ns=self.clock.monotonic_ns())
 
     def note(self, kind: str, actor: str, text: str, **facts: object) -> None:
-        """Put something on the record: first the audit chain (durable), then the events people see."""
-        body = msgspec.to_builtins({"actor": actor, "text": text, **facts}, str_keys=True)
-        self.audit.append(kind, body)
+        """Put something on the record: first the audit chain (durable), then the events people see.
+
+        Where the chain cannot be written the engine halts and goes on answering; nothing is raised.
+        """
+        said = clean(text, MAX_NOTE_CHARACTERS)
+        body = msgspec.to_builtins({"actor": clean(actor, 80), "text": said, **facts}, str_keys=True)
+        try:
+            self.audit.append(kind, body)
+        except (AuditBroken, OSError) as error:
+            self.halt(error, "audit log")
         self.events.add(kind, actor, text)
+
+    def halt(self, error: Exception, where: str) -> None:
+        """A record cannot be kept, or the engine met what it does not know: halt_all, said aloud once.
+
+        Never raises: a latch file that cannot be written leaves the shared byte at halt_all, and the
+        main loop tries the file again until it is written.
+        """
+        said = f"{where}: {type(error).__name__}: {error}"
+        if self.kill.record.level is not KillLevel.HALT_ALL:
+            try:
+                self.kill.trip(KillLevel.HALT_ALL, by="engine", reason=said, source="storage")
+            except OSError:
+                assert self.kill.level is KillLevel.HALT_ALL
+        self.sync_kill_hold()
+        code = "audit_broken" if self.audit.is_broken else "database_error"
+        if (code, "desk") in self.standing:
+            return
+        self.standing.add((code, "desk"))
+        for each in (code, "kill_latched"):
+            self.alarms.raise_alarm(each, "desk", "eng", said, self.clock.now_ns())
+        if self.audit.is_broken:
+            self.events.add("halted", "eng", said)
+        else:
+            self.note("halted", "eng", said)
 
     def alarm(self, code: str, subject: str, source: str, message: str) -> None:
         """Raise (or repeat) an alarm; the first time it is also an event."""
@@ -81,10 +124,11 @@ class Core:
                 clearance = Clearance(operator=record.by, reason=record.reason, evidence="latch reset")
                 self.interlock.clear_hold("kill", clearance)
             return
+        is_written = record.level is level
         self.interlock.raise_hold(
             "kill",
-            since_ns=record.since_ns,
-            source=record.source,
-            evidence=f"{record.by}: {record.reason}",
+            since_ns=record.since_ns if is_written else self.clock.now_ns(),
+            source=record.source if is_written else "storage",
+            evidence=f"{record.by}: {record.reason}" if is_written else "the latch file is not written",
             level=_HOLD_OF[level],
         )

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -23,6 +23,7 @@ from engine.api.nats import NatsNet
 from engine.api.views import View
 from engine.bus import ManagedBus
 from engine.config import load_settings
+from engine.config.reload import Reloader
 from engine.config.settings import config_fingerprint
 from engine.core import Core
 from engine.desk import Desk
@@ -33,21 +34,25 @@ from engine.lock import EngineLock
 from engine.ops.alarms import AlarmDesk
 from engine.ops.events import EventRing
 from engine.publisher import FAST_S, Publisher
+from engine.reloading import Reloading
+from engine.research.identity import git_commit
 from engine.store.store import Store, database_path
 from native.identity import kernel_sha256
 from safety.alarm_codes import ALARMS
 from safety.audit import AuditLog
 from safety.killbyte import KillByte, KillLevel
 from safety.killswitch import KillSwitch
+from safety.reasons import Refusal
 from seams.clock import NS_PER_MS, Clock, SystemClock
 from seams.disk import Disk, RealDisk
 from seams.ids import EpochIds, Ids
 from seams.net import Net
-from seams.rng import Rng
+from seams.rng import Rng, secret_token
 from venues.types import Environment, Mode
 
 ENGINE_VERSION = "0.1.0"
 SLOW_S = 1.0
+TRADABLE_MODES = (Mode.SIM, Mode.PAPER)
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,10 @@ class Seams:
     """None: short names that count within the engine's epoch."""
     rng: Rng
     disk: Disk
+    pid: int = field(default_factory=os.getpid)
+    commit: str = field(default_factory=git_commit)
+    token: Callable[[int], str] = secret_token
+    """Makes an unguessable text from so many bytes."""
 
 
 def build_core(seams: Seams, home: Path, environ: dict[str, str], kill_byte: KillByte | None = None) -> Core:
@@ -73,6 +82,8 @@ def build_core(seams: Seams, home: Path, environ: dict[str, str], kill_byte: Kil
     kill.apply_environment(environ)
     settings = load_settings(home, environ).settings
     mode, environment = Mode(settings.engine.mode), Environment(settings.engine.environment)
+    if mode not in TRADABLE_MODES:
+        raise Refusal("invalid_config", f"mode {mode} needs a venue adapter, and none is built yet")
     store = Store.open(database_path(paths.database, mode), mode, seams.clock, environment)
     alarms = AlarmDesk(ALARMS, store)
     alarms.reload(seams.clock.now_ns())
@@ -82,6 +93,9 @@ def build_core(seams: Seams, home: Path, environ: dict[str, str], kill_byte: Kil
         ids=seams.ids or EpochIds(epoch),
         rng=seams.rng,
         disk=seams.disk,
+        pid=seams.pid,
+        commit=seams.commit,
+        token=seams.token,
         paths=paths,
         settings=settings,
         config_fingerprint=config_fingerprint(settings),
@@ -112,13 +126,17 @@ class Engine:
         self.publisher = Publisher(core, self.desk, self.health)
         self.handlers = Handlers(core, self.desk, self.jobs, self._snapshot)
         self.net: Net | None = None
+        self.reloading: Reloading | None = None
 
     def recover(self) -> list[str]:
         """End what a dead engine left behind; return the interrupted sessions' ids."""
         lost = self.desk.recover()
+        self.desk.obeyed = self.core.kill.level
         if self.core.kill.level is not KillLevel.CLEAR:
             record = self.core.kill.record
             self.core.alarm("kill_latched", "desk", record.source, f"still latched: {record.reason}")
+            if record.source == "latch_unreadable":
+                self.core.alarm("latch_unreadable", "desk", "eng", record.reason)
         return lost
 
     async def serve(self, net: Net, on_ready: Callable[[], None] = lambda: None) -> None:
@@ -134,29 +152,50 @@ class Engine:
         slow_ns = 0
         while not self.handlers.stop_requested.is_set():
             began_ns = self.core.clock.monotonic_ns()
-            if self.core.kill.poll() is not None:
-                await self._obey_outside_kill()
-            if began_ns - slow_ns >= SLOW_S * 1e9:
-                slow_ns = began_ns
-                self.health.sample_disk()
-                await self.desk.tend()
-            self.publisher.rebuild(self.handlers)
-            await self.publisher.publish(net)
+            is_slow = began_ns - slow_ns >= SLOW_S * 1e9
+            slow_ns = began_ns if is_slow else slow_ns
+            for step in (self._obey_outside_kill, *((self._tend,) if is_slow else ()), self._publish):
+                try:
+                    await step()
+                except Exception as error:  # what we do not know how to handle halts; it never ends us
+                    self.core.halt(error, "main loop")
             await self.core.clock.sleep(FAST_S)
             turn_ms = (self.core.clock.monotonic_ns() - began_ns) / NS_PER_MS
             self.health.beat(max(0.0, turn_ms - FAST_S * 1000))
 
     async def close(self) -> None:
         """End sessions and jobs with their evidence, then the store."""
-        await self.desk.close()
-        await self.jobs.close()
+        for step in (self.desk.close, self.jobs.close):
+            try:
+                await step()
+            except Exception as error:  # one part that cannot end in order must not keep the next from it
+                self.core.halt(error, "shutdown")
         self.core.note("engine_stop", "eng", "stopped")
         self.core.store.close()
 
+    async def _tend(self) -> None:
+        self.health.sample_disk()
+        await self.desk.tend()
+
+    async def _publish(self) -> None:
+        self.publisher.rebuild(self.handlers)
+        if self.net is not None:
+            await self.publisher.publish(self.net)
+
     async def _obey_outside_kill(self) -> None:
-        """The latch was tripped by the command line, a file or the byte: do what a kill does."""
-        record = self.core.kill.record
-        await self.desk.kill(record.level, record.by, record.reason, record.source, cancels=True)
+        """Do what a kill does once the switch is stricter than what the desk has obeyed: it was pulled
+        by the command line, a file, the byte, or by the engine itself over a record it cannot keep."""
+        kill = self.core.kill
+        try:
+            kill.poll()
+        except OSError as error:  # the byte is set, its latch file still is not: tried again next turn
+            self.core.halt(error, "kill latch")
+        if kill.level > self.desk.obeyed:
+            record = kill.record
+            try:
+                await self.desk.kill(kill.level, record.by, record.reason, record.source, cancels=True)
+            except Refusal as refusal:
+                self.core.events.add("kill", "eng", str(refusal))
 
     def _snapshot(self) -> dict[str, View]:
         self.publisher.rebuild(self.handlers)
@@ -175,6 +214,7 @@ async def run_engine(home: Path, environ: dict[str, str]) -> int:
     try:
         core = build_core(seams, home, environ)
         engine = Engine(core)
+        engine.reloading = Reloading(core, Reloader(home, environ, {}, disk))
         engine.recover()
         await _serve_on_bus(engine, paths)
     finally:
@@ -227,11 +267,17 @@ async def _serve_on_bus(engine: Engine, paths: HomePaths) -> None:
 
 def _kill_by_signal(engine: Engine) -> None:
     """SIGUSR1: latch now; the main loop cancels within one turn."""
-    core = engine.core
-    record = core.kill.trip(KillLevel.HALT_ALL, by="signal", reason="SIGUSR1", source="signal")
+    core, desk = engine.core, engine.desk
+    by, reason = "signal", "SIGUSR1"
+    try:
+        core.kill.trip(KillLevel.HALT_ALL, by=by, reason=reason, source="signal")
+    except OSError as error:
+        core.halt(error, "kill latch")  # the byte is set; the main loop cancels
+        return
     core.sync_kill_hold()
+    desk.obeyed = KillLevel.HALT_ALL
     task = asyncio.get_running_loop().create_task(
-        engine.desk.kill(record.level, record.by, record.reason, record.source, cancels=True)
+        desk.kill(KillLevel.HALT_ALL, by, reason, "signal", cancels=True)
     )
     engine.handlers.background.add(task)
     task.add_done_callback(engine.handlers.background.discard)

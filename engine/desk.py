@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -11,12 +10,14 @@ import msgspec
 
 from engine.api.commands import KillArmed, KillDone, PaperStart
 from engine.api.views import SessionRow
-from engine.core import Core
+from engine.core import STORAGE_FAILURES, Core
+from engine.limits import watch_limits
 from engine.market.hub import HubState
-from engine.research.identity import git_commit, python_facts
+from engine.research.identity import python_facts
 from engine.research.schemas import SessionMetadata
 from engine.research.session_health import refresh_sessions_index
-from engine.research.sessions import SessionFolder, mark_all_interrupted
+from engine.research.sessions import ENDINGS, SessionFolder, mark_all_interrupted
+from engine.store.failures import StoreError
 from engine.store.rows import OrderEventRecord, SessionRecord
 from engine.trading.rows import ticket_row
 from engine.trading.session import PaperSession
@@ -55,6 +56,8 @@ class Desk:
     running: dict[str, Running] = field(default_factory=dict)
     ended: list[SessionRow] = field(default_factory=list)
     kills: int = 0
+    obeyed: KillLevel = KillLevel.CLEAR
+    """The strictest kill level whose cancels were sent; the main loop obeys what is above it."""
 
     @property
     def sessions(self) -> list[PaperSession]:
@@ -84,7 +87,13 @@ class Desk:
         session = build_session(self.core, start, session_id)
         folder = self._folder(session, start, operator, request_id, now_ns)
         entry = Running(session=session, folder=folder, started_ns=now_ns)
-        self.core.store.sessions.start(self._row(session, folder, now_ns))
+        try:
+            self.core.store.sessions.start(self._row(session, folder, now_ns))
+        except StoreError as error:
+            folder.finish(
+                "exception", metrics={}, decision_sha256="", message=str(error), error_type=error.code
+            )
+            raise
         self.running[session_id] = entry
         session.on_fill.append(lambda order, fill: self._trade(entry, order, fill))
         self.core.note("session_started", operator, f"{session_id} on {session.plan.feed_name}")
@@ -116,48 +125,66 @@ class Desk:
         reason, message, error_type = "exception", "", "Cancelled"
         try:
             state = await session.run()
-            failed = state is HubState.FAILED
+            failed = state is HubState.FAILED or bool(session.failure)
             reason = "exception" if failed else "operator_abort" if entry.is_aborted else "completed"
-            message = session.hub.failure or ""
-            error_type = (message.split(":")[0] or "FeedFailed") if failed else ""
+            message = session.failure or session.hub.failure or ""
+            error_type = session.failure_code or message.split(":")[0] or "FeedFailed" if failed else ""
         except asyncio.CancelledError:
             if not entry.is_aborted:
                 raise
             reason, message, error_type = "operator_abort", "stopped by an operator", ""
         finally:
-            self._end(entry, reason, message, error_type)
+            decision_sha256 = session.kernel.decision_hash()
+            await session.cancel_all()  # a session that has ended leaves nothing alive at its venue
+            self._end(entry, reason, message, error_type, decision_sha256)
 
-    def _end(self, entry: Running, reason: str, message: str, error_type: str) -> None:
-        """Complete the evidence; a session that failed is an alarm."""
+    def _end(self, entry: Running, reason: str, message: str, error_type: str, decision_sha256: str) -> None:
+        """Complete the evidence; a session that failed is an alarm. What the disk refuses is completed
+        as failed by the next start."""
         session, core = entry.session, self.core
-        for ticket in [t for t in core.tickets.open() if t.intent.session_id == session.plan.session_id]:
-            closed = core.tickets.reject(ticket.id, "eng", 6, "session ended")
-            core.store.tickets.save_ticket(ticket_row(closed, "eng", core.clock.now_ns()))
-            session.refuse(ticket, "session_ended")
-        del self.running[session.plan.session_id]
-        decision_sha256 = session.kernel.decision_hash()
-        status = entry.folder.finish(
-            reason,
-            metrics=self._metrics(session),
-            decision_sha256=decision_sha256,
-            message=message,
-            error_type=error_type or None,
-        )
-        core.store.sessions.finish(
-            session.plan.session_id,
-            status=status.status,
-            status_reason=status.status_reason,
-            finished_ns=core.clock.now_ns(),
-            message=message,
-            decision_sha256=decision_sha256,
-        )
-        refresh_sessions_index(core.paths.sessions, core.disk, core.clock)
-        core.note("session_ended", "eng", f"{session.plan.session_id}: {status.status} {message}".rstrip())
-        if status.status == "failed":
-            core.alarm("session_failed", session.plan.session_id, "eng", message or error_type)
+        session_id = session.plan.session_id
+        del self.running[session_id]
+        status = ENDINGS[reason]
+        try:
+            self._close_tickets(session)
+            entry.folder.finish(
+                reason,
+                metrics=self._metrics(session),
+                decision_sha256=decision_sha256,
+                message=message,
+                error_type=error_type or None,
+            )
+            core.store.sessions.finish(
+                session_id,
+                status=status,
+                status_reason=reason,
+                finished_ns=core.clock.now_ns(),
+                message=message,
+                decision_sha256=decision_sha256,
+            )
+            refresh_sessions_index(core.paths.sessions, core.disk, core.clock)
+        except STORAGE_FAILURES as error:
+            status, message = "failed", message or f"{type(error).__name__}: {error}"
+            core.halt(error, session_id)
+        core.note("session_ended", "eng", f"{session_id}: {status} {message}".rstrip())
+        if status == "failed":
+            core.alarm("session_failed", session_id, "eng", message or error_type)
         times = (entry.started_ns, core.clock.now_ns())
-        self.ended.append(session_row(session, status.status, message, str(entry.folder.folder), times))
+        self.ended.append(session_row(session, status, message, str(entry.folder.folder), times))
         del self.ended[:-50]
+
+    def _close_tickets(self, session: PaperSession) -> None:
+        for ticket in self.core.tickets.open():
+            if ticket.intent.session_id == session.plan.session_id:
+                self._reject(ticket, "session ended", "session_ended")
+
+    def _reject(self, ticket: Ticket, why: str, code: str) -> None:
+        """Close one ticket, in memory first: what the disk refuses stays closed."""
+        closed = self.core.tickets.reject(ticket.id, "eng", 6, why)
+        entry = self.running.get(ticket.intent.session_id)
+        if entry is not None:
+            entry.session.refuse(ticket, code)
+        self.core.store.tickets.save_ticket(ticket_row(closed, "eng", self.core.clock.now_ns()))
 
     def _metrics(self, session: PaperSession) -> dict[str, float | int | str | None]:
         counts, ledger = session.counts, session.ledger
@@ -194,8 +221,8 @@ class Desk:
             scenario=start.scenario,
             seed=start.seed,
             is_supervised=start.is_supervised,
-            pid=os.getpid(),
-            git_commit=git_commit(),
+            pid=self.core.pid,
+            git_commit=self.core.commit,
             python_version=version,
             kernel_sha256=self.core.kernel_sha256,
             config_sha256=self.core.config_fingerprint,
@@ -254,25 +281,33 @@ class Desk:
         self, level: KillLevel, operator: str, reason: str, source: str, *, cancels: bool
     ) -> KillDone:
         """Latch first (durable), then cancel, then say what was done."""
-        began_ns = self.core.clock.monotonic_ns()
-        record = self.core.kill.trip(level, by=operator, reason=reason or "operator", source=source)
-        latch_ms = (self.core.clock.monotonic_ns() - began_ns) / NS_PER_MS
-        latched_at_ns = self.core.clock.now_ns()
-        self.core.sync_kill_hold()
+        core, kill = self.core, self.core.kill
+        began_ns = core.clock.monotonic_ns()
+        not_durable: OSError | None = None
+        try:
+            kill.trip(level, by=operator, reason=reason or "operator", source=source)
+        except OSError as error:
+            not_durable = error  # the byte says halt_all: nothing is sent; the file is tried again
+        latch_ms = (core.clock.monotonic_ns() - began_ns) / NS_PER_MS
+        latched_at_ns = core.clock.now_ns()
+        self.obeyed = kill.level
+        core.sync_kill_hold()
         self.kills += 1
-        self.core.note(
-            "kill", operator, f"{record.level.name.lower()} latched: {reason or 'no reason given'}"
-        )
-        self.core.alarm("kill_latched", "desk", operator, f"{record.level.name.lower()} by {operator}")
+        word = kill.level.name.lower()
+        core.note("kill", operator, f"{word} latched: {reason or 'no reason given'}")
+        core.alarm("kill_latched", "desk", operator, f"{word} by {operator}")
         sent = confirmed = 0
         if cancels:
             for session in self.sessions:
                 asked, done = await session.cancel_all()
                 sent, confirmed = sent + asked, confirmed + done
         self.reject_entries("kill switch")
+        if not_durable is not None:
+            core.halt(not_durable, "kill latch")
+            raise Refusal("disk_full", f"{word} in memory, cancels sent; the latch file is not written")
         return KillDone(
-            kill_id=f"K-{record.trips:04d}",
-            level=record.level.name.lower(),
+            kill_id=f"K-{kill.record.trips:04d}",
+            level=word,
             latched_at_ns=latched_at_ns,
             latch_ms=latch_ms,
             cancels_sent=sent,
@@ -283,10 +318,10 @@ class Desk:
     def reject_entries(self, why: str) -> None:
         """Reject every open ticket (fail-safe)."""
         for ticket in self.core.tickets.open():
-            closed = self.core.tickets.reject(ticket.id, "eng", 6, why)
-            self.core.store.tickets.save_ticket(ticket_row(closed, "eng", self.core.clock.now_ns()))
-            if ticket.intent.session_id in self.running:
-                self.session_of_ticket(ticket).refuse(ticket, "kill_switch_active")
+            try:
+                self._reject(ticket, why, "kill_switch_active")
+            except STORAGE_FAILURES as error:
+                self.core.halt(error, ticket.id)
 
     def expire_tickets(self) -> None:
         """Close tickets whose time is up; the kernel learns that its wish will not act."""
@@ -301,13 +336,17 @@ class Desk:
         """Once a second: feeds, expiries, unknown orders, progress, alarms that calmed down."""
         now_ns = self.core.clock.now_ns()
         self.expire_tickets()
+        watch_limits(self.core, self.sessions)
         for entry in list(self.running.values()):
             session = entry.session
-            session.watch_feed()
-            if session.orders.unknown():
-                await session.orders.reconcile()
-            if now_ns - entry.updated_ns >= NS_PER_S:
-                self._progress(entry, now_ns)
+            try:
+                session.watch_feed()
+                if session.orders.unknown():
+                    await session.orders.reconcile()
+                if now_ns - entry.updated_ns >= NS_PER_S and not session.failure:
+                    self._progress(entry, now_ns)
+            except STORAGE_FAILURES as error:
+                session.fail(error)
             last = max(session.orders.rejects, default=0)
             if last and now_ns - last > REJECT_ALARM_S * NS_PER_S:
                 for symbol in session.hub.symbols():
@@ -351,7 +390,7 @@ class Desk:
             )
             core.store.tickets.save_ticket(closed)
         lost = [row.session_id for row in core.store.sessions.sessions_running()]
-        mark_all_interrupted(core.paths.sessions, core.disk, core.clock, os.getpid())
+        mark_all_interrupted(core.paths.sessions, core.disk, core.clock, core.pid)
         for session_id in lost:
             message = "the engine ended while the session was running"
             core.store.sessions.finish(

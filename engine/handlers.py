@@ -12,10 +12,11 @@ from engine.api import commands as c
 from engine.api import subjects
 from engine.api import views as v
 from engine.api.research import UnknownRun, list_runs, list_sessions, show_run
-from engine.core import Core
+from engine.core import STORAGE_FAILURES, Core
 from engine.desk import Desk
 from engine.flatten import flatten
 from engine.jobs import Jobs
+from engine.limits import clear_limits
 from engine.ops.alarms import UnknownAlarm
 from engine.store.failures import StoreError
 from engine.trading.rows import ticket_row
@@ -25,11 +26,11 @@ from safety.reasons import REASONS, Refusal
 from safety.text import clean
 from seams.clock import NS_PER_S
 from seams.net import Net
-from seams.rng import secret_token
 from venues.types import OrderStatus, Record
 
 B = TypeVar("B")
 MAX_LIFETIME_NS = 120 * NS_PER_S
+MAX_ID_CHARACTERS = 128
 Handler = Callable[[c.Command], Awaitable[Record | None]]
 CONFIRM = {c.Kill: "KILL", c.Resume: "RESUME", c.Flatten: "FLATTEN"}
 
@@ -70,7 +71,7 @@ class Handlers:
         """Carry out a command once: the same request id is always given the same answer."""
         try:
             command = msgspec.json.decode(body, type=c.Command)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             return self._answer("", Refusal("invalid_request", clean(str(error))))
         known = self._inflight.get(command.request_id)
         if known is None:
@@ -97,8 +98,13 @@ class Handlers:
             answer = self._answer(command.request_id, refusal)
             kind = type(command.body).__name__
             self.core.note("refused", command.operator, f"{kind}: {refusal}", code=refusal.code)
-        except StoreError as error:
-            answer = self._answer(command.request_id, Refusal("disk_full", str(error)))
+        except STORAGE_FAILURES as error:
+            self.core.halt(error, type(command.body).__name__)
+            answer = self._answer(command.request_id, Refusal("disk_full", clean(str(error))))
+        except Exception as error:  # a command that we cannot carry out is answered, and alters nothing else
+            said = f"{type(command.body).__name__}: {type(error).__name__}: {error}"
+            self.core.note("command_failed", command.operator, said)
+            answer = self._answer(command.request_id, Refusal("invalid_request", clean(said)))
         else:
             answer = self._answer(command.request_id, None, result)
         try:
@@ -117,6 +123,8 @@ class Handlers:
         now_ns = self.core.clock.now_ns()
         if command.schema_version != c.SCHEMA_VERSION:
             return Refusal("invalid_request", f"schema version {command.schema_version}")
+        if not 0 < len(command.request_id) <= MAX_ID_CHARACTERS:
+            return Refusal("invalid_request", f"a request id has 1 to {MAX_ID_CHARACTERS} characters")
         if now_ns > command.expires_at_ns or command.expires_at_ns - now_ns > MAX_LIFETIME_NS:
             return Refusal("expired_request", "sent too long ago, or dated too far ahead")
         if not clean(command.operator, 80):
@@ -147,7 +155,7 @@ class Handlers:
     # --- stop and restore ------------------------------------------------------------------------
 
     async def _kill_arm(self, command: c.Command) -> Record:
-        return self.desk.armed(secret_token(8))
+        return self.desk.armed(self.core.token(8))
 
     async def _kill(self, command: c.Command) -> Record:
         body = _body(command, c.Kill)
@@ -160,6 +168,8 @@ class Handlers:
     async def _resume(self, command: c.Command) -> Record | None:
         if not clean(command.reason):
             raise Refusal("reason_required", "say why it is safe to go on")
+        if self.core.audit.is_broken:
+            raise Refusal("audit_broken", "free space, then restart the engine")
         for session in self.desk.sessions:
             await session.orders.reconcile()
         unknown = sum(len(session.orders.unknown()) for session in self.desk.sessions)
@@ -170,8 +180,11 @@ class Handlers:
             unknown_orders=unknown,
         )
         self.core.sync_kill_hold()
-        self.core.calm("kill_latched", "desk")
-        self.core.alarms.reset("kill_latched", command.operator, self.core.clock.now_ns())
+        self.desk.obeyed = self.core.kill.level
+        for code in ("kill_latched", "latch_unreadable", "database_error"):
+            self.core.calm(code, "desk")
+            self.core.alarms.reset(code, command.operator, self.core.clock.now_ns())
+        clear_limits(self.core, command.operator, command.reason)
         self.core.note("resume", command.operator, f"latch cleared: {command.reason}")
         return None
 
@@ -266,7 +279,7 @@ class Handlers:
         """Answer a query; it changes nothing."""
         try:
             query = msgspec.json.decode(body, type=c.Query)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             return self._answer("", Refusal("invalid_request", clean(str(error))))
         try:
             return self._answer(query.request_id, None, self._ask(query.body))
@@ -274,6 +287,9 @@ class Handlers:
             return self._answer(query.request_id, refusal)
         except (LookupError, UnknownRun) as error:
             return self._answer(query.request_id, Refusal("not_found", clean(str(error))))
+        except Exception as error:  # an evidence file that cannot be read: say so, go on
+            said = f"{type(error).__name__}: {error}"
+            return self._answer(query.request_id, Refusal("invalid_request", clean(said)))
 
     def _ask(self, body: c.QueryBody) -> Record:
         latest = self.snapshot()
@@ -287,9 +303,10 @@ class Handlers:
         if isinstance(body, c.TicketShow):
             return ticket_view(self.core.tickets.get(body.ticket_id), {})
         if isinstance(body, c.RunShow):
-            return show_run(self.core.paths.home, body.run_id, max(2, min(body.points, 2_000)))
+            points = max(2, min(body.points, 2_000))
+            return show_run(self.core.paths.home, body.run_id, points, self.core.disk)
         if isinstance(body, c.SessionShow):
-            for row in (*self.desk.rows(), *list_sessions(self.core.paths.home)):
+            for row in (*self.desk.rows(), *self._older_sessions()):
                 if row.session_id == body.session_id:
                     return row
             raise Refusal("unknown_session", clean(body.session_id, 80))
@@ -298,16 +315,19 @@ class Handlers:
 
     def runs_view(self, seq: int) -> v.RunsView:
         """Return runs and sessions, each its own list."""
-        home = self.core.paths.home
         live = self.desk.rows()
         known = {row.session_id for row in live}
-        older = tuple(row for row in list_sessions(home) if row.session_id not in known)
+        older = tuple(row for row in self._older_sessions() if row.session_id not in known)
+        finished = list_runs(self.core.paths.home, self.core.disk).runs
         return v.RunsView(
             seq=seq,
             at_ns=self.core.clock.now_ns(),
-            runs=(*self.jobs.rows(), *list_runs(home).runs)[:500],
+            runs=(*self.jobs.rows(), *finished)[:500],
             sessions=(*live, *older)[:200],
         )
+
+    def _older_sessions(self) -> tuple[v.SessionRow, ...]:
+        return list_sessions(self.core.paths.home, self.core.disk, self.core.clock)
 
 
 def _body(command: c.Command, kind: type[B]) -> B:

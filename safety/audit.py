@@ -58,6 +58,8 @@ class VerifyResult(Record):
 class AuditBroken(Exception):
     """The log does not verify, or a write failed: nothing may be recorded, so nothing may be risked."""
 
+    code = "audit_broken"
+
     def __init__(self, result: VerifyResult) -> None:
         super().__init__(f"audit log broken: {result.problem} at record {result.first_bad_record}")
         self.result = result

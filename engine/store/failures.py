@@ -15,7 +15,7 @@ class StoreUnreadable(StoreError):
     The file is left as it was; do not start with an empty one in its place.
     """
 
-    code = "store_unreadable"
+    code = "database_unreadable"
 
 
 class StoreFailed(StoreError):

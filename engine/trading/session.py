@@ -12,9 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from engine.core import Core
+from engine.core import STORAGE_FAILURES, Core
 from engine.market.hub import HubState, MarketHub
-from engine.store.failures import StoreFailed
 from engine.trading.ledger import Ledger
 from engine.trading.orders import OrderManager
 from engine.trading.pipeline import Traffic, facts_of, intent_of, request_of
@@ -23,11 +22,9 @@ from engine.trading.working import ManagedOrder
 from native.intents import OrderIntent
 from native.kernel import Kernel
 from safety.approval import Ticket, TicketEvent, TicketState
-from safety.audit import AuditBroken
 from safety.facts import Preflight
 from safety.intent import ExecutionIntent, ExecutionPolicy, duplicate_key
 from safety.interlock import Clearance
-from safety.killbyte import KillLevel
 from safety.preflight import preflight
 from safety.reasons import Refusal
 from seams.clock import NS_PER_MS, NS_PER_S
@@ -93,6 +90,9 @@ class PaperSession:
         self.counts = Counts()
         self.traffic = Traffic()
         self.market_ns = 0
+        self.failure = ""
+        """Why the session must end as failed; empty while all is well."""
+        self.failure_code = ""
         self.stale_good: dict[str, int] = {}
         self.orders = OrderManager(
             core, _adapter(venue), plan.account, plan.run_fingerprint, self._on_fill, self._on_end
@@ -112,6 +112,13 @@ class PaperSession:
     def _on_market(self, event: MarketEvent) -> None:
         if isinstance(event, FeedEnd):
             return
+        try:
+            self._take(event)
+        except STORAGE_FAILURES as error:
+            self.fail(error)
+            raise
+
+    def _take(self, event: Quote | Bar | BarOpen) -> None:
         self.market_ns = _time_of(event)
         self.venue.on_market(event)
         if isinstance(event, Quote):
@@ -141,8 +148,12 @@ class PaperSession:
 
     async def _after_bar(self) -> None:
         wishes, self._wishes = self._wishes, []
-        for wish in wishes:
-            await self._propose(wish)
+        try:
+            for wish in wishes:
+                await self._propose(wish)
+        except STORAGE_FAILURES as error:
+            self.fail(error)
+            raise
 
     # --- from wish to order ----------------------------------------------------------------------
 
@@ -253,6 +264,13 @@ class PaperSession:
     async def execute(self, ticket: Ticket) -> ManagedOrder | None:
         """Send an approved ticket. Preflight runs once more; what it refuses now is withdrawn."""
         assert ticket.state is TicketState.APPROVED
+        try:
+            return await self._send(ticket)
+        except STORAGE_FAILURES as error:
+            self.fail(error)
+            raise
+
+    async def _send(self, ticket: Ticket) -> ManagedOrder | None:
         wish = self._waiting.pop(ticket.id)
         verdict = self.judge(ticket.intent)
         if not verdict.allowed:
@@ -272,19 +290,16 @@ class PaperSession:
             is_entry=not intent.reduce_only,
         )
         self.counts.orders += 1
-        try:
-            return await self.orders.send(ticket, request_of(intent, self.core.ids.new("O")), wish.lane)
-        except (StoreFailed, AuditBroken, OSError) as error:
-            self._fail_closed(error)
-            raise
+        return await self.orders.send(ticket, request_of(intent, self.core.ids.new("O")), wish.lane)
 
-    def _fail_closed(self, error: Exception) -> None:
-        """The record cannot be kept: nothing more may be risked."""
+    def fail(self, error: Exception) -> None:
+        """The record of this session cannot be kept: halt, and end it as failed."""
         self.counts.errors.append(str(error))
-        self.core.kill.trip(
-            KillLevel.HALT_ALL, by="engine", reason=f"record not durable: {error}", source="storage"
-        )
-        self.core.sync_kill_hold()
+        if not self.failure:
+            self.failure = f"{type(error).__name__}: {error}"
+            self.failure_code = getattr(error, "code", "disk_full")
+        self.core.halt(error, self.plan.session_id)
+        self.stop_feed()
 
     # --- from operator and clock -----------------------------------------------------------------
 
@@ -362,6 +377,8 @@ class PaperSession:
                 await self.orders.cancel(order.order_id)
             except Refusal as refusal:
                 self.core.note("cancel_refused", "eng", str(refusal))
+            except STORAGE_FAILURES as error:
+                self.fail(error)  # the venue was asked; the next order is asked too
         await asyncio.sleep(0)
         return len(alive), sum(1 for order in alive if not order.is_alive)
 
