@@ -32,7 +32,10 @@ def room() -> None:
 
 @app.command()
 def start(
-    strategy: Annotated[list[str], typer.Option("--strategy", help="A strategy; may be repeated.")],
+    strategy: Annotated[
+        list[str] | None,
+        typer.Option("--strategy", help="A strategy; may be repeated. A preset names its own."),
+    ] = None,
     symbol: Annotated[list[str] | None, typer.Option("--symbol", help="A symbol; may be repeated.")] = None,
     preset: Annotated[str, typer.Option("--preset", help="A preset of the strategy.")] = "",
     feed: Annotated[
@@ -40,7 +43,12 @@ def start(
     ] = "sandbox",
     scenario: Annotated[str, typer.Option("--scenario", help="The sandbox market's script.")] = "demo",
     seed: Annotated[int, typer.Option("--seed", help="The sandbox market's seed.")] = 1,
-    speed: Annotated[float, typer.Option("--speed", min=0.01, help="Market seconds for each second.")] = 1.0,
+    speed: Annotated[
+        float,
+        typer.Option(
+            "--speed", min=0.0, help="Market seconds for each second; 0 (replay only): as fast as it goes."
+        ),
+    ] = 1.0,
     supervised: Annotated[
         bool, typer.Option("--supervised", help="Orders wait as tickets for a person.")
     ] = False,
@@ -56,7 +64,7 @@ def start(
     Example: interlock paper start --strategy ema_cross --symbol BTC-PERP --speed 60 --max-bars 500 --wait
     """
     body = PaperStart(
-        strategies=tuple(strategy),
+        strategies=tuple(strategy or ()),
         preset=preset,
         symbols=tuple(symbol or ()),
         feed=feed,

@@ -29,9 +29,12 @@ def room() -> None:
 
 @app.command()
 def start(
-    strategy: Annotated[str, typer.Option("--strategy", help="A bundled strategy, or a file.")],
     data: Annotated[str, typer.Option("--data", help="A file, or VENUE/SYMBOL/INTERVAL of this home.")],
+    strategy: Annotated[
+        str, typer.Option("--strategy", help="A bundled strategy, or a file; a preset names its own.")
+    ] = "",
     preset: Annotated[str, typer.Option("--preset", help="A preset of the strategy.")] = "",
+    max_bars: Annotated[int, typer.Option("--max-bars", min=0, help="Only the first so many bars.")] = 0,
     sets: Sets = None,
     name: Annotated[str, typer.Option("--name", help="A name for people.")] = "",
     as_json: Json = False,
@@ -49,6 +52,7 @@ def start(
         "preset": preset,
         "data": data,
         "params": parameters(sets),
+        "max_bars": max_bars,
         "name": name,
         "command": "interlock run start",
     }

@@ -34,7 +34,8 @@ Progress = Callable[[int, int], None]
 
 class RunRequest(Record):
     """What to run. `data` is a file or `VENUE/SYMBOL/INTERVAL`; numbers left None come from the
-    preset, else from the kernel's defaults. `start_ns` and `end_ns` bound bar open times, end excluded."""
+    preset, else from the kernel's defaults. `start_ns` and `end_ns` bound bar open times, end excluded;
+    `max_bars` above 0 keeps the first so many of them."""
 
     strategy: str = ""
     preset: str = ""
@@ -44,6 +45,7 @@ class RunRequest(Record):
     interval: str = ""
     start_ns: int | None = None
     end_ns: int | None = None
+    max_bars: int = 0
     cash: float | None = None
     notional_usd: float | None = None
     fee_bps: float | None = None
@@ -178,7 +180,7 @@ def load_bars(request: RunRequest, home: Path, disk: Disk) -> tuple[BarColumns, 
             raise RunFailed("invalid_request", f"data must be a file or VENUE/SYMBOL/INTERVAL, not {name!r}")
         bars = catalogue.load(home, parts[0], parts[1], parts[2])
         symbol, interval = parts[1], parts[2]
-    bars = _window(bars, request.start_ns, request.end_ns)
+    bars = _window(bars, request.start_ns, request.end_ns, request.max_bars)
     if not len(bars):
         raise RunFailed("no_bars", f"no bars of {name} lie in the window")
     return bars, symbol, interval
@@ -316,13 +318,14 @@ def _kernel(config: RunConfig, choice: Choice, run_id: str) -> Kernel:
         raise RunFailed("invalid_request", str(error)) from error
 
 
-def _window(bars: BarColumns, start_ns: int | None, end_ns: int | None) -> BarColumns:
-    """Cut to `start_ns <= t < end_ns`; the content hash stays that of the whole set (the window is
+def _window(bars: BarColumns, start_ns: int | None, end_ns: int | None, max_bars: int) -> BarColumns:
+    """Cut to `start_ns <= t < end_ns` and at most `max_bars`; the content hash stays that of the whole set (the window is
     recorded beside it)."""
-    if start_ns is None and end_ns is None:
+    if start_ns is None and end_ns is None and not max_bars:
         return bars
     first = 0 if start_ns is None else int(np.searchsorted(bars.ts_ns, start_ns, side="left"))
     last = len(bars) if end_ns is None else int(np.searchsorted(bars.ts_ns, end_ns, side="left"))
+    last = min(last, first + max_bars) if max_bars else last
     names = ("ts_ns", "open", "high", "low", "close", "volume")
     return msgspec.structs.replace(bars, **{name: getattr(bars, name)[first:last] for name in names})
 

@@ -45,9 +45,11 @@ SANDBOX_PARAMS: dict[str, dict[str, float]] = {
 
 def build_session(core: Core, start: PaperStart, session_id: str) -> PaperSession:
     """Build a session, not yet running. Raises `Refusal` with the reason code."""
-    if not start.strategies:
-        raise Refusal("unknown_strategy", "name at least one strategy")
+    if not start.strategies and not start.preset:
+        raise Refusal("unknown_strategy", "name at least one strategy, or a preset")
     if start.feed == "sandbox":
+        if start.speed <= 0:
+            raise Refusal("invalid_config", "the sandbox market needs a speed above 0")
         return _sandbox_session(core, start, session_id)
     if start.feed.startswith("replay:"):
         return _replay_session(core, start, session_id)
@@ -80,10 +82,8 @@ def _sandbox_session(core: Core, start: PaperStart, session_id: str) -> PaperSes
     )
     fee = Decimal(str(config.fee_bps))
     instruments = {spec.symbol: instrument_of(spec, Decimal("1.5"), fee) for spec in specs}
-    chosen = [
-        _choose(start.strategies[index % len(start.strategies)], start, SANDBOX_PARAMS)
-        for index in range(len(specs))
-    ]
+    names = start.strategies or ("",)
+    chosen = [_choose(names[index % len(names)], start, SANDBOX_PARAMS) for index in range(len(specs))]
     lanes = [
         LaneSpec(
             symbol=spec.symbol,
@@ -131,7 +131,7 @@ def _replay_session(core: Core, start: PaperStart, session_id: str) -> PaperSess
         cut = {name: getattr(bars, name)[: start.max_bars] for name in names}
         bars = msgspec.structs.replace(bars, **cut)
     symbol, interval_ns = parts[1], interval_ns_of(parts[2])
-    choice = _choose(start.strategies[0], start, {})
+    choice = _choose((start.strategies or ("",))[0], start, {})
     account = choice.account or KernelConfig()
     # The same assumptions as `run start` on the same bars; stops are decided at the close when matching
     # is external, which only strategies with a bracket notice.
