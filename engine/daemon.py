@@ -176,6 +176,8 @@ class Engine:
     async def _tend(self) -> None:
         self.health.sample_disk()
         await self.desk.tend()
+        if self.reloading is not None:
+            self.reloading.look()
 
     async def _publish(self) -> None:
         self.publisher.rebuild(self.handlers)

@@ -200,8 +200,12 @@ def _named(tree: object, section: str, origin: str) -> list[tuple[str, Layer]]:
 
 
 def _from_environ(environ: Mapping[str, str]) -> Layer:
-    """Read `INTERLOCK_BLOCK__KEY`; names without a double underscore are not settings."""
+    """Read `INTERLOCK_BLOCK__KEY`; names without a double underscore are not settings,
+    but for `INTERLOCK_MODE`, the short name of `engine.mode` (OC-02)."""
     values: Tree = {}
+    if environ.get("INTERLOCK_MODE"):
+        mode = {"engine": {"mode": environ["INTERLOCK_MODE"]}}
+        values = canonical(mode, Settings, "INTERLOCK_MODE")
     for variable in sorted(environ):
         if not variable.startswith(PREFIX) or "__" not in variable:
             continue
