@@ -1,0 +1,50 @@
+"""The JSON Schemas of every message on the bus, generated into `docs/schemas/api.json`.
+
+`python -m engine.api.schema` prints them; a test fails when the file and the code differ.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import msgspec
+
+from engine.api.commands import (
+    Command,
+    FlattenDone,
+    KillArmed,
+    KillDone,
+    Query,
+    Reply,
+    SessionStarted,
+    Started,
+)
+from engine.api.endpoint import Credential, Endpoint
+from engine.api.views import HealthReport, RunDetail, View, Views
+
+MESSAGES = (
+    Command,
+    Query,
+    Reply,
+    KillArmed,
+    KillDone,
+    FlattenDone,
+    SessionStarted,
+    Started,
+    RunDetail,
+    HealthReport,
+    Views,
+    Endpoint,
+    Credential,
+)
+
+
+def document() -> bytes:
+    """Return all schemas as one sorted, indented JSON document."""
+    _, components = msgspec.json.schema_components((*MESSAGES, View), ref_template="#/$defs/{name}")
+    body = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$defs": components}
+    return msgspec.json.format(msgspec.json.encode(body, order="sorted"), indent=1) + b"\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(document())
