@@ -13,7 +13,7 @@ import msgspec
 
 if TYPE_CHECKING:
 
-    @dataclass_transform(frozen_default=True, kw_only_default=True)
+    @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
     class Record:
         """What the type checker sees: a frozen, keyword-only dataclass (msgspec's own declaration
         does not carry those defaults to subclasses)."""

@@ -186,6 +186,10 @@ class Query(Record):
     body: QueryBody
 
 
+def _no_result() -> msgspec.Raw:
+    return msgspec.Raw(b"null")
+
+
 class Reply(Record):
     """The answer to a command or query.
 
@@ -200,7 +204,7 @@ class Reply(Record):
     correction: str = ""
     epoch: int = 0
     at_ns: int = 0
-    result: msgspec.Raw = msgspec.Raw(b"null")
+    result: msgspec.Raw = msgspec.field(default_factory=_no_result)
 
 
 class KillArmed(Record):
