@@ -62,7 +62,7 @@ class Handlers:
     async def listen(self, net: Net) -> None:
         """Answer commands, kills and queries on this bus."""
         await net.subscribe(subjects.COMMAND, self.on_command)
-        await net.subscribe(subjects.KILL, self.on_command)
+        await net.subscribe(subjects.KILL, self.on_kill)
         await net.subscribe(subjects.QUERY, self.on_query)
 
     # --- the envelope ----------------------------------------------------------------------------
@@ -73,6 +73,23 @@ class Handlers:
             command = msgspec.json.decode(body, type=c.Command)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             return self._answer("", Refusal("invalid_request", clean(str(error))))
+        return await self._carried_out(command)
+
+    async def on_kill(self, _: str, body: bytes) -> bytes:
+        """Carry out a kill, or say what one would touch. Observers may send here, so nothing else passes."""
+        try:
+            command = msgspec.json.decode(body, type=c.Command)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            return self._answer("", Refusal("invalid_request", clean(str(error))))
+        if not isinstance(command.body, c.Kill | c.KillArm):
+            kind = type(command.body).__name__
+            self.core.note("refused", command.operator, f"{kind} on the kill subject", code="not_permitted")
+            return self._answer(
+                command.request_id, Refusal("not_permitted", f"{kind} is not a kill: send it as a command")
+            )
+        return await self._carried_out(command)
+
+    async def _carried_out(self, command: c.Command) -> bytes:
         known = self._inflight.get(command.request_id)
         if known is None:
             known = asyncio.get_running_loop().create_task(self._once(command))

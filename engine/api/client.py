@@ -9,10 +9,19 @@ from typing import TypeVar
 import msgspec
 
 from engine.api import subjects
-from engine.api.commands import Command, CommandBody, Kill, Query, QueryBody, Reply, Snapshot, encode
+from engine.api.commands import (
+    Command,
+    CommandBody,
+    Kill,
+    KillArm,
+    Query,
+    QueryBody,
+    Reply,
+    Snapshot,
+    encode,
+)
 from engine.api.endpoint import read_credential, read_endpoint
 from engine.api.home import HomePaths
-from engine.api.nats import NatsNet
 from engine.api.views import View, Views
 from seams.clock import NS_PER_S, Clock
 from seams.ids import Ids
@@ -50,6 +59,8 @@ class EngineClient:
         timeout_s: float = 2.0,
     ) -> EngineClient:
         """Find the engine of this home and connect. Raises `NetDown` when there is none."""
+        from engine.api.nats import NatsNet  # late: a console paints its first frame without it
+
         paths = HomePaths(home)
         try:
             endpoint = read_endpoint(paths.endpoint)
@@ -77,7 +88,7 @@ class EngineClient:
             expires_at_ns=self._clock.now_ns() + round(timeout_s * NS_PER_S),
             body=body,
         )
-        subject = subjects.KILL if isinstance(body, Kill) else subjects.COMMAND
+        subject = subjects.KILL if isinstance(body, Kill | KillArm) else subjects.COMMAND
         return self._read(await self.net.request(subject, encode(message), timeout_s))
 
     async def demand(

@@ -17,7 +17,8 @@ PERMISSIONS: dict[str, dict[str, tuple[str, ...]]] = {
         "publish": (COMMAND, KILL, QUERY),
         "subscribe": (VIEW_ALL, EVENT, "_INBOX.>"),
     },
-    "observer": {"publish": (QUERY,), "subscribe": (VIEW_ALL, EVENT, "_INBOX.>")},
+    # anyone may stop: on KILL the engine takes a kill and nothing else
+    "observer": {"publish": (KILL, QUERY), "subscribe": (VIEW_ALL, EVENT, "_INBOX.>")},
 }
 
 
