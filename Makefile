@@ -43,7 +43,7 @@ docs: install
 	$(BIN)/python -m console.cli.reference
 
 lock: | .boot/uv/__init__.py
-	$(UV) pip compile --quiet --universal --no-header --no-annotate --generate-hashes --no-emit-index-url --extra dev --python-version 3.11 -o requirements.lock pyproject.toml
+	$(UV) pip compile --quiet --no-header --no-annotate --generate-hashes --no-emit-index-url --extra dev --python-version 3.11 -o requirements.lock pyproject.toml
 
 clean:
 	rm -rf .venv .boot build *.egg-info
