@@ -1,0 +1,68 @@
+"""What an engine makes of a home that is in use, damaged or robbed of its latch."""
+
+from __future__ import annotations
+
+import pytest
+
+from safety.killbyte import KillLevel
+from safety.killswitch import LATCH_FILE
+
+from .conftest import Rig, level_of
+
+
+async def test_a_second_engine_of_one_home_refuses_and_two_homes_work_side_by_side(
+    rig: Rig, other_rig: Rig
+) -> None:
+    client = await rig.start()
+    second = rig.spawn()
+    assert second.wait(15) == 2
+    assert "already_running" in rig.log()
+    assert await level_of(client) == "clear"
+    other = await other_rig.start()
+    await rig.kill(client)
+    assert await level_of(other) == "clear"
+    assert await level_of(client) == "halt_all"
+
+
+@pytest.mark.parametrize("damage", ["corrupt", "unreadable"])
+async def test_a_database_that_cannot_be_read_stops_the_start(rig: Rig, damage: str) -> None:
+    await rig.start()
+    await rig.kill_hard()
+    database = rig.paths.database / "paper.db"
+    for extra in rig.paths.database.glob("paper.db-*"):
+        extra.unlink()
+    if damage == "corrupt":
+        database.write_bytes(b"not a database at all" * 500)
+    else:
+        database.unlink()
+        database.mkdir()
+    process = rig.spawn()
+    assert process.wait(15) == 2
+    assert "will not start: database_unreadable: paper.db" in rig.log()
+    assert not rig.paths.endpoint.exists() or process.pid != rig.pid
+
+
+@pytest.mark.parametrize("damage", ["corrupt", "missing"])
+async def test_a_latch_that_is_corrupt_or_missing_means_halt_all(rig: Rig, damage: str) -> None:
+    await rig.start()
+    await rig.kill_hard()
+    latch = rig.paths.safety / LATCH_FILE
+    if damage == "corrupt":
+        latch.write_bytes(latch.read_bytes().replace(b"first start", b"first stArt"))
+    else:
+        latch.unlink()
+    client = await rig.start()
+    assert await level_of(client) == "halt_all"
+    assert rig.latch() is KillLevel.HALT_ALL
+    codes = [code for (code,) in rig.rows("SELECT code FROM alarms")]
+    assert "latch_unreadable" in codes and "kill_latched" in codes
+    await rig.resume(client)
+    assert await level_of(client) == "clear"
+
+
+async def test_an_audit_log_that_was_changed_stops_the_start(rig: Rig) -> None:
+    await rig.start()
+    await rig.kill_hard()
+    rig.paths.audit.write_bytes(rig.paths.audit.read_bytes().replace(b"epoch 1", b"epoch 7"))
+    assert rig.spawn().wait(15) == 2
+    assert "will not start: audit_broken" in rig.log()

@@ -1,0 +1,67 @@
+"""Approvals over the real bus: exactly what was shown, once, in time, by who may."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from engine.api.client import EngineClient
+from engine.api.commands import TicketApprove, TicketSelect
+from engine.api.views import TicketRow, TicketsView
+from seams.net import NetDown, NoAnswer
+
+from .conftest import Rig, eventually
+
+GRACE_S = 0.6
+
+
+async def _first_open(client: EngineClient, skip: str = "") -> TicketRow:
+    found: list[TicketRow] = []
+
+    async def is_there() -> bool:
+        rows = (await client.query_view("tickets", TicketsView)).rows
+        found[:] = [row for row in rows if row.state == "proposed" and row.ticket_id != skip]
+        return bool(found)
+
+    await eventually(is_there, 15.0)
+    return found[0]
+
+
+def _approval(row: TicketRow, **changes: str) -> TicketApprove:
+    size = row.quantity if row.worst == "warn" else None
+    hash_ = changes.get("ticket_hash", row.ticket_hash)
+    return TicketApprove(ticket_id=row.ticket_id, ticket_hash=hash_, typed_size=size)
+
+
+async def test_an_approval_counts_only_for_what_was_reviewed_and_only_once(rig: Rig) -> None:
+    client = await rig.start()
+    await rig.trade(client, is_supervised=True)
+    row = await _first_open(client)
+    assert (await client.command(_approval(row))).code == "ticket_review_required"
+    shown = await client.demand(TicketSelect(ticket_id=row.ticket_id), TicketRow)
+    await asyncio.sleep(GRACE_S)
+    altered = shown.ticket_hash[:-1] + ("0" if shown.ticket_hash[-1] != "0" else "1")
+    assert (await client.command(_approval(shown, ticket_hash=altered))).code == "ticket_hash_mismatch"
+    other = await rig.client(operator="bob")
+    assert (await other.command(_approval(shown))).code == "ticket_review_required"
+    observer = await rig.client("observer", "eve")
+    with pytest.raises((NoAnswer, NetDown)):
+        await observer.command(_approval(shown), timeout_s=0.5)
+    assert rig.entries() == 0
+    accepted = await client.command(_approval(shown), request_id="C-approve")
+    assert accepted.ok, accepted
+    assert rig.entries() == 1
+    assert (await client.command(_approval(shown))).code == "ticket_used"
+    assert await client.command(_approval(shown), request_id="C-approve") == accepted
+    assert rig.rows("SELECT count(*) FROM orders WHERE ticket_id = '" + row.ticket_id + "'") == [(1,)]
+
+
+async def test_a_ticket_that_expired_cannot_be_approved(rig: Rig) -> None:
+    client = await rig.start(INTERLOCK_EXECUTION__TICKET_EXPIRY_S="1.2")
+    await rig.trade(client, is_supervised=True)
+    row = await _first_open(client)
+    shown = await client.demand(TicketSelect(ticket_id=row.ticket_id), TicketRow)
+    await asyncio.sleep(1.4)
+    assert (await client.command(_approval(shown))).code == "ticket_expired"
+    assert rig.entries() == 0
