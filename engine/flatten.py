@@ -5,14 +5,16 @@ from __future__ import annotations
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from engine.api.commands import FlattenDone
-from engine.core import Core
+from engine.core import STORAGE_FAILURES, Core
 from engine.desk import Desk
 from engine.trading.ledger import Holding
 from engine.trading.pipeline import request_of
+from engine.trading.rows import ticket_row
 from engine.trading.session import PaperSession
 from safety.approval import Moment
 from safety.intent import ExecutionIntent, IntentCategory
 from safety.killbyte import KillLevel
+from safety.reasons import Refusal
 from seams.clock import NS_PER_S
 from venues.types import OrderType, Side, TimeInForce
 
@@ -29,7 +31,12 @@ async def flatten(core: Core, desk: Desk, operator: str, reason: str) -> Flatten
     asked: list[str] = []
     for session in desk.sessions:
         for held in session.ledger.open_holdings():
-            await _close(core, session, held, operator)
+            try:
+                await _close(core, session, held, operator)
+            except Refusal as refusal:  # one that cannot be closed must not keep the next from it
+                core.note("flatten_refused", operator, f"{held.symbol}: {refusal}")
+            except STORAGE_FAILURES as error:
+                session.fail(error)
             asked.append(held.symbol)
     deadline_ns = core.clock.monotonic_ns() + round(DEADLINE_S * NS_PER_S)
     while _remaining(desk) and core.clock.monotonic_ns() < deadline_ns:
@@ -83,5 +90,6 @@ async def _close(core: Core, session: PaperSession, held: Holding, operator: str
     approved = core.tickets.approve(
         ticket.id, ticket.hash, operator, typed_size=str(intent.quantity), epoch=core.epoch, moment=settled
     )
+    core.store.tickets.save_ticket(ticket_row(approved, operator, core.clock.now_ns()))
     lane = session.lane_of(held.symbol)
     await session.orders.send(approved, request_of(intent, core.ids.new("O")), lane)
