@@ -21,7 +21,7 @@ from native.kernel import Kernel
 from native.strategy import Strategy
 
 FLAGS = ("-O3", "-march=native", "-ffp-contract=off", "-shared", "-fPIC")
-BARS, ROUNDS = 1_000_000, 7
+BARS, ROUNDS = 1_000_000, 15
 
 
 class _Flip(Strategy):

@@ -1,5 +1,6 @@
 """Incremental indicators: one C step each, used by compiled lanes and by the Python classes alike."""
 
+from libc.math cimport fabs
 from libc.stdint cimport int64_t
 
 
@@ -43,9 +44,14 @@ cdef inline void ema_init(EmaState* s, int64_t period) noexcept nogil:
     s.count = 0
 
 
+cdef inline double ema_next(double a, double b, double value, double x) noexcept nogil:
+    # In this order everywhere (bit identity).
+    return a * x + b * value
+
+
 cdef inline double ema_step(EmaState* s, double x) noexcept nogil:
-    # Seeded with the first close; a*x + b*value in this order everywhere (bit identity).
-    s.value = s.a * x + s.b * s.value if s.count else x
+    """Seeded with the first close."""
+    s.value = ema_next(s.a, s.b, s.value, x) if s.count else x
     s.count += 1
     return s.value
 
@@ -77,20 +83,20 @@ cdef inline void atr_init(AtrState* s, int64_t period) noexcept nogil:
     s.count = 0
 
 
+cdef inline double true_range(double high, double low, double previous_close) noexcept nogil:
+    cdef double tr = high - low
+    cdef double up = fabs(high - previous_close)
+    cdef double down = fabs(low - previous_close)
+    tr = up if up > tr else tr
+    return down if down > tr else tr
+
+
 cdef inline double atr_step(AtrState* s, double high, double low, double close) noexcept nogil:
     """Wilder's average true range, seeded with the first bar's high - low."""
-    cdef double tr = high - low
-    cdef double up, down
     if s.count:
-        up = high - s.previous_close
-        down = low - s.previous_close
-        up = up if up >= 0.0 else -up
-        down = down if down >= 0.0 else -down
-        tr = up if up > tr else tr
-        tr = down if down > tr else tr
-        s.value = s.a * tr + s.b * s.value
+        s.value = ema_next(s.a, s.b, s.value, true_range(high, low, s.previous_close))
     else:
-        s.value = tr
+        s.value = high - low
     s.previous_close = close
     s.count += 1
     return s.value

@@ -7,6 +7,8 @@ from native.indicators cimport atr_step
 from native.lane cimport *
 from native.lanes cimport LaneTable
 from native.matching cimport round_price_c
+from native.replay cimport Columns, replay_bars
+from native.state cimport *
 from native.strategy cimport Bar
 
 from native.codes import CONTROLLED_GATES, Reason
@@ -14,39 +16,6 @@ from native.intents import KernelConfig, KernelFill, LanePosition, LaneSpec, Mat
 from native.lanes import BUILTINS, DECISION_DTYPE, TRADE_DTYPE, builtin_params
 
 _CODES = {int(reason): reason.code for reason in Reason}
-
-
-cdef inline int64_t replay_kind(
-    LaneState* s, int64_t kind, int64_t is_bracket, const int64_t* ts, const double* o, const double* h,
-    const double* l, const double* c, const double* v, int64_t n
-) noexcept nogil:
-    """The loop itself; with literal `kind` and `is_bracket` the compiler folds the dispatch."""
-    cdef int64_t i
-    s.rules.is_bracket = is_bracket
-    for i in range(n):
-        if ts[i] <= s.last_ts or not is_good_bar(o[i], h[i], l[i], c[i], v[i]):
-            return i
-        open_step(s, ts[i], o[i])
-        close_step(s, kind, ts[i], o[i], h[i], l[i], c[i])
-    return n
-
-
-cdef int64_t replay_bars(
-    LaneState* s, int64_t kind, const int64_t* ts, const double* o, const double* h, const double* l, const double* c,
-    const double* v, int64_t n
-) noexcept nogil:
-    """Step compiled bars; return how many were good."""
-    # Work on a copy: the compiler keeps a local's fields in registers, which it cannot do behind a pointer.
-    cdef LaneState local = s[0]
-    cdef int64_t i = 0
-    if kind == KIND_EMA_CROSS and local.rules.is_bracket:
-        i = replay_kind(&local, KIND_EMA_CROSS, 1, ts, o, h, l, c, v, n)
-    elif kind == KIND_EMA_CROSS:
-        i = replay_kind(&local, KIND_EMA_CROSS, 0, ts, o, h, l, c, v, n)
-    else:
-        i = replay_kind(&local, kind, 0, ts, o, h, l, c, v, n)
-    s[0] = local
-    return i
 
 
 cdef class Kernel(LaneTable):
@@ -237,6 +206,7 @@ cdef class Kernel(LaneTable):
         cdef LaneState* s = self._lane(lane)
         cdef int64_t n = close.shape[0]
         cdef int64_t done, i
+        cdef Columns columns
         if s.rules.is_external:
             raise ValueError("replay needs internal matching; use warm")
         if not ts_ns.shape[0] == open.shape[0] == high.shape[0] == low.shape[0] == volume.shape[0] == n:
@@ -254,9 +224,10 @@ cdef class Kernel(LaneTable):
                 open_step(s, ts_ns[i], open[i])
                 self._step_python(s, on_bar, ts_ns[i], open[i], high[i], low[i], close[i], volume[i])
         else:
+            columns.ts, columns.open, columns.high = &ts_ns[0], &open[0], &high[0]
+            columns.low, columns.close, columns.volume = &low[0], &close[0], &volume[0]
             with nogil:
-                done = replay_bars(
-                    s, s.rules.kind, &ts_ns[0], &open[0], &high[0], &low[0], &close[0], &volume[0], n)
+                done = replay_bars(s, s.rules.kind, &columns, n)
         self._check_memory(s)
         if done < n:
             self._refuse(s, ts_ns[done], f"lane {lane}: bar {done} refused at {ts_ns[done]}: {open[done]}, "

@@ -1,6 +1,6 @@
 from libc.stdint cimport int64_t
 
-from native.lane cimport LaneState
+from native.state cimport LaneState
 from native.strategy cimport Bar
 
 

@@ -13,7 +13,8 @@ from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcpy
 
 from native.indicators cimport atr_init, ema_init
-from native.lane cimport *
+from native.lane cimport open_result
+from native.state cimport *
 from native.strategy cimport Bar
 
 from native.intents import LanePosition

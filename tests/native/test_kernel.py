@@ -269,3 +269,47 @@ def test_a_strategy_that_raises_is_not_stepped_over_the_bar_again():
 def test_senseless_parameters_are_refused(params):
     with pytest.raises(ValueError):
         Kernel(KernelConfig(), [LaneSpec(symbol="X", strategy="ema_cross", params=params)])
+
+
+@pytest.mark.parametrize("at", [0, 1, 511, 512, 1300])
+@pytest.mark.parametrize("bad", [0.0, -0.0, -1.0, math.nan, -math.nan, math.inf, -math.inf, 1.7e308])
+@pytest.mark.parametrize("column", [1, 2, 3, 4, 5])
+def test_replay_stops_at_the_bar_that_stepping_refuses(at, bad, column):
+    market = columns(random_bars(7, 1400))
+    market[column][at] = bad
+    stepped, replayed = Kernel(KernelConfig(), [FLIP]), Kernel(KernelConfig(), [FLIP])
+    refused = _step_until_refused(stepped, market)
+    try:
+        assert replayed.replay(0, *market) == refused == 1400
+    except ValueError:
+        assert replayed.bar_count(0) == refused < 1400
+    assert np.array_equal(stepped.equity_curve(), replayed.equity_curve())
+    assert np.array_equal(stepped.trades(), replayed.trades())
+    assert stepped.decision_hash() == replayed.decision_hash()
+
+
+@pytest.mark.parametrize("shift", [-1, 0, -(10**18), -(2**62)])
+def test_replay_stops_where_time_does_not_go_forward(shift):
+    market = columns(random_bars(7, 1400))
+    market[0][700] = market[0][699] + shift
+    kernel = Kernel(KernelConfig(), [FLIP])
+    with pytest.raises(ValueError, match="bar 700 refused"):
+        kernel.replay(0, *market)
+
+
+def test_replay_takes_times_before_1970():
+    market = columns(random_bars(7, 1400))
+    kernel, early = Kernel(KernelConfig(), [FLIP]), Kernel(KernelConfig(), [FLIP])
+    kernel.replay(0, *market)
+    early.replay(0, market[0] - market[0][900], *market[1:])
+    assert np.array_equal(kernel.equity_curve(), early.equity_curve())
+
+
+def _step_until_refused(kernel, market):
+    for index, (ts, *prices) in enumerate(zip(*(column.tolist() for column in market), strict=True)):
+        try:
+            kernel.open(0, ts, prices[0])
+            kernel.close(0, ts, *prices)
+        except ValueError:
+            return index
+    return len(market[0])
