@@ -133,12 +133,18 @@ async def test_hostile_bytes_are_answered_with_invalid_request_and_hurt_nothing(
     assert (await client.query_view("overview", OverviewView)).bars == 0
 
 
-async def test_an_observer_can_look_and_nothing_more(rig: Rig) -> None:
+async def test_an_observer_can_look_and_stop_and_nothing_more(rig: Rig) -> None:
     client = await rig.start()
     watcher = await rig.client("observer", "eve")
     assert await level_of(watcher) == "clear"
-    for body in (Kill(confirm="KILL"), PaperStart(strategies=("ema_cross",))):
-        with pytest.raises((NoAnswer, NetDown)):
-            await watcher.command(body, timeout_s=0.6)
-    assert await level_of(client) == "clear"
+    start = PaperStart(strategies=("ema_cross",))
+    with pytest.raises((NoAnswer, NetDown)):
+        await watcher.command(start, timeout_s=0.6)
+    smuggled = await _say(watcher, _command(watcher, start, request_id="C-smuggled"), subjects.KILL)
+    assert not smuggled.ok
     assert rig.rows("SELECT 1 FROM sessions") == []
+    await rig.kill(watcher)
+    assert await level_of(client) == "halt_all"
+    resume = _command(watcher, Resume(confirm="RESUME"), request_id="C-loosen")
+    assert not (await _say(watcher, resume, subjects.KILL)).ok
+    assert await level_of(client) == "halt_all"

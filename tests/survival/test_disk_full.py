@@ -97,6 +97,7 @@ def small_home(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(place)], check=True)
 
 
+@pytest.mark.slow
 async def test_a_home_that_fills_up_can_still_be_killed(small_home: Path) -> None:
     rig = Rig(small_home / "home")
     try:
