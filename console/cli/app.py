@@ -30,6 +30,8 @@ NOUNS: dict[str, Noun] = {
     "console": Noun("desk", "console"),
     "tui": Noun("desk", "console", is_alias=True),
     "demo": Noun("desk", "demo"),
+    "simulate": Noun("trial", "simulate"),
+    "dry-run": Noun("trial", "dry_run"),
     "status": Noun("status", "status"),
     "health": Noun("status", "health"),
     "watch": Noun("status", "watch"),

@@ -88,6 +88,25 @@ def doctor(home: Path) -> tuple[PartRow, ...]:
     return (*_library_rows(), _disk_row(home), _server_row(), *_terminal_rows(), _engine_row(home))
 
 
+def run_simulation(*, steps: int, scenario: str, seed: int) -> Record:
+    """Step a strategy over a generated market. Raises `ValueError` for an unknown scenario."""
+    from engine.research.simulate import simulate
+
+    return simulate(steps=steps, scenario=scenario, seed=seed)
+
+
+def run_dry(raw: dict[str, object], home: Path, environ: dict[str, str]) -> Record:
+    """Judge one order without sending it; the corrective feedback where fields are missing."""
+    from engine.trading.dry_run import Incomplete, dry_run
+    from seams.ids import SortableIds
+
+    clock = SystemClock()
+    try:
+        return dry_run(raw, home, environ, RealDisk(), clock, SortableIds(clock))
+    except Incomplete as incomplete:
+        return incomplete.feedback
+
+
 def _kernel_row() -> CheckRow:
     import native.kernel
     from native.identity import kernel_sha256

@@ -319,8 +319,8 @@ def _kernel(config: RunConfig, choice: Choice, run_id: str) -> Kernel:
 
 
 def _window(bars: BarColumns, start_ns: int | None, end_ns: int | None, max_bars: int) -> BarColumns:
-    """Cut to `start_ns <= t < end_ns` and at most `max_bars`; the content hash stays that of the whole set (the window is
-    recorded beside it)."""
+    """Cut to `start_ns <= t < end_ns` and at most `max_bars`; the content hash stays that of the whole
+    set (the window is recorded beside it)."""
     if start_ns is None and end_ns is None and not max_bars:
         return bars
     first = 0 if start_ns is None else int(np.searchsorted(bars.ts_ns, start_ns, side="left"))

@@ -1,0 +1,158 @@
+"""A dry run: an order wish is checked and judged, nothing is sent, and the audit artifact is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+import msgspec
+
+from engine.config import load_settings
+from engine.config.settings import config_fingerprint
+from engine.trading.pipeline import policy_of
+from safety.facts import AccountFacts, Preflight
+from safety.intent import ExecutionIntent, ExecutionPolicy, IntentCategory, missing_fields
+from safety.interlock import HoldLevel
+from safety.killswitch import LatchUnreadable, read_latch
+from safety.preflight import preflight
+from safety.reasons import Refusal
+from seams.clock import Clock, iso_z
+from seams.disk import Disk
+from seams.ids import Ids
+from venues.sandbox.scenarios import DEFAULT_SYMBOLS, VENUE_NAME, instrument_of
+from venues.types import Mode, OrderRequest, OrderType, Record, Side, TimeInForce
+
+TOOL = "dry_run"
+
+
+class DryRun(Record):
+    """The artifact `broker_dry_run.json`; `payload` is null where preflight refused."""
+
+    artifact_type: str
+    schema_version: str
+    adapter_name: str
+    generated_at: str
+    preflight: Preflight
+    intent: ExecutionIntent
+    policy: ExecutionPolicy
+    payload: OrderRequest | None
+    path: str
+
+
+class Incomplete(Exception):
+    """Mandatory fields are missing; `feedback` is the corrective structure (QT-11)."""
+
+    def __init__(self, feedback: Record) -> None:
+        super().__init__("MISSING_REQUIRED_FIELDS")
+        self.feedback = feedback
+
+
+def dry_run(
+    raw: Mapping[str, object], home: Path, environ: dict[str, str], disk: Disk, clock: Clock, ids: Ids
+) -> DryRun:
+    """Judge one order wish as an empty paper account would, and write the artifact.
+
+    `raw` holds text fields of `safety.intent.REQUIRED_FIELDS` and `mark_price`. Raises `Incomplete` or
+    `Refusal("invalid_request")` for a field that cannot be read; both send and write nothing.
+    """
+    feedback = missing_fields(raw, TOOL)
+    if feedback is not None:
+        raise Incomplete(feedback)
+    settings = load_settings(home, environ).settings
+    intent = _intent(raw, ids.new("D"), config_fingerprint(settings))
+    known = {spec.symbol: instrument_of(spec, Decimal("1.5"), Decimal("4.5")) for spec in DEFAULT_SYMBOLS}
+    policy = policy_of(settings.risk, Mode.PAPER, tuple(known))
+    facts = _facts(intent, home, disk, clock, Decimal(str(settings.risk.initial_equity_usd)))
+    verdict = preflight(intent, facts, policy, known.get(intent.symbol))
+    folder = home / "outputs" / "broker_dry_runs" / intent.request_id
+    disk.make_folder(folder)
+    made = DryRun(
+        artifact_type="interlock.sandbox.dry_run_audit",
+        schema_version="1.0",
+        adapter_name=VENUE_NAME,
+        generated_at=iso_z(clock.now_ns()),
+        preflight=verdict,
+        intent=intent,
+        policy=policy,
+        payload=_payload(intent) if verdict.allowed else None,
+        path=str(folder / "broker_dry_run.json"),
+    )
+    disk.write_atomic(Path(made.path), msgspec.json.format(msgspec.json.encode(made), indent=2))
+    return made
+
+
+def _intent(raw: Mapping[str, object], request_id: str, fingerprint: str) -> ExecutionIntent:
+    try:
+        quantity, limit = Decimal(str(raw["quantity"])), Decimal(str(raw["limit_price"]))
+        stop = None if raw.get("stop_loss") in (None, "") else Decimal(str(raw["stop_loss"]))
+        mark = limit if raw.get("mark_price") in (None, "") else Decimal(str(raw["mark_price"]))
+        is_reduction = raw.get("reduce_only") is True
+        return ExecutionIntent(
+            request_id=request_id,
+            session_id="dry-run",
+            strategy_id="operator",
+            decision_id=request_id,
+            config_fingerprint=fingerprint,
+            intent_category=IntentCategory.RISK_REDUCE if is_reduction else IntentCategory.RISK_INCREASE,
+            broker_target=VENUE_NAME,
+            account_id="dry-run",
+            symbol=str(raw["symbol"]),
+            side=Side(str(raw["side"])),
+            quantity=quantity,
+            notional_usd=quantity * limit,
+            limit_price=limit,
+            stop_loss=stop,
+            order_type=OrderType(str(raw["order_type"])),
+            time_in_force=TimeInForce(str(raw["time_in_force"])),
+            reduce_only=is_reduction,
+            mark_price=mark,
+            mark_age_ms=0,
+        )
+    except (ValueError, InvalidOperation) as error:
+        raise Refusal("invalid_request", str(error)) from error
+
+
+def _facts(intent: ExecutionIntent, home: Path, disk: Disk, clock: Clock, equity: Decimal) -> AccountFacts:
+    """An empty account under this home's latch; an unreadable latch counts as halt_all."""
+    kill_level = 0
+    folder = home / "safety"
+    if disk.exists(folder):
+        try:
+            kill_level = int(read_latch(disk, folder).level)
+        except LatchUnreadable:
+            kill_level = 2
+    now_ns = clock.now_ns()
+    return AccountFacts(
+        account_id="dry-run",
+        kill_level=kill_level,
+        hold_level=HoldLevel.CLEAR if kill_level == 0 else HoldLevel.HALT,
+        now_ns=now_ns,
+        last_ns=now_ns,
+        clock_offset_ms=0.0,
+        mark_price=intent.mark_price,
+        mark_age_ms=0,
+        equity_usd=equity,
+        peak_equity_usd=equity,
+        day_pnl_usd=Decimal(0),
+        positions=(),
+        orders=(),
+        recent_keys=(),
+        messages_in_window=0,
+        repeats_in_window=0,
+    )
+
+
+def _payload(intent: ExecutionIntent) -> OrderRequest:
+    assert intent.limit_price is not None and intent.mark_price is not None
+    return OrderRequest(
+        client_order_id=intent.request_id,
+        symbol=intent.symbol,
+        side=intent.side,
+        quantity=intent.quantity,
+        order_type=intent.order_type,
+        limit_price=intent.limit_price,
+        time_in_force=intent.time_in_force,
+        reduce_only=intent.reduce_only,
+        mark_price=intent.mark_price,
+    )

@@ -1,0 +1,97 @@
+"""Trying things out: `simulate` and `dry-run` need no engine and send nothing."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from engine.research.simulate import simulate
+from engine.trading.dry_run import DryRun, Incomplete, dry_run
+from safety.killbyte import KillByte, KillLevel
+from safety.killswitch import BYTE_FILE, trip_on_disk
+from safety.reasons import Refusal
+from seams.clock import FixedClock
+from seams.disk import RealDisk
+from seams.ids import CountedIds
+
+GOOD: dict[str, object] = {
+    "symbol": "BTC-PERP",
+    "side": "buy",
+    "quantity": "0.1",
+    "limit_price": "64000",
+    "stop_loss": "63000",
+    "order_type": "limit",
+    "time_in_force": "gtc",
+}
+
+
+def attempt(home: Path, **changes: object) -> DryRun:
+    return dry_run({**GOOD, **changes}, home, {}, RealDisk(), FixedClock(), CountedIds())
+
+
+def artifact(home: Path) -> DryRun:
+    return msgspec.json.decode(
+        (home / "outputs/broker_dry_runs/D-00001/broker_dry_run.json").read_bytes(), type=DryRun
+    )
+
+
+def test_an_allowed_dry_run_writes_the_payload_it_would_have_sent(tmp_path: Path) -> None:
+    made = attempt(tmp_path)
+    assert made.preflight.allowed
+    assert artifact(tmp_path) == made
+    assert made.payload is not None and made.payload.quantity == Decimal("0.1")
+
+
+def test_a_refused_dry_run_writes_all_reasons_and_no_payload(tmp_path: Path) -> None:
+    made = attempt(tmp_path, quantity="10", stop_loss="65000")
+    assert {"max_notional_exceeded", "stop_on_wrong_side"} <= set(made.preflight.reasons)
+    assert list(made.preflight.reasons) == sorted(made.preflight.reasons)
+    assert artifact(tmp_path).payload is None
+
+
+@pytest.mark.parametrize("field", sorted(GOOD))
+def test_a_missing_field_is_named_and_nothing_is_written(tmp_path: Path, field: str) -> None:
+    with pytest.raises(Incomplete) as caught:
+        attempt(tmp_path, **{field: ""})
+    assert caught.value.feedback.missing_fields == (field,)
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_a_reduction_needs_no_stop(tmp_path: Path) -> None:
+    made = attempt(tmp_path, stop_loss="", reduce_only=True)
+    assert "missing_stop_loss" not in made.preflight.reasons
+
+
+def test_a_number_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match="invalid_request"):
+        attempt(tmp_path, quantity="plenty")
+
+
+def test_a_latched_home_refuses_entries(tmp_path: Path) -> None:
+    folder = tmp_path / "safety"
+    trip_on_disk(
+        RealDisk(),
+        FixedClock(),
+        folder,
+        KillByte.shared(folder / BYTE_FILE),
+        level=KillLevel.HALT_ALL,
+        by="ana",
+        reason="test",
+        source="test",
+    )
+    assert "kill_switch_active" in attempt(tmp_path).preflight.reasons
+
+
+def test_a_simulation_is_reproducible_and_follows_its_seed() -> None:
+    first, again = (simulate(steps=40, scenario="bull", seed=3) for _ in range(2))
+    assert first == again
+    assert len(first.ticks) == 40
+    assert simulate(steps=40, scenario="bull", seed=4).ticks != first.ticks
+
+
+def test_an_unknown_scenario_names_the_known_ones() -> None:
+    with pytest.raises(ValueError, match="bull, bear"):
+        simulate(steps=5, scenario="crab", seed=1)
