@@ -60,12 +60,17 @@ class Ledger:
         held.mark_price, held.mark_ns = price, at_ns
         self._roll(at_ns)
 
-    def book(self, fill: Fill) -> bool:
-        """Book a fill once; a repeated `fill_id` changes nothing and returns False."""
+    def book(self, fill: Fill, market_ns: int = 0) -> bool:
+        """Book a fill once; a repeated `fill_id` changes nothing and returns False.
+
+        `market_ns` is the time the marks are in (a replay's own, not the venue's clock): days are
+        counted in one time only. 0 takes the fill's stamp.
+        """
         assert fill.quantity > 0 and fill.price > 0
         if fill.fill_id in self._seen_fills:
             return False
         self._seen_fills.add(fill.fill_id)
+        at_ns = market_ns or fill.at_ns
         held = self.holding(fill.symbol)
         before = self.equity_usd
         signed = fill.quantity * fill.side.sign
@@ -74,13 +79,13 @@ class Ledger:
         held.realised_today += gain
         held.fees += fill.fee
         if held.mark_price == ZERO:
-            held.mark_price, held.mark_ns = fill.price, fill.at_ns
+            held.mark_price, held.mark_ns = fill.price, at_ns
         moved = self.equity_usd - before
         value_step = (held.mark_price - fill.price) * signed
         assert abs(moved - (value_step - fill.fee)) < Decimal("1e-9"), (
             "a fill may only cost its fee and its spread"
         )
-        self._roll(fill.at_ns)
+        self._roll(at_ns)
         return True
 
     def sample(self, at_ns: int) -> None:

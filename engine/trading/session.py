@@ -352,7 +352,7 @@ class PaperSession:
 
     def _on_fill(self, order: ManagedOrder, fill: Fill) -> None:
         self.counts.fills += 1
-        self.ledger.book(fill)
+        self.ledger.book(fill, self.market_ns)
         for watcher in self.on_fill:
             watcher(order, fill)
         side = fill.side.sign
