@@ -31,12 +31,13 @@ def console(
 
     Example: interlock console --tmux
     """
-    if as_json or not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if as_json:
         raise Failure("usage", "the console needs a terminal", "use `interlock status --json` in scripts")
+    _demand_terminal("interlock status --json")
     who = operator_name(operator)
     if tmux:
         _into_tmux(readonly, who)
-    run_console = facade.function("console.tui.app", "run_console")
+    run_console = facade.function("console.tui.launch", "run_console")
     raise typer.Exit(cast(int, run_console(home_folder(), who, readonly)))
 
 
@@ -58,10 +59,23 @@ def demo(
         if not report.get("ok"):
             raise typer.Exit(ExitCode.REFUSED)
         return
+    _demand_terminal("interlock demo --headless")
     interactive = facade.function("engine.api.demo", "run_interactive")
-    run_console = facade.function("console.tui.app", "run_console")
+    run_console = facade.function("console.tui.launch", "run_console")
     who = operator_name(operator)
     raise typer.Exit(cast(int, interactive(seed=seed, operator=who, open_console=run_console)))
+
+
+def _demand_terminal(instead: str) -> None:
+    """Refuse, before anything is started, when the keys or the picture (on stderr) have nowhere to go."""
+    streams = (("stdin", sys.stdin), ("stdout", sys.stdout), ("stderr", sys.stderr))
+    missing = [name for name, stream in streams if not stream.isatty()]
+    if not missing:
+        return
+    what = f"the console needs a terminal: {' and '.join(missing)} is redirected"
+    if "stderr" in missing and "stdout" not in missing:  # the complaint must reach the person too
+        output.write_line(f"error [usage] {what}\nto do: leave the redirection out, or use `{instead}`")
+    raise Failure("usage", what, f"leave the redirection out, or use `{instead}`")
 
 
 def _into_tmux(readonly: bool, who: str) -> None:

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 from collections.abc import Callable, Coroutine
-from pathlib import Path
 from typing import Any, TypeVar, cast
 
-import msgspec
 from textual.app import App
 from textual.binding import Binding
 from textual.screen import Screen
@@ -17,29 +13,18 @@ from textual.screen import Screen
 from console import actions
 from console.tui import text
 from console.tui.desktop import Desktop
-from console.tui.gateway import EngineGateway, Gateway, send_urgently
+from console.tui.gateway import Gateway
 from console.tui.kill import KillFlow, Stage
 from console.tui.model import Desk
+from console.tui.outbox import Outbox
 from console.tui.palette import ActionProvider
 from console.tui.prompt import Answer, Kind, Prompt
 from console.tui.screens.help import HelpPage
 from console.tui.screens.room import Room
 from console.tui.theme import INTERLOCK_GREY, Look, terminal_look
 from console.tui.widgets.frame import MessageLine
-from engine.api.client import EngineRefused
-from engine.api.commands import (
-    AlarmAck,
-    CommandBody,
-    Flatten,
-    FlattenDone,
-    KillArm,
-    KillArmed,
-    KillDone,
-    QueryBody,
-    Reply,
-)
-from seams.clock import NS_PER_MS, Clock, SystemClock
-from seams.net import NetDown, NoAnswer
+from engine.api.commands import AlarmAck, CommandBody, QueryBody
+from seams.clock import NS_PER_MS, Clock
 
 T = TypeVar("T")
 
@@ -82,6 +67,7 @@ class InterlockApp(App[int], inherit_bindings=False):
         self.gateway, self.clock = gateway, clock
         self.desk = Desk(clock, operator, is_readonly)
         self.flow, self.prompt = KillFlow(), Prompt()
+        self.outbox = Outbox(gateway, self)
         self.look = look or terminal_look()
         self.terminal = terminal
         self.room_name = "overview"
@@ -108,9 +94,13 @@ class InterlockApp(App[int], inherit_bindings=False):
     def on_mount(self) -> None:
         self.register_theme(INTERLOCK_GREY)
         self.theme = "interlock-grey"
-        self.keep(self.gateway.run(self.desk))
+        self.call_after_refresh(self._attend)
         self.set_interval(TICK_S, self._tick)
         self.call_after_refresh(self.paint)
+
+    def _attend(self) -> None:
+        """Look for the engine once the first frame is on the screen."""
+        self.keep(self.gateway.run(self.desk))
 
     async def on_unmount(self) -> None:
         """Leave: stop listening; what was sent stays sent."""
@@ -149,6 +139,10 @@ class InterlockApp(App[int], inherit_bindings=False):
         self.desktop.paint_frame()
         if self.room is not None and self.room.display:
             self.room.update()
+
+    def paint_soon(self) -> None:
+        """Paint once the layout that this change asks for stands."""
+        self.call_after_refresh(self.paint)
 
     # what keys do
 
@@ -218,7 +212,7 @@ class InterlockApp(App[int], inherit_bindings=False):
             self.pop_screen()
         if self.flow.arm(self.clock.now_ns()):
             self.prompt.close()
-            self.keep(self._ask_counts())
+            self.keep(self.outbox.ask_counts())
 
     def _do_detach(self) -> None:
         if self.flow.stage in (Stage.ARMED, Stage.SENT):
@@ -361,36 +355,8 @@ class InterlockApp(App[int], inherit_bindings=False):
         body = self.flow.key(key, character, self.clock.now_ns())
         if body is not None:
             self.flow.request_id = self.flow.request_id or self.gateway.new_id()
-            self.keep(self._stop_everything(body, self.flow.request_id))
+            self.keep(self.outbox.stop_everything(body, self.flow.request_id))
         self.paint()
-
-    async def _ask_counts(self) -> None:
-        """Ask what a kill would touch; the guard works without the answer."""
-        try:
-            reply = await self.gateway.command(KillArm(), timeout_s=1.0)
-            if reply.ok and self.flow.stage is Stage.ARMED:
-                self.flow.counts = msgspec.json.decode(reply.result, type=KillArmed)
-        except (NetDown, NoAnswer, msgspec.DecodeError):
-            self.flow.note = "counts unknown: the engine did not answer"
-        self.desktop.paint_frame()
-
-    async def _stop_everything(self, body: CommandBody, request_id: str) -> None:
-        try:
-            timeout_s = 15.0 if isinstance(body, Flatten) else 2.0
-            reply = await send_urgently(self.gateway, body, request_id, timeout_s)
-        except (NetDown, NoAnswer) as error:
-            self.flow.unanswered(f"No answer: {error}.", self.clock.now_ns())
-        else:
-            self._stopped(body, reply)
-        self.paint()
-
-    def _stopped(self, body: CommandBody, reply: Reply) -> None:
-        now_ns = self.clock.now_ns()
-        if not reply.ok:
-            self.flow.refused(_refusal(reply), now_ns)
-            return
-        self.flow.answered(_done(body, reply), now_ns)
-        self.say(f"{self.flow.choice.word} confirmed by the engine +{self.flow.ack_ms:.0f} ms", "bright")
 
     def send(self, body: CommandBody, what: str, *, reason: str = "") -> None:
         """Send a command, or say why not; its result appears when the engine has answered."""
@@ -399,33 +365,11 @@ class InterlockApp(App[int], inherit_bindings=False):
             self.say(f"not sent, {what}: {refusal}", "p2-calm")
             return
         self.say(f"sent: {what}, waiting for the engine", "dim")
-        self.keep(self._send(body, what, reason))
-
-    async def _send(self, body: CommandBody, what: str, reason: str) -> None:
-        try:
-            reply = await self.gateway.command(body, reason=reason)
-        except NetDown as error:
-            self.say(f"NOT SENT, {what}: {error}", "p2-calm")
-        except NoAnswer:
-            self.say(f"OUTCOME UNKNOWN, {what}: no answer. Look at its state; do not repeat it.", "p1-calm")
-        else:
-            if reply.ok:
-                self.say(f"ok: {what}. {reply.message}".rstrip(), "bright")
-            else:
-                self.say(f"refused {_refusal(reply)}", "p2-calm")
+        self.keep(self.outbox.send(body, what, reason))
 
     def ask_engine(self, body: QueryBody, kind: type[T], show: Callable[[T], None], what: str) -> None:
         """Ask the engine for something to look at."""
-        self.keep(self._ask_engine(body, kind, show, what))
-
-    async def _ask_engine(self, body: QueryBody, kind: type[T], show: Callable[[T], None], what: str) -> None:
-        try:
-            show(await self.gateway.query(body, kind))
-        except (NetDown, NoAnswer) as error:
-            self.say(f"{what}: {error}", "p2-calm")
-        except EngineRefused as error:
-            self.say(f"{what}: refused {_refusal(error.reply)}", "p2-calm")
-        self.call_after_refresh(self.paint)
+        self.keep(self.outbox.ask(body, kind, show, what))
 
     def own_figures(self) -> tuple[tuple[str, str], ...]:
         """What the console measures about itself."""
@@ -441,31 +385,3 @@ class InterlockApp(App[int], inherit_bindings=False):
             ("drawing", "UTF-8 blocks and braille" if self.look.is_utf8 else "ASCII"),
             ("operator", f"{self.desk.operator}{', READ-ONLY' if self.desk.is_readonly else ''}"),
         )
-
-
-def _refusal(reply: Reply) -> str:
-    correction = f" — {reply.correction}" if reply.correction else ""
-    return f"{reply.code}: {reply.message}{correction}"
-
-
-def _done(body: CommandBody, reply: Reply) -> KillDone | FlattenDone | None:
-    """Read what a stop did; None when the engine confirmed it without saying more."""
-    try:
-        if isinstance(body, Flatten):
-            return msgspec.json.decode(reply.result, type=FlattenDone)
-        return msgspec.json.decode(reply.result, type=KillDone)
-    except msgspec.DecodeError:
-        return None
-
-
-def run_console(home: Path, operator: str, readonly: bool) -> int:
-    """Run the console until it is left; return its exit code. Both stdin and stderr must be terminals."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        sys.stdout.write("interlock console needs a terminal on stdin and stderr; try `interlock status`\n")
-        return 2
-    clock = SystemClock()
-    gateway = EngineGateway(home, clock, operator)
-    terminal = f"{os.environ.get('TERM', 'unknown')}{' in tmux' if os.environ.get('TMUX') else ''}"
-    app = InterlockApp(gateway, clock, operator, is_readonly=readonly, terminal=terminal)
-    app.run(mouse=False)
-    return app.return_code or 0

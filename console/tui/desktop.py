@@ -69,9 +69,9 @@ class Desktop(Screen[None], inherit_bindings=False):
         self.call_after_refresh(self.console_app.paint)
 
     def room(self, name: str) -> Room | None:
-        """Return a room, or None before it is furnished."""
+        """Return a room, or None before it is furnished with its panes."""
         found = self.query(f"#room-{name}")
-        return cast(Room, found.first()) if found else None
+        return cast(Room, found.first()) if found and found.first().children else None
 
     @property
     def is_composed(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -74,13 +75,14 @@ async def send_urgently(gateway: Gateway, body: CommandBody, request_id: str, ti
 class EngineGateway:
     """The gateway to a running engine: connects, reconnects, resynchronises, measures the round trip."""
 
-    def __init__(self, home: Path, clock: Clock, operator: str) -> None:
+    def __init__(self, home: Path, clock: Clock, operator: str, *, is_readonly: bool = False) -> None:
         self._home, self._clock, self._operator = home, clock, operator
-        self._roles = ("operator", "observer")
+        self._roles = ("observer",) if is_readonly else ("operator", "observer")
         self._ids: Ids = SortableIds(clock)
         self._client: EngineClient | None = None
 
     async def run(self, desk: Desk) -> None:
+        await asyncio.to_thread(importlib.import_module, "engine.api.nats")  # 40 ms that no frame waits for
         while True:
             try:
                 await self._attend(desk)
@@ -121,11 +123,13 @@ class EngineGateway:
 
         for role in self._roles:
             try:
-                return await EngineClient.connect(
+                client = await EngineClient.connect(
                     self._home, self._clock, self._ids, self._operator, role, changed
                 )
             except PermissionError:
                 continue
+            desk.is_readonly = desk.is_readonly or role == "observer"
+            return client
         raise NetDown("no readable credential for this home")
 
     async def _round_trip_ms(self, client: EngineClient) -> float:

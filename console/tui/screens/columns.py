@@ -74,6 +74,7 @@ ORDER_COLUMNS: tuple[Column[OrderRow], ...] = (
     Column("STRATEGY", 14, lambda r: r.strategy, drop=3),
     Column("TICKET", 9, lambda r: r.ticket_id or "-", drop=6),
     Column("REASON", 22, lambda r: (r.reason, "dim"), drop=7),
+    Column("SESSION", 28, lambda r: (r.session_id, "dim"), drop=8),
 )
 
 

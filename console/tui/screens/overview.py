@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from console.tui import text
 from console.tui.screens.columns import ALARM_COLUMNS_SHORT, EVENT_COLUMNS, POSITION_COLUMNS
 from console.tui.screens.room import Room
+from console.tui.theme import Look
 from console.tui.widgets.drawing import bar, plot
 from console.tui.widgets.lines import Line, Lines, rule
 from console.tui.widgets.live_table import Column, LiveTable
@@ -24,6 +25,8 @@ from engine.api.views import (
     TicketsView,
 )
 
+LIMIT_STYLES = {"warn": "p3-calm", "breach": "p1-calm", "missing": "p2-calm"}
+LOSSES = frozenset({"day loss", "drawdown"})
 OPEN_TICKETS = frozenset({"proposed", "reviewing"})
 
 
@@ -126,24 +129,18 @@ class Overview(Room):
         lines: list[Line] = [rule("1 OVERVIEW", width, look.rule)]
         if view is None:
             return [*lines, (("  no figures yet", "dim"),)]
-        limits = {limit.code: limit for limit in view.limits}
-        worst = limits.get("drawdown") or next(iter(view.limits), None)
-        drawing = f"{bar(worst.value, worst.limit, 14, look)} limit {_limit(worst)}" if worst else ""
         alarm = [limit for limit in view.limits if limit.state in ("warn", "breach")]
         return [
             *lines,
             (
                 (" EQUITY    ", "dim"),
                 (f"{text.money(view.equity_usd)}  day {text.signed(view.day_pnl_usd)}", "bright"),
-                (f"   drawdown {text.percent(-abs(view.drawdown))} {drawing}", "text"),
+                (f"   gross {text.money(view.gross_usd, 0)} net {text.signed(view.net_usd, 0)}", "text"),
+                (f" {view.leverage:.2f}x", "text"),
             ),
             (
-                (" EXPOSURE  ", "dim"),
-                (
-                    f"gross {text.money(view.gross_usd, 0)}   net {text.signed(view.net_usd, 0)}   "
-                    f"leverage {view.leverage:.2f}x",
-                    "text",
-                ),
+                (" LIMITS    ", "dim"),
+                *(span for limit in _tightest(view.limits, width) for span in _limit_short(limit, look)),
             ),
             (
                 (" ORDERS    ", "dim"),
@@ -228,8 +225,26 @@ def _limit(limit: LimitBar) -> str:
     return f"{figure(limit.limit)}{limit.unit if limit.unit in ('%', 'x') else ' ' + limit.unit}".rstrip()
 
 
+def _tightest(limits: Sequence[LimitBar], width: int) -> list[LimitBar]:
+    """The limits that a line has room for: what presses, then what losses are measured by."""
+    count = max(1, (width - 11) // 33)
+    first = sorted(limits, key=lambda limit: (limit.state == "ok", limit.label not in LOSSES))[:count]
+    return [limit for limit in limits if limit in first]
+
+
+def _limit_short(limit: LimitBar, look: Look) -> Line:
+    style = LIMIT_STYLES.get(limit.state, "text")
+    value = "?" if limit.value is None else figure(limit.value)
+    return (
+        (f"{text.fit(limit.label, 10)} ", "dim"),
+        (f"{value}/{_limit(limit)} ", style),
+        (bar(limit.value, limit.limit, 8, look), style if limit.state != "ok" else "bar"),
+        ("  ", "text"),
+    )
+
+
 def _limit_line(limit: LimitBar, size: int, room: Room) -> Line:
-    style = {"warn": "p3-calm", "breach": "p1-calm", "missing": "p2-calm"}.get(limit.state, "text")
+    style = LIMIT_STYLES.get(limit.state, "text")
     value = "?" if limit.value is None else figure(limit.value)
     mark = {"ok": "", "warn": " ! WARN", "breach": " !! BREACH", "missing": " ? MISSING"}.get(limit.state, "")
     return (

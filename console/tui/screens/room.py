@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from textual.containers import Container
 from textual.css.query import NoMatches
+from textual.widget import Widget
 
 from console.tui.widgets.lines import Lines
 from console.tui.widgets.live_table import LiveTable
@@ -31,7 +32,11 @@ class Room(Container):
     @property
     def tables(self) -> list[LiveTable[Any]]:
         """The lists that are visible, in reading order."""
-        return [table for table in self.query(LiveTable) if table.display and table.size.height]
+        return [table for table in self.query(LiveTable) if table.size.height and self._is_visible(table)]
+
+    def _is_visible(self, table: LiveTable[Any]) -> bool:
+        """Tell whether a list and all that it lies in are displayed; a hidden one keeps its old size."""
+        return all(node.display for node in table.ancestors_with_self if isinstance(node, Widget))
 
     @property
     def table(self) -> LiveTable[Any] | None:
@@ -43,9 +48,9 @@ class Room(Container):
 
     def update(self) -> None:
         """Bring everything that is visible up to date."""
-        active = self.table
+        active, is_one_of_many = self.table, len(self.tables) > 1
         for table in self.query(LiveTable):
-            table.is_active = table is active
+            table.is_active, table.is_one_of_many = table is active, is_one_of_many
         self.feed()
         for pane in self.query(Lines):
             if pane.display:

@@ -86,7 +86,7 @@ class Runs(Room):
                 RunShow(run_id=row.run_id), RunDetail, self.show_detail, f"run {row.run_id}"
             )
         elif isinstance(row, SessionRow):
-            self.desk_app.go("orders", "", filter_text=",".join(row.strategies).lower())
+            self.desk_app.go("orders", "", filter_text=row.session_id.lower())
 
     def show_detail(self, detail: RunDetail) -> None:
         self.detail, self.active = detail, 0
@@ -145,7 +145,14 @@ class Runs(Room):
                     "dim",
                 ),
             ),
-            ((f"  decisions {text.short(row.decision_sha256, 16)}   {row.path}", "dim"),),
+            (
+                (
+                    f"  {row.orders} orders (Enter shows them), {row.fills} fills, decisions "
+                    f"{text.short(row.decision_sha256, 16)}",
+                    "dim",
+                ),
+            ),
+            ((f"  {row.path}", "dim"),),
         ]
 
     def _metrics(self, width: int, height: int) -> Sequence[Line]:

@@ -12,7 +12,7 @@ from console.tui.prompt import Kind
 from console.tui.screens.columns import worst
 from console.tui.screens.room import Room
 from console.tui.widgets.lines import Line, Lines, rule
-from console.tui.widgets.live_table import Column, LiveTable
+from console.tui.widgets.live_table import Cell, Column, LiveTable
 from engine.api.commands import REJECT_REASONS, TicketApprove, TicketReject, TicketSelect
 from engine.api.views import CheckRow, EventsView, TicketRow, TicketsView
 from seams.clock import NS_PER_MS
@@ -37,11 +37,9 @@ class Tickets(Room):
             (
                 Column[TicketRow]("TICKET", 9, lambda t: t.ticket_id, value=lambda t: t.ticket_id),
                 Column[TicketRow]("LEFT", 5, now, ">", value=lambda t: t.expires_ns),
-                Column[TicketRow]("WORST", 5, worst),
-                Column[TicketRow]("STATE", 10, lambda t: t.state.upper(), drop=1),
-                Column[TicketRow](
-                    "WHAT", 0, lambda t: f"{t.side.upper()} {text.number(t.quantity)} {t.symbol}"
-                ),
+                Column[TicketRow]("WORST", 5, worst, drop=1),
+                Column[TicketRow]("STATE", 10, lambda t: t.state.upper(), drop=2),
+                Column[TicketRow]("WHAT", 0, _what),
             ),
             lambda t: t.ticket_id,
             look=self.desk_app.look,
@@ -232,6 +230,13 @@ class Tickets(Room):
         return f"{ticket.ticket_id} v{ticket.version} {ticket.ticket_hash}" if ticket else ""
 
 
+def _what(ticket: TicketRow) -> Cell:
+    """What it would do, marked with `!` over a WARN and `!!` over a FAIL: a narrow queue has only this."""
+    mark = {"warn": "! ", "fail": "!! "}.get(ticket.worst, "")
+    said = f"{mark}{ticket.side.upper()} {ticket.symbol} {text.number(ticket.quantity)}"
+    return said, {"warn": "p3-calm", "fail": "p1-calm"}.get(ticket.worst, "text")
+
+
 def _order_line(ticket: TicketRow) -> Line:
     price = text.number(ticket.limit_price)
     reduce = " reduce-only" if ticket.reduce_only else ""
@@ -247,21 +252,21 @@ def _facts(ticket: TicketRow, width: int) -> list[Line]:
         else Decimal(0)
     )
     stop = text.number(ticket.stop_loss) if ticket.stop_loss is not None else "none"
+    origin = ((" from     ", "dim"), (f"{ticket.strategy} {ticket.session_id}", "text"))
     return [
         (
             (" notional ", "dim"),
             (f"~{text.money(ticket.notional_usd)} USD   ", "text"),
             ("stop ", "dim"),
-            (f"{stop}   ", "text"),
-            ("from ", "dim"),
-            (f"{ticket.strategy} {ticket.session_id}", "text"),
+            (f"{stop}", "text"),
         ),
         (
             (" mark     ", "dim"),
             (f"{text.number(ticket.mark_price)} -> {text.number(ticket.mark_now)} ({moved:+.1f} bp)", "text"),
         ),
         ((" why      ", "dim"), (ticket.why, "text")),
-        (),
+        origin,
+        *([()] if width >= 70 else []),
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from textwrap import wrap
 
 from rich.cells import cell_len
 
@@ -184,16 +185,28 @@ class MessageLine(Lines):
         self.said = (message, style)
         self.update()
 
+    def update(self) -> int:
+        self.set_class(len(self._wrapped(self.app.size.width)) > 1, "-two")
+        return super().update()
+
     def lines(self, width: int, height: int) -> Sequence[Line]:
+        return self._wrapped(width)
+
+    def _wrapped(self, width: int) -> list[Line]:
+        """The question or the message, on a second line where one is too short for it."""
         if self.prompt.is_open:
-            return [
-                (
-                    (f" {self.prompt.label} ", "bright"),
-                    (f" {self.prompt.typed}_ ", "input"),
-                    (f"  {self.prompt.note}  Esc = leave it", "dim"),
-                )
-            ]
-        return [((f" {self.said[0]}", self.said[1]),)]
+            asked: Line = (
+                (f" {self.prompt.label} ", "bright"),
+                (f" {self.prompt.typed}_ ", "input"),
+            )
+            note: Span = (f"  {self.prompt.note}  Esc = leave it", "dim")
+            is_long = sum(cell_len(words) for words, _ in (*asked, note)) > width
+            return [asked, (note,)] if is_long else [(*asked, note)]
+        message, style = self.said
+        rows = wrap(text.clean(message), max(10, width - 2)) or [""]
+        if len(rows) > 2:
+            rows = [rows[0], text.fit(" ".join(rows[1:]), width - 2)]
+        return [((f" {row}", style),) for row in rows]
 
 
 class KeyLine(Lines):

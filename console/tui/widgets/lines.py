@@ -110,8 +110,8 @@ class Lines(Widget):
         return "\n".join("".join(text for text, _ in line).rstrip() for line in self._shown)
 
 
-def rule(title: str, width: int, dash: str, note: str = "") -> Line:
+def rule(title: str, width: int, dash: str, note: str = "", style: str = "title") -> Line:
     """Return a pane's title line: its name on a rule, a note at the right end."""
     head, tail = f" {title} ", f" {note} " if note else ""
     room = max(0, width - len(head) - cell_len(tail) - 3)
-    return ((dash * 2, "rule"), (head, "title"), (dash * room, "rule"), (tail, "dim"), (dash, "rule"))
+    return ((dash * 2, "rule"), (head, style), (dash * room, "rule"), (tail, "dim"), (dash, "rule"))

@@ -51,6 +51,8 @@ class LiveTable(Lines, Generic[Row]):
         self.title, self.columns, self.key, self.look, self.empty = title, tuple(columns), key, look, empty
         self.has_header = has_header
         self.is_active = False
+        self.is_one_of_many = False
+        self._is_placed = False
         self.note = ""
         self.filter_text = ""
         self.sort_index = -1
@@ -93,6 +95,7 @@ class LiveTable(Lines, Generic[Row]):
     def move(self, step: int) -> None:
         """Move the cursor by rows, stopping at the ends."""
         if self._shown_rows:
+            self._is_placed = True
             self._cursor = min(max(self._cursor + step, 0), len(self._shown_rows) - 1)
             self._cursor_key = self.key(self._shown_rows[self._cursor])
             self.update()
@@ -101,7 +104,7 @@ class LiveTable(Lines, Generic[Row]):
         """Put the cursor on a key; False when it is not shown."""
         for index, row in enumerate(self._shown_rows):
             if self.key(row) == key:
-                self._cursor, self._cursor_key = index, key
+                self._cursor, self._cursor_key, self._is_placed = index, key, True
                 self.update()
                 return True
         return False
@@ -129,7 +132,9 @@ class LiveTable(Lines, Generic[Row]):
         self._cursor = min(self._cursor, max(0, last))
         if last < 0:
             return
-        if self._cursor_key and self.key(self._shown_rows[self._cursor]) != self._cursor_key:
+        if not self.is_active and not self._is_placed:
+            self._cursor = 0  # a list nobody has touched shows its newest
+        elif self._cursor_key and self.key(self._shown_rows[self._cursor]) != self._cursor_key:
             found = (i for i, row in enumerate(self._shown_rows) if self.key(row) == self._cursor_key)
             self._cursor = next(found, self._cursor)
         self._cursor_key = self.key(self._shown_rows[self._cursor])
@@ -140,7 +145,8 @@ class LiveTable(Lines, Generic[Row]):
         top = min(self._top, self._cursor, max(0, total - page))
         self._top = max(top, self._cursor - page + 1, 0)
         widths = self._widths(width - 1)
-        lines = [rule(self._heading(), width, self.look.rule, self._position(page))]
+        title = "mode" if self.is_active and self.is_one_of_many else "title"
+        lines = [rule(self._heading(), width, self.look.rule, self._position(page), title)]
         if self.has_header:
             lines.append(((" ", "text"), *self._header(widths)))
         if not total:
@@ -180,7 +186,8 @@ class LiveTable(Lines, Generic[Row]):
     def _row_line(self, index: int, widths: list[int]) -> Line:
         row = self._shown_rows[index]
         band = ("sel" if self.is_active else "idle") if index == self._cursor else ""
-        spans: list[Span] = [(">" if index == self._cursor else " ", band or "text")]
+        is_pointed = index == self._cursor and (self.is_active or not self.is_one_of_many)
+        spans: list[Span] = [(">" if is_pointed else " ", band or "text")]
         for column, width in zip(self.columns, widths, strict=True):
             if width >= 0:
                 cell = column.cell(row)

@@ -1,0 +1,124 @@
+"""What the console sends and asks, and what it says about each answer: done, refused, or unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from console.tui.gateway import Gateway, send_urgently
+from console.tui.kill import KillFlow, Stage
+from console.tui.model import Desk
+from engine.api.client import EngineRefused
+from engine.api.commands import (
+    CommandBody,
+    Flatten,
+    FlattenDone,
+    KillArm,
+    KillArmed,
+    KillDone,
+    QueryBody,
+    Reply,
+)
+from seams.clock import Clock
+from seams.net import NetDown, NoAnswer
+
+T = TypeVar("T")
+
+
+class Front(Protocol):
+    """What an answer needs of the app: where to say it, and what to paint again."""
+
+    desk: Desk
+    flow: KillFlow
+    clock: Clock
+
+    def say(self, message: str, style: str = "text") -> None: ...
+
+    def paint(self) -> None: ...
+
+    def paint_soon(self) -> None: ...
+
+
+class Outbox:
+    """Sends through the gateway. Every coroutine here is kept by the app, never by a screen."""
+
+    def __init__(self, gateway: Gateway, front: Front) -> None:
+        self.gateway, self.front = gateway, front
+
+    async def send(self, body: CommandBody, what: str, reason: str) -> None:
+        """Send a command and say what came of it."""
+        say = self.front.say
+        try:
+            reply = await self.gateway.command(body, reason=reason)
+        except NetDown as error:
+            say(f"NOT SENT, {what}: {error}", "p2-calm")
+        except NoAnswer:
+            say(f"OUTCOME UNKNOWN, {what}: no answer. Look at its state; do not repeat it.", "p1-calm")
+        else:
+            if reply.ok:
+                say(f"ok: {what}. {reply.message}".rstrip(), "bright")
+            else:
+                say(f"refused {described(reply)}", "p2-calm")
+
+    async def ask(self, body: QueryBody, kind: type[T], show: Callable[[T], None], what: str) -> None:
+        """Ask for something to look at and show it."""
+        try:
+            show(await self.gateway.query(body, kind))
+        except (NetDown, NoAnswer) as error:
+            self.front.say(f"{what}: {error}", "p2-calm")
+        except EngineRefused as error:
+            self.front.say(f"{what}: refused {described(error.reply)}", "p2-calm")
+        self.front.paint_soon()
+
+    async def ask_counts(self) -> None:
+        """Ask what a kill would touch; the guard works without the answer."""
+        flow = self.front.flow
+        try:
+            reply = await self.gateway.command(KillArm(), timeout_s=1.0)
+            if reply.ok and flow.stage is Stage.ARMED:
+                flow.counts = msgspec.json.decode(reply.result, type=KillArmed)
+        except (NetDown, NoAnswer, msgspec.DecodeError):
+            flow.note = "counts unknown: the engine did not answer"
+        self.front.paint()
+
+    async def stop_everything(self, body: CommandBody, request_id: str) -> None:
+        """Send what the guard confirmed, three times under one id, and tell the guard what came back."""
+        flow, clock = self.front.flow, self.front.clock
+        if isinstance(body, Flatten) and self.front.desk.is_readonly:
+            flow.refused("not_permitted: a READ-ONLY console may KILL or CLOSE, not flatten.", clock.now_ns())
+            self.front.paint()
+            return
+        try:
+            timeout_s = 15.0 if isinstance(body, Flatten) else 2.0
+            reply = await send_urgently(self.gateway, body, request_id, timeout_s)
+        except (NetDown, NoAnswer) as error:
+            flow.unanswered(f"No answer: {error}.", clock.now_ns())
+        else:
+            self._stopped(body, reply)
+        self.front.paint()
+
+    def _stopped(self, body: CommandBody, reply: Reply) -> None:
+        flow, now_ns = self.front.flow, self.front.clock.now_ns()
+        if not reply.ok:
+            flow.refused(described(reply), now_ns)
+            return
+        flow.answered(_done(body, reply), now_ns)
+        self.front.say(f"{flow.choice.word} confirmed by the engine +{flow.ack_ms:.0f} ms", "bright")
+
+
+def described(reply: Reply) -> str:
+    """Write a refusal with its code and what to do about it."""
+    correction = f" — {reply.correction}" if reply.correction else ""
+    return f"{reply.code}: {reply.message}{correction}"
+
+
+def _done(body: CommandBody, reply: Reply) -> KillDone | FlattenDone | None:
+    """Read what a stop did; None when the engine confirmed it without saying more."""
+    try:
+        if isinstance(body, Flatten):
+            return msgspec.json.decode(reply.result, type=FlattenDone)
+        return msgspec.json.decode(reply.result, type=KillDone)
+    except msgspec.DecodeError:
+        return None
