@@ -37,7 +37,9 @@ def test_a_lost_answer_is_unknown_and_holds_until_the_venue_proves_it(
 ) -> None:
     outcome = _simulate(tmp_path / "desk", 7, monkeypatch)
     assert outcome.facts["views with an unknown order"] > 0
-    assert any(line.startswith(b"row order_events") and b"never_reached_venue" in line for line in outcome.trace)
+    assert any(
+        line.startswith(b"row order_events") and b"never_reached_venue" in line for line in outcome.trace
+    )
 
 
 def test_two_runs_and_two_fresh_processes_leave_the_same_bytes(
