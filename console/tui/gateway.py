@@ -13,8 +13,8 @@ import msgspec
 from console.tui.model import Desk, Link
 from engine.api.client import EngineClient
 from engine.api.commands import CommandBody, QueryBody, Reply, Snapshot
-from engine.api.views import View, Views
-from seams.clock import NS_PER_MS, Clock
+from engine.api.views import StatusView, View, Views
+from seams.clock import NS_PER_MS, NS_PER_S, Clock
 from seams.ids import Ids, SortableIds
 from seams.net import NetDown, NoAnswer
 
@@ -22,6 +22,7 @@ T = TypeVar("T")
 
 KILL_SENDS = 3
 KILL_GAP_S = 0.1
+LOST_AFTER_S = 4
 
 
 class Gateway(Protocol):
@@ -97,23 +98,28 @@ class EngineGateway:
         self._client = client
         await client.watch(desk.store)
         desk.set_link(Link.UP)
-        lost_s = 0.0
-        must_resync = True
-        while lost_s < 3.0:
+        heard_ns = self._clock.monotonic_ns()
+        desk.awaits_resync = True
+        while self._clock.monotonic_ns() - heard_ns < LOST_AFTER_S * NS_PER_S:
             try:
-                if must_resync:
-                    desk.begin_resync()
-                    for view in (await client.views()).views:
-                        desk.store(view)
-                    desk.note_resync()
-                    must_resync = False
+                if desk.awaits_resync:
+                    await self._resync(client, desk)
                 desk.note_rtt(await self._round_trip_ms(client))
-                lost_s = 0.0
+                heard_ns = self._clock.monotonic_ns()
             except (NetDown, NoAnswer):
                 desk.note_rtt(None)
-                must_resync, lost_s = True, lost_s + 1.0
-            await asyncio.sleep(1.0)
+                desk.awaits_resync = True
+            await asyncio.sleep(0.2 if desk.awaits_resync and desk.link is Link.UP else 1.0)
         desk.set_link(Link.DOWN)
+
+    async def _resync(self, client: EngineClient, desk: Desk) -> None:
+        """Fetch every view; what is decided from here on is decided about this epoch."""
+        desk.begin_resync()
+        for view in (await client.views()).views:
+            desk.store(view)
+            if isinstance(view, StatusView):
+                client.epoch = view.epoch
+        desk.note_resync()
 
     async def _connect(self, desk: Desk) -> EngineClient:
         """Connect as an operator, or as an observer where only that credential can be read."""

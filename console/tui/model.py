@@ -52,7 +52,8 @@ class Desk:
         self._link_since_ns = clock.monotonic_ns()
         self._heard_ns = clock.monotonic_ns()
         self._epoch = 0
-        self._awaits_resync = False
+        self.awaits_resync = False
+        """The connection is new and the views are still those of before."""
 
     def store(self, view: View) -> None:
         """Keep a view; an older one of the same engine is dropped, a new engine starts afresh."""
@@ -69,22 +70,22 @@ class Desk:
         self.version += 1
 
     def set_link(self, link: Link) -> None:
-        """Note that the connection came or went; after it comes back a resync is awaited."""
+        """Note that the connection came or went; whatever comes next, the views are of before."""
         if link is self.link:
             return
-        self._awaits_resync = link is not Link.UP
+        self.awaits_resync = True
         self.link, self._link_since_ns = link, self.clock.monotonic_ns()
         self.version += 1
 
     def note_resync(self) -> None:
         """A complete set of views has arrived over this connection."""
-        self._awaits_resync = False
+        self.awaits_resync = False
         self._heard_ns = self.clock.monotonic_ns()
         self.version += 1
 
     def begin_resync(self) -> None:
         """The connection is up but the views are still those of before."""
-        self._awaits_resync = True
+        self.awaits_resync = True
         self.resyncs += 1
 
     def note_rtt(self, rtt_ms: float | None) -> None:
@@ -107,7 +108,7 @@ class Desk:
             return Trust.CONNECTING
         if self.silence_ms > STALE_AFTER_MS:
             return Trust.STALE
-        if self._awaits_resync:
+        if self.awaits_resync:
             return Trust.RESYNC
         return Trust.SLOW if self.rtt_ms is not None and self.rtt_ms > SLOW_RTT_MS else Trust.OK
 

@@ -111,7 +111,7 @@ class Tickets(Room):
         """Say why this ticket may not be approved now; empty when it may."""
         if ticket.worst == "fail":
             failed = next((c for c in ticket.checks if c.result == "fail"), None)
-            return f"a check FAILED{f': {failed.name} {failed.reason}' if failed else ''}. R rejects it."
+            return f"a check FAILED{f': {_said(failed)}' if failed else ''}. R rejects it."
         if not self.is_reviewed(ticket):
             holder = (
                 f" ({ticket.reviewer} is reviewing)"
@@ -198,7 +198,7 @@ class Tickets(Room):
             spans.append((" > ", "dim"))
         lines: list[Line] = [tuple(spans[:-1])]
         lines += [
-            ((f" {check.result.upper()}  {check.name}: {check.reason}", "p3-calm"),)
+            ((f" {check.result.upper()}  {_said(check)}", "p3-calm"),)
             for check in ticket.checks
             if check.result != "ok"
         ][:3]
@@ -228,6 +228,11 @@ class Tickets(Room):
     def copy_text(self) -> str:
         ticket = self.ticket
         return f"{ticket.ticket_id} v{ticket.version} {ticket.ticket_hash}" if ticket else ""
+
+
+def _said(check: CheckRow) -> str:
+    """Write a check and its reason, once where they are the same word."""
+    return check.name if check.reason in ("", check.name) else f"{check.name}: {check.reason}"
 
 
 def _what(ticket: TicketRow) -> Cell:
