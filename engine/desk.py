@@ -33,6 +33,8 @@ from venues.types import Fill, OrderStatus
 MAX_SESSIONS = 8
 RECONCILE_EVERY_S = 2.0
 REJECT_ALARM_S = 20
+REPLIES_KEPT_NS = 86_400 * NS_PER_S
+"""Commands live two minutes at most; a day of replies is far more than any repeat needs."""
 
 
 @dataclass
@@ -56,6 +58,7 @@ class Desk:
     running: dict[str, Running] = field(default_factory=dict)
     ended: list[SessionRow] = field(default_factory=list)
     kills: int = 0
+    forgot_ns: int = 0
     obeyed: KillLevel = KillLevel.CLEAR
     """The strictest kill level whose cancels were sent; the main loop obeys what is above it."""
 
@@ -352,6 +355,9 @@ class Desk:
                 for symbol in session.hub.symbols():
                     self.core.calm("order_rejected", symbol)
         self.core.alarms.tick(now_ns)
+        if now_ns - self.forgot_ns > 60 * NS_PER_S:
+            self.forgot_ns = now_ns
+            self.core.store.requests.forget_replies(now_ns - REPLIES_KEPT_NS)
 
     def _progress(self, entry: Running, now_ns: int) -> None:
         session, counts = entry.session, entry.session.counts

@@ -40,6 +40,7 @@ NOUNS: dict[str, Noun] = {
     "kill": Noun("kill", "kill"),
     "resume": Noun("kill", "resume"),
     "flatten": Noun("kill", "flatten"),
+    "flat-now": Noun("kill", "flatten", is_alias=True),
     "tickets": Noun("tickets", "app", is_group=True),
     "orders": Noun("trading", "orders", is_group=True),
     "positions": Noun("trading", "positions"),
