@@ -1,17 +1,17 @@
 """The strategy author's face of Interlock: everything a strategy file needs in one import.
 
-    from interlock import EMA, Bar, Strategy, param
+from interlock import EMA, Bar, Strategy, param
 
-    class Cross(Strategy):
-        fast = param(9, low=2, high=400)
-        slow = param(50, low=3, high=1000)
+class Cross(Strategy):
+    fast = param(9, low=2, high=400)
+    slow = param(50, low=3, high=1000)
 
-        def on_start(self):
-            self.quick, self.lazy = EMA(int(self.fast)), EMA(int(self.slow))
+    def on_start(self):
+        self.quick, self.lazy = EMA(int(self.fast)), EMA(int(self.slow))
 
-        def on_bar(self, bar: Bar):
-            quick, lazy = self.quick.update(bar.close), self.lazy.update(bar.close)
-            return 1 if quick > lazy else -1
+    def on_bar(self, bar: Bar):
+        quick, lazy = self.quick.update(bar.close), self.lazy.update(bar.close)
+        return 1 if quick > lazy else -1
 """
 
 from __future__ import annotations
