@@ -12,7 +12,7 @@ from console.tui.screens.columns import ALARM_COLUMNS_SHORT, EVENT_COLUMNS, POSI
 from console.tui.screens.room import Room
 from console.tui.theme import Look
 from console.tui.widgets.drawing import bar, plot
-from console.tui.widgets.lines import Line, Lines, rule
+from console.tui.widgets.lines import Line, Lines, Span, rule
 from console.tui.widgets.live_table import Column, LiveTable
 from engine.api.views import (
     AlarmsView,
@@ -140,7 +140,7 @@ class Overview(Room):
             ),
             (
                 (" LIMITS    ", "dim"),
-                *(span for limit in _tightest(view.limits, width) for span in _limit_short(limit, look)),
+                *_limits(view.limits, width - 11, look),
             ),
             (
                 (" ORDERS    ", "dim"),
@@ -225,18 +225,23 @@ def _limit(limit: LimitBar) -> str:
     return f"{figure(limit.limit)}{limit.unit if limit.unit in ('%', 'x') else ' ' + limit.unit}".rstrip()
 
 
-def _tightest(limits: Sequence[LimitBar], width: int) -> list[LimitBar]:
-    """The limits that a line has room for: what presses, then what losses are measured by."""
-    count = max(1, (width - 11) // 33)
-    first = sorted(limits, key=lambda limit: (limit.state == "ok", limit.label not in LOSSES))[:count]
-    return [limit for limit in limits if limit in first]
+def _limits(limits: Sequence[LimitBar], room: int, look: Look) -> Line:
+    """The limits that a line has room for: what presses first, then what losses are measured by."""
+    shown: list[Span] = []
+    for limit in sorted(limits, key=lambda limit: (limit.state == "ok", limit.label not in LOSSES)):
+        spans = _limit_short(limit, look)
+        room -= sum(len(words) for words, _ in spans)
+        if room < 0:
+            break
+        shown += spans
+    return tuple(shown)
 
 
 def _limit_short(limit: LimitBar, look: Look) -> Line:
     style = LIMIT_STYLES.get(limit.state, "text")
     value = "?" if limit.value is None else figure(limit.value)
     return (
-        (f"{text.fit(limit.label, 10)} ", "dim"),
+        (f"{limit.label} ", "dim"),
         (f"{value}/{_limit(limit)} ", style),
         (bar(limit.value, limit.limit, 8, look), style if limit.state != "ok" else "bar"),
         ("  ", "text"),
