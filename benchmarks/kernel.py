@@ -18,17 +18,17 @@ import numpy as np
 from native.indicators import EMA
 from native.intents import KernelConfig, LaneSpec
 from native.kernel import Kernel
-from native.strategy import Strategy
+from native.strategy import Bar, Strategy
 
 FLAGS = ("-O3", "-march=native", "-ffp-contract=off", "-shared", "-fPIC")
 BARS, ROUNDS = 1_000_000, 15
 
 
 class _Flip(Strategy):
-    def on_start(self):
+    def on_start(self) -> None:
         self.fast, self.slow = EMA(12).update, EMA(26).update
 
-    def on_bar(self, bar):
+    def on_bar(self, bar: Bar) -> int:
         close = bar.close
         return 1 if self.fast(close) > self.slow(close) else -1
 
