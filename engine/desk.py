@@ -98,6 +98,7 @@ class Desk:
             )
             raise
         self.running[session_id] = entry
+        session.on_bar.append(lambda: watch_limits(self.core, [session]))
         session.on_fill.append(lambda order, fill: self._trade(entry, order, fill))
         self.core.note("session_started", operator, f"{session_id} on {session.plan.feed_name}")
         entry.task = asyncio.get_running_loop().create_task(self._live(entry), name=session_id)

@@ -87,6 +87,7 @@ class PaperSession:
         self.kernel, self.ledger = kernel, ledger
         self.stop_feed = stop_feed
         self.on_fill: list[FillWatcher] = []
+        self.on_bar: list[Callable[[], None]] = []
         self.counts = Counts()
         self.traffic = Traffic()
         self.market_ns = 0
@@ -135,6 +136,8 @@ class PaperSession:
     def _decide(self, bar: Bar) -> None:
         self.counts.bars += 1
         self.ledger.sample(bar.close_ns)
+        for watcher in self.on_bar:
+            watcher()
         lane = self._lane_of.get(bar.symbol)
         if lane is None:
             return

@@ -1,0 +1,62 @@
+"""A breached limit holds new risk back until a named operator clears it; exits go on."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from engine.api.commands import PaperStart
+from engine.api.demo import write_demo_bars
+from engine.daemon import Engine, Seams, build_core
+from engine.limits import clear_limits, watch_limits
+from safety.interlock import HoldLevel
+from safety.killbyte import KillByte
+from seams.clock import SystemClock
+from seams.disk import RealDisk
+from seams.rng import Rng
+
+
+async def _lose(home: Path, limits: str) -> Engine:
+    """Replay a losing strategy under tight limits and return the engine after it."""
+    (home / "config").mkdir()
+    (home / "config" / "interlock.yaml").write_text(f"risk: {{{limits}}}\n")
+    data = write_demo_bars(home, 1)
+    core = build_core(Seams(SystemClock(), None, Rng(1), RealDisk()), home, {}, KillByte.anonymous())
+    engine = Engine(core)
+    start = PaperStart(strategies=(), preset="oracle-flip", feed=f"replay:{data}", speed=0.0, max_bars=1500)
+    entry = engine.desk.start_paper(start, "tester", "R-1")
+    assert entry.task is not None
+    await asyncio.wait_for(entry.task, 60)
+    return engine
+
+
+async def test_a_daily_loss_closes_the_desk_for_new_risk_only(tmp_path: Path) -> None:
+    engine = await _lose(tmp_path, "daily_loss_close_only_usd: 150, daily_loss_halt_usd: 90000")
+    core = engine.core
+    try:
+        assert core.interlock.has("limits", "daily_loss_limit")
+        assert core.interlock.level is HoldLevel.CLOSE_ONLY
+        assert any(row.code == "daily_loss_limit" for row in core.alarms.rows())
+        decisions = core.store.decisions.decisions_of(engine.desk.ended[-1].session_id)
+        denied = [row for row in decisions if "daily_loss_limit" in row.rejection_reason]
+        assert denied and all(row.event_type == "entry" for row in denied)
+        assert any(row.event_type == "exit" and row.status == "proposed" for row in decisions)
+    finally:
+        await engine.close()
+
+
+async def test_a_deep_loss_halts_and_the_operator_clears_by_name(tmp_path: Path) -> None:
+    engine = await _lose(tmp_path, "daily_loss_close_only_usd: 20, daily_loss_halt_usd: 40")
+    core = engine.core
+    try:
+        assert core.interlock.level is HoldLevel.HALT
+        with pytest.raises(Exception, match="operator_required"):
+            clear_limits(core, "", "because")
+        clear_limits(core, "ana", "looked at it")
+        assert core.interlock.level is HoldLevel.CLEAR
+        watch_limits(core, [])
+        assert core.interlock.level is HoldLevel.CLEAR
+    finally:
+        await engine.close()
