@@ -292,11 +292,16 @@ def _shipped_server() -> Path | None:
     return found[0].resolve() if found and found[0].exists() else None
 
 
+def follow_parent(number: signal.Signals) -> None:
+    """Ask the kernel to send this process `number` when its parent ends."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, number)
+
+
 def _spawn(command: list[str]) -> subprocess.Popen[bytes]:
     parent = os.getpid()
 
     def die_with_parent() -> None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        follow_parent(signal.SIGKILL)
         if os.getppid() != parent:  # the parent died before the signal was set
             os._exit(1)
 

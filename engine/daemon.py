@@ -21,7 +21,7 @@ from engine.api.endpoint import Credential, Endpoint
 from engine.api.home import HomePaths
 from engine.api.nats import NatsNet
 from engine.api.views import View
-from engine.bus import ManagedBus
+from engine.bus import ManagedBus, follow_parent
 from engine.config import load_settings
 from engine.config.reload import Reloader
 from engine.config.settings import config_fingerprint
@@ -289,7 +289,11 @@ def main() -> int:
     """Start the engine of one home. Exit 0 after an orderly stop, 2 when it cannot start."""
     parser = argparse.ArgumentParser(prog="engine.daemon", description="The Interlock engine daemon.")
     parser.add_argument("--home", type=Path, required=True)
-    home = parser.parse_args().home.resolve()
+    parser.add_argument("--follow-parent", action="store_true", help="stop in order when the parent ends")
+    arguments = parser.parse_args()
+    home = arguments.home.resolve()
+    if arguments.follow_parent:
+        follow_parent(signal.SIGTERM)
     os.umask(0o077)
     try:
         return asyncio.run(run_engine(home, dict(os.environ)))

@@ -163,7 +163,7 @@ def _start_engine(home: Path) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
     with paths.log.open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", "engine.daemon", "--home", str(home)],
+            [sys.executable, "-P", "-m", "engine.daemon", "--home", str(home), "--follow-parent"],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

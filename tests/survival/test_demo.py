@@ -1,0 +1,49 @@
+"""A demo that is cut off (a closed terminal, a kill -9) leaves no engine behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from engine.api.endpoint import read_endpoint
+from engine.api.home import HomePaths
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def _wait(what: object, seconds: float = 20.0) -> bool:
+    assert callable(what)
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if what():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_a_killed_demo_takes_its_engine_with_it(tmp_path: Path) -> None:
+    environment = {**os.environ, "INTERLOCK_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "interlock", "demo", "--headless", "--seconds", "60", "--json"]
+    demo = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    paths = HomePaths(tmp_path / "demo")
+    try:
+        assert _wait(paths.endpoint.exists)
+        engine = read_endpoint(paths.endpoint).pid
+        assert _is_alive(engine)
+    finally:
+        demo.send_signal(signal.SIGKILL)
+        demo.wait(5)
+    assert _wait(lambda: not _is_alive(engine)), "the engine outlived its demo"
+    assert not paths.endpoint.exists(), "it stopped in order"
