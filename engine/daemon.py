@@ -34,6 +34,7 @@ from engine.lock import EngineLock
 from engine.ops.alarms import AlarmDesk
 from engine.ops.events import EventRing
 from engine.publisher import FAST_S, Publisher
+from engine.recovery import recover
 from engine.reloading import Reloading
 from engine.research.identity import git_commit
 from engine.store.store import Store, database_path
@@ -130,7 +131,7 @@ class Engine:
 
     def recover(self) -> list[str]:
         """End what a dead engine left behind; return the interrupted sessions' ids."""
-        lost = self.desk.recover()
+        lost = recover(self.core)
         self.desk.obeyed = self.core.kill.level
         if self.core.kill.level is not KillLevel.CLEAR:
             record = self.core.kill.record

@@ -16,9 +16,9 @@ from engine.market.hub import HubState
 from engine.research.identity import python_facts
 from engine.research.schemas import SessionMetadata
 from engine.research.session_health import refresh_sessions_index
-from engine.research.sessions import ENDINGS, SessionFolder, mark_all_interrupted
+from engine.research.sessions import ENDINGS, SessionFolder
 from engine.store.failures import StoreError
-from engine.store.rows import OrderEventRecord, SessionRecord
+from engine.store.rows import SessionRecord
 from engine.trading.rows import ticket_row
 from engine.trading.session import PaperSession
 from engine.trading.setup import build_session
@@ -28,10 +28,9 @@ from safety.approval import Ticket
 from safety.killbyte import KillLevel
 from safety.reasons import Refusal
 from seams.clock import NS_PER_MS, NS_PER_S, iso_z
-from venues.types import Fill, OrderStatus
+from venues.types import Fill
 
 MAX_SESSIONS = 8
-RECONCILE_EVERY_S = 2.0
 REJECT_ALARM_S = 20
 REPLIES_KEPT_NS = 86_400 * NS_PER_S
 """Commands live two minutes at most; a day of replies is far more than any repeat needs."""
@@ -370,44 +369,6 @@ class Desk:
             fills=counts.fills,
             equity_usd=session.ledger.equity_usd,
         )
-
-    def recover(self) -> list[str]:
-        """After a start: end what a dead engine left behind. A paper venue lives inside its engine, so
-        what it had not filled (and we have not recorded) never will be: that is its proof."""
-        core, now_ns = self.core, self.core.clock.now_ns()
-        for order in core.store.orders.orders_open():
-            event = OrderEventRecord(
-                client_order_id=order.client_order_id,
-                kind=OrderStatus.CANCELLED,
-                payload='{"why":"paper_venue_ended"}',
-                at_ns=now_ns,
-                recorded_ns=now_ns,
-            )
-            ended = msgspec.structs.replace(  # type: ignore[type-var]
-                order,
-                status=OrderStatus.CANCELLED,
-                pending="none",
-                reason="paper_venue_ended",
-                done_ns=now_ns,
-            )
-            core.store.orders.record_order_event(event, ended)
-        for ticket in core.store.tickets.tickets_undecided():
-            closed = msgspec.structs.replace(  # type: ignore[type-var]
-                ticket, state="rejected", decided_ns=now_ns, decided_by="engine restart"
-            )
-            core.store.tickets.save_ticket(closed)
-        lost = [row.session_id for row in core.store.sessions.sessions_running()]
-        mark_all_interrupted(core.paths.sessions, core.disk, core.clock, core.pid)
-        for session_id in lost:
-            message = "the engine ended while the session was running"
-            core.store.sessions.finish(
-                session_id, status="failed", status_reason="exception", finished_ns=now_ns, message=message
-            )
-            core.note("session_interrupted", "eng", session_id)
-            core.alarm("session_failed", session_id, "eng", message)
-        if lost:
-            refresh_sessions_index(core.paths.sessions, core.disk, core.clock)
-        return lost
 
     def rows(self) -> tuple[SessionRow, ...]:
         """Return running sessions, then those that ended under this engine, newest first."""

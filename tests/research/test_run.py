@@ -18,7 +18,8 @@ from engine.research.run import RunCancelled, RunRequest
 from seams.clock import FixedClock
 from seams.disk import RealDisk
 
-SHARED = Path(os.environ.get("INTERLOCK_SHARED", "/work/shared"))
+ROOT = Path(__file__).resolve().parents[2]
+SHARED = (ROOT / os.environ.get("INTERLOCK_SHARED", "../shared")).resolve()
 
 
 @pytest.fixture
