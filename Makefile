@@ -19,6 +19,8 @@ install: .venv/.ready
 
 .venv/.ready: .venv/.deps pyproject.toml setup.py $(NATIVE)
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --reinstall-package interlock -e .
+	@# Our own bytecode too: where Python may not write it, every start would compile these files again.
+	$(BIN)/python -m compileall -q interlock.py native seams venues safety engine console config runbooks
 	@touch $@
 
 demo: install

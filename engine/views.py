@@ -148,7 +148,7 @@ def limit_bars(core: Core, sessions: list[PaperSession]) -> tuple[v.LimitBar, ..
     )
     return tuple(
         v.LimitBar(
-            code=code, label=label, value=value if sessions else None, limit=limit, unit=unit,
+            code=code, label=label, value=round(value, 2) if sessions else None, limit=limit, unit=unit,
             state=_limit_state(value, limit) if sessions else "missing",
         )
         for code, label, value, limit, unit in rows
@@ -338,5 +338,5 @@ def _cents(amount: Decimal) -> Decimal:
 
 
 def _price(price: Decimal) -> Decimal:
-    """Return a price with at most eight significant figures and no exponent."""
-    return Decimal(f"{price:.8g}") if price else ZERO
+    """Return a price with at most eight significant figures, no exponent and no idle zeros."""
+    return Decimal(format(Decimal(f"{price:.8g}").normalize(), "f")) if price else ZERO
