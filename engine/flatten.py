@@ -11,7 +11,7 @@ from engine.trading.ledger import Holding
 from engine.trading.pipeline import request_of
 from engine.trading.rows import ticket_row
 from engine.trading.session import PaperSession
-from safety.approval import Moment
+from safety.approval import ApprovalRule
 from safety.intent import ExecutionIntent, IntentCategory
 from safety.killbyte import KillLevel
 from safety.reasons import Refusal
@@ -83,12 +83,8 @@ async def _close(core: Core, session: PaperSession, held: Holding, operator: str
     ticket = core.tickets.propose(
         core.ids.new("T"), intent, verdict, epoch=core.epoch, moment=core.moment(), ttl_ns=30 * NS_PER_S
     )
-    core.tickets.select(ticket.id, operator, core.moment())
-    now = core.moment()
-    # The operator typed FLATTEN: nothing was shown that could have changed under a key in flight.
-    settled = Moment(now_ns=now.now_ns, monotonic_ns=now.monotonic_ns + NS_PER_S)
-    approved = core.tickets.approve(
-        ticket.id, ticket.hash, operator, typed_size=str(intent.quantity), epoch=core.epoch, moment=settled
+    approved = core.tickets.approve_by_rule(
+        ticket.id, ApprovalRule.FLATTEN, epoch=core.epoch, moment=core.moment()
     )
     core.store.tickets.save_ticket(ticket_row(approved, operator, core.clock.now_ns()))
     lane = session.lane_of(held.symbol)

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from safety.canonical import changed, digest
 from safety.facts import Check, Preflight
-from safety.intent import ExecutionIntent
+from safety.intent import ExecutionIntent, IntentCategory
 from safety.reasons import Refusal
 from safety.text import clean
 from seams.clock import NS_PER_MS, NS_PER_S
@@ -41,6 +41,7 @@ class TicketEvent(StrEnum):
     SELECT = "select"
     RELEASE = "release"
     APPROVE = "approve"
+    APPROVE_BY_RULE = "approve_by_rule"
     REJECT = "reject"
     EXPIRE = "expire"
     SEND = "send"
@@ -53,6 +54,7 @@ class TicketEvent(StrEnum):
 _S, _E = TicketState, TicketEvent
 TRANSITIONS: Mapping[tuple[TicketState, TicketEvent], TicketState] = {
     (_S.PROPOSED, _E.SELECT): _S.REVIEWING,
+    (_S.PROPOSED, _E.APPROVE_BY_RULE): _S.APPROVED,  # nobody has it under review
     (_S.PROPOSED, _E.REJECT): _S.REJECTED,
     (_S.PROPOSED, _E.EXPIRE): _S.EXPIRED,
     (_S.REVIEWING, _E.SELECT): _S.REVIEWING,  # the same operator looks again
@@ -78,6 +80,20 @@ TRANSITIONS: Mapping[tuple[TicketState, TicketEvent], TicketState] = {
 
 OPEN_STATES = frozenset({_S.PROPOSED, _S.REVIEWING, _S.APPROVED})
 FINAL_STATES = frozenset({_S.FILLED, _S.REJECTED, _S.EXPIRED})
+RULE_PREFIX = "rule:"
+
+
+class ApprovalRule(StrEnum):
+    """What may approve in a person's place, and is named in the record as the approver.
+
+    PAPER: the paper stage, where no money moves. FLATTEN: the operator already typed FLATTEN for the
+    whole desk, so each closing order of it needs no second look.
+    """
+
+    PAPER = "rule:paper"
+    FLATTEN = "rule:flatten"
+
+
 REJECT_REASONS: Mapping[int, str] = {
     1: "price moved",
     2: "size too large",
@@ -239,6 +255,27 @@ class TicketBook:
         approved = self._step(ticket, TicketEvent.APPROVE)
         return self._keep(changed(approved, approved_by=operator, approved_ns=moment.now_ns))
 
+    def approve_by_rule(self, ticket_id: str, rule: ApprovalRule, *, epoch: int, moment: Moment) -> Ticket:
+        """Approve a ticket that waits for nobody, once, in the rule's name.
+
+        A warning asks a person for the size and asks a rule for nothing; a failed check stops both.
+        Raises `Refusal`: unknown_ticket, ticket_used (also: under review), ticket_expired, wrong_epoch,
+        checks_failed, not_permitted (FLATTEN approves only reduce-only orders of a flatten).
+        """
+        ticket = self._alive(ticket_id, moment)
+        if ticket.state is not TicketState.PROPOSED:
+            raise Refusal("ticket_used", f"{ticket.reviewer} reviews it")
+        if epoch != ticket.epoch:
+            raise Refusal("wrong_epoch", f"ticket of epoch {ticket.epoch}, engine in {epoch}")
+        if not ticket.allowed:
+            raise Refusal("checks_failed", ticket_id)
+        intent = ticket.intent
+        is_flatten = intent.reduce_only and intent.intent_category is IntentCategory.FLATTEN
+        if rule is ApprovalRule.FLATTEN and not is_flatten:
+            raise Refusal("not_permitted", f"{rule} does not cover {intent.intent_category}")
+        approved = self._step(ticket, TicketEvent.APPROVE_BY_RULE)
+        return self._keep(changed(approved, approved_by=rule.value, approved_ns=moment.now_ns))
+
     def reject(self, ticket_id: str, operator: str, digit: int, text: str = "") -> Ticket:
         """Reject an open ticket for one of the six reasons; the sixth needs a text."""
         operator = _named(operator)
@@ -256,7 +293,7 @@ class TicketBook:
     def advance(self, ticket_id: str, event: TicketEvent, *, reason: str = "") -> Ticket:
         """Record what happened after approval (send, ack, fill, venue_reject, lose, or a withdrawal)."""
         ticket = self.get(ticket_id)
-        if event in (TicketEvent.SELECT, TicketEvent.APPROVE):
+        if event in (TicketEvent.SELECT, TicketEvent.APPROVE, TicketEvent.APPROVE_BY_RULE):
             raise Refusal("ticket_review_required", "use select and approve")
         after = self._step(ticket, event)
         return self._keep(changed(after, closed_reason=clean(reason)) if reason else after)
@@ -316,9 +353,9 @@ class TicketBook:
 
 
 def _named(operator: str) -> str:
-    name = clean(operator, 80)
-    if not name:
-        raise Refusal("operator_required")
+    name = clean(operator, 80).strip()
+    if not name or name.startswith(RULE_PREFIX):
+        raise Refusal("operator_required", "a person's name; rules sign for themselves")
     return name
 
 

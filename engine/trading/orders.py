@@ -21,6 +21,7 @@ from engine.store.rows import OrderEventRecord
 from engine.trading.rows import fill_row, intent_row, order_row, ticket_row
 from engine.trading.working import ManagedOrder
 from safety.approval import Ticket, TicketEvent, TicketState
+from safety.intent import IntentCategory
 from safety.interlock import Action, Clearance, HoldLevel, permits
 from safety.killbyte import KillLevel
 from safety.reasons import Refusal
@@ -89,6 +90,7 @@ class OrderManager:
             lane=lane,
             intent_id=intent.decision_id,
             created_ns=self.core.clock.now_ns(),
+            is_flatten=intent.reduce_only and intent.intent_category is IntentCategory.FLATTEN,
         )
         row = intent_row(intent, order.intent_id, self.run_fingerprint, order.created_ns, "ordered", ())
         self.core.store.orders.record_intent_and_order(row, order_row(order))
@@ -172,16 +174,16 @@ class OrderManager:
             self._end(order, OrderStatus.CANCELLED, event.reason)
 
     def _gate_is_open(self, order: ManagedOrder) -> bool:
+        """Read the kill byte and the holds, once more, at the last moment."""
+        if order.is_flatten:
+            return True
         level = self.core.kill.level
         if level is KillLevel.CLEAR:
-            return permits(self._action(order), self.core.interlock.level) or self._is_flatten(order)
-        return (level is KillLevel.CLOSE_ONLY and order.request.reduce_only) or self._is_flatten(order)
+            return permits(self._action(order), self.core.interlock.level)
+        return level is KillLevel.CLOSE_ONLY and order.request.reduce_only
 
     def _action(self, order: ManagedOrder) -> Action:
         return Action.REDUCE if order.request.reduce_only else Action.ADD_RISK
-
-    def _is_flatten(self, order: ManagedOrder) -> bool:
-        return order.request.reduce_only and order.strategy == "operator:flatten"
 
     def _accept(self, order: ManagedOrder, event: Accepted) -> None:
         order.venue_order_id, order.acked_ns = event.venue_order_id, event.at_ns

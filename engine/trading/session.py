@@ -21,19 +21,18 @@ from engine.trading.rows import decision_row, intent_row, ticket_row
 from engine.trading.working import ManagedOrder
 from native.intents import OrderIntent
 from native.kernel import Kernel
-from safety.approval import Ticket, TicketEvent, TicketState
+from safety.approval import ApprovalRule, Ticket, TicketEvent, TicketState
 from safety.facts import Preflight
 from safety.intent import ExecutionIntent, ExecutionPolicy, duplicate_key
 from safety.interlock import Clearance
 from safety.preflight import preflight
 from safety.reasons import Refusal
-from seams.clock import NS_PER_MS, NS_PER_S
+from seams.clock import NS_PER_MS
 from venues.contract import VenueAdapter
 from venues.sandbox.venue import SandboxVenue
 from venues.types import Bar, BarOpen, FeedEnd, Fill, Instrument, MarketEvent, OrderStatus, Quote
 
 FillWatcher = Callable[[ManagedOrder, Fill], None]
-AUTO = "rule:paper"
 GOOD_SAMPLES = 5
 
 
@@ -181,7 +180,7 @@ class PaperSession:
         self.core.store.tickets.save_ticket(ticket_row(ticket))
         self._waiting[ticket.id] = wish
         if not self._needs_operator(intent):
-            await self._approve_by_rule(ticket, verdict)
+            await self._approve_by_rule(ticket)
         else:
             text = f"{intent.side} {intent.quantity} {intent.symbol} waits for an operator"
             self.core.note("ticket", "eng", f"{ticket.id} {text}", ticket_id=ticket.id)
@@ -249,18 +248,10 @@ class PaperSession:
         self.core.events.add("denied", "eng", f"{intent.side} {intent.symbol} denied: {reasons}")
         self.kernel.reject(wish.lane, wish.intent_id, verdict.reasons[0])
 
-    async def _approve_by_rule(self, ticket: Ticket, verdict: Preflight) -> None:
+    async def _approve_by_rule(self, ticket: Ticket) -> None:
         """The paper stage's rule: what preflight allows is approved; the record names the rule."""
-        self.core.tickets.select(ticket.id, AUTO, self.core.moment())
-        moment = self.core.moment()
-        settled = type(moment)(now_ns=moment.now_ns, monotonic_ns=moment.monotonic_ns + NS_PER_S)
-        approved = self.core.tickets.approve(
-            ticket.id,
-            ticket.hash,
-            AUTO,
-            typed_size=str(ticket.intent.quantity) if verdict.has_warning else None,
-            epoch=self.core.epoch,
-            moment=settled,
+        approved = self.core.tickets.approve_by_rule(
+            ticket.id, ApprovalRule.PAPER, epoch=self.core.epoch, moment=self.core.moment()
         )
         await self.execute(approved)
 

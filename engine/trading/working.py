@@ -23,6 +23,8 @@ class ManagedOrder:
     lane: int
     intent_id: str
     created_ns: int
+    is_flatten: bool = False
+    """Part of an operator's flatten: the one thing every hold lets through besides cancels."""
     status: OrderStatus = OrderStatus.SUBMITTING
     pending: str = "submit"
     venue_order_id: str = ""

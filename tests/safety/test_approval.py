@@ -17,13 +17,16 @@ from safety.approval import (
     REJECT_REASONS,
     RESERVATION_NS,
     TRANSITIONS,
+    ApprovalRule,
     Moment,
     Ticket,
     TicketBook,
     TicketEvent,
     TicketState,
 )
-from safety.preflight import preflight
+from safety.canonical import changed
+from safety.intent import ExecutionIntent, IntentCategory
+from safety.preflight import Preflight, preflight
 from safety.reasons import Refusal
 
 START_NS = 1_790_000_000_000_000_000
@@ -137,13 +140,72 @@ def test_the_queue_is_bounded_and_ids_are_used_once() -> None:
         book.propose("T-1", intent(), GOOD, epoch=1, moment=at(0))
 
 
-def test_only_a_review_leads_to_approval_and_nothing_leaves_a_final_state() -> None:
+def test_only_a_review_or_a_named_rule_leads_to_approval_and_nothing_leaves_a_final_state() -> None:
     into = [pair for pair, after in TRANSITIONS.items() if after is TicketState.APPROVED]
-    assert into == [(TicketState.REVIEWING, TicketEvent.APPROVE)]
+    assert into == [
+        (TicketState.PROPOSED, TicketEvent.APPROVE_BY_RULE),
+        (TicketState.REVIEWING, TicketEvent.APPROVE),
+    ]
     assert not [pair for pair in TRANSITIONS if pair[0] in FINAL_STATES]
     assert [pair for pair in TRANSITIONS if pair[1] is TicketEvent.SEND] == [
         (TicketState.APPROVED, TicketEvent.SEND)
     ]
+
+
+def by_rule(
+    book: TicketBook, rule: ApprovalRule = ApprovalRule.PAPER, *, epoch: int = 1, after_ns: int = 0
+) -> Ticket:
+    return book.approve_by_rule("T-1", rule, epoch=epoch, moment=at(after_ns))
+
+
+def waiting(checks: Preflight = GOOD, wish: ExecutionIntent | None = None) -> TicketBook:
+    book = TicketBook()
+    book.propose("T-1", wish or intent(), checks, epoch=1, moment=at(0))
+    return book
+
+
+def test_a_rule_approves_at_once_and_once_in_its_own_name() -> None:
+    book = waiting()
+    assert by_rule(book).approved_by == "rule:paper"
+    with pytest.raises(Refusal, match="ticket_used"):
+        by_rule(book)
+
+
+def test_a_rule_is_refused_what_a_person_reviews_what_fails_what_is_old() -> None:
+    reviewed = waiting()
+    reviewed.select("T-1", "alice", at(0))
+    for book, code, epoch, after_ns in (
+        (reviewed, "ticket_used", 1, 0),
+        (waiting(BAD), "checks_failed", 1, 0),
+        (waiting(), "wrong_epoch", 2, 0),
+        (waiting(), "ticket_expired", 1, DEFAULT_TTL_NS),
+    ):
+        with pytest.raises(Refusal, match=code):
+            by_rule(book, epoch=epoch, after_ns=after_ns)
+
+
+def test_the_flatten_rule_covers_only_a_flatten() -> None:
+    closing = changed(intent(), reduce_only=True, intent_category=IntentCategory.FLATTEN)
+    assert by_rule(waiting(wish=closing), ApprovalRule.FLATTEN).approved_by == "rule:flatten"
+    for wish in (
+        intent(),
+        changed(intent(), intent_category=IntentCategory.FLATTEN),
+        changed(intent(), reduce_only=True),
+    ):
+        with pytest.raises(Refusal, match="not_permitted"):
+            by_rule(waiting(wish=wish), ApprovalRule.FLATTEN)
+
+
+def test_nobody_signs_as_a_rule_and_no_later_event_approves() -> None:
+    book = waiting()
+    for act in (
+        lambda: book.select("T-1", "rule:paper", at(0)),
+        lambda: book.reject("T-1", " rule:flatten", 1),
+    ):
+        with pytest.raises(Refusal, match="operator_required"):
+            act()
+    with pytest.raises(Refusal, match="ticket_review_required"):
+        book.advance("T-1", TicketEvent.APPROVE_BY_RULE)
 
 
 class Tickets(RuleBasedStateMachine):
