@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from console.cli import facade, output
+from console.cli import diagnostics, facade, output
 from console.cli.exit_codes import ExitCode
 from console.cli.failure import Failure
 from console.cli.guard import failures
@@ -20,8 +20,8 @@ LOCAL = "engine.api.local"
 audit = typer.Typer(help="The audit chain: verify.")
 config = typer.Typer(help="Settings and where they come from.")
 runbook = typer.Typer(help="Runbooks: list, show.")
-PART_COLUMNS = ("part", "state", "age_ms", "detail")
-CHECK_COLUMNS = ("name", "result", "now", "limit", "reason")
+PART_COLUMNS = ("part", "state", "detail")
+CHECK_COLUMNS = ("check", "result", "detail")
 
 
 @audit.callback()
@@ -104,13 +104,18 @@ def check(as_json: Json = False) -> None:
 
 
 def doctor(as_json: Json = False) -> None:
-    """Examine this installation: interpreter, packages, terminal, permissions, bus binary.
+    """Examine this installation: import every library, look at disk, bus server and terminal.
+
+    Exit 1 when a part failed; each failed part says what to do.
 
     Example: interlock doctor
     """
-    rows = output.records(facade.function(LOCAL, "doctor")(home_folder()))
+    rows = output.records(facade.function(LOCAL, "doctor")(home_folder(), tell=diagnostics.progress))
     is_healthy = all(row.get("state") in ("ok", "off", "slow") for row in rows)
-    output.show({"healthy": is_healthy, "parts": rows}, output.table(rows, PART_COLUMNS, "no parts"), as_json)
+    to_do = [f"to do, {row['part']}: {output.cell(row['correction'], output.MAX_FACT)}" for row in rows
+             if row.get("correction")]  # fmt: skip
+    text = "\n".join([output.table(rows, PART_COLUMNS, "no parts"), *to_do])
+    output.show({"healthy": is_healthy, "parts": rows}, text, as_json)
     if not is_healthy:
         raise typer.Exit(ExitCode.REFUSED)
 

@@ -11,12 +11,11 @@ from importlib import metadata
 from pathlib import Path
 
 from console.cli.origin import roots, strangers
+from engine.api.libraries import LIBRARIES
 
 VERSION_FILE = Path(__file__).resolve().parents[2] / "VERSION"
 OURS = ("interlock", "native.indicators", "native.kernel", "native.strategy", "safety.killswitch",
         "venues.contract", "engine.api.client", "console.cli.app")  # fmt: skip
-THEIRS = ("textual", "rich", "typer", "msgspec", "numpy", "pyarrow", "h5py", "nats",
-          "sqlalchemy", "alembic", "yaml", "pydantic_settings", "platformdirs")  # fmt: skip
 
 
 def version() -> str:
@@ -64,5 +63,9 @@ def bus_server() -> str | None:
 
 
 def _missing() -> list[str]:
+    """Look for each library without importing it, which is what `interlock doctor` does."""
     errors = [] if bus_server() else ["nats-server is missing"]
-    return errors + [f"{name} is missing" for name in THEIRS if importlib.util.find_spec(name) is None]
+    tops = {name: module.partition(".")[0] for name, module in LIBRARIES.items()}
+    return errors + [
+        f"{name} is missing" for name, top in tops.items() if importlib.util.find_spec(top) is None
+    ]

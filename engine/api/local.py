@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import locale
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from engine.api.commands import KillDone
 from engine.api.home import HomePaths
+from engine.api.libraries import LIBRARIES, examine
 from seams.clock import NS_PER_MS, SystemClock
 from seams.disk import RealDisk
 from venues.types import Record
 
-LIBRARIES = (
-    "textual", "rich", "typer", "pydantic-settings", "numpy", "h5py", "nats-py", "sqlalchemy",
-    "hyperliquid-python-sdk", "krakenex", "python-gnupg", "msgspec", "pyarrow",
-)  # fmt: skip
+Tell = Callable[[int, int, str], None]
 MIN_FREE_BYTES = 512 * 1024 * 1024
 
 
@@ -31,11 +29,12 @@ class CheckRow(Record):
 
 
 class PartRow(Record):
-    """One part of this desk: `state` is ok, off, slow or failed."""
+    """One part of this desk: `state` is ok, off, slow or failed; then `correction` says what to do."""
 
     part: str
     state: str
     detail: str
+    correction: str = ""
 
 
 def kill_direct(home: Path, *, operator: str, reason: str, level: str) -> KillDone:
@@ -83,9 +82,12 @@ def check(home: Path) -> tuple[CheckRow, ...]:
     return tuple(rows)
 
 
-def doctor(home: Path) -> tuple[PartRow, ...]:
-    """Look at the surroundings: libraries, terminal, disk, bus binary, engine of this home."""
-    return (*_library_rows(), _disk_row(home), _server_row(), *_terminal_rows(), _engine_row(home))
+def doctor(home: Path, tell: Tell = lambda done, total, label: None) -> tuple[PartRow, ...]:
+    """Look at the surroundings: libraries, terminal, disk, bus binary, engine of this home.
+
+    `tell` hears how many libraries are imported, of how many, and which one comes next.
+    """
+    return (*_library_rows(tell), _disk_row(home), _server_row(), *_terminal_rows(), _engine_row(home))
 
 
 def run_simulation(*, steps: int, scenario: str, seed: int) -> Record:
@@ -170,21 +172,27 @@ def _config_row(home: Path) -> CheckRow:
     return CheckRow(check="configuration", result="ok", detail=config_fingerprint(loaded.settings)[:16])
 
 
-def _library_rows() -> tuple[PartRow, ...]:
+def _library_rows(tell: Tell) -> tuple[PartRow, ...]:
+    """Import each library; what is only installed is not yet usable."""
     rows = []
-    for name in LIBRARIES:
-        try:
-            rows.append(PartRow(part=name, state="ok", detail=importlib.metadata.version(name)))
-        except importlib.metadata.PackageNotFoundError:
-            rows.append(PartRow(part=name, state="failed", detail="not installed: run make install"))
+    for done, (name, module) in enumerate(LIBRARIES.items()):
+        tell(done, len(LIBRARIES), f"importing {name}")
+        found = examine(name, module)
+        state = "ok" if found.is_usable else "failed"
+        rows.append(PartRow(part=name, state=state, detail=found.detail, correction=found.correction))
+    tell(len(LIBRARIES), len(LIBRARIES), "libraries imported")
     return tuple(rows)
 
 
 def _disk_row(home: Path) -> PartRow:
     folder = next(path for path in (home, *home.parents) if path.exists())
     free = RealDisk().free_bytes(folder)
+    is_enough = free >= MIN_FREE_BYTES
     return PartRow(
-        part="disk", state="ok" if free >= MIN_FREE_BYTES else "failed", detail=f"{free // 2**20} MiB free"
+        part="disk",
+        state="ok" if is_enough else "failed",
+        detail=f"{free // 2**20} MiB free",
+        correction="" if is_enough else f"free {MIN_FREE_BYTES // 2**20} MiB: an engine on a full disk halts",
     )
 
 
@@ -194,7 +202,7 @@ def _server_row() -> PartRow:
     try:
         return PartRow(part="nats-server", state="ok", detail=find_server().name)
     except BusFailed as error:
-        return PartRow(part="nats-server", state="failed", detail=str(error))
+        return PartRow(part="nats-server", state="failed", detail=str(error), correction="run `make install`")
 
 
 def _terminal_rows() -> tuple[PartRow, ...]:
