@@ -71,6 +71,8 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     ("unknown_strategy", "No such strategy", "It is not in the registry.", "List the strategies; check the spelling.", _PAPER),
     ("invalid_config", "The configuration is not valid", "A key is unknown, or a value is out of bounds.", "The message names the key and the file; correct it.", _START),
     ("data_invalid", "The data does not pass its checks", "Gaps, wrong order or impossible prices; results on it would mean nothing.", "Fetch the window again or choose another one.", _FEED),
+    ("set_exists", "Data of that name is already there", "It was imported, or made from another source; replacing it would change what its name means.", "Choose another venue name or interval, or allow the replacement.", _FEED),
+    ("windows_disjoint", "The windows do not meet", "The sets have no bar in a common span, or not the same span as was asked.", "Import the missing span, or let the windows be cut to the common one.", _FEED),
     ("not_found", "Not found", "There is nothing under this name.", "List what there is.", _START),
     # engine and host
     ("engine_halted", "The engine is halted", "It stopped itself because it could not prove that going on was safe.", "Read the alarm that came first, correct its cause, restart.", _KILL),

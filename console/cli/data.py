@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -11,11 +11,12 @@ from console.cli import output
 from console.cli.failure import Failure
 from console.cli.guard import failures
 from console.cli.options import Json
-from engine.api import research
+from engine.api import data, research
 from engine.api.home import home_folder
 from seams.clock import iso_z
 
-app = typer.Typer(help="Market data: import, list, coverage.")
+app = typer.Typer(help="Market data: import, check, resample, list.")
+Partial = Literal["keep", "drop", "whole"]
 COLUMNS = ("venue", "symbol", "interval", "rows", "first_at", "last_at", "content_sha256")
 
 
@@ -66,6 +67,34 @@ def list_data(as_json: Json = False) -> None:
         for found in sets
     ]
     output.show({"data": sets}, output.table(rows, COLUMNS, "no data imported"), as_json)
+
+
+@app.command()
+def resample(
+    series: Annotated[str, typer.Argument(help="VENUE/SYMBOL/INTERVAL that is stored.")],
+    to: Annotated[str, typer.Option("--to", help="The longer interval, a multiple, such as 1h.")],
+    partial: Annotated[
+        Partial, typer.Option("--partial", help="What stays of buckets that miss bars.")
+    ] = "drop",
+    may_replace: Annotated[
+        bool, typer.Option("--replace", help="Replace an imported set of that interval.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Make bars of a longer interval, as exchanges make them, and keep them beside the shorter ones.
+
+    keep: every bucket with a bar. drop: not the first and last where the bars do not reach the edge.
+    whole: none that misses a bar. Holes are counted, bars are never invented.
+
+    Example: interlock data resample sandbox/BTC-PERP/1m --to 1h
+    """
+    venue, symbol, interval = _parts(series)
+    with failures():
+        info, report = data.resample_data(
+            home_folder(), venue, symbol, interval, to, partial, may_replace=may_replace
+        )
+    text = f"{output.facts(info)}\n{output.facts(report)}"
+    output.show({"resampled": info, "report": report}, text, as_json)
 
 
 @app.command()

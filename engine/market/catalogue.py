@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -62,8 +63,21 @@ class BarColumns(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         )
 
 
+class Derivation(Record):
+    """How a set was made from another stored one."""
+
+    from_interval: str
+    from_sha256: str
+    rule: str
+    with_holes: int
+    dropped: int
+
+
 class SetInfo(Record):
-    """A stored set's metadata; `first_ns` and `last_ns` are the first and last open times."""
+    """A stored set's metadata; `first_ns` and `last_ns` are the first and last open times.
+
+    `repairs` says what an import changed, in order; `derived` is set where the bars were not imported.
+    """
 
     venue: str
     symbol: str
@@ -76,6 +90,8 @@ class SetInfo(Record):
     source_name: str
     source_sha256: str
     imported_ns: int
+    repairs: tuple[str, ...] = ()
+    derived: Derivation | None = None
 
 
 class UnsafeName(ValueError):
@@ -101,7 +117,7 @@ def columns_of(columns: Columns, interval_ns: int) -> BarColumns:
     """Make a set of validated columns (`ts_ms` and prices) and compute its content hash."""
     ts_ns = np.ascontiguousarray(columns["ts_ms"].astype(np.int64) * NS_PER_MS, dtype="<i8")
     prices = {name: np.ascontiguousarray(columns[name], dtype="<f8") for name in _STORED[1:]}
-    return _sealed({"ts_ns": ts_ns, **prices}, interval_ns)
+    return sealed({"ts_ns": ts_ns, **prices}, interval_ns)
 
 
 def store(home: Path, bars: BarColumns, info: SetInfo, disk: Disk) -> Path:
@@ -157,7 +173,7 @@ def load(home: Path, venue: str, symbol: str, interval: str, disk: Disk | None =
         columns = {name: np.ascontiguousarray(table.column(name).to_numpy()) for name in _STORED}
     except (pa.ArrowException, OSError, KeyError, ValueError, msgspec.MsgspecError) as error:
         raise whole_file("unreadable_file", f"stored set {path.name}: {str(error)[:160]!a}") from error
-    bars = _sealed(columns, interval_ns_of(interval))
+    bars = sealed(columns, interval_ns_of(interval))
     if bars.content_sha256 != info.content_sha256:
         raise whole_file("unreadable_file", f"stored set {path.name}: content differs from its recorded hash")
     return bars
@@ -198,6 +214,8 @@ def info_of(
     source_name: str,
     source_sha256: str,
     imported_ns: int,
+    repairs: tuple[str, ...] = (),
+    derived: Derivation | None = None,
 ) -> SetInfo:
     """Describe a set for storing."""
     return SetInfo(
@@ -212,10 +230,13 @@ def info_of(
         source_name=source_name,
         source_sha256=source_sha256,
         imported_ns=imported_ns,
+        repairs=repairs,
+        derived=derived,
     )
 
 
-def _sealed(columns: dict[str, NDArray[np.int64] | NDArray[np.float64]], interval_ns: int) -> BarColumns:
+def sealed(columns: Mapping[str, NDArray[np.int64] | NDArray[np.float64]], interval_ns: int) -> BarColumns:
+    """Make a set of contiguous columns with `ts_ns` and compute its content hash."""
     digest = hashlib.sha256()
     for name in _STORED:
         digest.update(columns[name].data.cast("B"))

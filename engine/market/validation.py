@@ -153,7 +153,7 @@ def _is_clean(columns: Columns, interval_ns: int) -> bool:
         return False
     bodies = (np.minimum(opened, close) >= low).all() and (np.maximum(opened, close) <= high).all()
     step_ms, rest = divmod(interval_ns, NS_PER_MS)
-    phase_ms = _phase_ns(interval_ns) // NS_PER_MS
+    phase_ms = phase_ns(interval_ns) // NS_PER_MS
     return bool(bodies and rest == 0 and ((ts_ms - phase_ms) % step_ms == 0).all())
 
 
@@ -180,7 +180,7 @@ def _finite_or_nan(values: NDArray[np.float64] | NDArray[np.int64]) -> NDArray[n
 
 def _time_masks(ts_ms: NDArray[np.int64], interval_ns: int) -> list[tuple[str, str, Mask]]:
     is_outside = (ts_ms < _FIRST_MS) | (ts_ms > _LAST_MS)
-    into_ns = (np.where(is_outside, 0, ts_ms) * NS_PER_MS - _phase_ns(interval_ns)) % interval_ns
+    into_ns = (np.where(is_outside, 0, ts_ms) * NS_PER_MS - phase_ns(interval_ns)) % interval_ns
     return [
         ("timestamp_out_of_range", "ts_ms", is_outside),
         ("out_of_order", "ts_ms", _against_row_above(ts_ms, np.less)),
@@ -189,7 +189,8 @@ def _time_masks(ts_ms: NDArray[np.int64], interval_ns: int) -> list[tuple[str, s
     ]
 
 
-def _phase_ns(interval_ns: int) -> int:
+def phase_ns(interval_ns: int) -> int:
+    """Return how far the interval's grid is shifted from the epoch: weeks start on Monday."""
     return _WEEK_PHASE_NS if interval_ns % (_UNIT_S["w"] * NS_PER_S) == 0 else 0
 
 
