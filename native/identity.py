@@ -6,9 +6,9 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-from native import indicators, kernel, lanes, matching, strategy
+from native import forged, indicators, kernel, lanes, matching, strategy
 
-_MODULES = (indicators, kernel, lanes, matching, strategy)
+_MODULES = (forged, indicators, kernel, lanes, matching, strategy)
 
 
 @cache

@@ -3,6 +3,7 @@
 from libc.math cimport INFINITY, isfinite
 from libc.stdint cimport int64_t
 
+from native.forged cimport Forged, forged_close, replay_forged
 from native.indicators cimport atr_step
 from native.lane cimport *
 from native.lanes cimport LaneTable
@@ -59,6 +60,8 @@ cdef class Kernel(LaneTable):
         s.is_noting = 1
         if s.rules.kind == KIND_PYTHON:
             self._step_python(s, self.strategies[lane].on_bar, ts, open, high, low, close, volume)
+        elif s.rules.kind == KIND_FORGED:
+            self._step_forged(s, self.strategies[lane], ts, open, high, low, close, volume)
         else:
             close_step(s, s.rules.kind, ts, open, high, low, close)
         s.is_noting = 0
@@ -91,6 +94,14 @@ cdef class Kernel(LaneTable):
                 raise ValueError(f"on_bar must return None, -1, 0, +1 or a Signal, got {answer!r}")
         decide_step(s, ts, c, want, had_pending, stop, target)
         finish_step(s, ts, c)
+        return 0
+
+    cdef int _step_forged(
+        self, LaneState* s, Forged forged, int64_t ts, double o, double h, double l, double c, double v
+    ) except -1:
+        cdef int64_t error = forged_close(s, &forged.calls, ts, o, h, l, c, v)
+        if error:
+            forged._fail(error)
         return 0
 
     cdef _check_memory(self, LaneState* s):
@@ -206,7 +217,9 @@ cdef class Kernel(LaneTable):
         cdef LaneState* s = self._lane(lane)
         cdef int64_t n = close.shape[0]
         cdef int64_t done, i
+        cdef int64_t error = 0
         cdef Columns columns
+        cdef Forged forged
         if s.rules.is_external:
             raise ValueError("replay needs internal matching; use warm")
         if not ts_ns.shape[0] == open.shape[0] == high.shape[0] == low.shape[0] == volume.shape[0] == n:
@@ -226,9 +239,16 @@ cdef class Kernel(LaneTable):
         else:
             columns.ts, columns.open, columns.high = &ts_ns[0], &open[0], &high[0]
             columns.low, columns.close, columns.volume = &low[0], &close[0], &volume[0]
-            with nogil:
-                done = replay_bars(s, s.rules.kind, &columns, n)
+            if s.rules.kind == KIND_FORGED:
+                forged = self.strategies[lane]
+                with nogil:
+                    done = replay_forged(s, &forged.calls, &columns, n, &error)
+            else:
+                with nogil:
+                    done = replay_bars(s, s.rules.kind, &columns, n)
         self._check_memory(s)
+        if error:
+            forged._fail(error)
         if done < n:
             self._refuse(s, ts_ns[done], f"lane {lane}: bar {done} refused at {ts_ns[done]}: {open[done]}, "
                          f"{high[done]}, {low[done]}, {close[done]}, {volume[done]}, last close {s.last_ts}")

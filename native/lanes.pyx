@@ -17,6 +17,7 @@ from native.lane cimport open_result
 from native.state cimport *
 from native.strategy cimport Bar
 
+from native.forged import Forged
 from native.intents import LanePosition
 from native.matching import lot_units
 from native.strategy import Strategy
@@ -77,6 +78,13 @@ def _check_config(config):
         raise ValueError(f"stops must be intrabar or next_open, got {config.stops!r}")
 
 
+def _strategy_name(strategy):
+    """Return what names a lane's strategy in the fingerprint; a forged one is named with its build."""
+    if isinstance(strategy, str):
+        return strategy
+    return strategy.identity if isinstance(strategy, Forged) else type(strategy).__name__
+
+
 cdef inline bytes _bytes(const void* start, int64_t count, size_t item):
     return PyBytes_FromStringAndSize(<const char*>start, <Py_ssize_t>(count * <int64_t>item))
 
@@ -128,13 +136,14 @@ cdef class LaneTable:
         if isinstance(spec.strategy, str):
             self._prepare_builtin(s, spec)
             return
-        if not isinstance(spec.strategy, Strategy):
+        if not isinstance(spec.strategy, (Strategy, Forged)):
             raise TypeError(f"lane {index}: {type(spec.strategy).__name__} is not a Strategy")
         if spec.params:
             raise ValueError(f"lane {index}: give parameters to the strategy instance, not to the lane")
         if any(other is spec.strategy for other in self.strategies):
             raise ValueError(f"lane {index}: one Strategy instance cannot serve two lanes")
-        r.kind, r.warmup_bars = KIND_PYTHON, spec.strategy.warmup_bars
+        r.kind = KIND_FORGED if isinstance(spec.strategy, Forged) else KIND_PYTHON
+        r.warmup_bars = spec.strategy.warmup_bars
         self.strategies[index] = spec.strategy
 
     cdef _prepare_builtin(self, LaneState* s, spec):
@@ -275,7 +284,7 @@ cdef class LaneTable:
     def _fingerprint(self):
         """Return what must be equal for a state to fit: configuration, lanes, matching, run, layout."""
         lanes = [
-            (spec.symbol, spec.strategy if isinstance(spec.strategy, str) else type(spec.strategy).__name__,
+            (spec.symbol, _strategy_name(spec.strategy),
              sorted(spec.params.items()) if isinstance(spec.strategy, str) else sorted(spec.strategy.values().items()),
              spec.lot, spec.tick)
             for spec in self.lanes

@@ -15,6 +15,7 @@ cdef enum:
     KIND_RSI_MA_CROSS = 1
     KIND_BUY_AND_HOLD = 2
     KIND_PYTHON = 3
+    KIND_FORGED = 4
 
     ACT_OPEN = 1
     ACT_CLOSE = 2

@@ -1,0 +1,254 @@
+"""The C interface of a forged strategy, and the steps that run one.
+
+A forged strategy is a freestanding library: `init` makes its state, `on_bar` answers one bar, and
+`signals` answers many where the strategy does not read the position. Answers of many bars are ready
+before the account moves, so that replay pays no call per bar and passes quiet bars in a short loop.
+"""
+
+from libc.math cimport INFINITY
+from libc.stdint cimport int64_t
+
+from native.indicators cimport atr_step, ema_next, true_range
+from native.lane cimport decide_step, exits_step, finish_step, open_result_c, open_step
+from native.replay cimport CHUNK, Columns, good_until
+from native.state cimport KEEP, LaneState
+
+cdef enum:
+    ABI = 1
+    BAD_ANSWER = -1     # as an error number: the answer is outside what the kernel takes
+
+cdef struct ForgedBar:
+    int64_t ts_ns
+    int64_t index
+    double open
+    double high
+    double low
+    double close
+    double volume
+    int64_t side
+
+cdef struct ForgedAnswer:
+    int64_t want        # -1, 0, +1 or KEEP
+    double strength
+    double stop         # distances; 0.0 is none
+    double target
+
+cdef struct ForgedAnswers:
+    signed char* want
+    double* strength
+    double* stop
+    double* target
+    int64_t error       # number of the place that failed, 0 where all bars were answered
+
+ctypedef int64_t (*forged_init)(void* state, int64_t capacity, const double* params) noexcept nogil
+ctypedef int64_t (*forged_on_bar)(void* state, const ForgedBar* bar, ForgedAnswer* answer) noexcept nogil
+ctypedef int64_t (*forged_signals)(
+    void* state, const Columns* x, int64_t n, int64_t index, ForgedAnswers* answers
+) noexcept nogil
+
+cdef struct ForgedCalls:
+    void* state
+    forged_on_bar on_bar
+    forged_signals signals      # NULL where the strategy reads the position
+    int64_t has_levels          # its answers can carry strength, stop or target
+
+
+cdef class Forged:
+    cdef ForgedCalls calls
+    cdef int64_t size
+    cdef readonly str name
+    cdef readonly str build_sha256
+    cdef readonly int64_t warmup_bars
+    cdef dict _values
+    cdef tuple _fields
+    cdef tuple _places
+    cdef object _library
+    cdef _fail(self, int64_t error)
+
+
+cdef inline bint is_good_answer(int64_t want, double stop, double target) noexcept nogil:
+    return want == KEEP or (-1 <= want <= 1 and 0.0 <= stop < INFINITY and 0.0 <= target < INFINITY)
+
+
+cdef inline void begin_close(LaneState* s, int64_t ts, double o, double h, double l, double c) noexcept nogil:
+    """What precedes the strategy at a close; a strategy that fails cannot be stepped over the bar again."""
+    s.last_ts = ts
+    if s.is_bracket and s.side:
+        exits_step(s, ts, o, h, l, c)
+    atr_step(&s.atr, h, l, c)
+
+
+cdef inline int64_t forged_close(
+    LaneState* s, const ForgedCalls* f, int64_t ts, double o, double h, double l, double c, double v
+) noexcept nogil:
+    """A bar closes under a forged strategy; return 0 or the number of the place that failed."""
+    cdef int64_t had_pending = s.pending
+    cdef int64_t error
+    cdef ForgedBar bar
+    cdef ForgedAnswer answer
+    begin_close(s, ts, o, h, l, c)
+    bar.ts_ns, bar.index, bar.side, bar.volume = ts, s.bars, s.side, v
+    bar.open, bar.high, bar.low, bar.close = o, h, l, c
+    error = f.on_bar(f.state, &bar, &answer)
+    if error:
+        return error
+    if not is_good_answer(answer.want, answer.stop, answer.target):
+        return BAD_ANSWER
+    decide_step(s, ts, c, answer.want, had_pending, answer.stop, answer.target)
+    finish_step(s, ts, c)
+    return 0
+
+
+cdef inline int64_t quiet_until(const signed char* want, int64_t side, int64_t start, int64_t end) noexcept nogil:
+    """Return the first bar in [start, end) whose answer changes what is held, or end."""
+    cdef int64_t i = start
+    while i < end and (want[i] == side or want[i] == KEEP):
+        i += 1
+    return i
+
+
+cdef inline int64_t hold_quiet(
+    LaneState* s, const Columns* x, const signed char* want, int64_t start, int64_t stop_before
+) noexcept nogil:
+    """Pass bars on which nothing can happen but marking and trailing; return the first of another kind.
+
+    The same arithmetic as the full step, for nothing pending and no part exit.
+    """
+    cdef int64_t end = quiet_until(want, s.side, start, stop_before)
+    cdef const double* h = x.high
+    cdef const double* l = x.low
+    cdef const double* close = x.close
+    cdef double a = s.atr.a, b = s.atr.b, atr = s.atr.value, last = s.last_close
+    cdef double realised = s.realised, entry = s.entry, entry_fee = s.entry_fee
+    cdef double held = <double>s.side * s.quantity
+    cdef double stop = s.stop, target = s.target, trail = s.trail, level
+    cdef double* equity = s.equity + s.equity_count - start
+    cdef bint has_levels = s.is_bracket != 0
+    cdef int64_t i = start, has_trailed = s.has_trailed, side = s.side
+    if end == start:
+        return start
+    for i in range(start, end):
+        if has_levels:
+            if side > 0:
+                if l[i] <= stop or h[i] >= target:
+                    end = i
+                    break
+                level = h[i] - trail
+                if level > stop:
+                    stop, has_trailed = level, 1
+            else:
+                if h[i] >= stop or l[i] <= target:
+                    end = i
+                    break
+                level = l[i] + trail
+                if level < stop:
+                    stop, has_trailed = level, 1
+        atr = ema_next(a, b, atr, true_range(h[i], l[i], last))
+        last = close[i]
+        if s.rules.keeps_equity:
+            equity[i] = realised + (open_result_c(held, last, entry, entry_fee) if side else 0.0)
+    if end == start:
+        return start
+    s.atr.value, s.atr.previous_close = atr, last
+    s.atr.count += end - start
+    s.equity_count += end - start if s.rules.keeps_equity else 0
+    s.bars += end - start
+    s.open_ts = s.last_ts = x.ts[end - 1]
+    s.last_close, s.is_data_bad = last, 0
+    s.stop, s.has_trailed = stop, has_trailed
+    return end
+
+
+cdef inline void fail_at(LaneState* s, const Columns* x, int64_t i) noexcept nogil:
+    """What the account sees of a bar on which the strategy failed: its open and its levels, no mark."""
+    open_step(s, x.ts[i], x.open[i])
+    begin_close(s, x.ts[i], x.open[i], x.high[i], x.low[i], x.close[i])
+
+
+cdef inline int64_t good_answers(const ForgedAnswers* answers, int64_t n) noexcept nogil:
+    """Return the first of `n` answers with levels that the kernel refuses, or n."""
+    cdef int64_t i
+    for i in range(n):
+        if not is_good_answer(answers.want[i], answers.stop[i], answers.target[i]):
+            return i
+    return n
+
+
+cdef inline void account_answers(
+    LaneState* s, const Columns* x, const ForgedAnswers* answers, int64_t has_levels, int64_t n
+) noexcept nogil:
+    """Move the account over `n` answered bars."""
+    cdef int64_t i = 0, had_pending
+    cdef const signed char* want = answers.want
+    while i < n:
+        if s.bars and not (s.pending or s.exit_units):
+            i = hold_quiet(s, x, want, i, n)
+            if i == n:
+                return
+        open_step(s, x.ts[i], x.open[i])
+        had_pending = s.pending
+        begin_close(s, x.ts[i], x.open[i], x.high[i], x.low[i], x.close[i])
+        decide_step(
+            s, x.ts[i], x.close[i], want[i], had_pending,
+            answers.stop[i] if has_levels else 0.0, answers.target[i] if has_levels else 0.0,
+        )
+        finish_step(s, x.ts[i], x.close[i])
+        i += 1
+
+
+cdef inline int64_t replay_answers(
+    LaneState* s, const ForgedCalls* f, const Columns* x, int64_t n, int64_t* error
+) noexcept nogil:
+    """Have `n` good bars (at most CHUNK) answered, then account for them; return how many were stepped."""
+    cdef signed char[CHUNK] want
+    cdef double[CHUNK] strength
+    cdef double[CHUNK] stop
+    cdef double[CHUNK] target
+    cdef ForgedAnswers answers
+    cdef int64_t done, good
+    answers.want, answers.strength, answers.stop, answers.target = want, strength, stop, target
+    answers.error = 0
+    done = f.signals(f.state, x, n, s.bars, &answers)
+    good = good_answers(&answers, done) if f.has_levels else done
+    error[0] = answers.error if good == done else BAD_ANSWER
+    account_answers(s, x, &answers, f.has_levels, good)
+    return good
+
+
+cdef inline int64_t replay_each(
+    LaneState* s, const ForgedCalls* f, const Columns* x, int64_t n, int64_t* error
+) noexcept nogil:
+    """Step `n` good bars one by one, for a strategy that reads the position; return how many were stepped."""
+    cdef int64_t i
+    for i in range(n):
+        open_step(s, x.ts[i], x.open[i])
+        error[0] = forged_close(s, f, x.ts[i], x.open[i], x.high[i], x.low[i], x.close[i], x.volume[i])
+        if error[0]:
+            return i
+    return n
+
+
+cdef inline int64_t replay_forged(
+    LaneState* lane, const ForgedCalls* f, const Columns* x, int64_t n, int64_t* error
+) noexcept nogil:
+    """Step forged bars; return how many were stepped. `error` tells a failed strategy from a bad bar."""
+    cdef LaneState local = lane[0]
+    cdef int64_t i = 0, end, good, done
+    cdef Columns part
+    error[0] = 0
+    while i < n:
+        end = i + CHUNK if i + CHUNK < n else n
+        good = good_until(x, i, end, local.last_ts)
+        part.ts, part.open, part.high = x.ts + i, x.open + i, x.high + i
+        part.low, part.close, part.volume = x.low + i, x.close + i, x.volume + i
+        if f.signals == NULL:
+            i += replay_each(&local, f, &part, good - i, error)
+        else:
+            done = replay_answers(&local, f, &part, good - i, error)
+            if error[0]:
+                fail_at(&local, &part, done)
+            i += done
+        if error[0] or good < end:
+            break
+    lane[0] = local
+    return i

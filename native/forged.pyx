@@ -1,0 +1,97 @@
+"""A forged strategy as the kernel holds it: a loaded library's addresses and the state they work on."""
+
+from libc.math cimport isfinite
+from libc.stdint cimport int64_t, uintptr_t
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcpy
+
+from cpython.bytes cimport PyBytes_AsString, PyBytes_FromStringAndSize
+
+_ERRORS = {"ZeroDivisionError": ZeroDivisionError, "ValueError": ValueError, "OverflowError": OverflowError}
+
+
+cdef class Forged:
+    """One instance of a forged strategy: goes where a `Strategy` goes in a `LaneSpec`.
+
+    `addresses`: of `init`, `on_bar` and `signals` (0: none). `values`: every parameter, in the order in
+    which the source declares them. `fields`: (name, kind) of each 8-byte word at the state's start, kind
+    int, float or bool. `places`: (exception, message) of each place that can fail, numbered from 1.
+    `library` is kept alive as long as this object. Raises what `on_start` would raise.
+    """
+
+    def __init__(self, *, name, build_sha256, addresses, values, fields, places, has_levels, warmup_bars, library):
+        cdef double* numbers
+        cdef forged_init init
+        cdef int64_t i
+        self.name, self.build_sha256, self._library = name, build_sha256, library
+        self._values, self._fields, self._places = dict(values), tuple(fields), tuple(places)
+        init = <forged_init><uintptr_t>addresses[0]
+        self.calls.on_bar = <forged_on_bar><uintptr_t>addresses[1]
+        self.calls.signals = <forged_signals><uintptr_t>addresses[2]
+        self.calls.has_levels = bool(has_levels)
+        if init == NULL or self.calls.on_bar == NULL:
+            raise ValueError(f"{name}: the library has no init or no on_bar")
+        numbers = <double*>malloc((len(self._values) + 1) * sizeof(double))
+        if numbers == NULL:
+            raise MemoryError
+        try:
+            for i, value in enumerate(self._values.values()):
+                numbers[i] = value
+            self.size = init(NULL, 0, numbers)
+            if self.size <= 0:
+                self._fail(-self.size)
+            self.calls.state = calloc(1, self.size)
+            if self.calls.state == NULL:
+                raise MemoryError
+            assert init(self.calls.state, self.size, numbers) == self.size, "init is not deterministic"
+        finally:
+            free(numbers)
+        self.warmup_bars = int(self.state_values().get("warmup_bars", warmup_bars))
+
+    def __dealloc__(self):
+        free(self.calls.state)
+
+    @property
+    def identity(self):
+        """The strategy's name and build, as it stands in a kernel state's fingerprint."""
+        return f"{self.name}@{self.build_sha256}"
+
+    @property
+    def answers_ahead(self):
+        """Whether many bars are answered in one call (the strategy does not read the position)."""
+        return self.calls.signals != NULL
+
+    def values(self):
+        """Return each parameter's value as a float."""
+        return {name: float(value) for name, value in self._values.items()}
+
+    def state_values(self):
+        """Return the strategy's attributes and its indicators' fields (`name.field`) by name."""
+        cdef int64_t* words = <int64_t*>self.calls.state
+        cdef double* numbers = <double*>self.calls.state
+        cdef int64_t i
+        found = {}
+        for i, (name, kind) in enumerate(self._fields):
+            found[name] = numbers[i] if kind == "float" else (bool(words[i]) if kind == "bool" else words[i])
+        return found
+
+    def export_state(self):
+        """Return everything that `import_state` needs to go on bit for bit."""
+        data = PyBytes_FromStringAndSize(<const char*>self.calls.state, self.size)
+        return {"build_sha256": self.build_sha256, "state": data.hex()}
+
+    def import_state(self, state):
+        """Take over an exported state; raises ValueError when it is of another build."""
+        data = bytes.fromhex(state["state"])
+        if state["build_sha256"] != self.build_sha256 or len(data) != self.size:
+            raise ValueError(f"saved state of build {state['build_sha256'][:12]} does not fit {self.identity[:80]}")
+        memcpy(self.calls.state, PyBytes_AsString(data), self.size)
+
+    cdef _fail(self, int64_t error):
+        """Raise what the interpreted strategy would have raised, naming the place in the source."""
+        if error == BAD_ANSWER:
+            raise ValueError(f"{self.name}: a forged answer is outside what the kernel takes")
+        if not 0 < error <= len(self._places):
+            raise ValueError(f"{self.name}: unknown error {error} from the forged library")
+        kind, message = self._places[error - 1]
+        raise _ERRORS[kind](message)
