@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 UV_VERSION = 0.13.8
 UV = PYTHONPATH=.boot $(PYTHON) -m uv
 BIN = .venv/bin
-NATIVE = $(wildcard native/*.pyx native/*.pxd)
+NATIVE = $(wildcard native/*.pyx native/*.pxd native/*.h)
 
 .PHONY: install demo test test-slow lint bench lock docs clean
 

@@ -16,10 +16,49 @@ class Cross(Strategy):
 
 from __future__ import annotations
 
-from native.indicators import ATR, EMA, RSI, SMA
+from native.indicators import (
+    ADX,
+    ATR,
+    EMA,
+    MACD,
+    RSI,
+    SMA,
+    VWAP,
+    WMA,
+    Bollinger,
+    Donchian,
+    Percentile,
+    RealisedVol,
+    SessionVWAP,
+    StDev,
+    StochRSI,
+    ZScore,
+)
 from native.strategy import Bar, Signal, Strategy, param
 
-__all__ = ["ATR", "EMA", "RSI", "SMA", "Bar", "Signal", "Strategy", "main", "param"]
+__all__ = [
+    "ADX",
+    "ATR",
+    "EMA",
+    "MACD",
+    "RSI",
+    "SMA",
+    "VWAP",
+    "WMA",
+    "Bar",
+    "Bollinger",
+    "Donchian",
+    "Percentile",
+    "RealisedVol",
+    "SessionVWAP",
+    "Signal",
+    "StDev",
+    "StochRSI",
+    "Strategy",
+    "ZScore",
+    "main",
+    "param",
+]
 
 
 def main() -> None:

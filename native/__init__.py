@@ -5,7 +5,8 @@ Doubles only, one order of evaluation, no FMA contraction. `reference.py` is the
 
     codes.py        reason, gate and action codes (mirrored from state.pxd, compared by a test)
     intents.py      what goes in (KernelConfig, LaneSpec) and out (OrderIntent, KernelFill)
-    indicators.*    EMA, SMA, ATR, RSI: inline C steps and the Python classes around them
+    indicators.*    every indicator: freestanding C steps (with windows.h, averages.h), Python classes
+    indicator_table.py  the same as data: names, arguments, inputs, outputs
     matching.*      the simulated exchange's arithmetic, shared with the paper venue
     strategy.*      what a strategy author subclasses: Strategy, param, Bar, Signal
     state.pxd       the state of one strategy on one symbol, and its records

@@ -1,128 +1,152 @@
-"""Incremental indicators: one C step each, used by compiled lanes and by the Python classes alike."""
+"""Declarations of `indicators.h`; the kernel's lanes use the C steps directly."""
 
-from libc.math cimport fabs
 from libc.stdint cimport int64_t
 
 
-cdef struct EmaState:
-    double a
-    double b
-    double value
-    int64_t count
+cdef extern from "indicators.h" nogil:
+    ctypedef struct il_total:
+        int64_t period, position, count
+        double front
+
+    ctypedef struct il_ramp:
+        int64_t period, position, count
+        double front, weighted
+
+    ctypedef struct il_moments:
+        int64_t period, position, count
+        double front_mean, front_m2, mean, m2
+
+    ctypedef struct il_extremes:
+        int64_t period, position, count
+        double front_high, front_low, high, low
+
+    ctypedef struct il_quantile:
+        int64_t period, position, count, below
+        double fraction
+
+    ctypedef struct EmaState "il_ema":
+        double value
+        int64_t count, warmup
+        double a, b
+
+    ctypedef struct il_sma:
+        double value
+        int64_t count, warmup, period, position
+        double total
+
+    ctypedef struct AtrState "il_atr":
+        double value
+        int64_t count, warmup
+        double a, b, previous_close
+
+    ctypedef struct RsiState "il_rsi":
+        double value
+        int64_t count, warmup, period
+        double gain, loss, previous_close
+
+    ctypedef struct il_wma:
+        double value
+        int64_t count, warmup
+        il_ramp window
+
+    ctypedef struct il_adx:
+        double value, slope, plus_di, minus_di
+        int64_t count, warmup, period
+        double range, plus, minus, total, previous_high, previous_low, previous_close
+
+    ctypedef struct il_stdev:
+        double value, mean
+        int64_t count, warmup, ddof
+        il_moments window
+
+    ctypedef struct il_zscore:
+        double value, mean, stdev
+        int64_t count, warmup
+        il_moments window
+
+    ctypedef struct il_bollinger:
+        double value, upper, lower, width, deviations
+        int64_t count, warmup
+        il_moments window
+
+    ctypedef struct il_donchian:
+        double value, upper, lower
+        int64_t count, warmup
+        il_extremes window
+
+    ctypedef struct il_macd:
+        double value, signal, histogram
+        int64_t count, warmup
+        EmaState fast, slow, average
+
+    ctypedef struct il_stochrsi:
+        double value, d
+        int64_t count, warmup
+        RsiState rsi
+        il_extremes window
+        il_sma average_k, average_d
+
+    ctypedef struct il_vwap:
+        double value
+        int64_t count, warmup
+        il_total money, volume
+
+    ctypedef struct il_session_vwap:
+        double value
+        int64_t count, warmup, session_ns, session
+        double money, money_rest, volume, volume_rest
+
+    ctypedef struct il_percentile:
+        double value
+        int64_t count, warmup
+        il_quantile window
+
+    ctypedef struct il_realised_vol:
+        double value, previous_close, bars_per_year
+        int64_t count, warmup
+        il_total window
+
+    void ema_init "il_ema_init"(EmaState*, int64_t) noexcept
+    double ema_next "il_ema_next"(double, double, double, double) noexcept
+    double ema_step "il_ema_step"(EmaState*, double) noexcept
+    void il_sma_init(il_sma*, int64_t) noexcept
+    double il_sma_step(il_sma*, double*, double) noexcept
+    void atr_init "il_atr_init"(AtrState*, int64_t) noexcept
+    double true_range "il_true_range"(double, double, double) noexcept
+    double atr_step "il_atr_step"(AtrState*, double, double, double) noexcept
+    void rsi_init "il_rsi_init"(RsiState*, int64_t) noexcept
+    double rsi_step "il_rsi_step"(RsiState*, double) noexcept
+    void il_wma_init(il_wma*, int64_t) noexcept
+    double il_wma_step(il_wma*, double*, double) noexcept
+    void il_adx_init(il_adx*, int64_t) noexcept
+    double il_adx_step(il_adx*, double, double, double) noexcept
+    void il_stdev_init(il_stdev*, int64_t, int64_t) noexcept
+    double il_stdev_step(il_stdev*, double*, double) noexcept
+    void il_zscore_init(il_zscore*, int64_t) noexcept
+    double il_zscore_step(il_zscore*, double*, double) noexcept
+    void il_bollinger_init(il_bollinger*, int64_t, double) noexcept
+    double il_bollinger_step(il_bollinger*, double*, double) noexcept
+    void il_donchian_init(il_donchian*, int64_t) noexcept
+    double il_donchian_step(il_donchian*, double*, double, double) noexcept
+    void il_macd_init(il_macd*, int64_t, int64_t, int64_t) noexcept
+    double il_macd_step(il_macd*, double) noexcept
+    int64_t il_stochrsi_room(int64_t, int64_t, int64_t, int64_t) noexcept
+    void il_stochrsi_init(il_stochrsi*, int64_t, int64_t, int64_t, int64_t) noexcept
+    double il_stochrsi_step(il_stochrsi*, double*, double) noexcept
+    void il_vwap_init(il_vwap*, int64_t) noexcept
+    double il_vwap_step(il_vwap*, double*, double, double, double, double) noexcept
+    void il_session_vwap_init(il_session_vwap*, int64_t) noexcept
+    double il_session_vwap_step(il_session_vwap*, int64_t, double, double, double, double) noexcept
+    void il_percentile_init(il_percentile*, int64_t, double) noexcept
+    double il_percentile_step(il_percentile*, double*, double) noexcept
+    void il_realised_vol_init(il_realised_vol*, int64_t, double) noexcept
+    double il_realised_vol_step(il_realised_vol*, double*, double) noexcept
 
 
 cdef struct SmaState:
-    double* ring        # `period` doubles, owned by whoever initialised the state
-    double total
-    double value
-    int64_t period
-    int64_t position
-    int64_t count
-
-
-cdef struct AtrState:
-    double a
-    double b
-    double value
-    double previous_close
-    int64_t count
-
-
-cdef struct RsiState:
-    double gain
-    double loss
-    double previous_close
-    double value
-    int64_t period
-    int64_t count       # closes seen
-
-
-cdef inline void ema_init(EmaState* s, int64_t period) noexcept nogil:
-    s.a = 2.0 / (<double>period + 1.0)
-    s.b = 1.0 - s.a
-    s.value = 0.0
-    s.count = 0
-
-
-cdef inline double ema_next(double a, double b, double value, double x) noexcept nogil:
-    # In this order everywhere (bit identity).
-    return a * x + b * value
-
-
-cdef inline double ema_step(EmaState* s, double x) noexcept nogil:
-    """Seeded with the first close."""
-    s.value = ema_next(s.a, s.b, s.value, x) if s.count else x
-    s.count += 1
-    return s.value
+    double* ring            # `window.period` doubles, owned by whoever initialised the state
+    il_sma window
 
 
 cdef inline double sma_step(SmaState* s, double x) noexcept nogil:
-    """Running sum over the ring; summed anew once per turn, so rounding never accumulates."""
-    cdef int64_t i
-    if s.count >= s.period:
-        s.total = s.total + x - s.ring[s.position]
-    else:
-        s.total = s.total + x
-    s.ring[s.position] = x
-    s.position += 1
-    s.count += 1
-    if s.position == s.period:
-        s.position = 0
-        s.total = 0.0
-        for i in range(s.period):
-            s.total += s.ring[i]
-    s.value = s.total / <double>(s.period if s.count >= s.period else s.count)
-    return s.value
-
-
-cdef inline void atr_init(AtrState* s, int64_t period) noexcept nogil:
-    s.a = 1.0 / <double>period
-    s.b = 1.0 - s.a
-    s.value = 0.0
-    s.previous_close = 0.0
-    s.count = 0
-
-
-cdef inline double true_range(double high, double low, double previous_close) noexcept nogil:
-    cdef double tr = high - low
-    cdef double up = fabs(high - previous_close)
-    cdef double down = fabs(low - previous_close)
-    tr = up if up > tr else tr
-    return down if down > tr else tr
-
-
-cdef inline double atr_step(AtrState* s, double high, double low, double close) noexcept nogil:
-    """Wilder's average true range, seeded with the first bar's high - low."""
-    if s.count:
-        s.value = ema_next(s.a, s.b, s.value, true_range(high, low, s.previous_close))
-    else:
-        s.value = high - low
-    s.previous_close = close
-    s.count += 1
-    return s.value
-
-
-cdef inline double rsi_step(RsiState* s, double x) noexcept nogil:
-    """Wilder's RSI: the first `period` changes averaged plainly, then (avg*(p-1) + change) / p."""
-    cdef double change, up, down
-    cdef double p = <double>s.period
-    if s.count:
-        change = x - s.previous_close
-        up = change if change > 0.0 else 0.0
-        down = -change if change < 0.0 else 0.0
-        if s.count <= s.period:
-            s.gain = s.gain + up
-            s.loss = s.loss + down
-            if s.count == s.period:
-                s.gain = s.gain / p
-                s.loss = s.loss / p
-        else:
-            s.gain = (s.gain * (p - 1.0) + up) / p
-            s.loss = (s.loss * (p - 1.0) + down) / p
-        if s.loss > 0.0:
-            s.value = 100.0 - 100.0 / (1.0 + s.gain / s.loss)
-        else:
-            s.value = 100.0 if s.gain > 0.0 else 50.0
-    s.previous_close = x
-    s.count += 1
-    return s.value
+    return il_sma_step(&s.window, s.ring, x)

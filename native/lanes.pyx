@@ -12,7 +12,7 @@ from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcpy
 
-from native.indicators cimport atr_init, ema_init
+from native.indicators cimport atr_init, ema_init, il_sma_init, rsi_init
 from native.lane cimport open_result
 from native.state cimport *
 from native.strategy cimport Bar
@@ -157,14 +157,15 @@ cdef class LaneTable:
             r.bracket_stop, r.bracket_target, r.bracket_trail = p["stop_atr"], p["target_atr"], p["trail_atr"]
             r.first_bar = int(p["slow"]) - (0 if r.is_bracket else 1)
         elif r.kind == KIND_RSI_MA_CROSS:
-            s.sma_fast.period, s.sma_slow.period = int(p["ma_fast"]), int(p["ma_slow"])
-            s.sma_fast.ring = <double*>calloc(s.sma_fast.period, sizeof(double))
-            s.sma_slow.ring = <double*>calloc(s.sma_slow.period, sizeof(double))
+            il_sma_init(&s.sma_fast.window, int(p["ma_fast"]))
+            il_sma_init(&s.sma_slow.window, int(p["ma_slow"]))
+            s.sma_fast.ring = <double*>calloc(s.sma_fast.window.period, sizeof(double))
+            s.sma_slow.ring = <double*>calloc(s.sma_slow.window.period, sizeof(double))
             if s.sma_fast.ring == NULL or s.sma_slow.ring == NULL:
                 raise MemoryError
-            s.rsi.period, s.rsi.value = int(p["rsi_period"]), 50.0
+            rsi_init(&s.rsi, int(p["rsi_period"]))
             r.rsi_buy_max, r.rsi_sell_min = p["rsi_buy_max"], p["rsi_sell_min"]
-            r.first_bar = max(s.sma_slow.period - 1, s.rsi.period)
+            r.first_bar = max(s.sma_slow.window.period - 1, s.rsi.period)
 
     cdef LaneState* _lane(self, int64_t lane) except NULL:
         if not 0 <= lane < self.count:
@@ -211,7 +212,7 @@ cdef class LaneTable:
         if s.rules.kind == KIND_EMA_CROSS:
             values.update(ema_fast=s.ema_fast.value, ema_slow=s.ema_slow.value)
         elif s.rules.kind == KIND_RSI_MA_CROSS:
-            values.update(ma_fast=s.sma_fast.value, ma_slow=s.sma_slow.value, rsi=s.rsi.value)
+            values.update(ma_fast=s.sma_fast.window.value, ma_slow=s.sma_slow.window.value, rsi=s.rsi.value)
         return values
 
     def trades(self, lane=None):
@@ -312,8 +313,8 @@ cdef class LaneTable:
             _bytes(s.trades, s.trade_count, sizeof(Trade)),
             _bytes(s.decisions, s.decision_count, sizeof(Decision)),
             _bytes(s.equity, s.equity_count, sizeof(double)),
-            _bytes(s.sma_fast.ring, s.sma_fast.period, sizeof(double)),
-            _bytes(s.sma_slow.ring, s.sma_slow.period, sizeof(double)),
+            _bytes(s.sma_fast.ring, s.sma_fast.window.period, sizeof(double)),
+            _bytes(s.sma_slow.ring, s.sma_slow.window.period, sizeof(double)),
         ]
         parts.extend(fields)
         strategy = self.strategies[index]

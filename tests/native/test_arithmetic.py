@@ -42,7 +42,7 @@ def test_rsi_of_a_rise_is_100_and_of_a_fall_0():
     for t in range(10):
         up.update(100.0 + t)
         down.update(100.0 - t)
-    assert (up.value, down.value, up.is_warm) == (100.0, 0.0, True)
+    assert (up.value, down.value, up.is_ready) == (100.0, 0.0, True)
 
 
 @pytest.mark.parametrize("kind", [EMA, SMA, RSI, ATR])
