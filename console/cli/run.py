@@ -14,8 +14,9 @@ from engine.api import research
 from engine.api.home import home_folder
 
 app = typer.Typer(help="Research runs: start, list, show, best, compare.")
-COLUMNS = ("run_id", "status", "strategy", "ticker", "interval", "total_return", "sharpe_simple",
+COLUMNS = ("run_id", "status", "trust", "strategy", "ticker", "interval", "total_return", "sharpe_simple",
            "max_drawdown", "trades")  # fmt: skip
+CHECK_COLUMNS = ("name", "status", "points", "bars", "detail")
 METRICS = ("sharpe_simple", "total_return", "max_drawdown", "trades")
 
 
@@ -60,7 +61,8 @@ def start(
     with failures():
         loaded = research.load_config_with_origins(home)
         result = research.start_run(research.run_request(fields), home, loaded=loaded, on_progress=progress)
-    output.show({"run": result}, output.facts(result), as_json)
+    text = f"{output.facts(result)}\n\n{output.table(result.checks, CHECK_COLUMNS, 'no checks')}"
+    output.show({"run": result}, text, as_json)
 
 
 @app.command("ls", hidden=True)

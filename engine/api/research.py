@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from engine.config import Loaded
     from engine.market.catalogue import SetInfo
     from engine.market.importer import ImportReport
-    from engine.research.run import RunRequest, RunResult
+    from engine.research.request import RunRequest, RunResult
     from engine.research.session_health import AlertSnapshot, Health
 
 CURVE_POINTS = 2_000
@@ -74,7 +74,7 @@ def run_request(fields: Mapping[str, object]) -> RunRequest:
     """Make a run's request from plain values. Raises `ValueError` for an unknown field or a wrong type."""
     import msgspec
 
-    from engine.research.run import RunRequest
+    from engine.research.request import RunRequest
 
     return msgspec.convert(dict(fields), RunRequest)
 

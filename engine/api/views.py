@@ -256,6 +256,8 @@ class RunRow(Record):
     config_hash: str
     decision_sha256: str
     path: str
+    trust: str = "not_checked"
+    """What the run's checks found: passed, failed or not_checked; separate from `status` (OC-88)."""
 
 
 class SessionRow(Record):

@@ -102,6 +102,7 @@ def _row(folder: Path, report: RunReport) -> IndexRow:
         data_sha256=report.identity.data_sha256,
         config_hash=report.header.config_hash,
         decision_sha256=report.identity.decision_sha256,
+        trust=report.trust,
     )
 
 

@@ -11,14 +11,17 @@ from numpy.typing import NDArray
 from engine.journal import write_journal
 from engine.research import identity
 from engine.research.artifacts import Fill, config_hash, trades_csv, write_folder
+from engine.research.checks import trust_of
 from engine.research.metrics import Metrics
 from engine.research.report import run_markdown
-from engine.research.run import MODE, Replayed, RunRequest, status_of
+from engine.research.request import RunRequest
+from engine.research.run import MODE, Replayed, status_of
 from engine.research.schemas import (
     REPORT_TYPE,
     RUN_CONTRACT,
     SCHEMA_VERSION,
     Artifact,
+    Check,
     Identity,
     MachineContract,
     ReportHeader,
@@ -49,6 +52,7 @@ def publish_run(
     config: RunConfig,
     proof: Identity,
     metrics: Metrics,
+    checks: tuple[Check, ...],
     replayed: Replayed,
     ts_ns: NDArray[np.int64],
     created_at: str,
@@ -91,6 +95,8 @@ def publish_run(
         best_result=metrics.values,
         null_reasons=metrics.null_reasons,
         leaderboard_size=1,
+        trust=trust_of(checks),
+        checks=checks,
     )
 
     def journal(path: Path) -> None:
@@ -119,7 +125,7 @@ def publish_run(
     }
 
     def reports(written: tuple[Artifact, ...]) -> dict[str, bytes]:
-        report = _report(header, status, request, config, proof, metrics, summary, written)
+        report = _report(header, status, request, config, proof, metrics, checks, summary, written)
         return {"report.md": run_markdown(report).encode(), "report.json": json_bytes(report)}
 
     return write_folder(final, files, reports)
@@ -143,6 +149,7 @@ def _report(
     config: RunConfig,
     proof: Identity,
     metrics: Metrics,
+    checks: tuple[Check, ...],
     summary: dict[str, Scalar],
     written: tuple[Artifact, ...],
 ) -> RunReport:
@@ -168,4 +175,6 @@ def _report(
             summary=summary,
             artifacts=dict(FILES),
         ),
+        trust=trust_of(checks),
+        checks=checks,
     )

@@ -65,6 +65,7 @@ def run_row(row: IndexRow) -> RunRow:
         config_hash=row.config_hash,
         decision_sha256=row.decision_sha256,
         path=row.path,
+        trust=row.trust,
     )
 
 

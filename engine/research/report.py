@@ -14,7 +14,11 @@ def run_markdown(report: RunReport) -> str:
         f"# Run {header.run_id}",
         "",
         f"{config.strategy} on {config.ticker} {config.interval}, {config.start} to {config.end}: "
-        f"**{report.status}**",
+        f"**{report.status}**, trust: **{report.trust}**",
+        "",
+        "| check | result | found |",
+        "|---|---|---|",
+        *(f"| {each.name} | {each.status} | {each.detail} |" for each in report.checks),
         "",
         "| metric | value |",
         "|---|---|",

@@ -13,9 +13,12 @@ from numpy.typing import NDArray
 
 from engine.research import identity
 from engine.research.artifacts import config_hash, make_run_id, sweep_staging
+from engine.research.checks import check_run, trust_of
 from engine.research.choice import Choice, RunFailed, choose
 from engine.research.metrics import Metrics, compute_metrics
-from engine.research.schemas import Identity, RunConfig, json_bytes
+from engine.research.request import RunRequest as RunRequest
+from engine.research.request import RunResult as RunResult
+from engine.research.schemas import Check, Identity, RunConfig, json_bytes
 from native.kernel import Kernel, KernelConfig, LaneSpec
 from seams.clock import Clock, iso_z
 from seams.disk import Disk
@@ -30,58 +33,6 @@ FILE_SUFFIXES = (".csv", ".gz", ".parquet", ".pq", ".txt")
 MODE = "run"
 
 Progress = Callable[[int, int], None]
-
-
-class RunRequest(Record):
-    """What to run. `data` is a file or `VENUE/SYMBOL/INTERVAL`; numbers left None come from the
-    preset, else from the kernel's defaults. `start_ns` and `end_ns` bound bar open times, end excluded;
-    `max_bars` above 0 keeps the first so many of them."""
-
-    strategy: str = ""
-    preset: str = ""
-    data: str
-    params: dict[str, float] = {}
-    symbol: str = ""
-    interval: str = ""
-    start_ns: int | None = None
-    end_ns: int | None = None
-    max_bars: int = 0
-    cash: float | None = None
-    notional_usd: float | None = None
-    fee_bps: float | None = None
-    slippage_bps: float | None = None
-    lot: float | None = None
-    tick: float | None = None
-    seed: int = 0
-    name: str = ""
-    request_id: str = ""
-    command: str = ""
-    config_path: str = "inline_cli"
-    config_sha256: str = ""
-
-
-class RunResult(Record):
-    """What a run gave. `status` is success or no_trades; hashes are hex; money in account currency."""
-
-    run_id: str
-    status: str
-    path: str
-    name: str
-    strategy: str
-    preset: str
-    params: dict[str, float]
-    bars: int
-    trades: int
-    wins: int
-    final_equity: float
-    trades_sha256: str
-    decision_sha256: str
-    data_sha256: str
-    kernel_sha256: str
-    strategy_sha256: str
-    config_sha256: str
-    config_hash: str
-    metrics: dict[str, float | int | str | None]
 
 
 class RunCancelled(Exception):
@@ -136,8 +87,9 @@ def run_backtest(
         )
         # The kernel sums the account exactly (fsum); the curve's last value may differ in the last bit.
         metrics.values["final_equity"] = replayed.final_equity
+        checks = examine(request, config, bars, replayed)
         folder = publish_run(
-            runs / run_id, request, config, proof, metrics, replayed, bars.ts_ns, iso_z(created_ns)
+            runs / run_id, request, config, proof, metrics, checks, replayed, bars.ts_ns, iso_z(created_ns)
         )
     except RunCancelled:
         raise
@@ -145,7 +97,7 @@ def run_backtest(
         _note_failure(home, run_id, error, created_ns, disk)
         raise
     refresh_runs_index(runs, disk, clock)
-    return _result(run_id, folder, request, config, proof, metrics, replayed)
+    return _result(run_id, folder, request, config, proof, metrics, checks, replayed)
 
 
 def with_settings(request: RunRequest, settings: Settings) -> RunRequest:
@@ -277,6 +229,17 @@ def replay(
     )
 
 
+def examine(
+    request: RunRequest, config: RunConfig, bars: BarColumns, replayed: Replayed
+) -> tuple[Check, ...]:
+    """Run the look-ahead and warm-up checks, each re-run with the strategy loaded anew."""
+
+    def fresh() -> Kernel:
+        return _kernel(config, choose(request.strategy, request.preset, request.params), "check")
+
+    return check_run(fresh, bars, replayed.decisions, replayed.trades, config.seed)
+
+
 def identify(config: RunConfig, choice: Choice, bars: BarColumns, replayed: Replayed) -> Identity:
     """Return the run's identity (kernel.md, "Identity")."""
     return Identity(
@@ -351,6 +314,7 @@ def _result(
     config: RunConfig,
     proof: Identity,
     metrics: Metrics,
+    checks: tuple[Check, ...],
     replayed: Replayed,
 ) -> RunResult:
     return RunResult(
@@ -373,6 +337,8 @@ def _result(
         config_sha256=proof.config_sha256,
         config_hash=config_hash(config),
         metrics=metrics.values,
+        trust=trust_of(checks),
+        checks=checks,
     )
 
 

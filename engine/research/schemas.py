@@ -75,8 +75,28 @@ class RunMetadata(Record):
     summary: dict[str, Scalar]
 
 
+PASSED, FAILED, NOT_CHECKED = "passed", "failed", "not_checked"
+
+
+class Check(Record):
+    """One check of a run: `status` is passed, failed or not_checked; `points` re-runs, `bars` bars in all.
+
+    `reason` is a code, empty where it passed; `detail` says it in words.
+    """
+
+    name: str
+    status: str
+    reason: str
+    detail: str
+    points: int
+    bars: int
+
+
 class RunMetrics(Record):
-    """metrics.json: no time and no id, so equal runs give equal bytes."""
+    """metrics.json: no time and no id, so equal runs give equal bytes.
+
+    `trust` is what the checks found (passed, failed, not_checked); `status` only says that the run ended.
+    """
 
     mode: str
     command: str
@@ -85,6 +105,8 @@ class RunMetrics(Record):
     best_result: dict[str, Scalar]
     null_reasons: dict[str, str]
     leaderboard_size: int
+    trust: str = NOT_CHECKED
+    checks: tuple[Check, ...] = ()
 
 
 class Artifact(Record):
@@ -134,6 +156,8 @@ class RunReport(Record):
     artifacts: tuple[Artifact, ...]
     summary: dict[str, Scalar]
     machine_contract: MachineContract
+    trust: str = NOT_CHECKED
+    checks: tuple[Check, ...] = ()
 
 
 class IndexRow(Record):
@@ -157,6 +181,7 @@ class IndexRow(Record):
     data_sha256: str
     config_hash: str
     decision_sha256: str
+    trust: str = NOT_CHECKED
 
 
 class Excluded(Record):

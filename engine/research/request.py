@@ -1,0 +1,63 @@
+"""What a run is asked for, and what it gave."""
+
+from __future__ import annotations
+
+from engine.research.schemas import NOT_CHECKED, Check
+from venues.types import Record
+
+
+class RunRequest(Record):
+    """What to run. `data` is a file or `VENUE/SYMBOL/INTERVAL`; numbers left None come from the
+    preset, else from the kernel's defaults. `start_ns` and `end_ns` bound bar open times, end excluded;
+    `max_bars` above 0 keeps the first so many of them."""
+
+    strategy: str = ""
+    preset: str = ""
+    data: str
+    params: dict[str, float] = {}
+    symbol: str = ""
+    interval: str = ""
+    start_ns: int | None = None
+    end_ns: int | None = None
+    max_bars: int = 0
+    cash: float | None = None
+    notional_usd: float | None = None
+    fee_bps: float | None = None
+    slippage_bps: float | None = None
+    lot: float | None = None
+    tick: float | None = None
+    seed: int = 0
+    name: str = ""
+    request_id: str = ""
+    command: str = ""
+    config_path: str = "inline_cli"
+    config_sha256: str = ""
+
+
+class RunResult(Record):
+    """What a run gave. `status` is success or no_trades, `trust` what its checks found.
+
+    Hashes are hex; money in account currency.
+    """
+
+    run_id: str
+    status: str
+    path: str
+    name: str
+    strategy: str
+    preset: str
+    params: dict[str, float]
+    bars: int
+    trades: int
+    wins: int
+    final_equity: float
+    trades_sha256: str
+    decision_sha256: str
+    data_sha256: str
+    kernel_sha256: str
+    strategy_sha256: str
+    config_sha256: str
+    config_hash: str
+    metrics: dict[str, float | int | str | None]
+    trust: str = NOT_CHECKED
+    checks: tuple[Check, ...] = ()
