@@ -12,6 +12,7 @@ import typer
 from console.cli import facade, output
 from console.cli.exit_codes import ExitCode
 from console.cli.failure import Failure
+from console.cli.guard import coded_failures
 from console.cli.options import Json, Operator, operator_name
 from console.cli.origin import child_environment
 from engine.api.home import home_folder
@@ -54,7 +55,8 @@ def demo(
     """
     if headless or as_json or not (sys.stdin.isatty() and sys.stdout.isatty()):
         run = facade.function("engine.api.demo", "run_headless")
-        report = output.record(run(seconds=seconds, seed=seed, operator=operator_name(operator)))
+        with coded_failures():
+            report = output.record(run(seconds=seconds, seed=seed, operator=operator_name(operator)))
         output.show({"demo": report}, output.facts(report), as_json)
         if not report.get("ok"):
             raise typer.Exit(ExitCode.REFUSED)
@@ -63,7 +65,9 @@ def demo(
     interactive = facade.function("engine.api.demo", "run_interactive")
     run_console = facade.function("console.tui.launch", "run_console")
     who = operator_name(operator)
-    raise typer.Exit(cast(int, interactive(seed=seed, operator=who, open_console=run_console)))
+    with coded_failures():
+        code = cast(int, interactive(seed=seed, operator=who, open_console=run_console))
+    raise typer.Exit(code)
 
 
 def _demand_terminal(instead: str) -> None:

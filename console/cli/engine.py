@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
-import sys
-from collections import deque
-from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
-from console.cli import diagnostics, link, output
+from console.cli import link, output
 from console.cli.failure import Failure
+from console.cli.guard import coded_failures
 from console.cli.options import Json, Operator, operator_name
-from console.cli.origin import child_environment
+from engine.api import launch
 from engine.api.commands import EngineStop, Health
-from engine.api.endpoint import Endpoint, read_endpoint
+from engine.api.endpoint import Endpoint, is_alive, live_endpoint
 from engine.api.home import HomePaths, home_folder
 from engine.api.views import HealthReport
 from seams.clock import NS_PER_S, SystemClock, iso_z
 
 app = typer.Typer(help="Start, stop and look at the engine daemon.")
-READY_S = 10.0
 STOP_S = 15.0
 POLL_S = 0.05
 
@@ -48,17 +42,9 @@ def start(as_json: Json = False) -> None:
     if running is not None:
         _show_endpoint(running, "the engine is already running", as_json)
         return
-    paths.run.mkdir(parents=True, exist_ok=True, mode=0o700)
-    process = _spawn(paths)
-    endpoint = asyncio.run(_wait_ready(paths, process))
-    if endpoint is None:
-        _give_up(process)
-        raise Failure(
-            "engine_not_ready",
-            f"the engine was not ready within {READY_S:g} s; its log ends: {' | '.join(tail(paths.log, 6))}",
-            "read `interlock engine logs`, then run `interlock doctor`",
-        )
-    _show_endpoint(endpoint, "the engine is ready", as_json)
+    with coded_failures():
+        engine = asyncio.run(launch.start(paths))
+    _show_endpoint(engine.endpoint, "the engine is ready", as_json)
 
 
 @app.command()
@@ -105,61 +91,8 @@ def logs(
     path = HomePaths(home_folder()).log
     if not path.exists():
         raise Failure("no_log", "this home has no engine log", "start one with `interlock engine start`")
-    last = tail(path, lines)
+    last = [output.safe_line(line) for line in launch.tail(path, lines)]
     output.show({"lines": last}, "\n".join(last), as_json)
-
-
-def live_endpoint(paths: HomePaths) -> Endpoint | None:
-    """Return the endpoint whose engine process lives, if any."""
-    try:
-        endpoint = read_endpoint(paths.endpoint)
-    except (OSError, msgspec.MsgspecError):
-        return None
-    return endpoint if is_alive(endpoint.pid) else None
-
-
-def is_alive(pid: int) -> bool:
-    """Tell whether a process of this id exists."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def tail(path: Path, lines: int) -> list[str]:
-    """Return the last lines of a text file, each made safe to print."""
-    with path.open(encoding="utf-8", errors="replace") as stream:
-        return [output.safe_line(line) for line in deque(stream, maxlen=lines)]
-
-
-def _spawn(paths: HomePaths) -> subprocess.Popen[bytes]:
-    """Start the daemon in a session of its own, its words going to `run/engine.log`."""
-    command = [sys.executable, "-P", "-m", "engine.daemon", "--home", str(paths.home)]
-    with paths.log.open("ab") as log:
-        paths.log.chmod(0o600)
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            env=child_environment(),
-            start_new_session=True,
-        )
-
-
-async def _wait_ready(paths: HomePaths, process: subprocess.Popen[bytes]) -> Endpoint | None:
-    """Wait for the endpoint that this process writes; None when it ended or took too long."""
-    clock = SystemClock()
-    deadline = clock.monotonic_ns() + round(READY_S * NS_PER_S)
-    while clock.monotonic_ns() < deadline and process.poll() is None:
-        endpoint = live_endpoint(paths)
-        if endpoint is not None and endpoint.pid == process.pid:
-            return endpoint
-        await clock.sleep(POLL_S)
-    return None
 
 
 async def _wait_gone(pid: int) -> bool:
@@ -170,18 +103,6 @@ async def _wait_gone(pid: int) -> bool:
             return False
         await clock.sleep(POLL_S)
     return True
-
-
-def _give_up(process: subprocess.Popen[bytes]) -> None:
-    """End the process this command started: a half-started engine must not stay behind."""
-    if process.poll() is not None:
-        return
-    process.terminate()
-    try:
-        process.wait(3.0)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        diagnostics.say("the engine did not stop when asked and was ended")
 
 
 def _show_endpoint(endpoint: Endpoint, sentence: str, as_json: bool) -> None:

@@ -15,17 +15,40 @@ def failures() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        code = _code(error)
-        if not code or isinstance(error, Failure):
+        failure = _failure(error, _code(error))
+        if failure is None:
             raise
-        correction = REASONS[code].correction if code in REASONS else "see --help of the command"
-        raise Failure(code, str(error) or type(error).__name__, correction) from error
+        raise failure from error
+
+
+@contextmanager
+def coded_failures() -> Iterator[None]:
+    """Turn only errors that carry a reason code; for what runs long, where a `ValueError` is a defect."""
+    try:
+        yield
+    except Exception as error:
+        failure = _failure(error, _own_code(error))
+        if failure is None:
+            raise
+        raise failure from error
+
+
+def _failure(error: Exception, code: str) -> Failure | None:
+    """Return the failure that an error of this code is; None where it must pass as it is."""
+    if not code or isinstance(error, Failure):
+        return None
+    correction = REASONS[code].correction if code in REASONS else "see --help of the command"
+    return Failure(code, str(error) or type(error).__name__, correction)
+
+
+def _own_code(error: Exception) -> str:
+    own = getattr(error, "code", None)
+    return own if isinstance(own, str) else ""
 
 
 def _code(error: Exception) -> str:
     """Return the error's own code, or the one of its kind; empty for what no façade announces."""
-    own = getattr(error, "code", None)
-    if isinstance(own, str):
+    if own := _own_code(error):
         return own
     if getattr(error, "exit_category", "") == "data":
         return "data_invalid"

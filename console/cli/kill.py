@@ -11,11 +11,11 @@ from typing import Annotated, cast
 import typer
 
 from console.cli import diagnostics, facade, link, output
-from console.cli.engine import live_endpoint
 from console.cli.exit_codes import ExitCode
 from console.cli.failure import Failure
 from console.cli.options import Confirm, Json, Operator, Reason, demand_word, operator_name
 from engine.api.commands import Flatten, FlattenDone, Kill, KillDone, Resume
+from engine.api.endpoint import live_endpoint
 from engine.api.home import HomePaths, home_folder
 from engine.api.views import PositionsView
 from seams.clock import iso_z

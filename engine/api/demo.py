@@ -6,13 +6,11 @@ It keeps its state under `demo/` in the home folder, so that it never touches a 
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
+from engine.api import launch
 from engine.api.client import EngineClient, EngineRefused
 from engine.api.commands import (
     AlarmAck,
@@ -30,7 +28,6 @@ from engine.api.commands import (
     TicketReject,
     TicketSelect,
 )
-from engine.api.endpoint import read_endpoint
 from engine.api.home import HomePaths, home_folder
 from engine.api.views import (
     AlarmsView,
@@ -47,7 +44,6 @@ from seams.ids import SortableIds
 from seams.net import NetDown, NoAnswer
 from venues.types import Record
 
-READY_S = 15.0
 GRACE_S = 0.65
 KILL_BEFORE_END_S = 4.0
 STRATEGIES = ("ema_cross", "rsi_ma_cross")
@@ -92,22 +88,22 @@ def demo_home() -> Path:
 def run_interactive(*, seed: int, operator: str, open_console: Callable[[Path, str, bool], int]) -> int:
     """Start the demo's engine and session, open the console on it, stop the engine when it closes."""
     home = demo_home()
-    process = _start_engine(home)
+    engine = asyncio.run(launch.start(HomePaths(home), follows_parent=True))
     try:
-        asyncio.run(_begin(home, operator, seed, process))
+        asyncio.run(_begin(home, operator, seed))
         return open_console(home, operator, False)
     finally:
-        _stop_engine(process)
+        launch.end(engine.process)
 
 
 def run_headless(*, seconds: float, seed: int, operator: str) -> DemoReport:
     """Play the operator's part of the demo by script and report what happened."""
     home = demo_home()
-    process = _start_engine(home)
+    engine = asyncio.run(launch.start(HomePaths(home), follows_parent=True))
     try:
-        return asyncio.run(_Script(home, operator, seed, seconds, process).play())
+        return asyncio.run(_Script(home, operator, seed, seconds).play())
     finally:
-        _stop_engine(process)
+        launch.end(engine.process)
 
 
 def session_request(seed: int) -> PaperStart:
@@ -156,50 +152,14 @@ def write_demo_bars(home: Path, seed: int) -> str:
     return "sandbox/BTC-PERP/1m"
 
 
-def _start_engine(home: Path) -> subprocess.Popen[bytes]:
-    paths = HomePaths(home)
-    paths.run.mkdir(parents=True, exist_ok=True, mode=0o700)
-    paths.endpoint.unlink(missing_ok=True)
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
-    with paths.log.open("ab") as log:
-        return subprocess.Popen(
-            [sys.executable, "-P", "-m", "engine.daemon", "--home", str(home), "--follow-parent"],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            env=environment,
-            start_new_session=True,
-        )
-
-
-def _stop_engine(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(8.0)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait(2.0)
-
-
-async def _connect(home: Path, operator: str, process: subprocess.Popen[bytes]) -> EngineClient:
-    """Wait until this engine is ready, then connect. Raises `NetDown` with the end of its log."""
+async def _connect(home: Path, operator: str) -> EngineClient:
     clock = SystemClock()
-    deadline_ns = clock.monotonic_ns() + round(READY_S * NS_PER_S)
-    paths = HomePaths(home)
-    while clock.monotonic_ns() < deadline_ns and process.poll() is None:
-        try:
-            if read_endpoint(paths.endpoint).pid == process.pid:
-                return await EngineClient.connect(home, clock, SortableIds(clock), operator)
-        except (FileNotFoundError, NetDown):
-            pass
-        await clock.sleep(0.02)
-    tail = paths.log.read_text(errors="replace").strip().splitlines()[-3:]
-    raise NetDown(f"the demo's engine did not start: {' | '.join(tail)}")
+    return await EngineClient.connect(home, clock, SortableIds(clock), operator)
 
 
-async def _begin(home: Path, operator: str, seed: int, process: subprocess.Popen[bytes]) -> None:
+async def _begin(home: Path, operator: str, seed: int) -> None:
     """Start the session, and a back-test that will be finished when the operator looks."""
-    client = await _connect(home, operator, process)
+    client = await _connect(home, operator)
     try:
         await _ensure_clear(client)
         await client.demand(session_request(seed), SessionStarted, timeout_s=5.0)
@@ -221,11 +181,9 @@ async def _ensure_clear(client: EngineClient) -> bool:
 class _Script:
     """The operator of the headless demo."""
 
-    def __init__(
-        self, home: Path, operator: str, seed: int, seconds: float, process: subprocess.Popen[bytes]
-    ) -> None:
+    def __init__(self, home: Path, operator: str, seed: int, seconds: float) -> None:
         self.home, self.operator, self.seed, self.seconds = home, operator, seed, seconds
-        self.process, self.clock = process, SystemClock()
+        self.clock = SystemClock()
         self.views: dict[str, View] = {}
         self.alarms: dict[str, str] = {}
         self.approvals = self.rejections = self.acked = self.invariants = self.tickets = 0
@@ -233,7 +191,7 @@ class _Script:
         self.errors: list[str] = []
 
     async def play(self) -> DemoReport:
-        client = await _connect(self.home, self.operator, self.process)
+        client = await _connect(self.home, self.operator)
         try:
             return await self._scenes(client)
         finally:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import msgspec
 
+from engine.api.home import HomePaths
 from venues.types import Record
 
 
@@ -37,3 +39,23 @@ def read_credential(path: Path) -> Credential:
     if path.stat().st_mode & 0o077:
         raise PermissionError(f"{path.name} must have mode 0600")
     return msgspec.json.decode(path.read_bytes(), type=Credential)
+
+
+def live_endpoint(paths: HomePaths) -> Endpoint | None:
+    """Return the endpoint whose engine process lives, if any."""
+    try:
+        endpoint = read_endpoint(paths.endpoint)
+    except (OSError, msgspec.MsgspecError):
+        return None
+    return endpoint if is_alive(endpoint.pid) else None
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a process of this number exists on this host."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -19,6 +19,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.api.endpoint import is_alive
 from engine.research.schemas import Artifact, RunConfig
 from native.codes import Reason
 from seams.clock import NS_PER_S
@@ -112,17 +113,6 @@ def sweep_staging(runs: Path) -> int:
             shutil.rmtree(folder, ignore_errors=True)
             removed += 1
     return removed
-
-
-def is_alive(pid: int) -> bool:
-    """Tell whether a process of this number exists on this host."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def trades_csv(trades: NDArray[Any]) -> bytes:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from engine.research.artifacts import is_alive
+from engine.api.endpoint import is_alive
 from engine.research.index import write_three
 from engine.research.schemas import Excluded, SessionIndexRow, SessionMetadata, SessionsIndex, SessionStatus
 from engine.research.sessions import SESSION_ID, read_metadata, read_status

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from engine.research.artifacts import is_alive
+from engine.api.endpoint import is_alive
 from engine.research.schemas import (
     PAPER_CONTRACT,
     SCHEMA_VERSION,

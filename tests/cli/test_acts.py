@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from console.cli import diagnostics
-from console.cli.engine import tail
 from engine.api.commands import Kill, KillDone, PaperStart, TicketApprove, TicketSelect
 from engine.api.endpoint import Endpoint
 
@@ -203,10 +202,10 @@ def test_the_console_needs_a_terminal(shell: Shell) -> None:
     assert shell("console", "--json").body["code"] == "usage"
 
 
-def test_a_log_tail_is_short_and_clean(tmp_path: Path) -> None:
-    log = tmp_path / "engine.log"
-    log.write_text("one\ntwo\x1b[31m\nthree\n")
-    assert tail(log, 2) == ["two[31m", "three"]
+def test_a_log_tail_is_short_and_clean(shell: Shell, home: Path) -> None:
+    (home / "run").mkdir()
+    (home / "run" / "engine.log").write_text("one\ntwo\x1b[31m\nthree\n")
+    assert shell("engine", "logs", "-n", "2", "--json").body["lines"] == ["two[31m", "three"]
 
 
 def test_no_color_and_dumb_terminals_get_none() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -47,3 +48,21 @@ def test_a_killed_demo_takes_its_engine_with_it(tmp_path: Path) -> None:
         demo.wait(5)
     assert _wait(lambda: not _is_alive(engine)), "the engine outlived its demo"
     assert not paths.endpoint.exists(), "it stopped in order"
+
+
+def test_a_second_demo_is_refused_and_leaves_the_first_one_s_endpoint(tmp_path: Path) -> None:
+    environment = {**os.environ, "INTERLOCK_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "interlock", "demo", "--headless", "--seconds", "60", "--json"]
+    first = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    paths = HomePaths(tmp_path / "demo")
+    try:
+        assert _wait(paths.endpoint.exists)
+        before = read_endpoint(paths.endpoint)
+        second = subprocess.run(command, env=environment, capture_output=True, check=False, timeout=30)
+        answer = json.loads(second.stdout)
+        assert (second.returncode, answer["code"]) == (1, "already_running"), second.stderr
+        assert read_endpoint(paths.endpoint) == before and _is_alive(before.pid)
+    finally:
+        first.kill()
+        first.wait(5)
+    assert _wait(lambda: not _is_alive(before.pid))
