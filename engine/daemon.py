@@ -27,6 +27,7 @@ from engine.config.reload import Reloader
 from engine.config.settings import config_fingerprint
 from engine.core import Core
 from engine.desk import Desk
+from engine.failures import reason_code
 from engine.handlers import Handlers
 from engine.health import Health
 from engine.jobs import Jobs
@@ -44,6 +45,7 @@ from safety.audit import AuditLog
 from safety.killbyte import KillByte, KillLevel
 from safety.killswitch import KillSwitch
 from safety.reasons import Refusal
+from safety.text import clean
 from seams.clock import NS_PER_MS, Clock, SystemClock
 from seams.disk import Disk, RealDisk
 from seams.ids import EpochIds, Ids
@@ -53,6 +55,7 @@ from venues.types import Environment, Mode
 
 ENGINE_VERSION = "0.1.0"
 SLOW_S = 1.0
+MAX_SAID = 600
 TRADABLE_MODES = (Mode.SIM, Mode.PAPER)
 
 
@@ -299,10 +302,11 @@ def main() -> int:
     try:
         return asyncio.run(run_engine(home, dict(os.environ)))
     except Exception as error:
-        code = getattr(error, "code", type(error).__name__)
-        sys.stderr.write(
-            f"engine will not start: {code}: {error}\nsee: interlock runbook show engine-will-not-start\n"
-        )
+        code = reason_code(error)
+        words = str(error).removeprefix(f"{code}: ") or type(error).__name__
+        said = clean(f"{code}: {words}", MAX_SAID)
+        book = "see: interlock runbook show engine-will-not-start"
+        sys.stderr.write(f"engine will not start: {said}\n{book}\n")
         if os.environ.get("INTERLOCK_TRACEBACK"):
             raise
         return 2

@@ -11,6 +11,7 @@ import msgspec
 from engine.api.commands import KillArmed, KillDone, PaperStart
 from engine.api.views import SessionRow
 from engine.core import STORAGE_FAILURES, Core
+from engine.failures import reason_code
 from engine.limits import watch_limits
 from engine.market.hub import HubState
 from engine.research.identity import python_facts
@@ -307,7 +308,8 @@ class Desk:
         self.reject_entries("kill switch")
         if not_durable is not None:
             core.halt(not_durable, "kill latch")
-            raise Refusal("disk_full", f"{word} in memory, cancels sent; the latch file is not written")
+            said = f"{word} in memory, cancels sent; the latch file is not written"
+            raise Refusal(reason_code(not_durable), said)
         return KillDone(
             kill_id=f"K-{kill.record.trips:04d}",
             level=word,

@@ -14,6 +14,7 @@ from engine.api import views as v
 from engine.api.research import UnknownRun, list_runs, list_sessions, show_run
 from engine.core import STORAGE_FAILURES, Core
 from engine.desk import Desk
+from engine.failures import reason_code
 from engine.flatten import flatten
 from engine.jobs import Jobs
 from engine.limits import clear_limits
@@ -105,7 +106,7 @@ class Handlers:
                 return kept
         except StoreError as error:
             if not is_kill:  # a kill goes on whatever the database says
-                return self._answer(command.request_id, Refusal("database_unreadable", str(error)))
+                return self._answer(command.request_id, Refusal(reason_code(error), clean(str(error))))
         problem = self._envelope_problem(command)
         if problem is not None:
             return self._answer(command.request_id, problem)
@@ -117,7 +118,7 @@ class Handlers:
             self.core.note("refused", command.operator, f"{kind}: {refusal}", code=refusal.code)
         except STORAGE_FAILURES as error:
             self.core.halt(error, type(command.body).__name__)
-            answer = self._answer(command.request_id, Refusal("disk_full", clean(str(error))))
+            answer = self._answer(command.request_id, Refusal(reason_code(error), clean(str(error))))
         except Exception as error:  # a command that we cannot carry out is answered, and alters nothing else
             said = f"{type(command.body).__name__}: {type(error).__name__}: {error}"
             self.core.note("command_failed", command.operator, said)

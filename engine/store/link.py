@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import Connection, CursorResult, Executable, Select, Table, insert
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
-from engine.store.failures import StoreConflict, StoreFailed
+from engine.store.failures import StoreConflict, StoreFailed, code_of
 from venues.types import Record
 
 R = TypeVar("R", bound=Record)
@@ -84,7 +84,7 @@ class Link:
         cause = error.orig if isinstance(error, DBAPIError) else error
         self.failures += 1
         self.last_failure = str(cause)
-        return StoreFailed(f"the database failed: {cause}")
+        return StoreFailed(f"the database failed: {cause}", code_of(cause))
 
 
 def columns_of(record: Record, without: Sequence[str] = ()) -> dict[str, object]:

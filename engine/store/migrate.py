@@ -30,7 +30,7 @@ def upgrade(connection: Connection) -> None:
         command.upgrade(config(connection), "head")
     except CommandError as error:
         raise StoreUnreadable(
-            f"the database is at schema {found}, this version knows up to {HEAD}: {error}"
+            f"the database is at schema {found}, this version knows up to {HEAD}: {error}", "database_newer"
         ) from error
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.pool import StaticPool
 
 from engine.store.decisions import DecisionRows
 from engine.store.facts import AlarmRows, FactRows
-from engine.store.failures import StoreError, StoreUnreadable
+from engine.store.failures import StoreError, StoreUnreadable, code_of
 from engine.store.link import Link
 from engine.store.migrate import upgrade
 from engine.store.orders import OrderRows
@@ -64,14 +64,14 @@ class Store:
 
         A text with `://` is a SQLAlchemy URL, anything else a SQLite file (made 0600). Raises
         `StoreUnreadable` where the file is corrupt, belongs to another mode or environment, or was
-        written by a newer version; the file is then left as it was.
+        written by a newer version; the file is then left as it was and `code` says which.
         """
         name, url = _locate(path_or_url)
         engine = _engine(url)
         try:
             connection = engine.connect()
         except DBAPIError as error:
-            raise StoreUnreadable(f"{name} cannot be opened: {error.orig}") from error
+            raise StoreUnreadable(f"{name} cannot be opened: {error.orig}", code_of(error.orig)) from error
         store = cls(engine, connection, clock, mode)
         try:
             store._check(name)
@@ -83,7 +83,8 @@ class Store:
             raise
         except (StoreError, DBAPIError, sqlite3.Error) as error:
             store._abandon()
-            raise StoreUnreadable(f"{name} cannot be read: {error}") from error
+            cause = error.orig if isinstance(error, DBAPIError) else error
+            raise StoreUnreadable(f"{name} cannot be read: {error}", code_of(cause)) from error
         return store
 
     def transaction(self) -> AbstractContextManager[Connection]:
@@ -130,7 +131,8 @@ class Store:
             try:
                 verdict = _driver(self._connection).execute("PRAGMA quick_check(1)").fetchone()[0]
             except sqlite3.Error as error:
-                raise StoreUnreadable(f"{name} is not a readable database: {error}") from error
+                said = f"{name} is not a readable database: {error}"
+                raise StoreUnreadable(said, code_of(error)) from error
             if verdict != "ok":
                 raise StoreUnreadable(f"{name} is damaged: {verdict}; restore it from a copy")
         with self.transaction() as connection:
@@ -166,7 +168,7 @@ def _locate(path_or_url: Path | str) -> tuple[str, str]:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         path.chmod(0o600)
     except OSError as error:
-        raise StoreUnreadable(f"{path.name} cannot be opened: {error.strerror}") from error
+        raise StoreUnreadable(f"{path.name} cannot be opened: {error.strerror}", code_of(error)) from error
     return path.name, f"sqlite:///{path}"
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from engine.core import STORAGE_FAILURES, Core
+from engine.failures import reason_code
 from engine.market.hub import HubState, MarketHub
 from engine.trading.ledger import Ledger
 from engine.trading.orders import OrderManager
@@ -291,7 +292,7 @@ class PaperSession:
         self.counts.errors.append(str(error))
         if not self.failure:
             self.failure = f"{type(error).__name__}: {error}"
-            self.failure_code = getattr(error, "code", "disk_full")
+            self.failure_code = reason_code(error)
         self.core.halt(error, self.plan.session_id)
         self.stop_feed()
 

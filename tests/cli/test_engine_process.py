@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -10,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from console.cli import engine as room
+from engine.api import launch
 from engine.api.home import HomePaths
+from safety.reasons import REASONS
 
 from .conftest import Shell
 from .fake_engine import FakeEngine
@@ -24,18 +27,23 @@ os.replace(home + "/run/endpoint.tmp", home + "/run/endpoint.json")
 time.sleep(30)
 """
 FAILING = "import sys; print('database is \\x1b[31mlocked', file=sys.stderr); sys.exit(1)"
+REFUSING = "print('engine will not start: database_locked: paper.db is locked'); raise SystemExit(2)"
+
+
+def _read_only(path: Path, **_: object) -> None:
+    raise OSError(errno.EROFS, "Read-only file system", str(path))
 
 
 def _stand_in(monkeypatch: pytest.MonkeyPatch, script: str) -> list[subprocess.Popen[bytes]]:
     started: list[subprocess.Popen[bytes]] = []
 
-    def spawn(paths: HomePaths) -> subprocess.Popen[bytes]:
+    def spawn(paths: HomePaths, *, follows_parent: bool = False) -> subprocess.Popen[bytes]:
         with paths.log.open("ab") as log:
             words = [sys.executable, "-c", script, str(paths.home)]
             started.append(subprocess.Popen(words, stdout=log, stderr=log))
         return started[0]
 
-    monkeypatch.setattr(room, "_spawn", spawn)
+    monkeypatch.setattr(launch, "spawn", spawn)
     return started
 
 
@@ -60,11 +68,41 @@ def test_a_start_that_fails_shows_the_end_of_the_log(shell: Shell, monkeypatch: 
     _stand_in(monkeypatch, FAILING)
     answer = shell("engine", "start")
     assert answer.code == 1 and "database is [31mlocked" in answer.err
+    assert "ended while starting" in answer.err and "to do: Read `interlock engine logs`" in answer.err
     assert "database" in shell("engine", "logs").out
 
 
+def test_a_start_that_is_refused_passes_on_the_engine_s_own_code_and_correction(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
+    (home / "run").mkdir()
+    (home / "run" / "engine.log").write_text("engine will not start: disk_full: an older start\n")
+    _stand_in(monkeypatch, REFUSING)
+    answer = shell("engine", "start", "--json")
+    assert (answer.code, answer.body["code"]) == (1, "database_locked")
+    assert answer.body["message"] == "paper.db is locked"
+    assert answer.body["correction"] == REASONS["database_locked"].correction
+
+
+@pytest.mark.parametrize(
+    ("damage", "code", "exit_code"), [("a file", "home_damaged", 2), ("read-only", "home_not_writable", 5)]
+)
+def test_a_home_that_cannot_be_used_is_refused_before_anything_starts(
+    damage: str, code: str, exit_code: int, shell: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    home = tmp_path / "desk"
+    monkeypatch.setenv("INTERLOCK_HOME", str(home))
+    if damage == "a file":
+        home.write_text("not a folder")
+    else:  # the tests may run as root, whom no mode stops
+        monkeypatch.setattr(Path, "mkdir", _read_only)
+    answer = shell("engine", "start", "--json")
+    assert (answer.code, answer.body["code"]) == (exit_code, code)
+    assert str(home) in str(answer.body["message"]) and answer.body["correction"] == REASONS[code].correction
+
+
 def test_a_start_that_takes_too_long_leaves_no_process(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "READY_S", 0.2)
+    monkeypatch.setattr(launch, "READY_S", 0.2)
     started = _stand_in(monkeypatch, "import time; time.sleep(30)")
     assert shell("engine", "start").code == 1
     assert started[0].poll() is not None
@@ -95,7 +133,7 @@ def test_the_daemon_loads_the_packages_this_command_loaded(
 
     monkeypatch.setattr(subprocess, "Popen", popen)
     (home / "run").mkdir()
-    room._spawn(HomePaths(home))
+    launch.spawn(HomePaths(home))
     assert words[1:] == ["-P", "-m", "engine.daemon", "--home", str(home)]
-    assert environment["PYTHONPATH"] == str(Path(room.__file__).resolve().parents[2])
+    assert environment["PYTHONPATH"] == str(Path(launch.__file__).resolve().parents[2])
     assert (home / "run" / "engine.log").stat().st_mode & 0o777 == 0o600

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sqlite3
+
 import pytest
 
 from safety.killbyte import KillLevel
@@ -40,6 +44,47 @@ async def test_a_database_that_cannot_be_read_stops_the_start(rig: Rig, damage: 
     assert process.wait(15) == 2
     assert "will not start: database_unreadable: paper.db" in rig.log()
     assert not rig.paths.endpoint.exists() or process.pid != rig.pid
+
+
+async def test_a_database_held_by_another_program_is_called_locked_and_starts_once_it_is_let_go(
+    rig: Rig,
+) -> None:
+    await rig.start()
+    await rig.kill_hard()
+    with contextlib.closing(sqlite3.connect(rig.paths.database / "paper.db")) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        assert rig.spawn().wait(15) == 2
+        assert "will not start: database_locked: paper.db" in rig.log()
+    assert await level_of(await rig.start()) == "clear"
+
+
+async def test_a_database_of_a_newer_version_is_called_so(rig: Rig) -> None:
+    await rig.start()
+    await rig.kill_hard()
+    with contextlib.closing(sqlite3.connect(rig.paths.database / "paper.db")) as database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+        database.commit()
+    assert rig.spawn().wait(15) == 2
+    assert "will not start: database_newer: the database is at schema 9999" in rig.log()
+
+
+async def test_a_file_in_the_place_of_a_folder_is_a_damaged_home(rig: Rig) -> None:
+    rig.home.mkdir()
+    (rig.home / "audit").write_text("a file")
+    assert rig.spawn().wait(15) == 2
+    assert "will not start: home_damaged: [Errno 17]" in rig.log()
+
+
+async def test_a_home_that_may_not_be_written_says_so(rig: Rig) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root may write everywhere; tests/cli shows the same with a read-only error")
+    rig.paths.run.mkdir(parents=True)
+    rig.home.chmod(0o500)
+    try:
+        assert rig.spawn().wait(15) == 2
+        assert "will not start: home_not_writable: [Errno 13]" in rig.log()
+    finally:
+        rig.home.chmod(0o700)
 
 
 @pytest.mark.parametrize("damage", ["corrupt", "missing"])
