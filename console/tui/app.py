@@ -183,6 +183,8 @@ class InterlockApp(App[int], inherit_bindings=False):
     def go(self, name: str, key: str = "", filter_text: str = "", *, is_back: bool = False) -> None:
         """Show a room, with the cursor on a row or a filter set."""
         self._hide_help()
+        if name != self.room_name and self.desktop.is_composed:
+            self.desktop.query_one(MessageLine).forget()
         if not is_back and name != self.room_name:
             self._came_from = [*self._came_from[-20:], self.room_name]
         self.room_name = name
@@ -379,7 +381,7 @@ class InterlockApp(App[int], inherit_bindings=False):
             ("engine last heard", f"{text.age(self.desk.silence_ms)} ago"),
             ("trust", str(self.desk.trust)),
             ("resynchronised", f"{self.desk.resyncs} times"),
-            ("loop lag, last tick", f"{self._lag_ms:.1f} ms"),
+            ("loop lag", f"{self._lag_ms:.1f} ms"),
             ("views received", str(self.desk.version)),
             ("terminal", f"{self.terminal or 'unknown'}, {self.size.width}x{self.size.height}"),
             ("drawing", "UTF-8 blocks and braille" if self.look.is_utf8 else "ASCII"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 import unicodedata
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -36,6 +37,12 @@ def fit(text: str, width: int, align: str = "<") -> str:
         return set_cell_size(shown, width - 1) + "~"
     pad = " " * (width - size)
     return pad + shown if align == ">" else shown + pad
+
+
+def wrap(text: str, width: int, most: int) -> list[str]:
+    """Break a sentence into at most `most` lines of `width` cells; what is cut off is marked with `~`."""
+    rows = textwrap.wrap(clean(text), max(10, width)) or [""]
+    return rows if len(rows) <= most else [*rows[: most - 1], fit(" ".join(rows[most - 1 :]), width)]
 
 
 def hms(at_ns: int) -> str:
@@ -83,8 +90,16 @@ def signed(value: Decimal | float, decimals: int = 2) -> str:
 
 
 def number(value: Decimal | None) -> str:
-    """Write a quantity or price as exactly as it came, with thousands separators."""
-    return "-" if value is None else f"{value:,f}"
+    """Write a quantity or price as exactly as it came, with thousands separators, without empty decimals."""
+    if value is None:
+        return "-"
+    shown = f"{value:,f}"
+    return shown.rstrip("0").rstrip(".") if "." in shown else shown
+
+
+def minute(iso: str) -> str:
+    """Write a UTC timestamp's day and minute, `11-21 03:14`, from `2026-11-21T03:14:00Z`."""
+    return iso[5:16].replace("T", " ") if len(iso) > 16 else iso
 
 
 def percent(fraction: float | None, decimals: int = 1) -> str:

@@ -208,7 +208,7 @@ class OrderManager:
         self.core.note(
             "fill",
             self.venue.name,
-            f"{fill.side} {fill.quantity} {fill.symbol} @ {fill.price:.8g}",
+            f"{fill.side} {fill.quantity.normalize():f} {fill.symbol} @ {fill.price:.8g}",
             order_id=order.order_id,
             fill_id=fill.fill_id,
         )

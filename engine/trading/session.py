@@ -183,7 +183,7 @@ class PaperSession:
         if not self._needs_operator(intent):
             await self._approve_by_rule(ticket)
         else:
-            text = f"{intent.side} {intent.quantity} {intent.symbol} waits for an operator"
+            text = f"{intent.side} {intent.quantity.normalize():f} {intent.symbol} waits for an operator"
             self.core.note("ticket", "eng", f"{ticket.id} {text}", ticket_id=ticket.id)
 
     def _needs_operator(self, intent: ExecutionIntent) -> bool:

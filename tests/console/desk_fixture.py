@@ -70,7 +70,7 @@ HALT_HOLDS = (
         source="operator",
         evidence="kill by mara, id K-00007",
         clear_rule="resume with a reason and the word RESUME",
-        runbook="kill-and-resume",
+        runbook="kill-and-resume.md#kill-latched",
     ),
     v.HoldRow(
         code="ORDER_UNKNOWN",
@@ -79,7 +79,7 @@ HALT_HOLDS = (
         source="BTC-PERP",
         evidence="order O-77119: no proof of its end after 380 s",
         clear_rule="the venue proves the order's state",
-        runbook="ambiguous-order",
+        runbook="ambiguous-order.md#order-unknown",
     ),
 )
 
@@ -370,7 +370,7 @@ def alarms() -> v.AlarmsView:
             "",
             True,
             "REJECT_STORM",
-            "rejected-orders",
+            "rejected-orders.md#order-rejected",
         ),
         (
             2,
@@ -382,7 +382,7 @@ def alarms() -> v.AlarmsView:
             "",
             False,
             "ORDER_RATE",
-            "rejected-orders",
+            "rejected-orders.md#order-rejected",
         ),
         (
             2,
@@ -394,7 +394,7 @@ def alarms() -> v.AlarmsView:
             "",
             False,
             "FEED_STALE",
-            "stale-feed",
+            "stale-feed.md#feed-stale",
         ),
         (
             2,

@@ -10,17 +10,20 @@ from typing import Any
 import pytest
 from textual import events
 from textual.pilot import Pilot
+from textual.widgets import Markdown
 
 from console.actions import ACTIONS, SCREENS, find
 from console.tui.app import InterlockApp
 from console.tui.kill import Stage
 from console.tui.model import Link, Trust
 from console.tui.palette import entry
+from console.tui.screens.runbooks import Runbooks
 from console.tui.text import clean
 from console.tui.widgets.frame import MessageLine
-from console.tui.widgets.lines import Lines
+from console.tui.widgets.lines import Lines, settle
 from console.tui.widgets.live_table import Column, LiveTable
 from engine.api.commands import (
+    REJECT_REASONS,
     AlarmAck,
     Flatten,
     Kill,
@@ -32,6 +35,8 @@ from engine.api.commands import (
     TicketReject,
     TicketSelect,
 )
+from safety.alarm_codes import ALARMS
+from safety.reasons import REASONS
 from seams.clock import FixedClock
 from seams.net import NetDown, NoAnswer
 from tests.console import desk_fixture as desk
@@ -320,6 +325,46 @@ async def test_every_action_has_a_key_a_meaning_and_a_place_in_the_palette() -> 
                 assert all(find(key, screen) is action for key in action.keys), (action.id, screen)
             if not action.keys[0].isdigit() and not action.screens:
                 assert hasattr(app, f"_do_{action.id}"), action.id
+
+
+async def test_the_runbook_of_every_alarm_and_reason_opens_at_its_heading() -> None:
+    app = desk.make_app()
+    named = {spec.runbook for spec in (*ALARMS.values(), *REASONS.values())}
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "8")
+        for name in sorted(named):
+            app.open_runbook(name)
+            await pilot.pause()
+            room = app.room
+            assert isinstance(room, Runbooks)
+            assert name.startswith(f"{room.opened}.md#"), name
+            assert "not among" not in said(app)
+            page = room.query_one(Markdown)
+            assert page.goto_anchor(name.partition("#")[2]), f"{name} has no such heading"
+
+
+async def test_all_six_reasons_are_readable_on_a_narrow_terminal() -> None:
+    app = desk.make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "2", "R")
+        await pilot.pause()
+        shown = " ".join(picture(app).split())
+        for reason in REJECT_REASONS.values():
+            assert reason in shown
+
+
+async def test_what_was_said_goes_with_the_screen_it_was_said_on() -> None:
+    app = desk.make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "2", "A")
+        assert said(app)
+        await press(pilot, "5")
+        assert said(app) == ""
+
+
+def test_a_cut_is_marked_and_blanks_are_not_a_cut() -> None:
+    assert settle((("abcdef", "text"),), 4) == (("abc~", "text"),)
+    assert settle((("abc      ", "text"),), 4) == (("abc ", "text"),)
 
 
 async def test_idle_paints_nothing() -> None:

@@ -69,12 +69,13 @@ class Alarms(Room):
         if alarm is None:
             return [rule("DETAIL", width, look.rule), (("  none selected", "dim"),)]
         first = "   FIRST of its group" if alarm.is_first_out else ""
+        state = f"{alarm.state} since {text.hms(alarm.since_ns)}Z"
         fields = (
             ("consequence", alarm.consequence),
             ("respond in", alarm.respond_within),
             ("do first", alarm.first_action),
             ("runbook", f"{alarm.runbook or 'none'}   [r] opens it" if alarm.runbook else "none"),
-            ("subject", f"{alarm.subject}   seen {alarm.count} times since {text.hms(alarm.since_ns)}Z"),
+            ("subject", f"{alarm.subject}   seen {alarm.count}x   {state}"),
         )
         lines: list[Line] = [
             rule(f"DETAIL {alarm.code}", width, look.rule, "a = ack"),

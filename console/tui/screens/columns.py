@@ -123,8 +123,8 @@ def worst(row: TicketRow) -> Cell:
 
 
 RUN_COLUMNS: tuple[Column[RunRow], ...] = (
-    Column("RUN", 22, lambda r: r.run_id, value=lambda r: r.run_id),
-    Column("STRATEGY", 0, lambda r: r.strategy, value=lambda r: r.strategy),
+    Column("RUN", 0, lambda r: r.run_id, value=lambda r: r.run_id),
+    Column("STRATEGY", 14, lambda r: r.strategy, value=lambda r: r.strategy),
     Column("MARKET", 14, lambda r: f"{r.ticker} {r.interval}"),
     Column("STATUS", 10, lambda r: (r.status, "p3-calm" if r.status == "failed" else "text")),
     Column("RETURN", 9, lambda r: text.percent(r.total_return), ">", value=lambda r: r.total_return or 0.0),
@@ -134,12 +134,12 @@ RUN_COLUMNS: tuple[Column[RunRow], ...] = (
     Column("DATA", 8, lambda r: (text.short(r.data_sha256), "dim"), drop=4),
     Column("CONFIG", 8, lambda r: (text.short(r.config_hash), "dim"), drop=5),
     Column("DECISIONS", 9, lambda r: (text.short(r.decision_sha256), "dim"), drop=6),
-    Column("CREATED", 20, lambda r: (r.created_at, "dim"), drop=3),
+    Column("CREATED", 11, lambda r: (text.minute(r.created_at), "dim"), drop=3),
 )
 
 SESSION_COLUMNS: tuple[Column[SessionRow], ...] = (
-    Column("SESSION", 22, lambda r: r.session_id, value=lambda r: r.session_id),
-    Column("STRATEGIES", 0, lambda r: ", ".join(r.strategies)),
+    Column("SESSION", 0, lambda r: r.session_id, value=lambda r: r.session_id),
+    Column("STRATEGIES", 19, lambda r: ", ".join(r.strategies)),
     Column("STATUS", 10, lambda r: (r.status, "p3-calm" if r.status in ("failed", "aborted") else "text")),
     Column("EQUITY", 12, lambda r: text.money(r.equity_usd), ">"),
     Column("FILLS", 6, lambda r: str(r.fills), ">"),

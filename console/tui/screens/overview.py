@@ -96,7 +96,7 @@ class Overview(Room):
             Need(
                 t.ticket_id,
                 "ticket",
-                f"{t.side.upper()} {text.number(t.quantity)} {t.symbol} ~{text.money(t.notional_usd, 0)}",
+                f"{t.side.upper()} {text.number(t.quantity)} {t.symbol}  {text.money(t.notional_usd, 0)} USD",
                 _mark(t, desk.now_ns),
                 "tickets",
             )
@@ -195,14 +195,10 @@ class Overview(Room):
         look, view = self.desk_app.look, self.desk_app.desk.shown(OverviewView)
         lines: list[Line] = [rule("STRATEGIES: STAGE AND WHAT BLOCKS THE NEXT", width, look.rule)]
         for row in view.promotion if view else ():
-            why = "; ".join(row.blockers) or "nothing blocks"
-            lines.append(
-                (
-                    (f" {text.fit(row.strategy, 18)} ", "text"),
-                    (f"{text.fit(row.stage, 9)} ", "bright"),
-                    (why, "dim"),
-                )
-            )
+            why = text.wrap("; ".join(row.blockers) or "nothing blocks", width - 24, 2)
+            name, stage = text.fit(row.strategy, 15), text.fit(row.stage, 6)
+            lines.append(((f" {name} ", "text"), (f"{stage} ", "bright"), (why[0], "dim")))
+            lines += [((f"{'':24}{more}", "dim"),) for more in why[1:]]
         return lines if len(lines) > 1 else [*lines, (("  none", "dim"),)]
 
 

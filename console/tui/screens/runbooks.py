@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import resources
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 
 from console.tui.screens.room import Room
 from console.tui.widgets.live_table import Column, LiveTable
+
+if TYPE_CHECKING:
+    from textual.widgets import Markdown
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ class Runbooks(Room):
         super().__init__()
         self.books = read_books()
         self.opened = ""
+        self._anchor = ""
 
     def compose(self) -> ComposeResult:
         yield LiveTable(
@@ -69,17 +74,24 @@ class Runbooks(Room):
             self._show(book)
 
     def open_named(self, name: str) -> bool:
-        """Open the book an alarm names, by its whole name or its number (`R-07`)."""
-        wanted = name.lower()
+        """Open the page an alarm names: `stale-feed.md#feed-stale`, or only the book's name."""
+        wanted, _, anchor = name.partition("#")
         for book in self.books:
-            if book.name.lower() == wanted or book.name.lower().startswith((f"{wanted}-", f"{wanted}_")):
+            if book.name == wanted.removesuffix(".md"):
                 self.query_one("#list", LiveTable).select(book.name)
-                self._show(book)
+                self._show(book, anchor)
                 return True
         return False
 
-    def _show(self, book: Book) -> None:
+    def on_markdown_table_of_contents_updated(self, event: Markdown.TableOfContentsUpdated) -> None:
+        """The page stands: go to the heading that was asked for."""
+        if self._anchor:
+            event.markdown.goto_anchor(self._anchor)
+
+    def _show(self, book: Book, anchor: str = "") -> None:
         from textual.widgets import Markdown
+
+        self._anchor = anchor
 
         page = self.query_one("#page", VerticalScroll)
         page.remove_children()

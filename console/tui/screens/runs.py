@@ -17,6 +17,14 @@ from console.tui.widgets.live_table import Column, LiveTable
 from engine.api.commands import PaperStart, PaperStop, RunShow
 from engine.api.views import RunDetail, RunRow, RunsView, SessionRow, TradeRow
 
+FIRST = {
+    name: place
+    for place, name in enumerate(
+        ("total_return", "sharpe_simple", "max_drawdown", "trades", "win_rate_trades", "profit_factor")
+    )
+}
+"""What is asked first about a run; the other metrics follow by name."""
+
 
 class Runs(Room):
     NAME = "runs"
@@ -52,8 +60,8 @@ class Runs(Room):
             yield LiveTable(
                 "TRADES",
                 (
-                    Column[TradeRow]("ENTRY", 20, lambda t: t.entry_at),
-                    Column[TradeRow]("EXIT", 20, lambda t: t.exit_at, drop=2),
+                    Column[TradeRow]("ENTRY", 11, lambda t: text.minute(t.entry_at)),
+                    Column[TradeRow]("EXIT", 11, lambda t: text.minute(t.exit_at), drop=2),
                     Column[TradeRow]("SIDE", 5, lambda t: t.side.upper()),
                     Column[TradeRow]("QTY", 10, lambda t: f"{t.quantity:,.4f}", ">"),
                     Column[TradeRow](
@@ -160,7 +168,8 @@ class Runs(Room):
         if detail is None:
             return []
         row = detail.row
-        pairs = [(name, _metric(value)) for name, value in detail.metrics.items()]
+        ranked = sorted(detail.metrics.items(), key=lambda item: FIRST.get(item[0], len(FIRST)))
+        pairs = [(name, _metric(value)) for name, value in ranked]
         pairs += [(name, value) for name, value in detail.config.items()]
         across = max(1, width // 38)
         lines: list[Line] = [

@@ -37,12 +37,16 @@ class System(Room):
             if name != group:
                 group = name
                 lines.append(rule(group.upper(), width, look.rule))
-            lines.append(((f" {text.fit(label, 22)} ", "dim"), (value, "text")))
+            lines.append(((f" {text.fit(label, _label_width(width))} ", "dim"), (value, "text")))
         return lines or [rule("FACTS", width, look.rule), (("  not known", "dim"),)]
 
     def _own(self, width: int, height: int) -> Sequence[Line]:
         lines: list[Line] = [rule("THIS CONSOLE", width, self.desk_app.look.rule)]
         return lines + [
-            ((f" {text.fit(name, 22)} ", "dim"), (value, "text"))
+            ((f" {text.fit(name, _label_width(width))} ", "dim"), (value, "text"))
             for name, value in self.desk_app.own_figures()
         ]
+
+
+def _label_width(width: int) -> int:
+    return 22 if width >= 50 else 17

@@ -11,7 +11,7 @@ from console.tui import text
 from console.tui.prompt import Kind
 from console.tui.screens.columns import worst
 from console.tui.screens.room import Room
-from console.tui.widgets.lines import Line, Lines, rule
+from console.tui.widgets.lines import Line, Lines, Span, rule
 from console.tui.widgets.live_table import Cell, Column, LiveTable
 from engine.api.commands import REJECT_REASONS, TicketApprove, TicketReject, TicketSelect
 from engine.api.views import CheckRow, EventsView, TicketRow, TicketsView
@@ -176,9 +176,9 @@ class Tickets(Room):
             *_facts(ticket, width),
         ]
         table = [_check_head(width), *(_check_line(check, width) for check in ticket.checks)]
-        state = self._state_lines(ticket)
-        room = height - len(head) - len(state) - 1
-        if len(table) > room > 2:
+        state = self._state_lines(ticket, width)
+        room = max(3, height - len(head) - len(state) - 1)
+        if len(table) > room:
             ranked = sorted(
                 ticket.checks,
                 key=lambda c: (
@@ -189,22 +189,17 @@ class Tickets(Room):
             table.append(((f"   and {len(ranked) - room + 2} more, none worse", "dim"),))
         return [*head, *table, ((look.rule * width, "rule"),), *state]
 
-    def _state_lines(self, ticket: TicketRow) -> list[Line]:
-        spans: list[tuple[str, str]] = [(" STATE ", "dim")]
-        steps = STEPS if ticket.state in STEPS else ("proposed", "reviewing", ticket.state)
-        for step in steps:
-            word = f"[{step.upper()}{' ' + ticket.reviewer if step == 'reviewing' else ''}]"
-            spans.append((word, "bright") if step == ticket.state else (step, "dim"))
-            spans.append((" > ", "dim"))
-        lines: list[Line] = [tuple(spans[:-1])]
+    def _state_lines(self, ticket: TicketRow, width: int) -> list[Line]:
+        lines = _path(ticket, width)
         lines += [
             ((f" {check.result.upper()}  {_said(check)}", "p3-calm"),)
             for check in ticket.checks
             if check.result != "ok"
         ][:3]
         if ticket.state in ("proposed", "reviewing"):
-            lines.append(((f"       expires {self._left(ticket)}, then it is rejected by itself", "text"),))
-            lines.append(((f"       {self._next_step(ticket)}", "bright"),))
+            lines.append(((f"       rejects itself in {self._left(ticket)}", "text"),))
+            advice = text.wrap(self._next_step(ticket), width - 8, 2)
+            lines += [((f"       {row}", "bright"),) for row in advice]
         elif ticket.decided_by:
             said = f' "{ticket.decision_text}"' if ticket.decision_text else ""
             lines.append(((f"       by {ticket.decided_by} at {text.hms(ticket.decided_ns)}{said}", "text"),))
@@ -228,6 +223,22 @@ class Tickets(Room):
     def copy_text(self) -> str:
         ticket = self.ticket
         return f"{ticket.ticket_id} v{ticket.version} {ticket.ticket_hash}" if ticket else ""
+
+
+def _path(ticket: TicketRow, width: int) -> list[Line]:
+    """The states a ticket passes through, the present one in brackets; broken where the pane ends."""
+    lines: list[list[Span]] = [[(" STATE ", "dim")]]
+    room = width - 7
+    for step in STEPS if ticket.state in STEPS else ("proposed", "reviewing", ticket.state):
+        reviewer = f" {ticket.reviewer}" if step == "reviewing" else ""
+        word = f"[{step.upper()}{reviewer}]" if step == ticket.state else step
+        arrow = " > " if len(lines[-1]) > 1 else ""
+        if len(arrow) + len(word) > room:
+            lines.append([("       > ", "dim")])
+            room, arrow = width - 9, ""
+        lines[-1] += [(arrow, "dim"), (word, "bright" if step == ticket.state else "dim")]
+        room -= len(arrow) + len(word)
+    return [tuple(spans) for spans in lines]
 
 
 def _said(check: CheckRow) -> str:
@@ -277,7 +288,7 @@ def _facts(ticket: TicketRow, width: int) -> list[Line]:
 
 def _check_widths(width: int) -> tuple[int, int, int, int]:
     name = 18 if width < 70 else 24
-    column = min(14, max(7, (width - name - 10) // 3))
+    column = min(14, max(6, (width - name - 11) // 3))
     return name, column, column, column
 
 
@@ -288,7 +299,7 @@ def _check_head(width: int) -> Line:
         ("NOW", now, ">"),
         ("AFTER", after, ">"),
         ("LIMIT", limit, ">"),
-        ("RESULT", 8, "<"),
+        ("RESULT", 6, "<"),
     )
     return ((" ", "text"), *(s for t, w, a in cells for s in ((text.fit(t, w, a), "head"), (" ", "text"))))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from textwrap import wrap
 
 from rich.cells import cell_len
 
@@ -185,8 +184,14 @@ class MessageLine(Lines):
         self.said = (message, style)
         self.update()
 
+    def forget(self) -> None:
+        """Another screen is shown: what was said belonged to the last one."""
+        self.say("", "dim")
+
     def update(self) -> int:
-        self.set_class(len(self._wrapped(self.app.size.width)) > 1, "-two")
+        rows = len(self._wrapped(self.app.size.width))
+        self.set_class(rows == 2, "-two")
+        self.set_class(rows > 2, "-three")
         return super().update()
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
@@ -199,14 +204,12 @@ class MessageLine(Lines):
                 (f" {self.prompt.label} ", "bright"),
                 (f" {self.prompt.typed}_ ", "input"),
             )
-            note: Span = (f"  {self.prompt.note}  Esc = leave it", "dim")
-            is_long = sum(cell_len(words) for words, _ in (*asked, note)) > width
-            return [asked, (note,)] if is_long else [(*asked, note)]
+            note = f"{self.prompt.note}   Esc = leave it".strip()
+            if sum(cell_len(words) for words, _ in asked) + cell_len(note) + 2 <= width:
+                return [(*asked, (f"  {note}", "dim"))]
+            return [asked, *(((f"  {row}", "dim"),) for row in text.wrap(note, width - 3, 2))]
         message, style = self.said
-        rows = wrap(text.clean(message), max(10, width - 2)) or [""]
-        if len(rows) > 2:
-            rows = [rows[0], text.fit(" ".join(rows[1:]), width - 2)]
-        return [((f" {row}", style),) for row in rows]
+        return [((f" {row}", style),) for row in text.wrap(message, width - 2, 2)]
 
 
 class KeyLine(Lines):

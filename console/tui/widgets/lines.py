@@ -30,7 +30,10 @@ def settle(line: Line, width: int) -> Line:
         shown = clean(text)
         size = cell_len(shown)
         if size > room:
-            shown, size = set_cell_size(shown, room), room
+            # A cut is marked, so that it cannot pass unseen; what only runs on in blanks is not cut.
+            is_cut = cell_len(shown.rstrip()) > room
+            shown = set_cell_size(shown, room - 1) + "~" if is_cut else set_cell_size(shown, room)
+            size = room
         if shown:
             spans.append((shown, style))
         room -= size
