@@ -1,0 +1,10 @@
+"""Recorded order books: each source's files to columns of events, by that source's own rules.
+
+feed.py         what every reader returns: events, scale, gaps, faults by message number
+binance.py      raw websocket logs (U/u/pu continuity, REST snapshot) and depth CSV files
+tardis.py       incremental_book_L2 CSV (is_snapshot)
+kraken.py       book channel v1 and v2, CRC32 verified at every message
+databento.py    DBN market by order (F_LAST), and our decoder of that format
+hyperliquid.py  l2Book snapshots
+replay.py       a feed through a native book: counts, speed, top of book
+"""
