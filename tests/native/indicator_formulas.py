@@ -76,7 +76,7 @@ def stochrsi(close: np.ndarray, period: int, stoch: int, k: int, d: int) -> tupl
 
 
 def adx(high: np.ndarray, low: np.ndarray, close: np.ndarray, period: int) -> dict[str, np.ndarray]:
-    """Wilder's worksheet: sums over the first `period` bars, then S - S/p + x; ADX is the smoothed mean of DX."""
+    """Wilder's worksheet: sums over the first `period` bars, then S - S/p + x; ADX smooths DX."""
     up, down = np.diff(high), -np.diff(low)
     plus = np.where((up > down) & (up > 0), up, 0.0)
     minus = np.where((down > up) & (down > 0), down, 0.0)

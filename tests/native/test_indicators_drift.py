@@ -12,7 +12,7 @@ PERIOD = 50
 
 
 def _walk(count: int) -> np.ndarray:
-    """A long walk in which the level jumps a million-fold up and down, and rests at a constant now and then."""
+    """A long walk whose level jumps a million-fold up and down, and rests at a constant once."""
     chance = np.random.default_rng(3)
     x = 100.0 * np.exp(np.cumsum(chance.normal(0, 0.001, count)) % 1.0)
     x[count // 3 : count // 3 + 997] *= 1e6
