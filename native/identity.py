@@ -6,9 +6,9 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-from native import forged, indicators, kernel, lanes, matching, strategy
+from native import forged, indicators, kernel, lanes, matching, strategy, sweep
 
-_MODULES = (forged, indicators, kernel, lanes, matching, strategy)
+_MODULES = (forged, indicators, kernel, lanes, matching, strategy, sweep)
 
 
 @cache
