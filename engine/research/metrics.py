@@ -1,81 +1,244 @@
-"""Metrics of one run: definitions with units and sources, vectorised, null where a sample is too small.
+"""Metrics of one run, vectorised, null with a reason where a sample is too small.
 
-Drawdown is a positive fraction of the peak (C-25). Ratios are per year of 365.25 days, since crypto
-trades every day (C-26). `win_rate` counts closed trades (C-27).
+What each means, its unit and its source stand in one table: `engine.research.definitions`. Drawdown is a
+positive fraction of the peak (C-25). Ratios are per year of 365.25 days, since crypto trades every day
+(C-26). `win_rate` counts closed trades (C-27).
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.research import risk
+from engine.research.definitions import BY_ID
+from engine.research.risk import DAY_NS, YEAR_NS, Basis, Found
+from engine.research.trade_metrics import (
+    Cell,
+    excursions,
+    kelly_fraction,
+    longest_run,
+    payoff_ratio,
+    profit_factor,
+    splits,
+    traded_notional,
+)
+
 Floats = NDArray[np.float64]
 
-YEAR_NS = int(365.25 * 86_400) * 1_000_000_000
 SHARPE_METHOD = "mean/std(ddof=1) of bar returns x sqrt(bars per 365.25-day year), risk-free rate 0"
 MIN_POINTS = 20
 MIN_DOWNSIDE_PER_YEAR = 1e-4
 MIN_DRAWDOWN = 0.005
+MIN_GROWTH_DAYS = 30
 
 Value = float | int | str | None
+Book = dict[str, tuple[Value, str]]
+Table = tuple[dict[str, Cell], ...]
 
 
 @dataclass(frozen=True)
 class Metrics:
-    """Values by name and, for each null, the reason why it is null."""
+    """Values by name; for each null, the reason why; tables; and what the report's pictures need.
+
+    `mae_usd`, `mfe_usd` (trades,) are the excursions, None where no bars were given.
+    """
 
     values: dict[str, Value]
     null_reasons: dict[str, str]
+    tables: dict[str, Table] = field(default_factory=dict)
+    basis: Basis | None = None
+    mae_usd: Floats | None = None
+    mfe_usd: Floats | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What the equity curve alone does not tell: times (bars,), prices (bars,), costs, names, trials."""
+
+    ts_ns: NDArray[np.int64]
+    high: Floats
+    low: Floats
+    slippage_bps: float = 0.0
+    symbols: Sequence[str] = ()
+    trials: int = 1
 
 
 def compute_metrics(
-    equity: Floats, initial_equity: float, trades: NDArray[Any], interval_ns: int, fees_usd: float
+    equity: Floats,
+    initial_equity: float,
+    trades: NDArray[Any],
+    interval_ns: int,
+    fees_usd: float,
+    context: Context | None = None,
 ) -> Metrics:
     """Return every metric of a run.
 
-    `equity` (bars,) in account currency at each bar's close; `trades` a structured array with fields
-    entry_bar, exit_bar, units (1e-6), entry_fill, exit_fill, pnl; `fees_usd` all fees paid, of open
-    trades too.
+    `equity` (bars,) in account currency at each bar's close; `trades` a structured array of the kernel's
+    fields; `fees_usd` all fees paid, of open trades too. Without `context` the bars are taken to be
+    contiguous, and what needs prices is null.
     """
     assert initial_equity > 0 and interval_ns > 0
-    returns = bar_returns(equity, initial_equity)
-    bars_per_year = YEAR_NS / interval_ns
-    drawdown = max_drawdown(equity, initial_equity)
-    growth = total_return(equity, initial_equity)
-    pnl = np.ascontiguousarray(trades["pnl"])
+    ts_ns = context.ts_ns if context else np.arange(len(equity), dtype=np.int64) * interval_ns
+    falls = drawdown_curve(equity, initial_equity)
+    drawdown = float(np.max(falls)) if len(falls) else None
     held = (trades["exit_bar"] - trades["entry_bar"]).astype(np.float64)
-    book: dict[str, tuple[Value, str]] = {
-        "total_return": (growth, "no_bars"),
-        "sharpe_simple": sharpe_simple(returns, bars_per_year),
-        "sortino": sortino(returns, bars_per_year),
-        "calmar": calmar(growth, drawdown, len(equity), bars_per_year),
-        "max_drawdown": (drawdown, "no_bars"),
-        "volatility": volatility(returns, bars_per_year),
-        "trades": (len(trades), ""),
-        "wins": (int(np.count_nonzero(pnl > 0)), ""),
-        "win_rate": (float(np.mean(pnl > 0)) if len(pnl) else None, "no_closed_trades"),
-        "profit_factor": profit_factor(pnl),
-        "expectancy_net": (float(np.mean(pnl)) if len(pnl) else None, "no_closed_trades"),
-        "avg_win": (_mean(pnl[pnl > 0]), "no_winning_trade"),
-        "avg_loss": (_mean(pnl[pnl < 0]), "no_losing_trade"),
-        "avg_holding_bars": (_mean(held), "no_closed_trades"),
-        "avg_holding_s": (_mean(held * (interval_ns / 1e9)), "no_closed_trades"),
+    basis = risk.basis_of(equity, initial_equity, ts_ns, interval_ns) if len(equity) else None
+    months = risk.monthly(equity, initial_equity, ts_ns) if len(equity) else []
+    mae, mfe = excursions(trades, context.high, context.low) if context else (None, None)
+    book: Book = {
+        **_curve_book(equity, initial_equity, interval_ns, ts_ns, drawdown),
+        **_fall_book(falls, ts_ns, interval_ns),
+        **_basis_book(basis, context.trials if context else 1),
+        **_month_book(months),
+        **_trade_book(np.ascontiguousarray(trades["pnl"])),
+        **_excursion_book(mae, mfe),
+        **_holding_book(held, interval_ns),
         "exposure": (exposure(held, len(equity)), "no_bars"),
         "turnover": turnover(trades, equity),
         "fees_usd": (fees_usd, ""),
+        **_cost_book(trades, context.slippage_bps if context else 0.0),
         "bars": (len(equity), ""),
         "initial_equity": (initial_equity, ""),
         "final_equity": (float(equity[-1]) if len(equity) else initial_equity, ""),
         "sharpe_method": (SHARPE_METHOD, ""),
     }
-    values = {name: _finite(value) for name, (value, _) in book.items()}
-    reasons = {name: why for name, (_, why) in book.items() if values[name] is None}
+    assert book.keys() == BY_ID.keys(), book.keys() ^ BY_ID.keys()
+    values = {name: _finite(book[name][0]) for name in BY_ID}
+    reasons = {name: book[name][1] for name in BY_ID if values[name] is None}
     assert all(reasons.values()), "a null metric states its reason"
-    return Metrics(values, reasons)
+    tables: dict[str, Table] = {
+        "monthly": tuple({"month": month, "return": _finite(each)} for month, each in months),
+        **splits(trades, context.symbols if context else ()),
+    }
+    return Metrics(values, reasons, tables, basis, mae, mfe)
+
+
+def _curve_book(
+    equity: Floats, start: float, interval_ns: int, ts_ns: NDArray[np.int64], drawdown: float | None
+) -> Book:
+    returns = bar_returns(equity, start)
+    bars_per_year = YEAR_NS / interval_ns
+    growth = total_return(equity, start)
+    span_ns = int(ts_ns[-1]) - int(ts_ns[0]) + interval_ns if len(ts_ns) else 0
+    yearly = cagr(growth, span_ns)
+    return {
+        "total_return": (growth, "no_bars"),
+        "cagr": yearly,
+        "total_pnl": (float(equity[-1]) - start if len(equity) else 0.0, ""),
+        "sharpe_simple": sharpe_simple(returns, bars_per_year),
+        "sharpe_per_bar": sharpe_simple(returns, 1.0),
+        "sortino": sortino(returns, bars_per_year),
+        "calmar": calmar(yearly, drawdown),
+        "volatility": volatility(returns, bars_per_year),
+        "max_drawdown": (drawdown, "no_bars"),
+        "days": (span_ns / DAY_NS, ""),
+    }
+
+
+def _basis_book(basis: Basis | None, trials: int) -> Book:
+    returns = basis.returns if basis else np.zeros(0)
+    small, few = f"fewer_than_{MIN_POINTS}_returns", f"fewer_than_{risk.MIN_TAIL_POINTS}_returns"
+    has_points, has_tail = len(returns) >= MIN_POINTS, len(returns) >= risk.MIN_TAIL_POINTS
+    shape = risk.moments(returns) if has_points else None
+    why = "no_variation" if has_points else small
+    at_risk, shortfall, ratio = risk.tails(returns) if has_tail else (None, None, None)
+    is_daily = basis is not None and basis.name == "day"
+    daily = sharpe_simple(returns, basis.per_year) if basis and is_daily else (None, "shorter_than_60_days")
+    return {
+        "sharpe_daily": daily,
+        "var_95": (at_risk, few),
+        "cvar_95": (shortfall, few),
+        "tail_ratio": (ratio, "no_losses" if has_tail else few),
+        "skewness": (shape[0] if shape else None, why),
+        "kurtosis": (shape[1] if shape else None, why),
+        "probabilistic_sharpe": (risk.probabilistic_sharpe(returns) if shape else None, why),
+        "deflated_sharpe": (risk.deflated_sharpe(returns, trials) if shape else None, why),
+        "trials": (trials, ""),
+        "return_basis": (basis.name if basis else None, "no_bars"),
+        "return_points": (len(returns), ""),
+    }
+
+
+def _month_book(months: list[tuple[str, float]]) -> Book:
+    found = np.array([each for _, each in months])
+    why = f"fewer_than_{risk.MIN_MONTHS}_months"
+    is_enough = len(found) >= risk.MIN_MONTHS
+    return {
+        "best_month": (float(np.max(found)) if is_enough else None, why),
+        "worst_month": (float(np.min(found)) if is_enough else None, why),
+        "positive_months": (float(np.mean(found > 0)) if is_enough else None, why),
+    }
+
+
+def _trade_book(pnl: Floats) -> Book:
+    none = "no_closed_trades"
+    rate = float(np.mean(pnl > 0)) if len(pnl) else None
+    return {
+        "trades": (len(pnl), ""),
+        "trade_trades": (len(pnl), ""),
+        "wins": (int(np.count_nonzero(pnl > 0)), ""),
+        "win_rate": (rate, none),
+        "win_rate_trades": (rate, none),
+        "profit_factor": profit_factor(pnl),
+        "expectancy_net": (_mean(pnl), none),
+        "avg_win": (_mean(pnl[pnl > 0]), "no_winning_trade"),
+        "avg_loss": (_mean(pnl[pnl < 0]), "no_losing_trade"),
+        "payoff_ratio": payoff_ratio(pnl),
+        "best_trade": (float(np.max(pnl)) if len(pnl) else None, none),
+        "worst_trade": (float(np.min(pnl)) if len(pnl) else None, none),
+        "longest_win_streak": (longest_run(pnl > 0), ""),
+        "longest_loss_streak": (longest_run(pnl < 0), ""),
+        "kelly_fraction": kelly_fraction(pnl),
+    }
+
+
+def _excursion_book(mae: Floats | None, mfe: Floats | None) -> Book:
+    if mae is None or mfe is None or not len(mae):
+        why = "no_prices" if mae is None else "no_closed_trades"
+        return dict.fromkeys(("avg_mae_usd", "avg_mfe_usd", "edge_ratio"), (None, why))
+    adverse, favourable = float(np.mean(mae)), float(np.mean(mfe))
+    return {
+        "avg_mae_usd": (adverse, ""),
+        "avg_mfe_usd": (favourable, ""),
+        "edge_ratio": (favourable / adverse if adverse > 0 else None, "no_adverse_move"),
+    }
+
+
+def _holding_book(held: Floats, interval_ns: int) -> Book:
+    bars = _mean(held)
+    seconds = None if bars is None else bars * (interval_ns / 1e9)
+    return {
+        "avg_holding_bars": (bars, "no_closed_trades"),
+        "avg_holding_s": (seconds, "no_closed_trades"),
+        "avg_holding_days": (None if seconds is None else seconds / 86_400, "no_closed_trades"),
+    }
+
+
+def _cost_book(trades: NDArray[Any], slippage_bps: float) -> Book:
+    slippage = float(np.sum(traded_notional(trades))) * slippage_bps / 1e4
+    costs = float(np.sum(trades["fees"])) + slippage
+    gross = float(np.sum(trades["pnl"])) + costs
+    return {
+        "slippage_usd": (slippage, ""),
+        "funding_usd": (None, "no_funding_data"),
+        "gross_pnl_usd": (gross if len(trades) else None, "no_closed_trades"),
+        "cost_share": (costs / abs(gross) if len(trades) and gross else None, "no_gross_result"),
+    }
+
+
+def _fall_book(falls: Floats, ts_ns: NDArray[np.int64], interval_ns: int) -> Book:
+    """Drawdowns that need the whole curve; `falls` (bars,) is used up to save memory."""
+    if not len(falls):
+        return {"longest_drawdown_s": (None, "no_bars"), "ulcer_index": (None, "no_bars")}
+    longest_ns = risk.longest_drawdown_ns(falls, ts_ns, interval_ns)
+    ulcer = math.sqrt(float(np.mean(np.square(falls, out=falls))))
+    return {"longest_drawdown_s": (longest_ns / 1e9, ""), "ulcer_index": (ulcer, "")}
 
 
 def bar_returns(equity: Floats, initial_equity: float) -> Floats:
@@ -98,13 +261,10 @@ def max_drawdown(equity: Floats, initial_equity: float) -> float | None:
 
     Source: Magdon-Ismail & Atiya (2004), "Maximum Drawdown", Risk 17(10).
     """
-    if not len(equity):
-        return None
-    peaks = np.maximum(np.maximum.accumulate(equity), initial_equity)
-    return float(np.max(1.0 - equity / peaks))
+    return float(np.max(drawdown_curve(equity, initial_equity))) if len(equity) else None
 
 
-def sharpe_simple(returns: Floats, bars_per_year: float) -> tuple[float | None, str]:
+def sharpe_simple(returns: Floats, bars_per_year: float) -> Found:
     """Return `mean/std(ddof=1) * sqrt(bars per year)`.
 
     Source: Sharpe (1994), "The Sharpe Ratio", Journal of Portfolio Management 21(1), risk-free rate 0.
@@ -117,7 +277,7 @@ def sharpe_simple(returns: Floats, bars_per_year: float) -> tuple[float | None, 
     return float(np.mean(returns)) / deviation * math.sqrt(bars_per_year), "not_finite"
 
 
-def sortino(returns: Floats, bars_per_year: float) -> tuple[float | None, str]:
+def sortino(returns: Floats, bars_per_year: float) -> Found:
     """Return `mean * n / (downside * sqrt(n))`, n bars per year, downside = sqrt(mean(min(r, 0)²)).
 
     Source: Sortino & Price (1994), Journal of Investing 3(3), target 0. Null below 1e-4 per year.
@@ -131,37 +291,34 @@ def sortino(returns: Floats, bars_per_year: float) -> tuple[float | None, str]:
     return float(np.mean(returns)) * bars_per_year / downside, "not_finite"
 
 
-def calmar(
-    growth: float | None, drawdown: float | None, bars: int, bars_per_year: float
-) -> tuple[float | None, str]:
-    """Return yearly growth `(1+R)^(1/years) - 1` over the maximum drawdown.
-
-    Source: Young (1991), "Calmar Ratio", Futures 20(1), here over the whole window. Null where the
-    drawdown is under 0.5 %.
-    """
-    if growth is None or drawdown is None or bars < MIN_POINTS:
-        return None, f"fewer_than_{MIN_POINTS}_bars"
-    if drawdown < MIN_DRAWDOWN:
-        return None, "drawdown_too_small"
+def cagr(growth: float | None, span_ns: int) -> Found:
+    """Return the yearly growth `(1+R)^(1/years) - 1` by calendar time (QT-04). Null below 30 days."""
+    if growth is None:
+        return None, "no_bars"
     if growth <= -1.0:
         return None, "account_lost"
-    exponent = math.log1p(growth) * bars_per_year / bars
-    return (math.expm1(exponent) / drawdown, "not_finite") if exponent < 700 else (None, "not_finite")
+    if span_ns < MIN_GROWTH_DAYS * DAY_NS:
+        return None, f"shorter_than_{MIN_GROWTH_DAYS}_days"
+    return math.expm1(math.log1p(growth) * YEAR_NS / span_ns), "not_finite"
 
 
-def volatility(returns: Floats, bars_per_year: float) -> tuple[float | None, str]:
+def calmar(yearly: Found, drawdown: float | None) -> Found:
+    """Return yearly growth over the maximum drawdown; null where the drawdown is under 0.5 %.
+
+    Source: Young (1991), "Calmar Ratio", Futures 20(1), here over the whole window.
+    """
+    if drawdown is not None and drawdown < MIN_DRAWDOWN:
+        return None, "drawdown_too_small"
+    if yearly[0] is None or drawdown is None:
+        return None, yearly[1]
+    return yearly[0] / drawdown, "not_finite"
+
+
+def volatility(returns: Floats, bars_per_year: float) -> Found:
     """Return the yearly standard deviation of bar returns (fraction)."""
     if len(returns) < MIN_POINTS:
         return None, f"fewer_than_{MIN_POINTS}_bars"
     return float(np.std(returns, ddof=1)) * math.sqrt(bars_per_year), "not_finite"
-
-
-def profit_factor(pnl: Floats) -> tuple[float | None, str]:
-    """Return the sum of winning over the sum of losing trades' net P&L, as a positive number."""
-    if not len(pnl):
-        return None, "no_closed_trades"
-    lost = float(-np.sum(pnl[pnl < 0]))
-    return (float(np.sum(pnl[pnl > 0])) / lost, "not_finite") if lost > 0 else (None, "no_losing_trade")
 
 
 def exposure(held_bars: Floats, bars: int) -> float | None:
@@ -169,18 +326,22 @@ def exposure(held_bars: Floats, bars: int) -> float | None:
     return min(1.0, float(np.sum(held_bars)) / bars) if bars else None
 
 
-def turnover(trades: NDArray[Any], equity: Floats) -> tuple[float | None, str]:
+def turnover(trades: NDArray[Any], equity: Floats) -> Found:
     """Return traded notional of closed trades (both sides) over the mean equity."""
     if not len(equity):
         return None, "no_bars"
-    notional = float(np.sum(trades["units"] * 1e-6 * (trades["entry_fill"] + trades["exit_fill"])))
     mean = float(np.mean(equity))
-    return (notional / mean, "not_finite") if mean > 0 else (None, "account_lost")
+    return (
+        (float(np.sum(traded_notional(trades))) / mean, "not_finite") if mean > 0 else (None, "account_lost")
+    )
 
 
 def drawdown_curve(equity: Floats, initial_equity: float) -> Floats:
     """Return the drawdown at each bar as a positive fraction of the peak so far."""
-    return 1.0 - equity / np.maximum(np.maximum.accumulate(equity), initial_equity)
+    peaks = np.maximum.accumulate(equity)
+    np.maximum(peaks, initial_equity, out=peaks)
+    np.divide(equity, peaks, out=peaks)
+    return np.subtract(1.0, peaks, out=peaks)
 
 
 def _mean(values: Floats) -> float | None:

@@ -97,6 +97,7 @@ def publish_run(
         leaderboard_size=1,
         trust=trust_of(checks),
         checks=checks,
+        tables=metrics.tables,
     )
 
     def journal(path: Path) -> None:

@@ -9,7 +9,8 @@ from venues.types import Record
 class RunRequest(Record):
     """What to run. `data` is a file or `VENUE/SYMBOL/INTERVAL`; numbers left None come from the
     preset, else from the kernel's defaults. `start_ns` and `end_ns` bound bar open times, end excluded;
-    `max_bars` above 0 keeps the first so many of them."""
+    `max_bars` above 0 keeps the first so many of them. `trials`: how many
+    configurations were tried to find this one (deflates the Sharpe ratio)."""
 
     strategy: str = ""
     preset: str = ""
@@ -27,6 +28,7 @@ class RunRequest(Record):
     lot: float | None = None
     tick: float | None = None
     seed: int = 0
+    trials: int = 1
     name: str = ""
     request_id: str = ""
     command: str = ""

@@ -15,7 +15,7 @@ from engine.research import identity
 from engine.research.artifacts import config_hash, make_run_id, sweep_staging
 from engine.research.checks import check_run, trust_of
 from engine.research.choice import Choice, RunFailed, choose
-from engine.research.metrics import Metrics, compute_metrics
+from engine.research.metrics import Context, Metrics, compute_metrics
 from engine.research.request import RunRequest as RunRequest
 from engine.research.request import RunResult as RunResult
 from engine.research.schemas import Check, Identity, RunConfig, json_bytes
@@ -82,9 +82,7 @@ def run_backtest(
     try:
         replayed = replay(config, choice, bars, run_id, on_progress, is_cancelled)
         proof = identify(config, choice, bars, replayed)
-        metrics = compute_metrics(
-            replayed.equity, config.initial_cash, replayed.trades, bars.interval_ns, replayed.fees_usd
-        )
+        metrics = measure(request, config, bars, replayed)
         # The kernel sums the account exactly (fsum); the curve's last value may differ in the last bit.
         metrics.values["final_equity"] = replayed.final_equity
         checks = examine(request, config, bars, replayed)
@@ -226,6 +224,21 @@ def replay(
         fees_usd=kernel.fees_paid(),
         trades_sha256=kernel.trades_sha256(),
         decision_sha256=kernel.decision_hash(),
+    )
+
+
+def measure(request: RunRequest, config: RunConfig, bars: BarColumns, replayed: Replayed) -> Metrics:
+    """Return the run's metrics."""
+    context = Context(
+        ts_ns=bars.ts_ns,
+        high=bars.high,
+        low=bars.low,
+        slippage_bps=config.slippage_bps,
+        symbols=(config.ticker,),
+        trials=request.trials,
+    )
+    return compute_metrics(
+        replayed.equity, config.initial_cash, replayed.trades, bars.interval_ns, replayed.fees_usd, context
     )
 
 

@@ -107,6 +107,7 @@ class RunMetrics(Record):
     leaderboard_size: int
     trust: str = NOT_CHECKED
     checks: tuple[Check, ...] = ()
+    tables: dict[str, tuple[dict[str, Scalar], ...]] = {}
 
 
 class Artifact(Record):
