@@ -27,6 +27,8 @@ class Reason(IntEnum):
     TARGET = 6
     DATA_REFUSED = 7
     EXTERNAL = 8
+    PARTIAL_TARGET = 9
+    TIME_EXIT = 10
 
     @property
     def code(self) -> str:

@@ -8,8 +8,11 @@ before the account moves, so that replay pays no call per bar and passes quiet b
 from libc.math cimport INFINITY
 from libc.stdint cimport int64_t
 
+from native.account cimport open_result_c
+from native.entries cimport decide_levels
+from native.exits cimport exits_step
 from native.indicators cimport atr_step, ema_next, true_range
-from native.lane cimport decide_step, exits_step, finish_step, open_result_c, open_step
+from native.lane cimport finish_step, open_step
 from native.replay cimport CHUNK, Columns, good_until
 from native.state cimport KEEP, LaneState
 
@@ -94,7 +97,7 @@ cdef inline int64_t forged_close(
         return error
     if not is_good_answer(answer.want, answer.stop, answer.target):
         return BAD_ANSWER
-    decide_step(s, ts, c, answer.want, had_pending, answer.stop, answer.target)
+    decide_levels(s, ts, c, answer.want, had_pending, answer.stop, answer.target)
     finish_step(s, ts, c)
     return 0
 
@@ -188,7 +191,7 @@ cdef inline void account_answers(
         open_step(s, x.ts[i], x.open[i])
         had_pending = s.pending
         begin_close(s, x.ts[i], x.open[i], x.high[i], x.low[i], x.close[i])
-        decide_step(
+        decide_levels(
             s, x.ts[i], x.close[i], want[i], had_pending,
             answers.stop[i] if has_levels else 0.0, answers.target[i] if has_levels else 0.0,
         )

@@ -3,14 +3,17 @@
 from libc.math cimport INFINITY, isfinite
 from libc.stdint cimport int64_t
 
+from native.account cimport apply_fill
+from native.entries cimport decide_step
+from native.exits cimport ladder_step
 from native.forged cimport Forged, forged_close, replay_forged
 from native.indicators cimport atr_step
-from native.lane cimport *
+from native.lane cimport close_step, finish_step, is_good_bar, open_step
 from native.lanes cimport LaneTable
 from native.matching cimport round_price_c
 from native.replay cimport Columns, replay_bars
 from native.state cimport *
-from native.strategy cimport Bar
+from native.strategy cimport Bar, read_wish
 
 from native.codes import CONTROLLED_GATES, Reason
 from native.intents import KernelConfig, KernelFill, LanePosition, LaneSpec, Matching, OrderIntent
@@ -74,25 +77,25 @@ cdef class Kernel(LaneTable):
         """One close under an interpreted strategy: the same inline steps around a Python call."""
         cdef int64_t had_pending = s.pending
         cdef int64_t want = KEEP
-        cdef double stop = 0.0, target = 0.0
+        cdef Wish wish
+        cdef const Wish* named = NULL
         cdef Bar bar = self.bar
         s.last_ts = ts      # a strategy that raises cannot be stepped over the same bar again
-        if s.is_bracket and s.side:
-            exits_step(s, ts, o, h, l, c)
+        if s.side and (s.is_bracket or s.hold_bars):
+            ladder_step(s, ts, o, h, l, c)
         atr_step(&s.atr, h, l, c)
         bar.ts_ns, bar.index, bar.side, bar.volume = ts, s.bars, s.side, v
         bar.open, bar.high, bar.low, bar.close = o, h, l, c
         answer = on_bar(bar)
         if answer is not None:
             if isinstance(answer, tuple):
-                want = answer[0]
-                stop = 0.0 if answer[2] is None else answer[2]
-                target = 0.0 if answer[3] is None else answer[3]
+                read_wish(&wish, answer)
+                want, named = wish.side, &wish
             else:
                 want = answer
-            if not -1 <= want <= 1 or not (0.0 <= stop < INFINITY and 0.0 <= target < INFINITY):
+            if not -1 <= want <= 1:
                 raise ValueError(f"on_bar must return None, -1, 0, +1 or a Signal, got {answer!r}")
-        decide_step(s, ts, c, want, had_pending, stop, target)
+        decide_step(s, ts, c, want, had_pending, named)
         finish_step(s, ts, c)
         return 0
 

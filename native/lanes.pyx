@@ -12,8 +12,8 @@ from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcpy
 
+from native.account cimport open_result
 from native.indicators cimport atr_init, ema_init, il_sma_init, rsi_init
-from native.lane cimport open_result
 from native.state cimport *
 from native.strategy cimport Bar
 

@@ -4,7 +4,8 @@ from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy
 
 from native.indicators cimport ema_next, true_range
-from native.lane cimport close_step, is_good_bar, open_result_c, open_step
+from native.account cimport open_result_c
+from native.lane cimport close_step, is_good_bar, open_step
 from native.state cimport KIND_EMA_CROSS, LaneState
 
 cdef enum:

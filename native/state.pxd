@@ -31,6 +31,8 @@ cdef enum:
     WHY_TARGET = 6
     WHY_DATA = 7
     WHY_EXTERNAL = 8
+    WHY_PARTIAL = 9
+    WHY_TIME = 10
 
     GATE_WARMUP = 1
     GATE_OUTSTANDING = 2
@@ -76,6 +78,20 @@ cdef packed struct FillNote:
     double fee
 
 
+# What a strategy wants at a close. Distances are prices away from the close; 0 means none.
+cdef struct Wish:
+    int64_t side                # -1, 0, +1 or KEEP
+    int64_t hold_bars           # ordered out at the close of that many bars; 0: no limit
+    double strength
+    double stop
+    double target
+    double trail
+    double partial              # share of the position that leaves at partial_target
+    double partial_target
+    double breakeven            # a profit of this much moves the stop to the entry
+    double limit                # below zero: a market order
+
+
 cdef struct Slot:
     int64_t is_active
     int64_t step
@@ -84,10 +100,15 @@ cdef struct Slot:
     int64_t filled
     int64_t reason
     int64_t is_bracket
+    int64_t is_part             # a close of a part of the position
+    int64_t hold_bars
     double price
     double stop
     double target
     double trail
+    double partial
+    double partial_target
+    double breakeven
 
 
 cdef struct Rules:
@@ -146,6 +167,10 @@ cdef struct LaneState:
     double stop
     double target
     double trail
+    double partial              # share still to leave at partial_target, a price; 0: none
+    double partial_target
+    double breakeven            # the price at which the stop goes to the entry; 0: none
+    int64_t hold_bars
     int64_t pending             # bit 0: close slot, bit 1: open slot
     Slot close_slot
     Slot open_slot

@@ -1,5 +1,7 @@
 from libc.stdint cimport int64_t
 
+from native.state cimport Wish
+
 
 cdef class Bar:
     cdef readonly int64_t ts_ns
@@ -10,3 +12,6 @@ cdef class Bar:
     cdef readonly double close
     cdef readonly double volume
     cdef readonly int64_t side
+
+
+cdef int read_wish(Wish* wish, object signal) except -1

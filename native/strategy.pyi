@@ -5,6 +5,11 @@ class Signal(NamedTuple):
     strength: float = 1.0
     stop: float | None = None
     target: float | None = None
+    trail: float | None = None
+    hold_bars: int | None = None
+    partial: float | None = None
+    partial_target: float | None = None
+    breakeven: float | None = None
 
 class Bar:
     ts_ns: int

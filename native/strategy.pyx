@@ -2,19 +2,59 @@
 
 from typing import NamedTuple, Optional
 
+from libc.math cimport INFINITY
+
+from native.state cimport Wish
+
 from native.indicators import Indicator
 
 
 class Signal(NamedTuple):
-    """A wish: `side` -1/0/+1, `strength` 0..1; `stop`, `target` as positive price distances or None.
+    """A wish: `side` -1/0/+1, `strength` 0..1 (what ranks entries); levels as positive distances from the close.
 
-    A stop given here is executed by the kernel; one that is not given is informational only.
+    Levels are executed by the kernel; any of them brings a stop with it, at the default distance if none is
+    named. `trail` follows the best price; `partial` (a share below 1) leaves at `partial_target` (by default
+    at `target`) and moves the stop to the entry; `breakeven` moves it there after that much profit;
+    `hold_bars` orders the position closed at the close of its so-manieth bar.
     """
 
     side: int
     strength: float = 1.0
     stop: Optional[float] = None
     target: Optional[float] = None
+    trail: Optional[float] = None
+    hold_bars: Optional[int] = None
+    partial: Optional[float] = None
+    partial_target: Optional[float] = None
+    breakeven: Optional[float] = None
+
+
+cdef double _distance(object value) except -1.0:
+    """A level's distance; 0.0 where it is not named."""
+    cdef double distance = 0.0 if value is None else value
+    if not 0.0 <= distance < INFINITY:
+        raise ValueError(f"a distance must be finite and not negative, got {value!r}")
+    return distance
+
+
+cdef int read_wish(Wish* wish, object signal) except -1:
+    """Read a Signal. Raises ValueError for what makes no sense, naming it."""
+    if not isinstance(signal, Signal):
+        raise ValueError(f"on_bar must return None, -1, 0, +1 or a Signal, got {signal!r}")
+    side, strength, stop, target, trail, hold_bars, partial, partial_target, breakeven = signal
+    wish.side, wish.strength, wish.limit = side, strength, -1.0
+    wish.stop, wish.target, wish.trail = _distance(stop), _distance(target), _distance(trail)
+    wish.hold_bars = 0 if hold_bars is None else hold_bars
+    wish.partial = 0.0 if partial is None else partial
+    wish.partial_target, wish.breakeven = _distance(partial_target), _distance(breakeven)
+    if wish.partial and wish.partial_target == 0.0:
+        # The part leaves at the full target; what stays has none.
+        wish.partial_target, wish.target = wish.target, 0.0
+    if not (0.0 <= wish.strength <= 1.0 and 0.0 <= wish.partial < 1.0 and wish.hold_bars >= 0):
+        raise ValueError(f"strength is 0 to 1, partial 0 to below 1, hold_bars not negative: got {signal!r}")
+    if wish.partial and not wish.partial_target:
+        raise ValueError(f"a partial exit needs a partial_target or a target: got {signal!r}")
+    return 0
 
 
 cdef class Bar:
