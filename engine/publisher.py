@@ -10,6 +10,7 @@ from engine.core import Core
 from engine.desk import Desk
 from engine.handlers import Handlers
 from engine.health import Health
+from engine.promotion import promotion_rows
 from engine.views import (
     orders_view,
     overview_view,
@@ -23,7 +24,7 @@ from seams.net import Net, NetDown
 FAST_S = 0.2
 BEAT_MS = 500
 SLOW_EVERY = 5
-"""Runs and system are rebuilt on every fifth round: once a second."""
+"""Runs, promotion and system are rebuilt on every fifth round: once a second."""
 
 
 class Publisher:
@@ -32,6 +33,7 @@ class Publisher:
     def __init__(self, core: Core, desk: Desk, health: Health) -> None:
         self.core, self.desk, self.health = core, desk, health
         self.latest: dict[str, v.View] = {}
+        self.promotion: tuple[v.PromotionRow, ...] = ()
         self.rounds = 0
         self._sent: dict[str, bytes] = {}
         self._sent_ns: dict[str, int] = {}
@@ -43,15 +45,16 @@ class Publisher:
         self.rounds += 1
         core, sessions, seq = self.core, self.desk.sessions, self._seq
         self.latest["status"] = status_view(core, sessions, self.health.parts(), seq)
-        self.latest["overview"] = overview_view(core, sessions, seq)
         self.latest["positions"] = positions_view(core, sessions, seq)
-        self.latest["orders"] = orders_view(core, sessions, seq)
+        orders = self.latest["orders"] = orders_view(core, sessions, seq)
         self.latest["tickets"] = tickets_view(core, sessions, seq)
         self.latest["alarms"] = core.alarms.view(seq, core.clock.now_ns())
         self.latest["events"] = core.events.view(seq)
         if self.rounds % SLOW_EVERY == 1:
-            self.latest["runs"] = handlers.runs_view(seq)
+            runs = self.latest["runs"] = handlers.runs_view(seq)
+            self.promotion = promotion_rows(runs, orders)
             self.latest["system"] = self.health.system_view(seq)
+        self.latest["overview"] = overview_view(core, sessions, seq, self.promotion)
 
     async def publish(self, net: Net) -> int:
         """Send the views that changed, and the status as a heartbeat; return how many were sent."""

@@ -102,8 +102,10 @@ def _feed_state(sessions: list[PaperSession]) -> str:
     return "stale" if is_stale else "ok"
 
 
-def overview_view(core: Core, sessions: list[PaperSession], seq: int) -> v.OverviewView:
-    """Return equity, exposure and limits over all sessions."""
+def overview_view(
+    core: Core, sessions: list[PaperSession], seq: int, promotion: tuple[v.PromotionRow, ...]
+) -> v.OverviewView:
+    """Return equity, exposure and limits over all sessions, with each strategy's stage."""
     now_ns = core.clock.now_ns()
     ledgers = [session.ledger for session in sessions]
     equity = sum((ledger.equity_usd for ledger in ledgers), ZERO)
@@ -126,7 +128,7 @@ def overview_view(core: Core, sessions: list[PaperSession], seq: int) -> v.Overv
         bars=sum(session.counts.bars for session in sessions),
         limits=limit_bars(core, sessions),
         equity=_curve(sessions),
-        promotion=_promotion(sessions),
+        promotion=promotion,
     )
 
 
@@ -167,15 +169,6 @@ def _curve(sessions: list[PaperSession]) -> tuple[v.EquityPoint, ...]:
     points = list(sessions[0].ledger.points)
     step = max(1, len(points) // MAX_POINTS)
     return tuple(v.EquityPoint(at_ns=at, equity_usd=round(value, 2)) for at, value in points[::step])
-
-
-def _promotion(sessions: list[PaperSession]) -> tuple[v.PromotionRow, ...]:
-    """Return where each trading strategy stands; the later gates are not built, and that blocks."""
-    names = sorted({strategy for session in sessions for _, strategy in session.plan.lanes})
-    return tuple(
-        v.PromotionRow(strategy=name, stage="paper", blockers=("seal_missing", "replay_evidence_missing"))
-        for name in names
-    )
 
 
 def positions_view(core: Core, sessions: list[PaperSession], seq: int) -> v.PositionsView:

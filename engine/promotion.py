@@ -1,0 +1,68 @@
+"""Where each strategy stands on its way to real money, and what blocks the next step: read from evidence.
+
+A stage is what a strategy has done, never what somebody wishes. A gate that is not built blocks by name:
+a missing check is a blocker (QL-06, QL-46, QL-113, QL-114), not a formality.
+"""
+
+from __future__ import annotations
+
+from engine.api.views import OrdersView, PromotionRow, RunRow, RunsView, SessionRow
+from venues.types import OrderStatus
+
+CLEAN_SESSIONS = 5
+"""Paper sessions that must have ended in order (QL-114)."""
+MAX_STRATEGIES = 50
+NOT_BUILT: dict[str, str] = {
+    "strategy_seal": "safety.seal",
+    "replay_parity": "engine.lifecycle.parity",
+    "promotion_checklist": "safety.gates",
+    "live_venue": "venues.hyperliquid",
+}
+"""Gate → the module that will judge it. While it is in this table it blocks, also when the module is
+there: it is taken out where its evidence is read here instead (a test says when)."""
+
+
+def promotion_rows(runs: RunsView, orders: OrdersView) -> tuple[PromotionRow, ...]:
+    """Return each strategy that ran or traded, those of running sessions first, then by name."""
+    running = {name for row in runs.sessions if row.status == "running" for name in row.strategies}
+    traded = {name for row in runs.sessions for name in row.strategies}
+    researched = {row.strategy for row in runs.runs}
+    names = sorted(traded | researched, key=lambda name: (name not in running, name))
+    return tuple(
+        PromotionRow(
+            strategy=name,
+            stage="paper" if name in traded else "research",
+            blockers=(
+                *_research(tuple(row for row in runs.runs if row.strategy == name)),
+                *_paper(tuple(row for row in runs.sessions if name in row.strategies)),
+                *_orders(name, orders),
+                *(f"not_built:{gate}" for gate in NOT_BUILT),
+            ),
+        )
+        for name in names[:MAX_STRATEGIES]
+    )
+
+
+def _research(runs: tuple[RunRow, ...]) -> tuple[str, ...]:
+    """Judge the newest run that succeeded: there must be one, and its checks must have passed."""
+    newest = max(
+        (row for row in runs if row.status == "success"), key=lambda row: row.created_at, default=None
+    )
+    if newest is None:
+        return ("no_successful_run",)
+    return () if newest.trust == "passed" else (f"run_checks_{newest.trust}",)
+
+
+def _paper(sessions: tuple[SessionRow, ...]) -> tuple[str, ...]:
+    """Count sessions that ended in order; the newest that ended must not have failed."""
+    ended = [row for row in sessions if row.finished_ns]
+    clean = sum(1 for row in ended if row.status == "success")
+    newest = max(ended, key=lambda row: row.finished_ns, default=None)
+    few = (f"clean_paper_sessions_{clean}_of_{CLEAN_SESSIONS}",) if clean < CLEAN_SESSIONS else ()
+    failed = ("last_paper_session_failed",) if newest is not None and newest.status == "failed" else ()
+    return (*few, *failed)
+
+
+def _orders(name: str, orders: OrdersView) -> tuple[str, ...]:
+    is_open = any(row.strategy == name and row.status == OrderStatus.UNKNOWN for row in orders.rows)
+    return ("order_outcome_unknown",) if is_open else ()

@@ -1,0 +1,104 @@
+"""A strategy's stage and blockers follow from what it has done; gates that are not built block by name."""
+
+from __future__ import annotations
+
+import importlib.util
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from engine.api.views import OrdersView, PromotionRow, RunRow, RunsView, SessionRow
+from engine.promotion import CLEAN_SESSIONS, NOT_BUILT, promotion_rows
+from tests.console.desk_fixture import order
+from venues.types import OrderStatus
+
+UNBUILT = tuple(f"not_built:{gate}" for gate in NOT_BUILT)
+NO_ORDERS = OrdersView(seq=0, at_ns=0, rows=())
+RUN = RunRow(
+    run_id="r", mode="run", strategy="cross", ticker="BTC", interval="1m", created_at="2026-01-01T00:00:00Z",
+    status="success", sharpe_simple=None, total_return=None, max_drawdown=None, trades=1, data_sha256="",
+    config_hash="", decision_sha256="", path="", trust="passed",
+)  # fmt: skip
+SESSION = SessionRow(
+    session_id="s", status="success", status_reason="completed", strategies=("cross",), symbols=("BTC",),
+    feed="sandbox", is_supervised=False, started_ns=1, finished_ns=2, bars=1, decisions=1, orders=0, fills=0,
+    equity_usd=Decimal(1), decision_sha256="", message="", path="",
+)  # fmt: skip
+
+
+def _session(status: str, number: int) -> SessionRow:
+    ended_ns = 0 if status == "running" else number + 1
+    changed: SessionRow = msgspec.structs.replace(  # type: ignore[type-var]
+        SESSION, status=status, session_id=f"s{number}", started_ns=number, finished_ns=ended_ns
+    )
+    return changed
+
+
+def _run(**words: object) -> RunRow:
+    changed: RunRow = msgspec.structs.replace(RUN, **words)  # type: ignore[type-var]
+    return changed
+
+
+def _rows(
+    runs: tuple[RunRow, ...] = (), states: tuple[str, ...] = (), orders: OrdersView = NO_ORDERS
+) -> tuple[PromotionRow, ...]:
+    sessions = tuple(_session(status, number) for number, status in enumerate(states, start=1))
+    return promotion_rows(RunsView(seq=0, at_ns=0, runs=runs, sessions=sessions), orders)
+
+
+@pytest.mark.parametrize(
+    ("runs", "states", "stage", "blockers"),
+    [
+        ((RUN,), (), "research", ("clean_paper_sessions_0_of_5",)),
+        ((), ("running",), "paper", ("no_successful_run", "clean_paper_sessions_0_of_5")),
+        (
+            (_run(status="failed"),),
+            ("success",),
+            "paper",
+            ("no_successful_run", "clean_paper_sessions_1_of_5"),
+        ),
+        ((RUN,), ("success",) * 5, "paper", ()),
+        ((RUN,), ("failed", *("success",) * 5), "paper", ()),
+        ((RUN,), (*("success",) * 5, "failed", "running"), "paper", ("last_paper_session_failed",)),
+        ((RUN,), ("success", "aborted"), "paper", ("clean_paper_sessions_1_of_5",)),
+        ((_run(trust="failed"),), ("success",) * 5, "paper", ("run_checks_failed",)),
+        ((_run(trust="not_checked"),), ("success",) * 5, "paper", ("run_checks_not_checked",)),
+        (
+            (RUN, _run(created_at="2026-02-01T00:00:00Z", trust="failed")),
+            ("success",) * 5,
+            "paper",
+            ("run_checks_failed",),
+        ),
+    ],
+)
+def test_stage_and_blockers_follow_from_the_evidence(
+    runs: tuple[RunRow, ...], states: tuple[str, ...], stage: str, blockers: tuple[str, ...]
+) -> None:
+    (row,) = _rows(runs, states)
+    assert (row.strategy, row.stage, row.blockers) == ("cross", stage, (*blockers, *UNBUILT))
+
+
+def test_an_order_whose_outcome_is_unknown_blocks_its_strategy_and_no_other() -> None:
+    orders = OrdersView(seq=0, at_ns=0, rows=(order(1, status=OrderStatus.UNKNOWN, strategy="cross"),))
+    other = _run(strategy="other")
+    rows = {row.strategy: row.blockers for row in _rows((RUN, other), ("success",) * CLEAN_SESSIONS, orders)}
+    assert rows["cross"] == ("order_outcome_unknown", *UNBUILT)
+    assert "order_outcome_unknown" not in rows["other"]
+
+
+def test_strategies_that_trade_now_come_first() -> None:
+    names = [row.strategy for row in _rows((_run(strategy="alpha"),), ("running",))]
+    assert names == ["cross", "alpha"]
+    assert _rows() == ()
+
+
+def test_a_gate_that_has_been_built_is_read_here_and_no_longer_listed_as_missing() -> None:
+    assert [gate for gate, module in NOT_BUILT.items() if _exists(module)] == []
+
+
+def _exists(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
