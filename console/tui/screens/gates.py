@@ -95,16 +95,11 @@ class Gates(Room):
                 (f" {status.kill_level.upper()} ", "halt"),
                 (f"  set by {status.killed_by}, {since}, id {status.kill_id}", "bright"),
             ),
+            ((" New risk is blocked, also over a restart of engine or console.", "text"),),
             (
-                (
-                    " New risk is blocked. It stays blocked over a restart of the engine or of this console.",
-                    "text",
-                ),
-            ),
-            (
-                (" To loosen it: every hold below cleared, then ", "text"),
+                (" To loosen it: clear the holds below, then ", "text"),
                 ("u", "bright"),
-                (" = a reason, then the word RESUME.", "text"),
+                (" = a reason, and the word RESUME.", "text"),
             ),
             ((" Resume only permits a later start; it starts nothing by itself.", "dim"),),
         ]
