@@ -193,6 +193,25 @@ TAIL = """
 `per_reason` split closed trades by side, symbol and reason of the exit: trades, wins, win_rate, pnl_usd,
 fees_usd, profit_factor, and their share of all net P&L (null where that is 0).
 
+## Baselines
+
+Always beside the result, with the run's costs: **cash** (no interest); **buy_and_hold** (the run's notional,
+bought at the second bar's open and kept); **buy_and_hold_all_cash**; **random_entries**: the run's own trades
+(sizes, sides, holding times) in random order at random times, 20 to 200 draws within about 500,000 simulated
+trades. `percentile` is the share of draws that the run's closed trades beat.
+
+## Bootstrap
+
+90 % intervals of total return, Sharpe ratio (per year) and drawdown from a circular block bootstrap of the
+basis returns: blocks of n^(1/3) returns, 200 to 2,000 resamples within a million drawn returns. Source:
+Politis & Romano (1992). `chance_of_loss` is the share of resamples that lost money. All draws come from the
+run's seed.
+
+## Multiple testing
+
+`trials` is declared (a sweep declares its size). `multiple_testing` of report.json adds how many indexed runs
+used the same data before, and deflates the Sharpe ratio by whichever is more: looking is testing.
+
 ## Checks
 
 Run with every back-test, over a bounded number of bars that each check states (`points`, `bars`).

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from engine.journal import write_journal
 from engine.research import identity
 from engine.research.artifacts import Fill, config_hash, trades_csv, write_folder
-from engine.research.checks import trust_of
-from engine.research.metrics import Metrics
+from engine.research.findings import Findings
 from engine.research.report import run_markdown
 from engine.research.request import RunRequest
 from engine.research.run import MODE, Replayed, status_of
@@ -21,7 +20,6 @@ from engine.research.schemas import (
     RUN_CONTRACT,
     SCHEMA_VERSION,
     Artifact,
-    Check,
     Identity,
     MachineContract,
     ReportHeader,
@@ -51,14 +49,13 @@ def publish_run(
     request: RunRequest,
     config: RunConfig,
     proof: Identity,
-    metrics: Metrics,
-    checks: tuple[Check, ...],
+    findings: Findings,
     replayed: Replayed,
     ts_ns: NDArray[np.int64],
     created_at: str,
 ) -> Path:
     """Write the run's folder whole and return it. Raises `OSError` or `JournalDamaged`."""
-    status = status_of(replayed)
+    status, metrics = status_of(replayed), findings.metrics
     summary: dict[str, Scalar] = {name: metrics.values[name] for name in SUMMARY}
     executable, version = identity.python_facts()
     header = ReportHeader(
@@ -95,8 +92,10 @@ def publish_run(
         best_result=metrics.values,
         null_reasons=metrics.null_reasons,
         leaderboard_size=1,
-        trust=trust_of(checks),
-        checks=checks,
+        trust=findings.trust,
+        checks=findings.checks,
+        baselines=findings.baselines,
+        bootstrap=findings.bootstrap,
         tables=metrics.tables,
     )
 
@@ -126,7 +125,7 @@ def publish_run(
     }
 
     def reports(written: tuple[Artifact, ...]) -> dict[str, bytes]:
-        report = _report(header, status, request, config, proof, metrics, checks, summary, written)
+        report = _report(header, status, request, config, proof, findings, summary, written)
         return {"report.md": run_markdown(report).encode(), "report.json": json_bytes(report)}
 
     return write_folder(final, files, reports)
@@ -149,8 +148,7 @@ def _report(
     request: RunRequest,
     config: RunConfig,
     proof: Identity,
-    metrics: Metrics,
-    checks: tuple[Check, ...],
+    findings: Findings,
     summary: dict[str, Scalar],
     written: tuple[Artifact, ...],
 ) -> RunReport:
@@ -162,7 +160,7 @@ def _report(
         reproduce={"command": reproduce_command(request)},
         config_resolved=config,
         identity=proof,
-        results=(metrics.values,),
+        results=(findings.metrics.values,),
         artifacts=written,
         summary=summary,
         machine_contract=MachineContract(
@@ -176,6 +174,11 @@ def _report(
             summary=summary,
             artifacts=dict(FILES),
         ),
-        trust=trust_of(checks),
-        checks=checks,
+        trust=findings.trust,
+        checks=findings.checks,
+        null_reasons=findings.metrics.null_reasons,
+        baselines=findings.baselines,
+        bootstrap=findings.bootstrap,
+        tables=findings.metrics.tables,
+        multiple_testing=findings.testing,
     )

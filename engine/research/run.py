@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 
 from engine.research import identity
 from engine.research.artifacts import config_hash, make_run_id, sweep_staging
-from engine.research.checks import check_run, trust_of
 from engine.research.choice import Choice, RunFailed, choose
-from engine.research.metrics import Context, Metrics, compute_metrics
+from engine.research.findings import Findings, count_earlier_runs, find_out
 from engine.research.request import RunRequest as RunRequest
 from engine.research.request import RunResult as RunResult
-from engine.research.schemas import Check, Identity, RunConfig, json_bytes
+from engine.research.schemas import Identity, RunConfig, json_bytes
 from native.kernel import Kernel, KernelConfig, LaneSpec
 from seams.clock import Clock, iso_z
 from seams.disk import Disk
@@ -82,12 +81,16 @@ def run_backtest(
     try:
         replayed = replay(config, choice, bars, run_id, on_progress, is_cancelled)
         proof = identify(config, choice, bars, replayed)
-        metrics = measure(request, config, bars, replayed)
-        # The kernel sums the account exactly (fsum); the curve's last value may differ in the last bit.
-        metrics.values["final_equity"] = replayed.final_equity
-        checks = examine(request, config, bars, replayed)
+        findings = find_out(
+            config,
+            bars,
+            replayed,
+            lambda: _kernel(config, choose(request.strategy, request.preset, request.params), "check"),
+            trials=request.trials,
+            earlier_runs=count_earlier_runs(runs.parent / "runs_index.json", bars.content_sha256, disk),
+        )
         folder = publish_run(
-            runs / run_id, request, config, proof, metrics, checks, replayed, bars.ts_ns, iso_z(created_ns)
+            runs / run_id, request, config, proof, findings, replayed, bars.ts_ns, iso_z(created_ns)
         )
     except RunCancelled:
         raise
@@ -95,7 +98,7 @@ def run_backtest(
         _note_failure(home, run_id, error, created_ns, disk)
         raise
     refresh_runs_index(runs, disk, clock)
-    return _result(run_id, folder, request, config, proof, metrics, checks, replayed)
+    return _result(run_id, folder, request, config, proof, findings, replayed)
 
 
 def with_settings(request: RunRequest, settings: Settings) -> RunRequest:
@@ -227,32 +230,6 @@ def replay(
     )
 
 
-def measure(request: RunRequest, config: RunConfig, bars: BarColumns, replayed: Replayed) -> Metrics:
-    """Return the run's metrics."""
-    context = Context(
-        ts_ns=bars.ts_ns,
-        high=bars.high,
-        low=bars.low,
-        slippage_bps=config.slippage_bps,
-        symbols=(config.ticker,),
-        trials=request.trials,
-    )
-    return compute_metrics(
-        replayed.equity, config.initial_cash, replayed.trades, bars.interval_ns, replayed.fees_usd, context
-    )
-
-
-def examine(
-    request: RunRequest, config: RunConfig, bars: BarColumns, replayed: Replayed
-) -> tuple[Check, ...]:
-    """Run the look-ahead and warm-up checks, each re-run with the strategy loaded anew."""
-
-    def fresh() -> Kernel:
-        return _kernel(config, choose(request.strategy, request.preset, request.params), "check")
-
-    return check_run(fresh, bars, replayed.decisions, replayed.trades, config.seed)
-
-
 def identify(config: RunConfig, choice: Choice, bars: BarColumns, replayed: Replayed) -> Identity:
     """Return the run's identity (kernel.md, "Identity")."""
     return Identity(
@@ -326,8 +303,7 @@ def _result(
     request: RunRequest,
     config: RunConfig,
     proof: Identity,
-    metrics: Metrics,
-    checks: tuple[Check, ...],
+    findings: Findings,
     replayed: Replayed,
 ) -> RunResult:
     return RunResult(
@@ -349,9 +325,9 @@ def _result(
         strategy_sha256=proof.strategy_sha256,
         config_sha256=proof.config_sha256,
         config_hash=config_hash(config),
-        metrics=metrics.values,
-        trust=trust_of(checks),
-        checks=checks,
+        metrics=findings.metrics.values,
+        trust=findings.trust,
+        checks=findings.checks,
     )
 
 

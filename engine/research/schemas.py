@@ -92,6 +92,47 @@ class Check(Record):
     bars: int
 
 
+class Baseline(Record):
+    """What the same market gave without the strategy; money in account currency, drawdowns positive."""
+
+    name: str
+    what: str
+    values: dict[str, Scalar]
+
+
+class Interval(Record):
+    """A figure with its 5 %, 50 % and 95 % quantile over the resamples."""
+
+    metric: str
+    value: float
+    low: float
+    median: float
+    high: float
+
+
+class Bootstrap(Record):
+    """Intervals from resampled basis returns, `block` of them at a time; `reason` where there are none."""
+
+    method: str
+    seed: int
+    resamples: int
+    block: int
+    basis: str
+    points: int
+    reason: str
+    chance_of_loss: float | None
+    intervals: tuple[Interval, ...]
+
+
+class MultipleTesting(Record):
+    """How often was looked: what the run declared, and the indexed runs on the same data before it."""
+
+    trials_declared: int
+    earlier_runs_on_data: int
+    probabilistic_sharpe: float | None
+    deflated_sharpe_all: float | None
+
+
 class RunMetrics(Record):
     """metrics.json: no time and no id, so equal runs give equal bytes.
 
@@ -107,6 +148,8 @@ class RunMetrics(Record):
     leaderboard_size: int
     trust: str = NOT_CHECKED
     checks: tuple[Check, ...] = ()
+    baselines: tuple[Baseline, ...] = ()
+    bootstrap: Bootstrap | None = None
     tables: dict[str, tuple[dict[str, Scalar], ...]] = {}
 
 
@@ -159,6 +202,11 @@ class RunReport(Record):
     machine_contract: MachineContract
     trust: str = NOT_CHECKED
     checks: tuple[Check, ...] = ()
+    null_reasons: dict[str, str] = {}
+    baselines: tuple[Baseline, ...] = ()
+    bootstrap: Bootstrap | None = None
+    tables: dict[str, tuple[dict[str, Scalar], ...]] = {}
+    multiple_testing: MultipleTesting | None = None
 
 
 class IndexRow(Record):
