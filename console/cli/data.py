@@ -2,22 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from console.cli import output
+from console.cli.exit_codes import ExitCode
 from console.cli.failure import Failure
 from console.cli.guard import failures
 from console.cli.options import Json
-from engine.api import data, research
+from engine.api import data
 from engine.api.home import home_folder
 from seams.clock import iso_z
 
+if TYPE_CHECKING:
+    from engine.market.examine import Examination
+    from engine.market.importer import ImportReport
+    from engine.market.quality import Finding
+
 app = typer.Typer(help="Market data: import, check, resample, list.")
+
 Partial = Literal["keep", "drop", "whole"]
+REPAIRS = ("none", "sort", "dedupe", "drop-last")
 COLUMNS = ("venue", "symbol", "interval", "rows", "first_at", "last_at", "content_sha256")
+ROWS_SHOWN = 5
+GAP_COLUMNS = ("after_at", "before_at", "missing_bars")
+
+Columns = Annotated[
+    str, typer.Option("--columns", help="A file without names: time,open,high,low,close,volume; - to skip.")
+]
+Volume = Annotated[
+    str, typer.Option("--volume", help="The volume column where there are several; none without.")
+]
+Stamps = Annotated[
+    Literal["open", "close"], typer.Option("--stamps", help="Which end of a bar its time means.")
+]
+Timezone = Annotated[str, typer.Option("--timezone", help="For dates that name no zone.")]
 
 
 @app.callback()
@@ -30,28 +52,82 @@ def room() -> None:
 
 @app.command("import")
 def import_file(
-    file: Annotated[Path, typer.Argument(help="CSV or Parquet with ts_ms, open, high, low, close, volume.")],
-    series: Annotated[str, typer.Option("--as", help="VENUE/SYMBOL/INTERVAL, in one word.")] = "",
+    file: Annotated[Path, typer.Argument(help="CSV, JSON, Parquet or Feather of bars; .gz is allowed.")],
+    series: Annotated[
+        str, typer.Option("--as", help="VENUE/SYMBOL/INTERVAL; * as symbol takes all of a file.")
+    ] = "",
     venue: Annotated[str, typer.Option("--venue", help="The venue, where --as is not given.")] = "",
     symbol: Annotated[str, typer.Option("--symbol", help="The symbol, where --as is not given.")] = "",
     interval: Annotated[str, typer.Option("--interval", help="Such as 1m, where --as is not given.")] = "",
+    columns: Columns = "",
+    volume: Volume = "",
+    stamps: Stamps = "open",
+    timezone: Timezone = "UTC",
+    repair: Annotated[
+        list[str] | None,
+        typer.Option("--repair", help="What may be changed: none, sort, dedupe, drop-last; repeatable."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Check a file of bars and keep it; nothing is kept from a file with a fault.
 
+    A fault is repaired only on request: sort puts rows in time order, dedupe leaves out rows repeated word
+    for word, drop-last leaves out a newest bar that may be unfinished. The report says what was done.
+
     Example: interlock data import btc.csv --as sandbox/BTC-PERP/1m
     """
-    venue, symbol, interval = _parts(series or f"{venue}/{symbol}/{interval}")
-    if not file.is_file():
-        raise Failure("not_found", f"there is no file {file}", "check the path")
+    venue, symbol, interval = parts(series or f"{venue}/{symbol}/{interval}")
+    demand_file(file)
     with failures():
-        report = research.import_data(file, venue, symbol, interval, home_folder())
-    if not report.is_imported:
-        found = "; ".join(
-            f"{problem.code} at row {problem.row}: {problem.message}" for problem in report.problems[:3]
+        reports = data.import_shaped(
+            file,
+            venue,
+            symbol,
+            interval,
+            home_folder(),
+            shape_of(columns, volume, stamps, timezone),
+            _repairs(repair),
         )
-        raise Failure("data_invalid", f"nothing was kept: {found}", "repair the file and import it again")
-    output.show({"import": report}, output.facts(report), as_json)
+    refused = next((report for report in reports if not report.is_imported), None)
+    if refused is not None:
+        _refuse(refused)
+    text = "\n\n".join(_import_text(report) for report in reports)
+    output.show({"import": reports[0], "imports": reports}, text, as_json)
+
+
+@app.command()
+def check(
+    source: Annotated[str, typer.Argument(help="A file, or VENUE/SYMBOL/INTERVAL of this home.")],
+    interval: Annotated[str, typer.Option("--interval", help="Of a file's bars, such as 1m.")] = "",
+    symbol: Annotated[str, typer.Option("--symbol", help="Which one, in a file of many.")] = "",
+    against: Annotated[
+        str, typer.Option("--against", help="VENUE/SYMBOL/INTERVAL of the same market to compare with.")
+    ] = "",
+    columns: Columns = "",
+    volume: Volume = "",
+    stamps: Stamps = "open",
+    timezone: Timezone = "UTC",
+    as_json: Json = False,
+) -> None:
+    """Say what is wrong or odd with bars: gaps, repeats, order, prices, standstills. Changes nothing.
+
+    Fails when a finding is an error: such a file would not be imported.
+
+    Example: interlock data check sandbox/BTC-PERP/1m
+    """
+    other = parts(against) if against else None
+    file = Path(source).expanduser()
+    with failures():
+        if file.is_file():
+            if not interval:
+                raise Failure("bad_parameter", "a file does not say its interval", "add --interval 1m")
+            shape = shape_of(columns, volume, stamps, timezone)
+            found = data.examine_file(file, interval, symbol, shape, home_folder(), other)
+        else:
+            found = data.examine_set(home_folder(), parts(source), other)
+    output.show({"check": found}, _check_text(found), as_json)
+    if not found.is_fit:
+        raise typer.Exit(ExitCode.REFUSED)
 
 
 @app.command("ls", hidden=True)
@@ -61,7 +137,7 @@ def list_data(as_json: Json = False) -> None:
 
     Example: interlock data list --json
     """
-    sets = research.list_data(home_folder())
+    sets = data.list_data(home_folder())
     rows = [
         {**output.record(found), "first_at": iso_z(found.first_ns), "last_at": iso_z(found.last_ns)}
         for found in sets
@@ -88,7 +164,7 @@ def resample(
 
     Example: interlock data resample sandbox/BTC-PERP/1m --to 1h
     """
-    venue, symbol, interval = _parts(series)
+    venue, symbol, interval = parts(series)
     with failures():
         info, report = data.resample_data(
             home_folder(), venue, symbol, interval, to, partial, may_replace=may_replace
@@ -99,19 +175,82 @@ def resample(
 
 @app.command()
 def coverage(series: str, as_json: Json = False) -> None:
-    """Show from when to when a series reaches, and its gaps.
+    """Show from when to when a series reaches, its gaps and findings, and how far back a venue answers.
 
     Example: interlock data coverage sandbox/BTC-PERP/1m
     """
     with failures():
-        found = research.data_coverage(home_folder(), *_parts(series))
-    output.show({"coverage": found}, f"{output.facts(found)}\n{output.facts(found.gaps)}", as_json)
+        found = data.data_coverage(home_folder(), *parts(series))
+        backfill = data.backfill_of(found)
+    gaps = [
+        {**output.record(gap), "after_at": iso_z(gap.after_ns), "before_at": iso_z(gap.before_ns)}
+        for gap in found.gaps.largest
+    ]
+    text = "\n".join(
+        (
+            output.facts(found),
+            output.facts(backfill),
+            output.table(gaps, GAP_COLUMNS, "no gaps"),
+            _findings_text(found.findings),
+        )
+    )
+    output.show({"coverage": found, "backfill": backfill}, text, as_json)
 
 
-def _parts(series: str) -> tuple[str, str, str]:
+def parts(series: str) -> tuple[str, str, str]:
+    """Return venue, symbol and interval of `VENUE/SYMBOL/INTERVAL`."""
     venue, symbol, interval, *rest = [*series.split("/"), "", ""]
     if any(rest) or not (venue and symbol and interval):
         raise Failure(
             "bad_parameter", f"{series!r} is not VENUE/SYMBOL/INTERVAL", "write sandbox/BTC-PERP/1m"
         )
     return venue, symbol, interval
+
+
+def demand_file(file: Path) -> None:
+    """Refuse a file that is not there."""
+    if not file.is_file():
+        raise Failure("not_found", f"there is no file {file}", "check the path")
+
+
+def shape_of(columns: str, volume: str, stamps: str, timezone: str) -> data.FileShape:
+    """Return what the options say about a file."""
+    names = tuple(name.strip() for name in columns.split(",")) if columns else ()
+    return data.FileShape(columns=names, volume=volume, stamps=stamps, timezone=timezone)
+
+
+def _repairs(given: list[str] | None) -> list[str]:
+    unknown = [each for each in given or () if each not in REPAIRS]
+    if unknown:
+        raise Failure("bad_parameter", f"no such repair: {unknown[0]!r}", f"one of {', '.join(REPAIRS)}")
+    return [each for each in given or () if each != "none"]
+
+
+def _refuse(report: ImportReport) -> None:
+    found = "; ".join(
+        f"{problem.code} at row {problem.row}: {problem.message}" for problem in report.problems[:3]
+    )
+    raise Failure(
+        "data_invalid",
+        f"nothing was kept: {report.symbol}: {found}",
+        "look at all of it with `interlock data check`; repair at the source, or with --repair",
+    )
+
+
+def _import_text(report: ImportReport) -> str:
+    return f"{output.facts(report)}\n{_findings_text(report.findings)}"
+
+
+def _check_text(found: Examination) -> str:
+    return f"{output.facts(found)}\n{_findings_text(found.findings)}"
+
+
+def _findings_text(findings: Sequence[Finding]) -> str:
+    """Return two lines for each finding: what it is and where, what to do."""
+    lines = []
+    for each in findings:
+        rows = " ".join(str(row) for row in each.rows[:ROWS_SHOWN])
+        where = f" ({each.count}; row {rows}{' ...' if each.count > ROWS_SHOWN else ''})" if rows else ""
+        lines.append(f"{each.severity}  {each.code}{where}: {output.cell(each.message, output.MAX_FACT)}")
+        lines.append(f"      to do: {each.correction}")
+    return "\n".join(lines) or "no findings"

@@ -5,14 +5,103 @@ Every function imports what it needs when called, so that `interlock --help` sta
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seams.clock import SystemClock
+from seams.disk import RealDisk
+from venues.types import Record
 
 if TYPE_CHECKING:
+    from engine.market.backfill import Backfill
     from engine.market.catalogue import SetInfo
+    from engine.market.examine import Examination
+    from engine.market.importer import ImportReport
     from engine.market.resample import ResampleReport
+    from engine.market.shapes import Shape
+
+
+class FileShape(Record):
+    """How a file is to be read, in plain words; see `engine.market.shapes.Shape`."""
+
+    columns: tuple[str, ...] = ()
+    volume: str = ""
+    stamps: str = "open"
+    timezone: str = "UTC"
+
+
+AS_IT_IS = FileShape()
+
+
+def import_data(path: Path, venue: str, symbol: str, interval: str, home: Path) -> ImportReport:
+    """Validate and store a plain file of bars; the report says what was wrong."""
+    return import_shaped(path, venue, symbol, interval, home, AS_IT_IS, ())[0]
+
+
+def import_shaped(
+    path: Path,
+    venue: str,
+    symbol: str,
+    interval: str,
+    home: Path,
+    shape: FileShape,
+    repairs: Sequence[str],
+) -> tuple[ImportReport, ...]:
+    """Validate and store a file of bars of any known shape; see `engine.market.importer.import_file`."""
+    from engine.market.importer import import_file
+    from engine.market.repair import Repair
+
+    return import_file(
+        path,
+        venue,
+        symbol,
+        interval,
+        home,
+        RealDisk(),
+        SystemClock(),
+        shape=_shape(shape),
+        repairs=frozenset(Repair(repair) for repair in repairs),
+    )
+
+
+def list_data(home: Path) -> list[SetInfo]:
+    """Return what is stored."""
+    from engine.market.catalogue import list_sets
+
+    return list_sets(home)
+
+
+def data_coverage(home: Path, venue: str, symbol: str, interval: str) -> SetInfo:
+    """Return one set's span, rows, gaps and findings. Raises `engine.market.catalogue.UnknownSet`."""
+    from engine.market.catalogue import coverage
+
+    return coverage(home, venue, symbol, interval)
+
+
+def backfill_of(info: SetInfo) -> Backfill:
+    """Return how far back the venue answers today, and what can no longer be fetched."""
+    from engine.market.backfill import backfill
+
+    return backfill(info, SystemClock().now_ns())
+
+
+def examine_file(
+    path: Path, interval: str, symbol: str, shape: FileShape, home: Path, against: tuple[str, str, str] | None
+) -> Examination:
+    """Judge a file without importing it; see `engine.market.examine`."""
+    from engine.market.examine import examine_file as examine
+
+    return examine(path, interval, symbol, _shape(shape), home, against)
+
+
+def examine_set(
+    home: Path, series: tuple[str, str, str], against: tuple[str, str, str] | None
+) -> Examination:
+    """Judge a stored set; see `engine.market.examine`."""
+    from engine.market.examine import examine_set as examine
+
+    return examine(home, series, against)
 
 
 def resample_data(
@@ -38,4 +127,16 @@ def resample_data(
         Partial(partial),
         SystemClock(),
         may_replace=may_replace,
+    )
+
+
+def _shape(shape: FileShape) -> Shape:
+    from engine.market.shapes import Shape
+    from engine.market.stamps import Stamps
+
+    return Shape(
+        columns=shape.columns,
+        volume=shape.volume,
+        stamps=Stamps(shape.stamps),
+        timezone=shape.timezone,
     )

@@ -1,4 +1,4 @@
-"""What commands and consoles may ask of research: runs, data, paper sessions, configuration.
+"""What commands and consoles may ask of research: runs, paper sessions, configuration.
 
 Every function imports what it needs when called, so that `interlock --help` stays fast.
 """
@@ -18,8 +18,6 @@ from venues.types import Record
 
 if TYPE_CHECKING:
     from engine.config import Loaded
-    from engine.market.catalogue import SetInfo
-    from engine.market.importer import ImportReport
     from engine.research.request import RunRequest, RunResult
     from engine.research.session_health import AlertSnapshot, Health
 
@@ -143,27 +141,6 @@ def refresh_indexes(home: Path, disk: Disk | None = None, clock: Clock | None = 
     paths, disk, clock = HomePaths(home), disk or RealDisk(), clock or SystemClock()
     refresh_runs_index(paths.runs, disk, clock)
     refresh_sessions_index(paths.sessions, disk, clock)
-
-
-def import_data(path: Path, venue: str, symbol: str, interval: str, home: Path) -> ImportReport:
-    """Validate and store a file of bars; the report says what was wrong."""
-    from engine.market.importer import import_bars
-
-    return import_bars(path, venue, symbol, interval, home, RealDisk(), SystemClock())
-
-
-def list_data(home: Path) -> list[SetInfo]:
-    """Return what is stored."""
-    from engine.market.catalogue import list_sets
-
-    return list_sets(home)
-
-
-def data_coverage(home: Path, venue: str, symbol: str, interval: str) -> SetInfo:
-    """Return one set's span, rows and gaps. Raises `engine.market.catalogue.UnknownSet`."""
-    from engine.market.catalogue import coverage
-
-    return coverage(home, venue, symbol, interval)
 
 
 def list_sessions(home: Path, disk: Disk | None = None, clock: Clock | None = None) -> tuple[SessionRow, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -18,8 +18,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from engine.market.quality import Finding
 from engine.market.reading import read_parquet, read_table
-from engine.market.validation import BadData, Columns, Gaps, check, gaps_of, interval_ns_of, whole_file
+from engine.market.validation import CODES, BadData, Columns, Gaps, check, gaps_of, interval_ns_of, whole_file
 from seams.clock import NS_PER_MS
 from seams.disk import Disk, RealDisk
 from venues.types import Bar, Record
@@ -76,7 +77,8 @@ class Derivation(Record):
 class SetInfo(Record):
     """A stored set's metadata; `first_ns` and `last_ns` are the first and last open times.
 
-    `repairs` says what an import changed, in order; `derived` is set where the bars were not imported.
+    `repairs` says what an import changed, in order; `derived` is set where the bars were not imported;
+    `findings` is what to know about the set, judged when it was stored.
     """
 
     venue: str
@@ -92,6 +94,7 @@ class SetInfo(Record):
     imported_ns: int
     repairs: tuple[str, ...] = ()
     derived: Derivation | None = None
+    findings: tuple[Finding, ...] = ()
 
 
 class UnsafeName(ValueError):
@@ -120,23 +123,41 @@ def columns_of(columns: Columns, interval_ns: int) -> BarColumns:
     return sealed({"ts_ns": ts_ns, **prices}, interval_ns)
 
 
+def raw_columns(bars: BarColumns) -> Columns:
+    """Return the columns in the form in which files are judged (`ts_ms` and prices)."""
+    columns: Columns = {"ts_ms": bars.ts_ns // NS_PER_MS}
+    return {**columns, **{name: getattr(bars, name) for name in _STORED[1:]}}
+
+
 def store(home: Path, bars: BarColumns, info: SetInfo, disk: Disk) -> Path:
     """Write a set whole or not at all, in place of an older one. Raises `OSError`."""
-    path = set_path(home, info.venue, info.symbol, info.interval)
-    assert info.content_sha256 == bars.content_sha256 and info.rows == len(bars)
-    before = disk.read(path) if disk.exists(path) else None
-    disk.make_folder(path.parent)
-    meta = msgspec.json.encode(info)
-    disk.write_atomic(path, _parquet_bytes(bars, meta))
+    store_all(home, [(bars, info)], disk)
+    return set_path(home, info.venue, info.symbol, info.interval)
+
+
+def store_all(home: Path, sets: Sequence[tuple[BarColumns, SetInfo]], disk: Disk) -> None:
+    """Write all sets, or put back what was there before and raise `OSError`."""
+    undo: list[tuple[Path, bytes | None]] = []
     try:
-        disk.write_atomic(path.with_suffix(".json"), msgspec.json.format(meta, indent=2) + b"\n")
+        for bars, info in sets:
+            assert info.content_sha256 == bars.content_sha256 and info.rows == len(bars)
+            path = set_path(home, info.venue, info.symbol, info.interval)
+            meta = msgspec.json.encode(info)
+            disk.make_folder(path.parent)
+            for target, data in (
+                (path, _parquet_bytes(bars, meta)),
+                (path.with_suffix(".json"), msgspec.json.format(meta, indent=2) + b"\n"),
+            ):
+                before = disk.read(target) if disk.exists(target) else None
+                disk.write_atomic(target, data)
+                undo.append((target, before))
     except OSError:
-        if before is None:
-            disk.remove(path)
-        else:
-            disk.write_atomic(path, before)
+        for target, before in reversed(undo):
+            if before is None:
+                disk.remove(target)
+            else:
+                disk.write_atomic(target, before)
         raise
-    return path
 
 
 def list_sets(home: Path, disk: Disk | None = None) -> list[SetInfo]:
@@ -191,6 +212,8 @@ def load_file(path: Path, interval: str | None = None) -> BarColumns:
         )
     except OSError as error:
         raise whole_file("unreadable_file", error.strerror or type(error).__name__) from error
+    if len(table.symbol_names) > 1:
+        raise whole_file("many_symbols", f"{CODES['many_symbols']}; import the file first", "symbol")
     interval_ns = smallest_step_ns(table.columns) if interval is None else interval_ns_of(interval)
     problems, _ = check(table.columns, interval_ns)
     if problems:
@@ -216,6 +239,7 @@ def info_of(
     imported_ns: int,
     repairs: tuple[str, ...] = (),
     derived: Derivation | None = None,
+    findings: tuple[Finding, ...] = (),
 ) -> SetInfo:
     """Describe a set for storing."""
     return SetInfo(
@@ -232,6 +256,7 @@ def info_of(
         imported_ns=imported_ns,
         repairs=repairs,
         derived=derived,
+        findings=findings,
     )
 
 

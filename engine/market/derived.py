@@ -11,9 +11,11 @@ from engine.market.catalogue import (
     coverage,
     info_of,
     load,
+    raw_columns,
     set_path,
     store,
 )
+from engine.market.quality import findings_of
 from engine.market.resample import Partial, ResampleReport, resample
 from engine.market.validation import interval_ns_of
 from seams.clock import Clock
@@ -72,6 +74,7 @@ def resample_set(
         source_sha256=source.content_sha256,
         imported_ns=clock.now_ns(),
         derived=derived,
+        findings=findings_of(raw_columns(bars), bars.interval_ns),
     )
     store(home, bars, info, disk or RealDisk())
     return info, report

@@ -3,20 +3,53 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
-from engine.market.catalogue import SetInfo, UnknownSet, columns_of, coverage, info_of, set_path, store
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.market.catalogue import (
+    BarColumns,
+    SetInfo,
+    UnknownSet,
+    UnsafeName,
+    columns_of,
+    coverage,
+    info_of,
+    set_path,
+    store_all,
+)
+from engine.market.quality import Finding, findings_of
 from engine.market.reading import Table, read_table
-from engine.market.validation import ROW_MEANING, BadData, Gaps, Problem, check, interval_ns_of, whole_file
+from engine.market.repair import Repair, repaired
+from engine.market.shapes import Shape
+from engine.market.validation import (
+    CODES,
+    ROW_MEANING,
+    BadData,
+    Columns,
+    Gaps,
+    Problem,
+    check,
+    interval_ns_of,
+    whole_file,
+)
 from seams.clock import Clock
 from seams.disk import Disk
 from venues.types import Record
 
+ALL_SYMBOLS = "*"
+_NO_SHAPE = Shape()
+_MAX_SYMBOLS = 10_000
+
 
 class ImportReport(Record):
-    """What an import did. `exit_category` is `ok` or `data`; with `data` nothing was written.
+    """What an import did for one symbol. `exit_category` is `ok` or `data`; with `data` nothing was written.
 
-    `problems` names the first rows of each code; `counts` has all. Gaps are facts, not errors.
+    `problems` names the first rows of each code; `counts` has all. Gaps are facts, not errors. `repairs`
+    says what was changed on request, `notes` how the file was understood, `findings` what to know of it.
     """
 
     is_imported: bool
@@ -35,43 +68,93 @@ class ImportReport(Record):
     problems: tuple[Problem, ...]
     counts: dict[str, int]
     notes: tuple[str, ...]
+    repairs: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
     row_meaning: str = ROW_MEANING
 
 
-def import_bars(
-    path: Path, venue: str, symbol: str, interval: str, home: Path, disk: Disk, clock: Clock
-) -> ImportReport:
-    """Validate a CSV, CSV.gz or Parquet file of bars and store it under `home`.
+class _Part(Record):
+    """One symbol's rows of a file, judged; `problems` is empty where they can be stored."""
 
-    Columns: ts_ms (open time, UTC epoch milliseconds), open, high, low, close, volume, in any order.
-    Raises `UnsafeName` or `ValueError` for the names and the interval, and `OSError` where the store
-    cannot be written; problems of the file are in the report.
+    symbol: str
+    rows: int
+    bars: BarColumns | None
+    problems: tuple[Problem, ...]
+    counts: dict[str, int]
+    repairs: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+
+def import_bars(
+    path: Path,
+    venue: str,
+    symbol: str,
+    interval: str,
+    home: Path,
+    disk: Disk,
+    clock: Clock,
+    *,
+    shape: Shape = _NO_SHAPE,
+    repairs: frozenset[Repair] = frozenset(),
+) -> ImportReport:
+    """Validate a file of one symbol's bars and store it under `home`; see `import_file`."""
+    assert symbol != ALL_SYMBOLS
+    return import_file(path, venue, symbol, interval, home, disk, clock, shape=shape, repairs=repairs)[0]
+
+
+def import_file(
+    path: Path,
+    venue: str,
+    symbol: str,
+    interval: str,
+    home: Path,
+    disk: Disk,
+    clock: Clock,
+    *,
+    shape: Shape = _NO_SHAPE,
+    repairs: frozenset[Repair] = frozenset(),
+) -> tuple[ImportReport, ...]:
+    """Validate a CSV, JSON, Parquet or Feather file of bars and store it under `home`, or nothing of it.
+
+    `symbol` is stored as given; in a file of many symbols it chooses one, and `*` takes all under their own
+    names. Needed are a time, open, high, low, close and volume under any usual name (`shapes.ALIASES`).
+    Returns a report for each symbol; where any is refused, none is stored and all say so. Raises
+    `UnsafeName` or `ValueError` for names and interval, and `OSError` where the store cannot be written.
     """
-    set_path(home, venue, symbol, interval)
+    set_path(home, venue, symbol if symbol != ALL_SYMBOLS else "ALL", interval)
     interval_ns = interval_ns_of(interval)
     blank = _blank(path.name, venue, symbol, interval)
     try:
         data = _read(path, disk)
         blank["source_sha256"] = hashlib.sha256(data).hexdigest()
-        table = read_table(path.name, data)
-        problems, counts = check(table.columns, interval_ns)
+        table = read_table(path.name, data, shape, interval_ns)
+        chosen = _chosen(table, symbol, home, venue, interval)
     except BadData as bad:
-        return _refused(blank, bad.problems, _counted(bad.problems), 0)
-    if problems:
-        return _refused(blank, problems, counts, len(table.columns["ts_ms"]))
-    bars = columns_of(table.columns, interval_ns)
-    info = info_of(
-        bars,
-        venue=venue,
-        symbol=symbol,
-        interval=interval,
-        source_name=path.name,
-        source_sha256=blank["source_sha256"],
-        imported_ns=clock.now_ns(),
-    )
-    replaced = _stored_sha256(home, info, disk)
-    store(home, bars, info, disk)
-    return _done(info, replaced, table)
+        return (_refused(blank, bad.problems, _counted(bad.problems), 0),)
+    parts = [_judged(table.columns, name, rows, interval_ns, repairs) for name, rows in chosen]
+    notes = (*table.notes, *(f"column {name[:40]!a} was ignored" for name in table.ignored[:20]))
+    if any(part.problems for part in parts):
+        return tuple(_refused_part(blank, part, notes) for part in parts if part.problems)
+    stored: list[tuple[BarColumns, SetInfo]] = []
+    for part in parts:
+        assert part.bars is not None
+        info = info_of(
+            part.bars,
+            venue=venue,
+            symbol=part.symbol,
+            interval=interval,
+            source_name=path.name,
+            source_sha256=blank["source_sha256"],
+            imported_ns=clock.now_ns(),
+            repairs=part.repairs,
+            findings=part.findings,
+        )
+        stored.append((part.bars, info))
+    replaced = [_stored_sha256(home, info, disk) for _, info in stored]
+    store_all(home, stored, disk)
+    return tuple(
+        _done(info, older, notes) for (_, info), older in zip(stored, replaced, strict=True)
+    )  # fmt: skip
 
 
 def _read(path: Path, disk: Disk) -> bytes:
@@ -79,6 +162,85 @@ def _read(path: Path, disk: Disk) -> bytes:
         return disk.read(path)
     except OSError as error:
         raise whole_file("unreadable_file", error.strerror or type(error).__name__) from error
+
+
+def _chosen(
+    table: Table, symbol: str, home: Path, venue: str, interval: str
+) -> list[tuple[str, NDArray[np.int64] | None]]:
+    """Return (symbol to store, its rows or None for all). Raises `BadData`."""
+    names, codes = table.symbol_names, table.symbol_codes
+    if symbol != ALL_SYMBOLS and len(names) <= 1:
+        return [(symbol, None)]
+    if codes is None or len(names) > _MAX_SYMBOLS:
+        raise whole_file("many_symbols", "the file has no column of symbols to take the names from", "symbol")
+    if symbol == ALL_SYMBOLS:
+        _demand_safe(names, home, venue, interval)
+        return [(name, np.flatnonzero(codes == place)) for place, name in enumerate(names)]
+    if symbol not in names:
+        shown = ", ".join(name[:20] for name in names[:8])
+        code = "many_symbols"
+        raise whole_file(code, f"{CODES[code]}; {len(names)} symbols, such as {shown!a}", "symbol")
+    return [(symbol, np.flatnonzero(codes == names.index(symbol)))]
+
+
+def _demand_safe(names: Sequence[str], home: Path, venue: str, interval: str) -> None:
+    for name in names:
+        try:
+            set_path(home, venue, name, interval)
+        except UnsafeName as error:
+            raise whole_file("unsafe_symbol", str(error), "symbol") from error
+
+
+def _judged(
+    columns: Columns,
+    symbol: str,
+    rows: NDArray[np.int64] | None,
+    interval_ns: int,
+    repairs: frozenset[Repair],
+) -> _Part:
+    """Repair what was asked for, then judge; rows in problems are rows of the file."""
+    if rows is not None:
+        columns = {name: values[rows] for name, values in columns.items()}
+    whole = np.arange(len(columns["ts_ms"])) if rows is None else rows
+    try:
+        columns, kept, done = repaired(columns, repairs)
+    except BadData as bad:
+        problems = _in_file(bad.problems, whole)
+        return _part(symbol, len(whole), None, problems, _counted(problems), (), ())
+    problems, counts = check(columns, interval_ns)
+    problems = _in_file(problems, whole[kept])
+    if problems:
+        return _part(symbol, len(kept), None, problems, counts, done, ())
+    bars = columns_of(columns, interval_ns)
+    return _part(symbol, len(kept), bars, (), {}, done, findings_of(columns, interval_ns))
+
+
+def _part(
+    symbol: str,
+    rows: int,
+    bars: BarColumns | None,
+    problems: tuple[Problem, ...],
+    counts: dict[str, int],
+    repairs: tuple[str, ...],
+    findings: tuple[Finding, ...],
+) -> _Part:
+    return _Part(
+        symbol=symbol,
+        rows=rows,
+        bars=bars,
+        problems=problems,
+        counts=counts,
+        repairs=repairs,
+        findings=findings,
+    )
+
+
+def _in_file(problems: Sequence[Problem], rows: NDArray[np.int64]) -> tuple[Problem, ...]:
+    """Return the problems with rows counted in the file instead of in the part."""
+    return tuple(
+        msgspec.structs.replace(problem, row=int(rows[problem.row - 1]) + 1) if problem.row else problem  # type: ignore[type-var]
+        for problem in problems
+    )
 
 
 def _blank(source_name: str, venue: str, symbol: str, interval: str) -> dict[str, str]:
@@ -91,11 +253,20 @@ def _blank(source_name: str, venue: str, symbol: str, interval: str) -> dict[str
     }
 
 
+def _refused_part(blank: dict[str, str], part: _Part, notes: tuple[str, ...]) -> ImportReport:
+    refused = _refused({**blank, "symbol": part.symbol}, part.problems, part.counts, part.rows)
+    return msgspec.structs.replace(refused, notes=notes, repairs=part.repairs)  # type: ignore[type-var]
+
+
 def _refused(
     blank: dict[str, str], problems: tuple[Problem, ...], counts: dict[str, int], rows: int
 ) -> ImportReport:
     return ImportReport(
-        **blank,
+        venue=blank["venue"],
+        symbol=blank["symbol"],
+        interval=blank["interval"],
+        source_name=blank["source_name"],
+        source_sha256=blank["source_sha256"],
         is_imported=False,
         exit_category=BadData.exit_category,
         rows=rows,
@@ -110,10 +281,9 @@ def _refused(
     )
 
 
-def _done(info: SetInfo, replaced_sha256: str, table: Table) -> ImportReport:
-    notes = [f"column {name[:40]!a} was ignored" for name in table.ignored[:20]]
+def _done(info: SetInfo, replaced_sha256: str, notes: tuple[str, ...]) -> ImportReport:
     if replaced_sha256:
-        notes.append("an older set of the same name was replaced")
+        notes = (*notes, "an older set of the same name was replaced")
     return ImportReport(
         is_imported=True,
         exit_category="ok",
@@ -130,7 +300,9 @@ def _done(info: SetInfo, replaced_sha256: str, table: Table) -> ImportReport:
         gaps=info.gaps,
         problems=(),
         counts={},
-        notes=tuple(notes),
+        notes=notes,
+        repairs=info.repairs,
+        findings=info.findings,
     )
 
 
@@ -141,7 +313,7 @@ def _stored_sha256(home: Path, info: SetInfo, disk: Disk) -> str:
         return ""
 
 
-def _counted(problems: tuple[Problem, ...]) -> dict[str, int]:
+def _counted(problems: Sequence[Problem]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for problem in problems:
         counts[problem.code] = counts.get(problem.code, 0) + 1

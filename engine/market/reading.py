@@ -1,196 +1,143 @@
-"""Bytes of a CSV, CSV.gz or Parquet file to six numpy columns; hostile content never crashes it."""
+"""Bytes of a file of bars to numpy columns with UTC open times; hostile content never crashes it."""
 
 from __future__ import annotations
 
-import csv
-import io
 import zlib
-from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pa_csv
+import pyarrow.ipc as ipc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from engine.market.validation import (
-    CODES,
-    COLUMNS,
-    MAX_ROWS_NAMED_PER_CODE,
-    BadData,
-    Problem,
-    whole_file,
-)
+from engine.market.csv_bars import Found, brief, cell_problem, read_csv
+from engine.market.json_bars import read_json
+from engine.market.shapes import SYMBOL, TIME, Layout, Shape, layout_of
+from engine.market.stamps import Stamps, times_of
+from engine.market.validation import COLUMNS, MAX_ROWS_NAMED_PER_CODE, BadData, whole_file
+from seams.clock import NS_PER_MS
 from venues.types import Record
 
 MAX_BYTES = 4 << 30
-MAX_HEADER_CELLS = 1_000
+_ARROW_MAGIC, _GZIP_MAGIC = b"ARROW1", b"\x1f\x8b"
+
+Columns = dict[str, NDArray[np.float64] | NDArray[np.int64]]
 
 
 class Table(Record):
-    """Columns by the names of `COLUMNS`, and the names of the columns that were ignored."""
+    """Columns by the names of `COLUMNS`, the names of those ignored, and how the file was understood.
 
-    columns: dict[str, NDArray[np.float64] | NDArray[np.int64]]
+    In a table of several markets, `symbol_codes[row]` is the place of the row's symbol in `symbol_names`.
+    """
+
+    columns: Columns
     ignored: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    symbol_names: tuple[str, ...] = ()
+    symbol_codes: NDArray[np.int64] | None = None
 
 
-def read_table(name: str, data: bytes) -> Table:
-    """Read a file's bytes by its name's ending. Raises `BadData`."""
+def read_table(name: str, data: bytes, shape: Shape = Shape(), interval_ns: int = 0) -> Table:
+    """Read a file's bytes by its name's ending. Raises `BadData`.
+
+    With `shape.stamps` CLOSE, times move back by `interval_ns` to the bars' open.
+    """
     if not data:
         raise whole_file("empty_file", "the file has no byte")
     lower = name.lower()
-    if lower.endswith((".parquet", ".pq")):
-        return read_parquet(pa.BufferReader(data))
-    if lower.endswith((".csv.gz", ".gz")):
-        return _read_csv(_gunzip(data))
-    if lower.endswith((".csv", ".txt")):
-        return _read_csv(data)
-    raise whole_file("unreadable_file", "the name must end in .csv, .csv.gz or .parquet")
+    if lower.endswith((".parquet", ".pq", ".feather", ".arrow")):
+        return read_parquet(pa.BufferReader(data), shape, interval_ns)
+    if lower.endswith(".gz"):
+        lower, data = lower.removesuffix(".gz"), _gunzip(data)
+        if not data:
+            raise whole_file("empty_file", "the packed file has no byte")
+    elif not lower.endswith((".csv", ".txt", ".json")):
+        raise whole_file(
+            "unreadable_file", "the name must end in .csv, .json, .parquet or .feather (.gz allowed)"
+        )
+    read = read_json if lower.endswith(".json") else read_csv
+    return _table(*read(data, shape), shape, interval_ns)
 
 
-def read_parquet(source: pa.NativeFile | str) -> Table:
-    """Read the needed columns of a Parquet file. Raises `BadData`."""
+def read_parquet(source: pa.NativeFile | str, shape: Shape = Shape(), interval_ns: int = 0) -> Table:
+    """Read the needed columns of a Parquet or Feather file. Raises `BadData`."""
     try:
-        file = pq.ParquetFile(source)
-        names = list(file.schema_arrow.names)
-        _demand_columns(names)
-        table = file.read(columns=list(COLUMNS))
+        file = pa.memory_map(source) if isinstance(source, str) else source
+        is_feather = file.read(len(_ARROW_MAGIC)) == _ARROW_MAGIC
+        file.seek(0)
+        layout, table = (_feather if is_feather else _parquet)(file, shape)
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise whole_file("unreadable_file", _brief(error)) from error
+        raise whole_file("unreadable_file", brief(error)) from error
     if table.num_rows == 0:
         raise whole_file("empty_file", "the file has no row of data")
-    columns: dict[str, NDArray[np.float64] | NDArray[np.int64]] = {}
-    for name in COLUMNS:
-        columns[name] = _parquet_column(name, table.column(name))
-    return Table(columns=columns, ignored=tuple(each for each in names if each not in COLUMNS))
+    found: Found = {ours: table.column(name) for ours, name in layout.names.items()}
+    for ours in found.keys() - {TIME, SYMBOL}:
+        found[ours] = _parquet_column(ours, found[ours])
+    return _table(found, layout, [], shape, interval_ns)
 
 
-def _parquet_column(name: str, column: pa.ChunkedArray[Any]) -> NDArray[np.float64] | NDArray[np.int64]:
-    wanted = pa.int64() if name == "ts_ms" else pa.float64()
+def _parquet(file: pa.NativeFile, shape: Shape) -> tuple[Layout, pa.Table]:
+    whole = pq.ParquetFile(file)
+    layout = layout_of(whole.schema_arrow.names, shape)
+    return layout, whole.read(columns=list(layout.names.values()))
+
+
+def _feather(file: pa.NativeFile, shape: Shape) -> tuple[Layout, pa.Table]:
+    whole = ipc.open_file(file)
+    layout = layout_of(whole.schema.names, shape)
+    return layout, whole.read_all().select(list(layout.names.values()))
+
+
+def _table(found: Found, layout: Layout, notes: list[str], shape: Shape, interval_ns: int) -> Table:
+    """Give the columns their final form: milliseconds of open times, floats, symbols as codes."""
+    raw = found[TIME]
+    column = pa.array(raw) if isinstance(raw, np.ndarray) else raw
+    times, note = times_of(layout.names[TIME], column, shape.timezone)
+    if shape.stamps is Stamps.CLOSE:
+        assert interval_ns > 0
+        times = times - interval_ns // NS_PER_MS
+        notes = [*notes, "times were the bars' close; they were moved back by one interval"]
+    columns: Columns = {name: found[name] for name in COLUMNS if name in found and name != TIME}
+    columns[TIME] = np.ascontiguousarray(times)
+    if "volume" not in found:
+        columns["volume"] = np.zeros(len(times))
+        notes = [*notes, "the file has no volume; it is zero"]
+    names: tuple[str, ...] = ()
+    codes = None
+    if SYMBOL in found:
+        names, codes = _symbols(found[SYMBOL])
+    return Table(
+        columns=columns,
+        ignored=layout.ignored,
+        notes=(*notes, *([note] if note else [])),
+        symbol_names=names,
+        symbol_codes=codes,
+    )
+
+
+def _symbols(column: Any) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    if column.null_count:
+        rows = np.flatnonzero(pc.is_null(column).to_numpy())[:MAX_ROWS_NAMED_PER_CODE]
+        raise BadData(tuple(cell_problem("unknown_symbol", int(row) + 1, SYMBOL, "null") for row in rows))
+    chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+    encoded: Any = pc.dictionary_encode(pa.concat_arrays([chunk.cast(pa.string()) for chunk in chunks]))
+    names = tuple(str(name) for name in encoded.dictionary.to_pylist())
+    return names, np.asarray(encoded.indices).astype(np.int64)
+
+
+def _parquet_column(name: str, column: pa.ChunkedArray[Any]) -> NDArray[np.float64]:
     if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
         raise whole_file("not_a_number", f"column {name} has type {column.type}, not a number", name)
     if column.null_count:
-        rows = np.flatnonzero(pc.is_null(column).to_numpy())
-        raise BadData(tuple(_cell_problem("not_a_number", int(row) + 1, name, "null") for row in _few(rows)))
+        rows = np.flatnonzero(pc.is_null(column).to_numpy())[:MAX_ROWS_NAMED_PER_CODE]
+        raise BadData(tuple(cell_problem("not_a_number", int(row) + 1, name, "null") for row in rows))
     try:
-        cast = column.cast(wanted) if column.type != wanted else column
+        cast = column.cast(pa.float64()) if column.type != pa.float64() else column
     except pa.ArrowException as error:
-        raise whole_file("not_a_number", f"column {name}: {_brief(error)}", name) from error
+        raise whole_file("not_a_number", f"column {name}: {brief(error)}", name) from error
     return np.ascontiguousarray(cast.to_numpy())
-
-
-def _read_csv(data: bytes) -> Table:
-    header = _header(data)
-    _demand_columns(header)
-    ignored = tuple(each for each in header if each not in COLUMNS)
-    options = pa_csv.ConvertOptions(
-        include_columns=list(COLUMNS),
-        column_types={name: pa.int64() if name == "ts_ms" else pa.float64() for name in COLUMNS},
-        null_values=[],
-        strings_can_be_null=False,
-    )
-    try:
-        table = pa_csv.read_csv(
-            pa.BufferReader(data),  # type: ignore[arg-type]
-            read_options=pa_csv.ReadOptions(column_names=header, skip_rows=1),
-            convert_options=options,
-        )
-        has_nulls = any(table.column(name).null_count for name in COLUMNS)
-    except (pa.ArrowException, ValueError):
-        return _read_csv_by_cell(data, header, ignored)
-    if has_nulls:
-        return _read_csv_by_cell(data, header, ignored)
-    if table.num_rows == 0:
-        raise whole_file("empty_file", "there is a header and no row of data")
-    return Table(
-        columns={name: np.ascontiguousarray(table.column(name).to_numpy()) for name in COLUMNS},
-        ignored=ignored,
-    )
-
-
-def _read_csv_by_cell(data: bytes, header: Sequence[str], ignored: tuple[str, ...]) -> Table:
-    """Read what the fast reader refused: to name the rows at fault, or because a cell is unusual."""
-    places = [(name, header.index(name)) for name in COLUMNS]
-    values: dict[str, list[float]] = {name: [] for name in COLUMNS}
-    problems: list[Problem] = []
-    for row, cells in enumerate(_data_rows(data), start=1):
-        if len(cells) != len(header):
-            message = f"{len(cells)} cells"
-            problems.append(_cell_problem("wrong_column_count", row, "", message))
-        else:
-            for name, place in places:
-                value = _number(cells[place], is_integer=name == "ts_ms")
-                if value is None:
-                    problems.append(_cell_problem("not_a_number", row, name, cells[place]))
-                else:
-                    values[name].append(value)
-        if len(problems) >= MAX_ROWS_NAMED_PER_CODE:
-            break
-    if problems:
-        raise BadData(tuple(problems))
-    if not values["ts_ms"]:
-        raise whole_file("empty_file", "there is a header and no row of data")
-    columns: dict[str, NDArray[np.float64] | NDArray[np.int64]] = {
-        name: np.array(values[name], dtype=np.float64) for name in COLUMNS[1:]
-    }
-    columns["ts_ms"] = np.array(values["ts_ms"], dtype=np.int64)
-    return Table(columns=columns, ignored=ignored)
-
-
-def _data_rows(data: bytes) -> Iterator[list[str]]:
-    text = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig", errors="replace", newline="")
-    try:
-        rows = csv.reader(text)
-        next(rows, None)
-        yield from (cells for cells in rows if cells)
-    except csv.Error as error:
-        raise whole_file("unreadable_file", _brief(error)) from error
-
-
-def _header(data: bytes) -> list[str]:
-    line = data[: 1 << 16].split(b"\n", 1)[0].removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").strip()
-    try:
-        cells = next(csv.reader([line]), [])
-    except csv.Error as error:
-        raise whole_file("unreadable_file", _brief(error)) from error
-    if not cells:
-        raise whole_file("empty_file", "the first line is empty; it must name the columns")
-    if len(cells) > MAX_HEADER_CELLS:
-        raise whole_file("unreadable_file", f"more than {MAX_HEADER_CELLS} columns")
-    return [cell.strip() for cell in cells]
-
-
-def _demand_columns(names: Sequence[str]) -> None:
-    wrong = [name for name in COLUMNS if list(names).count(name) != 1]
-    if wrong:
-        seen = ", ".join(_shown(name) for name in names[:12])
-        raise BadData(
-            tuple(
-                Problem(
-                    code="missing_column",
-                    row=0,
-                    column=name,
-                    message=f"{CODES['missing_column']}; found: {seen}",
-                )
-                for name in wrong
-            )
-        )
-
-
-def _number(cell: str, *, is_integer: bool) -> float | None:
-    text = cell.strip()
-    if not text.isascii() or "_" in text:
-        return None
-    try:
-        if is_integer:
-            value = int(text) if text.lstrip("+-").isdigit() and len(text) < 20 else float(text)
-            return int(value) if value == value // 1 and abs(value) < 2**62 else None
-        number = float(text)
-    except (ValueError, OverflowError):
-        return None
-    return number if np.isfinite(number) else None
 
 
 def _gunzip(data: bytes) -> bytes:
@@ -201,7 +148,7 @@ def _gunzip(data: bytes) -> bytes:
         try:
             part = inflater.decompress(data, MAX_BYTES - size + 1)
         except zlib.error as error:
-            raise whole_file("unreadable_file", f"gzip: {_brief(error)}") from error
+            raise whole_file("unreadable_file", f"gzip: {brief(error)}") from error
         size += len(part)
         if size > MAX_BYTES:
             raise whole_file("unreadable_file", f"larger than {MAX_BYTES} bytes when unpacked")
@@ -210,20 +157,3 @@ def _gunzip(data: bytes) -> bytes:
         parts.append(part)
         data = inflater.unused_data.lstrip(b"\0")
     return b"".join(parts)
-
-
-def _cell_problem(code: str, row: int, column: str, found: str) -> Problem:
-    return Problem(code=code, row=row, column=column, message=f"{CODES[code]}; found {_shown(found)}")
-
-
-def _few(rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    return rows[:MAX_ROWS_NAMED_PER_CODE]
-
-
-def _shown(text: str) -> str:
-    """Return foreign text short and with control characters escaped."""
-    return ascii(text[:40])
-
-
-def _brief(error: BaseException) -> str:
-    return ascii(str(error)[:200])[1:-1]

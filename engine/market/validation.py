@@ -19,7 +19,7 @@ MAX_GAPS_LISTED = 10
 PRICES = ("open", "high", "low", "close")
 COLUMNS = ("ts_ms", *PRICES, "volume")
 
-_FIRST_MS, _LAST_MS = (
+FIRST_MS, LAST_MS = (
     315_532_800_000,
     7_258_118_400_000,
 )  # 1980 .. 2200: seconds and microseconds fall outside
@@ -43,7 +43,14 @@ CODES: dict[str, str] = {
     "misaligned_timestamp": "ts_ms is not a multiple of the interval (it must be the bar's open time, UTC)",
     "wrong_column_count": "the row has more or fewer cells than the header",
     "missing_column": "a required column is missing, or a header names it twice",
-    "unreadable_file": "the file cannot be read as CSV, CSV.gz or Parquet",
+    "missing_header": "the file names no columns; give them in order with --columns",
+    "not_a_time": "a time is not a whole number and not a date of a known format",
+    "mixed_time_units": "the times are not all s, ms, us or ns since 1970 within the years 1980..2200",
+    "conflicting_duplicate": "two rows of the same time say different things; neither can be trusted",
+    "unknown_symbol": "the file has no row of this symbol",
+    "many_symbols": "the file has rows of many symbols; name one, or import all with VENUE/*/INTERVAL",
+    "unsafe_symbol": "a symbol of the file cannot be a file name",
+    "unreadable_file": "the file cannot be read as CSV, JSON, Parquet or Feather",
     "empty_file": "the file has no row of data",
 }
 
@@ -145,9 +152,7 @@ def _is_clean(columns: Columns, interval_ns: int) -> bool:
     """Tell quickly that no rule is broken: the rules' negations in few passes, NaN failing each."""
     opened, high, low, close = (columns[name] for name in PRICES)
     volume, ts_ms = columns["volume"], columns["ts_ms"].astype(np.int64, copy=False)
-    if not (
-        len(ts_ms) and ts_ms[0] >= _FIRST_MS and ts_ms[-1] <= _LAST_MS and (ts_ms[1:] > ts_ms[:-1]).all()
-    ):
+    if not (len(ts_ms) and ts_ms[0] >= FIRST_MS and ts_ms[-1] <= LAST_MS and (ts_ms[1:] > ts_ms[:-1]).all()):
         return False
     if not (low.min() > 0 and high.max() < np.inf and volume.min() >= 0 and volume.max() < np.inf):
         return False
@@ -179,7 +184,7 @@ def _finite_or_nan(values: NDArray[np.float64] | NDArray[np.int64]) -> NDArray[n
 
 
 def _time_masks(ts_ms: NDArray[np.int64], interval_ns: int) -> list[tuple[str, str, Mask]]:
-    is_outside = (ts_ms < _FIRST_MS) | (ts_ms > _LAST_MS)
+    is_outside = (ts_ms < FIRST_MS) | (ts_ms > LAST_MS)
     into_ns = (np.where(is_outside, 0, ts_ms) * NS_PER_MS - phase_ns(interval_ns)) % interval_ns
     return [
         ("timestamp_out_of_range", "ts_ms", is_outside),

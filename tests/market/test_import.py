@@ -234,9 +234,9 @@ def test_real_sets_import_with_the_gaps_their_manifest_states(
 @pytest.mark.parametrize(
     ("name", "code"),
     [
-        ("licensed/bars_1h/binance_um_1h_setA.parquet", "out_of_order"),
-        ("licensed/bars_1h/Coinbase_BTCUSD_1h_2017-2019.csv.gz", "missing_column"),
-        ("no_licence_stated/dirty/bitfinex_BTCUSD_2013_merged.csv.gz", "missing_column"),
+        ("licensed/bars_1h/binance_um_1h_setA.parquet", "many_symbols"),
+        ("licensed/bars_1h/Coinbase_BTCUSD_1h_2017-2019.csv.gz", "out_of_order"),
+        ("no_licence_stated/dirty/bitfinex_BTCUSD_2013_merged.csv.gz", "missing_header"),
     ],
 )
 def test_real_files_of_another_shape_are_refused_with_a_reason(name: str, code: str, tmp_path: Path) -> None:

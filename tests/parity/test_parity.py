@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from engine.api.commands import PaperStart
+from engine.api.data import import_data
 from engine.api.demo import write_demo_bars
-from engine.api.research import import_data
 from engine.api.views import SessionRow
 from engine.daemon import Engine, Seams, build_core
 from engine.research.run import RunRequest, RunResult, run_backtest
