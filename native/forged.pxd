@@ -32,15 +32,18 @@ cdef struct ForgedBar:
 
 cdef struct ForgedAnswer:
     int64_t want        # -1, 0, +1 or KEEP
+    int64_t hold_bars
     double strength
     double stop         # distances; 0.0 is none
     double target
+    double trail
+    double partial
+    double partial_target
+    double breakeven
 
 cdef struct ForgedAnswers:
     signed char* want
-    double* strength
-    double* stop
-    double* target
+    ForgedAnswer* wish  # written where `want` is not KEEP, by strategies with levels
     int64_t error       # number of the place that failed, 0 where all bars were answered
 
 ctypedef int64_t (*forged_init)(void* state, int64_t capacity, const double* params) noexcept nogil
@@ -69,8 +72,9 @@ cdef class Forged:
     cdef _fail(self, int64_t error)
 
 
-cdef inline bint is_good_answer(int64_t want, double stop, double target) noexcept nogil:
-    return want == KEEP or (-1 <= want <= 1 and 0.0 <= stop < INFINITY and 0.0 <= target < INFINITY)
+cdef inline bint is_good_answer(const ForgedAnswer* a) noexcept nogil:
+    """A forged answer has been judged where it was given; the kernel still takes nothing on trust."""
+    return a.want == KEEP or (-1 <= a.want <= 1 and 0.0 <= a.stop < INFINITY and 0.0 <= a.target < INFINITY)
 
 
 cdef inline void begin_close(LaneState* s, int64_t ts, double o, double h, double l, double c) noexcept nogil:
@@ -95,7 +99,7 @@ cdef inline int64_t forged_close(
     error = f.on_bar(f.state, &bar, &answer)
     if error:
         return error
-    if not is_good_answer(answer.want, answer.stop, answer.target):
+    if not is_good_answer(&answer):
         return BAD_ANSWER
     decide_levels(s, ts, c, answer.want, had_pending, answer.stop, answer.target)
     finish_step(s, ts, c)
@@ -110,6 +114,54 @@ cdef inline int64_t quiet_until(const signed char* want, int64_t side, int64_t s
     return i
 
 
+cdef inline int64_t untouched_until(LaneState* s, const Columns* x, int64_t start, int64_t end) noexcept nogil:
+    """Trail the stop; return the first bar in [start, end) that touches stop or target, or end."""
+    cdef const double* h = x.high
+    cdef const double* l = x.low
+    cdef double stop = s.stop, target = s.target, trail = s.trail, level
+    cdef int64_t i = start, has_trailed = s.has_trailed
+    if s.side > 0:
+        while i < end and not (l[i] <= stop or h[i] >= target):
+            level = h[i] - trail
+            if level > stop:
+                stop, has_trailed = level, 1
+            i += 1
+    else:
+        while i < end and not (h[i] >= stop or l[i] <= target):
+            level = l[i] + trail
+            if level < stop:
+                stop, has_trailed = level, 1
+            i += 1
+    s.stop, s.has_trailed = stop, has_trailed
+    return i
+
+
+cdef inline void mark_quiet(LaneState* s, const Columns* x, int64_t start, int64_t end) noexcept nogil:
+    """The marks and the ATR of [start, end) for an unchanged position."""
+    cdef const double* h = x.high
+    cdef const double* l = x.low
+    cdef const double* close = x.close
+    cdef double a = s.atr.a, b = s.atr.b
+    cdef double atr = ema_next(a, b, s.atr.value, true_range(h[start], l[start], s.last_close))
+    cdef double realised = s.realised, entry = s.entry, entry_fee = s.entry_fee
+    cdef double held = <double>s.side * s.quantity
+    cdef double* equity = s.equity + s.equity_count - start
+    cdef int64_t i
+    # Previous closes come from the column: carried along, they would lengthen the chain of the average.
+    for i in range(start + 1, end):
+        atr = ema_next(a, b, atr, true_range(h[i], l[i], close[i - 1]))
+    s.atr.value = atr
+    if not s.rules.keeps_equity:
+        return
+    if held == 0.0:
+        for i in range(start, end):
+            equity[i] = realised + 0.0
+    else:
+        for i in range(start, end):
+            equity[i] = realised + open_result_c(held, close[i], entry, entry_fee)
+    s.equity_count += end - start
+
+
 cdef inline int64_t hold_quiet(
     LaneState* s, const Columns* x, const signed char* want, int64_t start, int64_t stop_before
 ) noexcept nogil:
@@ -118,47 +170,16 @@ cdef inline int64_t hold_quiet(
     The same arithmetic as the full step, for nothing pending and no part exit.
     """
     cdef int64_t end = quiet_until(want, s.side, start, stop_before)
-    cdef const double* h = x.high
-    cdef const double* l = x.low
-    cdef const double* close = x.close
-    cdef double a = s.atr.a, b = s.atr.b, atr = s.atr.value, last = s.last_close
-    cdef double realised = s.realised, entry = s.entry, entry_fee = s.entry_fee
-    cdef double held = <double>s.side * s.quantity
-    cdef double stop = s.stop, target = s.target, trail = s.trail, level
-    cdef double* equity = s.equity + s.equity_count - start
-    cdef bint has_levels = s.is_bracket != 0
-    cdef int64_t i = start, has_trailed = s.has_trailed, side = s.side
+    if s.is_bracket and s.side:
+        end = untouched_until(s, x, start, end)
     if end == start:
         return start
-    for i in range(start, end):
-        if has_levels:
-            if side > 0:
-                if l[i] <= stop or h[i] >= target:
-                    end = i
-                    break
-                level = h[i] - trail
-                if level > stop:
-                    stop, has_trailed = level, 1
-            else:
-                if h[i] >= stop or l[i] <= target:
-                    end = i
-                    break
-                level = l[i] + trail
-                if level < stop:
-                    stop, has_trailed = level, 1
-        atr = ema_next(a, b, atr, true_range(h[i], l[i], last))
-        last = close[i]
-        if s.rules.keeps_equity:
-            equity[i] = realised + (open_result_c(held, last, entry, entry_fee) if side else 0.0)
-    if end == start:
-        return start
-    s.atr.value, s.atr.previous_close = atr, last
-    s.atr.count += end - start
-    s.equity_count += end - start if s.rules.keeps_equity else 0
-    s.bars += end - start
+    mark_quiet(s, x, start, end)
+    s.last_close = s.atr.previous_close = x.close[end - 1]
     s.open_ts = s.last_ts = x.ts[end - 1]
-    s.last_close, s.is_data_bad = last, 0
-    s.stop, s.has_trailed = stop, has_trailed
+    s.atr.count += end - start
+    s.bars += end - start
+    s.is_data_bad = 0
     return end
 
 
@@ -172,7 +193,7 @@ cdef inline int64_t good_answers(const ForgedAnswers* answers, int64_t n) noexce
     """Return the first of `n` answers with levels that the kernel refuses, or n."""
     cdef int64_t i
     for i in range(n):
-        if not is_good_answer(answers.want[i], answers.stop[i], answers.target[i]):
+        if answers.want[i] != KEEP and not is_good_answer(&answers.wish[i]):
             return i
     return n
 
@@ -193,7 +214,7 @@ cdef inline void account_answers(
         begin_close(s, x.ts[i], x.open[i], x.high[i], x.low[i], x.close[i])
         decide_levels(
             s, x.ts[i], x.close[i], want[i], had_pending,
-            answers.stop[i] if has_levels else 0.0, answers.target[i] if has_levels else 0.0,
+            answers.wish[i].stop if has_levels else 0.0, answers.wish[i].target if has_levels else 0.0,
         )
         finish_step(s, x.ts[i], x.close[i])
         i += 1
@@ -204,13 +225,10 @@ cdef inline int64_t replay_answers(
 ) noexcept nogil:
     """Have `n` good bars (at most CHUNK) answered, then account for them; return how many were stepped."""
     cdef signed char[CHUNK] want
-    cdef double[CHUNK] strength
-    cdef double[CHUNK] stop
-    cdef double[CHUNK] target
+    cdef ForgedAnswer[CHUNK] wish
     cdef ForgedAnswers answers
     cdef int64_t done, good
-    answers.want, answers.strength, answers.stop, answers.target = want, strength, stop, target
-    answers.error = 0
+    answers.want, answers.wish, answers.error = want, wish, 0
     done = f.signals(f.state, x, n, s.bars, &answers)
     good = good_answers(&answers, done) if f.has_levels else done
     error[0] = answers.error if good == done else BAD_ANSWER

@@ -9,7 +9,7 @@ class Forged:
         build_sha256: str,
         addresses: tuple[int, int, int],
         values: Mapping[str, float],
-        fields: Sequence[tuple[str, str]],
+        fields: Sequence[tuple[str, str, int]],
         places: Sequence[tuple[str, str]],
         has_levels: bool,
         warmup_bars: int,

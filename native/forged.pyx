@@ -1,6 +1,5 @@
 """A forged strategy as the kernel holds it: a loaded library's addresses and the state they work on."""
 
-from libc.math cimport isfinite
 from libc.stdint cimport int64_t, uintptr_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy
@@ -14,8 +13,8 @@ cdef class Forged:
     """One instance of a forged strategy: goes where a `Strategy` goes in a `LaneSpec`.
 
     `addresses`: of `init`, `on_bar` and `signals` (0: none). `values`: every parameter, in the order in
-    which the source declares them. `fields`: (name, kind) of each 8-byte word at the state's start, kind
-    int, float or bool. `places`: (exception, message) of each place that can fail, numbered from 1.
+    which the source declares them. `fields`: (name, kind, offset in bytes) of each 8-byte word of the state that has
+    a name, kind int, float or bool. `places`: (exception, message) of each place that can fail, numbered from 1.
     `library` is kept alive as long as this object. Raises what `on_start` would raise.
     """
 
@@ -67,12 +66,16 @@ cdef class Forged:
 
     def state_values(self):
         """Return the strategy's attributes and its indicators' fields (`name.field`) by name."""
-        cdef int64_t* words = <int64_t*>self.calls.state
-        cdef double* numbers = <double*>self.calls.state
-        cdef int64_t i
+        cdef const char* start = <const char*>self.calls.state
+        cdef int64_t offset
         found = {}
-        for i, (name, kind) in enumerate(self._fields):
-            found[name] = numbers[i] if kind == "float" else (bool(words[i]) if kind == "bool" else words[i])
+        for name, kind, offset in self._fields:
+            assert 0 <= offset <= self.size - 8, f"{name} lies outside the state"
+            if kind == "float":
+                found[name] = (<const double*>(start + offset))[0]
+            else:
+                word = (<const int64_t*>(start + offset))[0]
+                found[name] = bool(word) if kind == "bool" else word
         return found
 
     def export_state(self):

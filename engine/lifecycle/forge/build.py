@@ -1,0 +1,185 @@
+"""From C text to a library that can call nothing: compile, check, record.
+
+Equal text, flags and compiler give equal bytes in any directory; the build's hash is taken over those
+three and stands in the library itself, so that what is loaded can be told from what was asked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+from engine.lifecycle.forge.emit import emit
+from engine.lifecycle.forge.ir import IR_VERSION, Program
+from engine.lifecycle.forge.scope import Refused
+from engine.lifecycle.forge.subset import read_strategy
+from seams.disk import RealDisk
+from venues.types import Record
+
+RECORD_VERSION = 1
+ABI = 1
+COMPILER = "gcc"
+SECONDS = 60
+FLAGS = (
+    "-std=c11",
+    "-O3",
+    "-fPIC",
+    "-shared",
+    "-ffreestanding",
+    "-nostdlib",
+    "-ffp-contract=off",
+    "-fno-fast-math",
+    "-fno-math-errno",
+    "-fno-stack-protector",
+    "-fno-asynchronous-unwind-tables",
+    "-fno-tree-loop-distribute-patterns",
+    "-fvisibility=hidden",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-Wno-unused-function",
+    "-Wl,--build-id=none,-z,defs,-z,noexecstack",
+)
+_FORBIDDEN_SECTIONS = ("(NEEDED)", "(INIT)", "(INIT_ARRAY)", "(PREINIT_ARRAY)", "(FINI)", "(FINI_ARRAY)", "(TEXTREL)")
+
+
+class BuildFailed(Exception):
+    """The compiler refused, is missing, or made something that could call out."""
+
+    code = "forge_build_failed"
+
+
+class BuildRecord(Record):
+    """Everything about one build. `words`: named (name, kind) words of the state; hashes are hex."""
+
+    name: str
+    source_file: str
+    source_sha256: str
+    build_sha256: str
+    artifact_sha256: str
+    c_sha256: str
+    ir_sha256: str
+    compiler: str
+    flags: tuple[str, ...]
+    machine: str
+    python: str
+    params: tuple[tuple[str, str], ...]
+    words: tuple[tuple[str, str], ...]
+    places: tuple[tuple[str, str], ...]
+    answers_ahead: bool
+    has_levels: bool
+    warmup_bars: int
+    abi: int = ABI
+    ir_version: int = IR_VERSION
+    record_version: int = RECORD_VERSION
+
+
+class Built(Record):
+    """A finished build: its record, the IR as JSON, the C text and the library's bytes."""
+
+    record: BuildRecord
+    ir_json: bytes
+    c_text: str
+    artifact: bytes
+
+
+def build_source(source: bytes, file: str, class_name: str = "") -> Built:
+    """Forge a strategy's source. Raises `Refused` (outside the subset) or `BuildFailed`."""
+    try:
+        text = source.decode()
+    except UnicodeDecodeError as error:
+        raise Refused(f"{file}:1:1: bytes that are not UTF-8: save the file as UTF-8") from error
+    program = read_strategy(text, file, class_name)
+    return build_program(program, Path(file).name, hashlib.sha256(source).hexdigest())
+
+
+def build_program(program: Program, file: str, source_sha256: str) -> Built:
+    """Compile a program. Raises `BuildFailed`."""
+    emitted = emit(program, file)
+    compiler = compiler_version()
+    build_sha256 = _sha256("\0".join((emitted.text, *FLAGS, compiler, platform.machine())).encode())
+    artifact = _compile(emitted.text, build_sha256)
+    ir_json = _json(program)
+    record = BuildRecord(
+        name=program.name,
+        source_file=file,
+        source_sha256=source_sha256,
+        build_sha256=build_sha256,
+        artifact_sha256=_sha256(artifact),
+        c_sha256=_sha256(emitted.text.encode()),
+        ir_sha256=_sha256(ir_json),
+        compiler=compiler,
+        flags=FLAGS,
+        machine=platform.machine(),
+        python=platform.python_version(),
+        params=tuple((field.name, field.kind) for field in program.params),
+        words=tuple((word.name, word.kind) for word in emitted.words),
+        places=emitted.places,
+        answers_ahead=not program.reads_side,
+        has_levels=program.has_levels,
+        warmup_bars=program.warmup_bars,
+    )
+    return Built(record=record, ir_json=ir_json, c_text=emitted.text, artifact=artifact)
+
+
+def compiler_version() -> str:
+    """Return the compiler's first line about itself. Raises `BuildFailed` where there is none."""
+    if shutil.which(COMPILER) is None:
+        raise BuildFailed(f"no {COMPILER} on PATH: install a C compiler (Debian: apt install gcc)")
+    return _run([COMPILER, "--version"]).splitlines()[0]
+
+
+def _compile(text: str, build_sha256: str) -> bytes:
+    disk = RealDisk()
+    with tempfile.TemporaryDirectory(prefix="interlock-forge-") as name:
+        folder = Path(name)
+        disk.write_atomic(folder / "strategy.c", text.encode())
+        define = f'-DIL_BUILD_SHA256="{build_sha256}"'
+        prefix = f"-ffile-prefix-map={folder}=."
+        _run([COMPILER, *FLAGS, prefix, define, "strategy.c", "-o", "strategy.so"], folder)
+        _check_calls_nothing(folder / "strategy.so")
+        return disk.read(folder / "strategy.so")
+
+
+def _check_calls_nothing(library: Path) -> None:
+    """Refuse a library with an undefined symbol, a needed library or code that runs on loading."""
+    undefined = _run(["nm", "-D", "--undefined-only", str(library)]).strip()
+    if undefined:
+        raise BuildFailed(f"the forged library wants {undefined!r} from outside; report this as a defect")
+    dynamic = _run(["readelf", "-d", "-W", str(library)])
+    found = [tag for tag in _FORBIDDEN_SECTIONS if tag in dynamic]
+    if found:
+        raise BuildFailed(f"the forged library has {', '.join(found)}; report this as a defect")
+
+
+def _run(command: list[str], folder: Path | None = None) -> str:
+    try:
+        done = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, timeout=SECONDS, check=False, env=_environment()
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise BuildFailed(f"{command[0]} could not run: {error}") from error
+    if done.returncode:
+        raise BuildFailed(f"{command[0]} failed: {done.stderr.strip()[:2000]}")
+    return done.stdout
+
+
+def _environment() -> dict[str, str]:
+    """Return an environment in which no variable changes what the compiler makes or says."""
+    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
+
+
+def _json(program: Program) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(program), indent=1) + b"\n"
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+

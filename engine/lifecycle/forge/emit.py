@@ -1,0 +1,157 @@
+"""From a program to one freestanding C text: state, `il_init`, `il_on_bar` and, where it can be, `il_signals`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+import native
+from engine.lifecycle.forge.body import Body, c_name
+from engine.lifecycle.forge.ir import Program
+from native.indicator_table import INDICATORS
+
+C_KINDS = {"int": "int64_t", "float": "double", "bool": "int", "wish": "il_answer"}
+HEADERS = ("windows.h", "averages.h", "indicators.h")
+
+_ON_BAR = """
+IL_EXPORT int64_t il_on_bar(void *memory, const il_bar *b, il_answer *out)
+{
+    return step(memory, (double *)((il_state *)memory + 1), b, out);
+}
+"""
+_SIGNALS = """
+IL_EXPORT int64_t il_signals(void *memory, const il_columns *x, int64_t n, int64_t index, il_answers *answers)
+{
+    il_state local = *(il_state *)memory;
+    double *rings = (double *)((il_state *)memory + 1);
+    signed char *want = answers->want;
+    int64_t i, error = 0;
+    for (i = 0; i < n; i++) {
+        il_answer answer;
+        const il_bar bar = {x->ts[i], index + i, x->open[i], x->high[i], x->low[i], x->close[i], x->volume[i], 0};
+        error = step(&local, rings, &bar, &answer);
+        if (IL_RARE(error))
+            break;
+        want[i] = (signed char)answer.want;
+%(levels)s    }
+    answers->error = error;
+    *(il_state *)memory = local;
+    return i;
+}
+"""
+_LEVELS = """        if (answer.want != IL_KEEP)
+            answers->wish[i] = answer;
+"""
+_INIT = """
+IL_EXPORT int64_t il_init(void *memory, int64_t capacity, const double *params)
+{
+    il_state local, *s = &local;
+    int64_t room = 0, size;
+    __builtin_memset(&local, 0, sizeof local);
+%(body)s    size = (int64_t)sizeof(il_state) + room * (int64_t)sizeof(double);
+    if (capacity >= size)
+        *(il_state *)memory = local;
+    return size;
+}
+"""
+
+
+@dataclass(frozen=True)
+class Word:
+    """One 8-byte word of the state that has a name in the source: its C place and kind."""
+
+    name: str
+    kind: str
+    c_place: str
+
+
+@dataclass(frozen=True)
+class Emitted:
+    """The C text; (exception, message) of each place that can fail, from 1; the state's named words."""
+
+    text: str
+    places: tuple[tuple[str, str], ...]
+    words: tuple[Word, ...]
+
+
+def emit(program: Program, file: str) -> Emitted:
+    """Return the C text of a program. `file` is named in the messages of places that can fail."""
+    places: list[tuple[str, str]] = []
+    init = _init(program, file, places)
+    bar = Body(program, file, places, "return {place};")
+    bar.declare(program.bar_locals, C_KINDS)
+    bar.statements(program.bar)
+    bar.line("*out = il_plain(IL_KEEP);")
+    bar.line("return 0;")
+    step = "\nIL_INLINE int64_t step(il_state *s, double *rings, const il_bar *b, il_answer *out)\n{\n    (void)rings;\n"
+    words = tuple(_words(program))
+    text = [
+        *(_header(name) for name in ("runtime.h", *HEADERS)),
+        f"/* {program.name} */",
+        _state(program),
+        step + bar.text() + "}\n",
+        init,
+        _ON_BAR,
+        "" if program.reads_side else _SIGNALS % {"levels": _LEVELS if program.has_levels else ""},
+        _facts(words),
+    ]
+    return Emitted("\n".join(text), tuple(places), words)
+
+
+@cache
+def _header(name: str) -> str:
+    """Return a header's text without its own includes of ours, so that the whole is one text."""
+    if name == "runtime.h":
+        text = resources.files(__package__).joinpath(name).read_text()
+    else:
+        text = (Path(native.__file__).parent / name).read_text()
+    return "\n".join(line for line in text.splitlines() if not line.startswith('#include "'))
+
+
+def _state(program: Program) -> str:
+    lines = ["typedef struct {"]
+    for field in program.params:
+        lines.append(f"    {'int64_t' if field.kind == 'int' else 'double'} p_{c_name(field.name)};")
+    for field in program.state:
+        lines.append(f"    {'double' if field.kind == 'float' else 'int64_t'} v_{c_name(field.name)};")
+    for field in program.indicators:
+        form = INDICATORS[field.kind]
+        lines.append(f"    il_{form.c_name} i_{c_name(field.name)};")
+        if form.has_ring:
+            lines.append(f"    int64_t r_{c_name(field.name)};")
+    # A structure needs a field in C, a strategy does not.
+    return "\n".join([*lines, "    int64_t reserved;", "} il_state;"])
+
+
+def _words(program: Program) -> list[Word]:
+    found = [Word(f.name, f.kind, f"v_{c_name(f.name)}") for f in program.state]
+    for field in program.indicators:
+        place = f"i_{c_name(field.name)}"
+        for output in INDICATORS[field.kind].outputs:
+            found.append(Word(f"{field.name}.{output}", "float", f"{place}.{output}"))
+        found.append(Word(f"{field.name}.count", "int", f"{place}.count"))
+    return found
+
+
+def _init(program: Program, file: str, places: list[tuple[str, str]]) -> str:
+    body = Body(program, file, places, "return -{place};")
+    body.declare(program.start_locals, C_KINDS)
+    for index, field in enumerate(program.params):
+        kind = "int64_t" if field.kind == "int" else "double"
+        body.line(f"s->p_{c_name(field.name)} = ({kind})params[{index}];")
+    if not program.params:
+        body.line("(void)params;")
+    body.statements(program.start)
+    return _INIT % {"body": body.text()}
+
+
+def _facts(words: tuple[Word, ...]) -> str:
+    """Return the exported facts: interface version, and where each named word lies."""
+    places = ", ".join(f"offsetof(il_state, {word.c_place})" for word in words) or "0"
+    return (
+        "IL_EXPORT const int64_t il_abi = IL_ABI;\n"
+        f"IL_EXPORT const int64_t il_words[] = {{{places}}};\n"
+        "IL_EXPORT const char il_build_sha256[65] = IL_BUILD_SHA256;\n"
+    )
