@@ -2,7 +2,6 @@
 
 from libc.math cimport INFINITY
 from libc.stdint cimport int64_t
-from libc.string cimport memset
 
 from native.exits cimport order_close
 from native.matching cimport size_units_c
@@ -82,16 +81,3 @@ cdef inline void decide_step(
         order_close(s, ts, c, WHY_LONG if want > 0 else (WHY_SHORT if want < 0 else WHY_FLAT))
     if want:
         enter(s, ts, c, want, had_pending, wish)
-
-
-cdef inline void decide_levels(
-    LaneState* s, int64_t ts, double c, int64_t want, int64_t had_pending, double stop, double target
-) noexcept nogil:
-    """`decide_step` for a wish that names a stop and a target at most."""
-    cdef Wish wish
-    if want == KEEP or want == 0 or not (stop > 0.0 or target > 0.0):
-        decide_step(s, ts, c, want, had_pending, NULL)
-        return
-    memset(&wish, 0, sizeof(wish))
-    wish.side, wish.strength, wish.limit, wish.stop, wish.target = want, 1.0, -1.0, stop, target
-    decide_step(s, ts, c, want, had_pending, &wish)

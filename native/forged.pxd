@@ -9,12 +9,12 @@ from libc.math cimport INFINITY
 from libc.stdint cimport int64_t
 
 from native.account cimport open_result_c
-from native.entries cimport decide_levels
-from native.exits cimport exits_step
+from native.entries cimport decide_step
+from native.exits cimport ladder_step
 from native.indicators cimport atr_step, ema_next, true_range
 from native.lane cimport finish_step, open_step
 from native.replay cimport CHUNK, Columns, good_until
-from native.state cimport KEEP, LaneState
+from native.state cimport KEEP, LaneState, Wish
 
 cdef enum:
     ABI = 1
@@ -30,24 +30,13 @@ cdef struct ForgedBar:
     double volume
     int64_t side
 
-cdef struct ForgedAnswer:
-    int64_t want        # -1, 0, +1 or KEEP
-    int64_t hold_bars
-    double strength
-    double stop         # distances; 0.0 is none
-    double target
-    double trail
-    double partial
-    double partial_target
-    double breakeven
-
 cdef struct ForgedAnswers:
-    signed char* want
-    ForgedAnswer* wish  # written where `want` is not KEEP, by strategies with levels
+    signed char* want   # -1, 0, +1 or KEEP
+    Wish* wish          # written where `want` is not KEEP, by strategies with levels
     int64_t error       # number of the place that failed, 0 where all bars were answered
 
 ctypedef int64_t (*forged_init)(void* state, int64_t capacity, const double* params) noexcept nogil
-ctypedef int64_t (*forged_on_bar)(void* state, const ForgedBar* bar, ForgedAnswer* answer) noexcept nogil
+ctypedef int64_t (*forged_on_bar)(void* state, const ForgedBar* bar, Wish* answer) noexcept nogil
 ctypedef int64_t (*forged_signals)(
     void* state, const Columns* x, int64_t n, int64_t index, ForgedAnswers* answers
 ) noexcept nogil
@@ -72,16 +61,24 @@ cdef class Forged:
     cdef _fail(self, int64_t error)
 
 
-cdef inline bint is_good_answer(const ForgedAnswer* a) noexcept nogil:
+cdef inline bint is_level(double x) noexcept nogil:
+    return 0.0 <= x < INFINITY
+
+
+cdef inline bint is_good_answer(const Wish* a) noexcept nogil:
     """A forged answer has been judged where it was given; the kernel still takes nothing on trust."""
-    return a.want == KEEP or (-1 <= a.want <= 1 and 0.0 <= a.stop < INFINITY and 0.0 <= a.target < INFINITY)
+    return a.side == KEEP or (
+        -1 <= a.side <= 1 and 0.0 <= a.strength <= 1.0 and 0.0 <= a.partial < 1.0 and a.hold_bars >= 0
+        and is_level(a.stop) and is_level(a.target) and is_level(a.trail) and is_level(a.partial_target)
+        and is_level(a.breakeven) and (a.partial == 0.0 or a.partial_target > 0.0)
+    )
 
 
 cdef inline void begin_close(LaneState* s, int64_t ts, double o, double h, double l, double c) noexcept nogil:
     """What precedes the strategy at a close; a strategy that fails cannot be stepped over the bar again."""
     s.last_ts = ts
-    if s.is_bracket and s.side:
-        exits_step(s, ts, o, h, l, c)
+    if s.side and (s.is_bracket or s.hold_bars):
+        ladder_step(s, ts, o, h, l, c)
     atr_step(&s.atr, h, l, c)
 
 
@@ -92,7 +89,7 @@ cdef inline int64_t forged_close(
     cdef int64_t had_pending = s.pending
     cdef int64_t error
     cdef ForgedBar bar
-    cdef ForgedAnswer answer
+    cdef Wish answer
     begin_close(s, ts, o, h, l, c)
     bar.ts_ns, bar.index, bar.side, bar.volume = ts, s.bars, s.side, v
     bar.open, bar.high, bar.low, bar.close = o, h, l, c
@@ -101,7 +98,7 @@ cdef inline int64_t forged_close(
         return error
     if not is_good_answer(&answer):
         return BAD_ANSWER
-    decide_levels(s, ts, c, answer.want, had_pending, answer.stop, answer.target)
+    decide_step(s, ts, c, answer.side, had_pending, &answer)
     finish_step(s, ts, c)
     return 0
 
@@ -114,25 +111,34 @@ cdef inline int64_t quiet_until(const signed char* want, int64_t side, int64_t s
     return i
 
 
+cdef inline int64_t held_until(LaneState* s, int64_t start, int64_t end) noexcept nogil:
+    """Return the bar in [start, end) on which the longest holding time ends, or end."""
+    cdef int64_t last = start + s.hold_bars - 1 - (s.bars - s.entry_bar)
+    if s.hold_bars == 0 or last >= end:
+        return end
+    return last if last > start else start
+
+
 cdef inline int64_t untouched_until(LaneState* s, const Columns* x, int64_t start, int64_t end) noexcept nogil:
-    """Trail the stop; return the first bar in [start, end) that touches stop or target, or end."""
-    cdef const double* h = x.high
-    cdef const double* l = x.low
-    cdef double stop = s.stop, target = s.target, trail = s.trail, level
+    """Trail the stop; return the first bar in [start, end) that touches a level, or end.
+
+    A short is the long of negated prices, which is exact.
+    """
+    cdef double side = <double>s.side
+    cdef const double* worst = x.low if s.side > 0 else x.high
+    cdef const double* best = x.high if s.side > 0 else x.low
+    cdef double stop = side * s.stop, near = side * s.target, trail = s.trail, level
     cdef int64_t i = start, has_trailed = s.has_trailed
-    if s.side > 0:
-        while i < end and not (l[i] <= stop or h[i] >= target):
-            level = h[i] - trail
-            if level > stop:
-                stop, has_trailed = level, 1
-            i += 1
-    else:
-        while i < end and not (h[i] >= stop or l[i] <= target):
-            level = l[i] + trail
-            if level < stop:
-                stop, has_trailed = level, 1
-            i += 1
-    s.stop, s.has_trailed = stop, has_trailed
+    if s.partial > 0.0 and side * s.partial_target < near:
+        near = side * s.partial_target
+    if s.breakeven > 0.0 and side * s.breakeven < near:
+        near = side * s.breakeven
+    while i < end and not (side * worst[i] <= stop or side * best[i] >= near):
+        level = side * best[i] - trail
+        if level > stop:
+            stop, has_trailed = level, 1
+        i += 1
+    s.stop, s.has_trailed = side * stop, has_trailed
     return i
 
 
@@ -170,8 +176,9 @@ cdef inline int64_t hold_quiet(
     The same arithmetic as the full step, for nothing pending and no part exit.
     """
     cdef int64_t end = quiet_until(want, s.side, start, stop_before)
-    if s.is_bracket and s.side:
-        end = untouched_until(s, x, start, end)
+    if s.side:
+        end = held_until(s, start, end)
+        end = untouched_until(s, x, start, end) if s.is_bracket else end
     if end == start:
         return start
     mark_quiet(s, x, start, end)
@@ -212,10 +219,7 @@ cdef inline void account_answers(
         open_step(s, x.ts[i], x.open[i])
         had_pending = s.pending
         begin_close(s, x.ts[i], x.open[i], x.high[i], x.low[i], x.close[i])
-        decide_levels(
-            s, x.ts[i], x.close[i], want[i], had_pending,
-            answers.wish[i].stop if has_levels else 0.0, answers.wish[i].target if has_levels else 0.0,
-        )
+        decide_step(s, x.ts[i], x.close[i], want[i], had_pending, &answers.wish[i] if has_levels else NULL)
         finish_step(s, x.ts[i], x.close[i])
         i += 1
 
@@ -225,7 +229,7 @@ cdef inline int64_t replay_answers(
 ) noexcept nogil:
     """Have `n` good bars (at most CHUNK) answered, then account for them; return how many were stepped."""
     cdef signed char[CHUNK] want
-    cdef ForgedAnswer[CHUNK] wish
+    cdef Wish[CHUNK] wish
     cdef ForgedAnswers answers
     cdef int64_t done, good
     answers.want, answers.wish, answers.error = want, wish, 0

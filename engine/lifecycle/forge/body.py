@@ -9,14 +9,40 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from engine.lifecycle.forge.expressions import ANSWER_FIELDS
 from engine.lifecycle.forge.ir import Expr, Field, Program, Stmt
+from engine.lifecycle.forge.vocabulary import ANSWER_FIELDS
 from native.indicator_table import INDICATORS
+from native.indicators import MAX_PERIOD
 
 C_KINDS = {"int": "int64_t", "float": "double", "bool": "int", "wish": "il_answer"}
-SIGNS = {"add": "+", "sub": "-", "mul": "*", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
+SIGNS = {
+    "add": "+",
+    "sub": "-",
+    "mul": "*",
+    "lt": "<",
+    "le": "<=",
+    "gt": ">",
+    "ge": ">=",
+    "eq": "==",
+    "ne": "!=",
+}
 SWAPPED = {"lt": "gt", "le": "ge", "gt": "lt", "ge": "le", "eq": "eq", "ne": "ne"}
-BY_ORDER = {"lt": "{} == -1", "le": "{} <= 0", "gt": "{} == 1", "ge": "({} & ~1) == 0", "eq": "{} == 0", "ne": "{} != 0"}
+BY_ORDER = {
+    "lt": "{} == -1",
+    "le": "{} <= 0",
+    "gt": "{} == 1",
+    "ge": "({} & ~1) == 0",
+    "eq": "{} == 0",
+    "ne": "{} != 0",
+}
+ARGUMENT_BOUNDS: Mapping[str, tuple[float, float]] = {
+    "ddof": (0, 1),
+    "session_s": (1, 10**9),
+    "deviations": (5e-324, 100.0),
+    "percent": (0.0, 100.0),
+    "interval_s": (5e-324, 1e9),
+}
+"""Inclusive bounds of arguments that are not periods, as `native.indicators` has them."""
 _INT_RANGE = ("OverflowError", "the int does not fit 64 bits")
 
 
@@ -82,10 +108,14 @@ class Body:
         assert stmt.expr is not None
         form, name = INDICATORS[self._kinds[stmt.name]], c_name(stmt.name)
         args = [self._value(arg) for arg in stmt.expr.args]
-        for arg, operand in zip(stmt.expr.args, args, strict=True):
-            is_good = f"0 <= {operand} && {operand} <= IL_MAX_WHOLE"
-            is_good = is_good if arg.kind == "int" else f"il_is_finite({operand})"
-            self._fail_if(f"!({is_good})", stmt, "ValueError", f"{form.name} cannot be made with this argument")
+        named = dict(zip((name for name, _ in form.arguments), args, strict=True))
+        for which, operand in named.items():
+            low, high = ARGUMENT_BOUNDS.get(which, (1, MAX_PERIOD))
+            self._fail_if(f"!({low} <= {operand} && {operand} <= {high})", stmt, "ValueError",
+                          f"{form.name}: {which} is outside [{low}, {high}]")  # fmt: skip
+        if "fast" in named:
+            test = f"!({named['fast']} < {named['slow']})"
+            self._fail_if(test, stmt, "ValueError", f"{form.name}: fast must be below slow")
         text = ", ".join(args)
         self.line(f"il_{form.c_name}_init(&s->i_{name}, {text});")
         if form.has_ring:
@@ -231,7 +261,9 @@ class Body:
         operands = [self._value(arg) for arg in expr.args]
         result = self._temporary(expr.kind, operands[0])
         for operand in operands[1:]:
-            self.line(f"{result} = {operand} {'<' if expr.op == 'min' else '>'} {result} ? {operand} : {result};")
+            self.line(
+                f"{result} = {operand} {'<' if expr.op == 'min' else '>'} {result} ? {operand} : {result};"
+            )
         return result
 
     def _absolute(self, expr: Expr) -> str:
@@ -256,7 +288,11 @@ class Body:
 
     def _classified(self, expr: Expr) -> str:
         inner = self._value(expr.args[0])
-        tests = {"isnan": "{0} != {0}", "isinf": "{0} == IL_INF || {0} == -IL_INF", "isfinite": "il_is_finite({0})"}
+        tests = {
+            "isnan": "{0} != {0}",
+            "isinf": "{0} == IL_INF || {0} == -IL_INF",
+            "isfinite": "il_is_finite({0})",
+        }
         return self._temporary("bool", tests[expr.op].format(inner))
 
     def _update(self, expr: Expr) -> str:
@@ -264,9 +300,9 @@ class Body:
         form = INDICATORS[self._kinds[name]]
         args = [self._value(arg) for arg in expr.args]
         for arg, operand in zip(expr.args, args, strict=True):
-            # The kernel refuses bars that are not finite before a strategy sees them.
-            if arg.kind == "float" and arg.op != "bar":
-                self._fail_if(f"!il_is_finite({operand})", expr, "ValueError", "an input is not finite")
+            if arg.kind == "float":
+                test = f"!(__builtin_fabs({operand}) < IL_LARGEST_INPUT)"
+                self._fail_if(test, expr, "ValueError", "an input is not finite (or beyond 1e100)")
         ring = [f"rings + s->r_{c_name(name)}"] if form.has_ring else []
         call = ", ".join([f"&s->i_{c_name(name)}", *ring, *args])
         return self._temporary("float", f"il_{form.c_name}_step({call})")
@@ -274,7 +310,8 @@ class Body:
     def _get(self, expr: Expr) -> str:
         name, _, output = str(expr.value).partition(".")
         place = f"s->i_{c_name(name)}"
-        text = f"{place}.count >= {place}.warmup" if output == "is_warm" else f"{place}.{output}"
+        special = {"is_ready": f"{place}.count >= {place}.warmup", "warmup_bars": f"{place}.warmup"}
+        text = special.get(output, f"{place}.{output}")
         return self._temporary(expr.kind, text)
 
     def _signal(self, expr: Expr) -> str:

@@ -47,7 +47,15 @@ FLAGS = (
     "-Wno-unused-function",
     "-Wl,--build-id=none,-z,defs,-z,noexecstack",
 )
-_FORBIDDEN_SECTIONS = ("(NEEDED)", "(INIT)", "(INIT_ARRAY)", "(PREINIT_ARRAY)", "(FINI)", "(FINI_ARRAY)", "(TEXTREL)")
+_FORBIDDEN_SECTIONS = (
+    "(NEEDED)",
+    "(INIT)",
+    "(INIT_ARRAY)",
+    "(PREINIT_ARRAY)",
+    "(FINI)",
+    "(FINI_ARRAY)",
+    "(TEXTREL)",
+)
 
 
 class BuildFailed(Exception):
@@ -162,7 +170,13 @@ def _check_calls_nothing(library: Path) -> None:
 def _run(command: list[str], folder: Path | None = None) -> str:
     try:
         done = subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, timeout=SECONDS, check=False, env=_environment()
+            command,
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+            env=_environment(),
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise BuildFailed(f"{command[0]} could not run: {error}") from error
@@ -182,4 +196,3 @@ def _json(program: Program) -> bytes:
 
 def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-

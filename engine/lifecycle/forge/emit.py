@@ -1,4 +1,4 @@
-"""From a program to one freestanding C text: state, `il_init`, `il_on_bar` and, where it can be, `il_signals`."""
+"""From a program to one freestanding C text: state, `il_init`, `il_on_bar`, and maybe `il_signals`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,12 @@ from native.indicator_table import INDICATORS
 C_KINDS = {"int": "int64_t", "float": "double", "bool": "int", "wish": "il_answer"}
 HEADERS = ("windows.h", "averages.h", "indicators.h")
 
+_STEP = """
+IL_INLINE int64_t step(il_state *s, double *rings, const il_bar *b, il_answer *out)
+{
+    (void)rings;
+%(body)s}
+"""
 _ON_BAR = """
 IL_EXPORT int64_t il_on_bar(void *memory, const il_bar *b, il_answer *out)
 {
@@ -30,7 +36,8 @@ IL_EXPORT int64_t il_signals(void *memory, const il_columns *x, int64_t n, int64
     int64_t i, error = 0;
     for (i = 0; i < n; i++) {
         il_answer answer;
-        const il_bar bar = {x->ts[i], index + i, x->open[i], x->high[i], x->low[i], x->close[i], x->volume[i], 0};
+        const il_bar bar = {x->ts[i],  index + i,   x->open[i],   x->high[i],
+                            x->low[i], x->close[i], x->volume[i], 0};
         error = step(&local, rings, &bar, &answer);
         if (IL_RARE(error))
             break;
@@ -85,13 +92,12 @@ def emit(program: Program, file: str) -> Emitted:
     bar.statements(program.bar)
     bar.line("*out = il_plain(IL_KEEP);")
     bar.line("return 0;")
-    step = "\nIL_INLINE int64_t step(il_state *s, double *rings, const il_bar *b, il_answer *out)\n{\n    (void)rings;\n"
     words = tuple(_words(program))
     text = [
         *(_header(name) for name in ("runtime.h", *HEADERS)),
         f"/* {program.name} */",
         _state(program),
-        step + bar.text() + "}\n",
+        _STEP % {"body": bar.text()},
         init,
         _ON_BAR,
         "" if program.reads_side else _SIGNALS % {"levels": _LEVELS if program.has_levels else ""},

@@ -3,73 +3,34 @@
 from __future__ import annotations
 
 import ast
-import math
 from collections.abc import Callable
+from typing import Any
 
 from engine.lifecycle.forge.ir import Expr
 from engine.lifecycle.forge.scope import INT_MAX, INT_MIN, Scope, joined, make
+from engine.lifecycle.forge.vocabulary import (
+    ANSWER_FIELDS,
+    ARITHMETIC,
+    BAR_FIELDS,
+    COMPARISONS,
+    MATH_CALLS,
+    MATH_CONSTANTS,
+    NO_LIBRARY,
+    NUMBERS,
+    PLAIN,
+    REMEDIES,
+    SIGNAL_FIELDS,
+)
 from native.indicator_table import INDICATORS
-from native.strategy import Signal
-
-NUMBERS = ("int", "float", "bool")
-BAR_FIELDS = {
-    "ts_ns": "int",
-    "index": "int",
-    "side": "int",
-    "open": "float",
-    "high": "float",
-    "low": "float",
-    "close": "float",
-    "volume": "float",
-}
-ANSWER_FIELDS = {
-    "side": ("int", None),
-    "strength": ("float", 1.0),
-    "stop": ("float", 0.0),
-    "target": ("float", 0.0),
-    "trail": ("float", 0.0),
-    "hold_bars": ("int", 0),
-    "partial": ("float", 0.0),
-    "partial_target": ("float", 0.0),
-    "breakeven": ("float", 0.0),
-}
-"""What an answer can carry, in the order of the IR: kind, and what None or nothing stands for."""
-SIGNAL_FIELDS = Signal._fields
-assert set(SIGNAL_FIELDS) <= set(ANSWER_FIELDS), "the forge does not know every field of Signal"
-ARITHMETIC: dict[type[ast.operator], str] = {
-    ast.Add: "add",
-    ast.Sub: "sub",
-    ast.Mult: "mul",
-    ast.Div: "div",
-    ast.FloorDiv: "floordiv",
-    ast.Mod: "mod",
-}
-COMPARISONS: dict[type[ast.cmpop], str] = {
-    ast.Lt: "lt",
-    ast.LtE: "le",
-    ast.Gt: "gt",
-    ast.GtE: "ge",
-    ast.Eq: "eq",
-    ast.NotEq: "ne",
-}
-MATH_CONSTANTS = {"inf": math.inf, "nan": math.nan, "pi": math.pi, "e": math.e, "tau": math.tau}
-MATH_CALLS = {
-    "sqrt": "float",
-    "fabs": "float",
-    "floor": "int",
-    "ceil": "int",
-    "isnan": "bool",
-    "isinf": "bool",
-    "isfinite": "bool",
-}
-_NO_LIBRARY = "it needs a mathematics library, which a sealed strategy cannot call"
 
 
 def read(scope: Scope, node: ast.expr) -> Expr:
     """Return an expression's IR. Raises `Refused`."""
     reader = _READERS.get(type(node))
     if reader is None:
-        raise scope.refuse(node, f"{type(node).__name__} is outside the subset", _REMEDIES.get(type(node), _PLAIN))
+        raise scope.refuse(
+            node, f"{type(node).__name__} is outside the subset", REMEDIES.get(type(node), PLAIN)
+        )
     return reader(scope, node)
 
 
@@ -143,7 +104,12 @@ def _attribute(scope: Scope, node: ast.Attribute) -> Expr:
         raise scope.refuse(node, f"math.{name} as a value", f"known are {', '.join(MATH_CONSTANTS)}")
     if (indicator := own_name(base)) in scope.indicators:
         form = INDICATORS[scope.indicators[indicator]]
-        kinds = {"is_warm": "bool", **dict.fromkeys(form.outputs, "float")}
+        kinds = {
+            **dict.fromkeys(form.outputs, "float"),
+            "count": "int",
+            "warmup_bars": "int",
+            "is_ready": "bool",
+        }
         if name not in kinds:
             what = f"{form.name} has no attribute {name}"
             raise scope.refuse(node, what, f"it has {', '.join(kinds)}; call update(...)")
@@ -165,7 +131,9 @@ def _own(scope: Scope, node: ast.Attribute, name: str) -> Expr:
     if name in scope.class_constants:
         return _named_constant(scope, node, scope.class_constants[name])
     if name in scope.indicators:
-        raise scope.refuse(node, f"indicator self.{name} as a value", f"use self.{name}.update(...) or .value")
+        raise scope.refuse(
+            node, f"indicator self.{name} as a value", f"use self.{name}.update(...) or .value"
+        )
     raise scope.refuse(node, f"self.{name} has no value yet", "set it in on_start")
 
 
@@ -235,7 +203,9 @@ def _choice(scope: Scope, node: ast.IfExp) -> Expr:
     test = condition(scope, node.test)
     body, orelse = read(scope, node.body), read(scope, node.orelse)
     kind = joined(scope, node, body.kind, orelse.kind, "the choice")
-    return make(node, "choice", kind, test, as_kind(node.body, body, kind), as_kind(node.orelse, orelse, kind))
+    return make(
+        node, "choice", kind, test, as_kind(node.body, body, kind), as_kind(node.orelse, orelse, kind)
+    )
 
 
 def _call(scope: Scope, node: ast.Call) -> Expr:
@@ -252,8 +222,10 @@ def _call(scope: Scope, node: ast.Call) -> Expr:
     if what == "builtin":
         return _BUILTINS[which](scope, node)
     if what == "indicator":
-        raise scope.refuse(node, f"{which}(...) inside an expression", "make it in on_start: self.x = EMA(...)")
-    raise scope.refuse(node, f"call of {ast.unparse(target)}", _PLAIN)
+        raise scope.refuse(
+            node, f"{which}(...) inside an expression", "make it in on_start: self.x = EMA(...)"
+        )
+    raise scope.refuse(node, f"call of {ast.unparse(target)}", PLAIN)
 
 
 def _callee(scope: Scope, target: ast.expr) -> tuple[str, str]:
@@ -262,7 +234,9 @@ def _callee(scope: Scope, target: ast.expr) -> tuple[str, str]:
         return ("math", target.attr) if is_math else ("", "")
     if not isinstance(target, ast.Name) or target.id in scope.locals_:
         return "", ""
-    is_builtin = target.id in _BUILTINS and target.id not in scope.meanings and target.id not in scope.constants
+    is_builtin = (
+        target.id in _BUILTINS and target.id not in scope.meanings and target.id not in scope.constants
+    )
     return ("builtin", target.id) if is_builtin else scope.meanings.get(target.id, ("", ""))
 
 
@@ -304,7 +278,9 @@ def _signal(scope: Scope, node: ast.Call) -> Expr:
     # Python evaluates in the order written; ours is the table's, which only failures can tell apart.
     is_in_order = list(given) == [name for name in ANSWER_FIELDS if name in given]
     if not is_in_order and any(_has_effect(part) for part in found.values()):
-        raise scope.refuse(node, "Signal arguments in another order", f"write them as {', '.join(ANSWER_FIELDS)}")
+        raise scope.refuse(
+            node, "Signal arguments in another order", f"write them as {', '.join(ANSWER_FIELDS)}"
+        )
     return make(node, "signal", "wish", *(found[name] for name in ANSWER_FIELDS))
 
 
@@ -332,7 +308,7 @@ def _has_effect(expr: Expr) -> bool:
 
 def _math(scope: Scope, node: ast.Call, name: str) -> Expr:
     if name not in MATH_CALLS:
-        raise scope.refuse(node, f"math.{name}", f"{_NO_LIBRARY}; known are {', '.join(MATH_CALLS)}")
+        raise scope.refuse(node, f"math.{name}", f"{NO_LIBRARY}; known are {', '.join(MATH_CALLS)}")
     args = _arguments(scope, node, 1, f"math.{name}")
     if name in ("floor", "ceil") and args[0].kind != "float":
         return as_kind(node, args[0], "int")
@@ -375,16 +351,6 @@ def _conversion(kind: str) -> Callable[[Scope, ast.Call], Expr]:
     return convert
 
 
-_PLAIN = "use arithmetic, comparisons, if/else, min, max, abs, int, float, bool, math.sqrt and indicators"
-_REMEDIES: dict[type[ast.expr], str] = {
-    ast.List: "keep a window in an indicator",
-    ast.Dict: "keep numbers on self",
-    ast.Subscript: "keep a window in an indicator",
-    ast.Tuple: "return an int, None or Signal(...)",
-    ast.Lambda: "write the expression where it is used",
-    ast.JoinedStr: "a strategy does not make text",
-    ast.NamedExpr: "assign on a line of its own",
-}
 _BUILTINS: dict[str, Callable[[Scope, ast.Call], Expr]] = {
     "min": _least_or_greatest,
     "max": _least_or_greatest,
@@ -393,7 +359,7 @@ _BUILTINS: dict[str, Callable[[Scope, ast.Call], Expr]] = {
     "float": _conversion("float"),
     "bool": _conversion("bool"),
 }
-_READERS: dict[type[ast.expr], Callable[[Scope, ast.expr], Expr]] = {
+_READERS: dict[type[ast.expr], Callable[[Scope, Any], Expr]] = {
     ast.Constant: _constant,
     ast.Name: _name,
     ast.Attribute: _attribute,
@@ -403,4 +369,4 @@ _READERS: dict[type[ast.expr], Callable[[Scope, ast.expr], Expr]] = {
     ast.Compare: _compare,
     ast.IfExp: _choice,
     ast.Call: _call,
-}  # type: ignore[dict-item]  # each reader takes its own node class
+}

@@ -56,12 +56,11 @@ _LOADED: dict[str, Library] = {}
 
 
 def load(record: BuildRecord, artifact: bytes) -> Library:
-    """Load a build. Raises `ArtifactChanged` when the bytes are not the record's, `OSError` from the loader."""
+    """Load a build. Raises `ArtifactChanged` for other bytes than the record's, `OSError` from the loader."""
     digest = hashlib.sha256(artifact).hexdigest()
     if digest != record.artifact_sha256:
-        raise ArtifactChanged(
-            f"{record.name}: the library's bytes are {digest[:12]}, its record says {record.artifact_sha256[:12]}"
-        )
+        wanted = record.artifact_sha256
+        raise ArtifactChanged(f"{record.name}: the library is {digest[:12]}, its record says {wanted[:12]}")
     if digest not in _LOADED:
         _LOADED[digest] = _open(record, artifact)
     found = _LOADED[digest]

@@ -6,7 +6,7 @@
 #define IL_ABI 1
 #define IL_KEEP 2
 #define IL_INVALID 3
-#define IL_MAX_WHOLE 1000000000
+#define IL_LARGEST_INPUT 1e100
 #define IL_MAX_ROOM 10000000
 #define IL_EXPORT __attribute__((visibility("default")))
 #define IL_INLINE static inline __attribute__((always_inline, unused))
@@ -16,7 +16,7 @@
 typedef struct { int64_t ts_ns, index; double open, high, low, close, volume; int64_t side; } il_bar;
 typedef struct {
     int64_t want, hold_bars;
-    double strength, stop, target, trail, partial, partial_target, breakeven;
+    double strength, stop, target, trail, partial, partial_target, breakeven, limit;
 } il_answer;
 typedef struct { const int64_t *ts; const double *open, *high, *low, *close, *volume; } il_columns;
 typedef struct { signed char *want; il_answer *wish; int64_t error; } il_answers;
@@ -42,15 +42,20 @@ IL_INLINE int il_fits(double x) { return -0x1p63 <= x && x < 0x1p63; }
 
 /* A wished side; anything but -1, 0, 1 is refused where it is returned, as Python would. */
 IL_INLINE int64_t il_side(int64_t side) { return -1 <= side && side <= 1 ? side : IL_INVALID; }
-IL_INLINE il_answer il_plain(int64_t want) { return (il_answer){.want = want, .strength = 1.0}; }
+IL_INLINE il_answer il_plain(int64_t want) { return (il_answer){.want = want, .strength = 1.0, .limit = -1.0}; }
 IL_INLINE int il_is_level(double x) { return 0.0 <= x && x < IL_INF; }
 
+/* As the kernel reads a Signal: without a target of its own the part leaves at the full target. */
 IL_INLINE void il_check_signal(il_answer *a)
 {
     int is_good = il_is_level(a->stop) && il_is_level(a->target) && il_is_level(a->trail)
         && il_is_level(a->partial_target) && il_is_level(a->breakeven) && 0.0 <= a->strength && a->strength <= 1.0
-        && 0.0 <= a->partial && a->partial < 1.0 && a->hold_bars >= 0
-        && (a->partial == 0.0 || a->partial_target > 0.0 || a->target > 0.0);
+        && 0.0 <= a->partial && a->partial < 1.0 && a->hold_bars >= 0;
+    if (a->partial != 0.0 && a->partial_target == 0.0) {
+        a->partial_target = a->target;
+        a->target = 0.0;
+        is_good = is_good && a->partial_target > 0.0;
+    }
     if (!is_good)
         a->want = IL_INVALID;
 }

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 
-from engine.lifecycle.forge.expressions import ARITHMETIC, as_kind, condition, number, own_name, read
+from engine.lifecycle.forge.expressions import as_kind, condition, number, own_name, read
 from engine.lifecycle.forge.ir import Expr, Stmt
 from engine.lifecycle.forge.scope import Scope, Widened, joined, make
+from engine.lifecycle.forge.vocabulary import ARITHMETIC
 from native.indicator_table import INDICATORS
 
 _REMEDIES: dict[type[ast.stmt], str] = {
@@ -45,7 +46,11 @@ def read_body(scope: Scope, body: list[ast.stmt]) -> tuple[tuple[Stmt, ...], boo
 
 
 def _is_text(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
 
 
 def _stmt(node: ast.AST, op: str, name: str = "", expr: Expr | None = None) -> Stmt:
@@ -118,7 +123,14 @@ def _unpack(scope: Scope, node: ast.stmt, target: ast.Tuple, value: ast.expr) ->
         between = f"${getattr(node, 'lineno', 0)}_{getattr(node, 'col_offset', 0)}_{index}"
         scope.locals_.setdefault(between, found.kind)
         stored.append(_stmt(item, "local", between, as_kind(item, found, scope.locals_[between])))
-        moves.append((name, Expr(op="local", kind=found.kind, line=item.lineno, column=item.col_offset + 1, value=between)))
+        moves.append(
+            (
+                name,
+                Expr(
+                    op="local", kind=found.kind, line=item.lineno, column=item.col_offset + 1, value=between
+                ),
+            )
+        )
     return stored + [_store(scope, name, moved) for name, moved in moves]
 
 
@@ -147,7 +159,9 @@ def _store(scope: Scope, target: ast.expr, found: Expr) -> Stmt:
     if name in scope.params or name in scope.class_constants or name in scope.indicators:
         raise scope.refuse(target, f"self.{name} is a parameter, constant or indicator", "use another name")
     if found.kind == "wish":
-        raise scope.refuse(target, f"None or a Signal kept in self.{name}", "keep a number and a bool beside it")
+        raise scope.refuse(
+            target, f"None or a Signal kept in self.{name}", "keep a number and a bool beside it"
+        )
     if name not in scope.state:
         if not scope.is_start:
             raise scope.refuse(target, f"self.{name} first set in on_bar", "give it a value in on_start")
@@ -198,7 +212,9 @@ def _arguments(scope: Scope, value: ast.Call, which: str) -> list[Expr]:
     given: dict[str, ast.expr] = dict(zip(names, value.args, strict=False))
     for keyword in value.keywords:
         if keyword.arg not in names or keyword.arg in given:
-            raise scope.refuse(value, f"{which} argument {keyword.arg}", f"it has {', '.join(names)}, each once")
+            raise scope.refuse(
+                value, f"{which} argument {keyword.arg}", f"it has {', '.join(names)}, each once"
+            )
         given[keyword.arg] = keyword.value
     if len(value.args) > len(names):
         raise scope.refuse(value, f"{which} with {len(value.args)} arguments", f"it has {', '.join(names)}")

@@ -9,10 +9,10 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
-from engine.lifecycle.forge.expressions import MATH_CALLS, MATH_CONSTANTS
 from engine.lifecycle.forge.ir import Field, Program
 from engine.lifecycle.forge.scope import Refused, Scope, Widened
 from engine.lifecycle.forge.statements import read_body
+from engine.lifecycle.forge.vocabulary import MATH_CALLS, MATH_CONSTANTS
 from native.indicator_table import INDICATORS
 
 FACES = ("Bar", "Signal", "Strategy", "param")
@@ -50,7 +50,11 @@ class _Module:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 is_math = alias.name == "math"
-                self._bind(node, alias.asname or alias.name, ("module", "math") if is_math else ("opaque", alias.name))
+                self._bind(
+                    node,
+                    alias.asname or alias.name,
+                    ("module", "math") if is_math else ("opaque", alias.name),
+                )
         elif isinstance(node, ast.ImportFrom):
             self._take_import(node)
         elif isinstance(node, ast.ClassDef):
@@ -98,7 +102,8 @@ class _Module:
 
     def _is_strategy(self, node: ast.ClassDef) -> bool:
         return any(
-            isinstance(base, ast.Name) and self.meanings.get(base.id) == ("face", "Strategy") for base in node.bases
+            isinstance(base, ast.Name) and self.meanings.get(base.id) == ("face", "Strategy")
+            for base in node.bases
         )
 
 
