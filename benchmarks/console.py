@@ -14,6 +14,7 @@ import struct
 import subprocess
 import termios
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
@@ -32,12 +33,12 @@ CODES = re.compile(rb"\x1b(\[[0-9;?<>=]*[a-zA-Z]|\][^\x07\x1b]*(\x07|\x1b\\)|P[^
 class Terminal:
     """A program on a pseudo terminal; what it wrote is read with the time it came."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, command: Sequence[str] = (INTERLOCK, "console")) -> None:
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 60, 200, 0, 0))
         self.began = time.perf_counter()
         self._process = subprocess.Popen(
-            [INTERLOCK, "console"], stdin=slave, stdout=slave, stderr=slave,
+            command, stdin=slave, stdout=slave, stderr=slave,
             env=environment(home), start_new_session=True,
         )  # fmt: skip
         os.close(slave)
@@ -56,10 +57,14 @@ class Terminal:
         return total
 
     def wait(self, text: bytes, began: float, limit_s: float = 5.0) -> float:
-        """Return milliseconds from `began` until `text` is painted. Raises TimeoutError."""
+        """Return milliseconds from `began` until `text` is painted. Raises TimeoutError, or ChildProcessError
+        where the program ended before."""
         seen = b""
         while time.perf_counter() < began + limit_s:
-            seen += self.read(0.5)
+            try:
+                seen += self.read(0.5)
+            except OSError as gone:
+                raise ChildProcessError(f"the program ended: {CODES.sub(b'', seen)[-600:]!r}") from gone
             if text in CODES.sub(b"", seen):
                 return (time.perf_counter() - began) * 1e3
         raise TimeoutError(f"{text!r} was not painted; last: {CODES.sub(b'', seen)[-300:]!r}")
