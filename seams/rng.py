@@ -6,6 +6,9 @@ import hashlib
 import random
 import secrets
 
+Stream = random.Random
+"""One stream of chance, for annotations."""
+
 
 class Rng:
     """A tree of random streams grown from one seed."""

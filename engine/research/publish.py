@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +34,6 @@ from engine.research.schemas import (
 )
 
 SUMMARY = ("total_return", "sharpe_simple", "max_drawdown", "trades", "win_rate")
-COMMAND = "run start"
 FILES = {
     "metadata": "metadata.json",
     "config": "config.json",
@@ -44,6 +45,25 @@ FILES = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """What sort of run a folder is of; `more` are the files that this sort has besides, by name."""
+
+    mode: str
+    command: str
+    contract: str
+    leaderboard_size: int = 1
+    more: Mapping[str, Fill] = field(default_factory=dict)
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The folder's files by the names that programs know them by."""
+        return {**FILES, **{name.replace(".", "_"): name for name in self.more}}
+
+
+RUN = Kind(mode=MODE, command="run start", contract=RUN_CONTRACT)
+
+
 def publish_run(
     final: Path,
     request: RunRequest,
@@ -53,6 +73,7 @@ def publish_run(
     replayed: Replayed,
     ts_ns: NDArray[np.int64],
     created_at: str,
+    kind: Kind = RUN,
 ) -> Path:
     """Write the run's folder whole and return it. Raises `OSError` or `JournalDamaged`."""
     status, metrics = status_of(replayed), findings.metrics
@@ -60,7 +81,7 @@ def publish_run(
     executable, version = identity.python_facts()
     header = ReportHeader(
         run_id=final.name,
-        mode=MODE,
+        mode=kind.mode,
         created_at=created_at,
         git_commit=identity.git_commit(),
         python_version=version,
@@ -70,8 +91,8 @@ def publish_run(
     )
     metadata = RunMetadata(
         run_id=header.run_id,
-        mode=MODE,
-        command=COMMAND,
+        mode=kind.mode,
+        command=kind.command,
         status=status,
         created_at=created_at,
         git_commit=header.git_commit,
@@ -85,13 +106,13 @@ def publish_run(
         summary=summary,
     )
     measured = RunMetrics(
-        mode=MODE,
-        command=COMMAND,
+        mode=kind.mode,
+        command=kind.command,
         status=status,
         summary=summary,
         best_result=metrics.values,
         null_reasons=metrics.null_reasons,
-        leaderboard_size=1,
+        leaderboard_size=kind.leaderboard_size,
         trust=findings.trust,
         checks=findings.checks,
         baselines=findings.baselines,
@@ -122,10 +143,11 @@ def publish_run(
         "metrics.json": json_bytes(measured),
         "trades.csv": trades_csv(replayed.trades),
         "journal.h5": journal,
+        **kind.more,
     }
 
     def reports(written: tuple[Artifact, ...]) -> dict[str, bytes]:
-        report = _report(header, status, request, config, proof, findings, summary, written)
+        report = _report(header, status, request, config, proof, findings, summary, written, kind)
         return {"report.md": run_markdown(report).encode(), "report.json": json_bytes(report)}
 
     return write_folder(final, files, reports)
@@ -151,6 +173,7 @@ def _report(
     findings: Findings,
     summary: dict[str, Scalar],
     written: tuple[Artifact, ...],
+    kind: Kind,
 ) -> RunReport:
     return RunReport(
         schema_version=SCHEMA_VERSION,
@@ -165,14 +188,14 @@ def _report(
         summary=summary,
         machine_contract=MachineContract(
             schema_version=SCHEMA_VERSION,
-            contract_type=RUN_CONTRACT,
-            command=COMMAND,
+            contract_type=kind.contract,
+            command=kind.command,
             status=status,
             request_id=header.request_id,
             run_id=header.run_id,
-            mode=MODE,
+            mode=kind.mode,
             summary=summary,
-            artifacts=dict(FILES),
+            artifacts=kind.files,
         ),
         trust=findings.trust,
         checks=findings.checks,

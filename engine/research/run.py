@@ -85,7 +85,7 @@ def run_backtest(
             config,
             bars,
             replayed,
-            lambda: _kernel(config, choose(request.strategy, request.preset, request.params), "check"),
+            lambda: kernel_of(config, choose(request.strategy, request.preset, request.params), "check"),
             trials=request.trials,
             earlier_runs=count_earlier_runs(runs.parent / "runs_index.json", bars.content_sha256, disk),
         )
@@ -196,7 +196,7 @@ def replay(
     is_cancelled: Callable[[], bool] | None,
 ) -> Replayed:
     """Step the kernel over the bars in chunks, so that progress shows and cancelling works."""
-    kernel = _kernel(config, choice, run_id)
+    kernel = kernel_of(config, choice, run_id)
     total = len(bars)
     for first in range(0, total, CHUNK_BARS):
         if is_cancelled is not None and is_cancelled():
@@ -245,7 +245,8 @@ def identify(config: RunConfig, choice: Choice, bars: BarColumns, replayed: Repl
     )
 
 
-def _kernel(config: RunConfig, choice: Choice, run_id: str) -> Kernel:
+def kernel_of(config: RunConfig, choice: Choice, run_id: str) -> Kernel:
+    """Return a fresh kernel of one lane. Raises `RunFailed` with `invalid_request`."""
     try:
         return Kernel(
             KernelConfig(

@@ -15,7 +15,7 @@ from native import sweep
 from native.intents import KernelConfig, LaneSpec
 from native.kernel import Kernel
 from native.selfcheck import random_bars
-from native.strategy import Bar, Strategy
+from native.strategy import Bar, Signal, Strategy
 
 SHARED = (Path(__file__).resolve().parents[2] / os.environ.get("INTERLOCK_SHARED", "../shared")).resolve()
 BTC = SHARED / "data/no_licence_stated/bars_1m/bitfinex/BTCUSD_1m_2017-2019.parquet"
@@ -108,9 +108,9 @@ class Breakout(Strategy):
 
     last = 0.0
 
-    def on_bar(self, bar: Bar) -> tuple[int, float, float, None] | None:
+    def on_bar(self, bar: Bar) -> Signal | None:
         before, self.last = self.last, bar.close
-        return None if before == 0.0 else ((1 if bar.close > before else -1), 1.0, bar.close * 0.01, None)
+        return None if before == 0.0 else Signal(1 if bar.close > before else -1, stop=bar.close * 0.01)
 
 
 @pytest.mark.parametrize(

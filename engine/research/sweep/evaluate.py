@@ -1,0 +1,190 @@
+"""Trials to results on this host: flip lanes where they apply, else one kernel each, threads or processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from engine.bus import follow_parent
+from engine.research.choice import Choice, RunFailed, choose
+from engine.research.request import RunRequest
+from engine.research.run import kernel_of
+from engine.research.schemas import RunConfig
+from engine.research.sweep.threads import in_threads, run_flips
+from engine.research.sweep.trials import Result, Trial, config_id, result_of
+from native.strategy import Strategy
+from native.sweep import FlipMarket, is_plain, replay_cell
+
+if TYPE_CHECKING:
+    from engine.market.catalogue import BarColumns
+
+FLIP = "ema_cross"
+LANE_CHUNK, CHUNK_TURNS = 1024, 8
+"""How many trials come back at once: of the lanes, and of each worker on the general path."""
+COLUMNS = ("ts_ns", "open", "high", "low", "close", "volume")
+
+
+class Field:
+    """One window of bars under one account; what a trial needs besides its parameters."""
+
+    def __init__(self, request: RunRequest, config: RunConfig, bars: BarColumns) -> None:
+        self.request, self.config, self.bars = request, config, bars
+        self.columns = tuple(getattr(bars, name) for name in COLUMNS)
+        self._lanes: FlipMarket | None = None
+        self._has_lanes = True
+
+    def choose(self, trial: Trial) -> Choice:
+        """Return the trial's strategy. Raises `RunFailed`: this combination makes no sense."""
+        return choose(self.request.strategy, self.request.preset, {**self.request.params, **trial.params})
+
+    def results(self, trials: Sequence[Trial], workers: int) -> list[Result]:
+        """Return the trials' results in their order, the same for any number of threads.
+
+        Raises `RunFailed` with `bad_bars`.
+        """
+        made: dict[int, Result] = {}
+        flips: list[tuple[Trial, Choice]] = []
+        others: list[tuple[Trial, Choice]] = []
+        for trial in trials:
+            try:
+                choice = self.choose(trial)
+            except RunFailed as error:
+                made[trial.number] = self._rejected(trial, error)
+            else:
+                (flips if self.is_flip(choice) else others).append((trial, choice))
+        others += self._run_flips(flips, workers, made)
+        for result in in_threads(lambda pair: self._single(*pair), others, workers):
+            made[result.number] = result
+        return [made[trial.number] for trial in trials]
+
+    def is_flip(self, choice: Choice) -> bool:
+        """Tell whether the flip lanes can run this strategy on these bars."""
+        if choice.strategy != FLIP or choice.params["bracket"] != 0.0:
+            return False
+        return self._prepared(choice) is not None
+
+    def _prepared(self, choice: Choice) -> FlipMarket | None:
+        """Prepare the bars for the lanes once; None where the lanes do not know this account."""
+        if self._lanes is None and self._has_lanes:
+            account = kernel_of(self._with(choice), choice, "sweep").config
+            try:
+                if is_plain(account):
+                    self._lanes = FlipMarket(account, self.config.lot, self.config.tick, *self.columns)
+            except ValueError:
+                pass  # the general path says which bar is bad, or blocks the entry that cannot be sized
+            self._has_lanes = self._lanes is not None
+        return self._lanes
+
+    def _with(self, choice: Choice) -> RunConfig:
+        return msgspec.structs.replace(self.config, params=choice.params)  # type: ignore[type-var]
+
+    def _run_flips(
+        self, flips: list[tuple[Trial, Choice]], workers: int, made: dict[int, Result]
+    ) -> list[tuple[Trial, Choice]]:
+        """Fill `made` from the lanes; return what they could not hold."""
+        left: list[tuple[Trial, Choice]] = []
+        if not flips:
+            return left
+        assert self._lanes is not None
+        pairs = [(int(choice.params["fast"]), int(choice.params["slow"])) for _, choice in flips]
+        for (trial, choice), cell in zip(flips, run_flips(self._lanes, pairs, workers), strict=True):
+            if cell["is_inexact"]:
+                left.append((trial, choice))
+            else:
+                made[trial.number] = self._result(trial, choice, cell, float(cell["final_equity"]))
+        return left
+
+    def _single(self, trial: Trial, choice: Choice) -> Result:
+        try:
+            kernel = kernel_of(self._with(choice), choice, "sweep")
+        except RunFailed as error:
+            return self._rejected(trial, error)
+        try:
+            cell = replay_cell(kernel, *self.columns)
+        except ValueError as error:
+            raise RunFailed("bad_bars", str(error)) from error
+        if not cell["is_inexact"]:
+            return self._result(trial, choice, cell, float(cell["final_equity"]))
+        # Beyond fixed point: the plain replay keeps every trade and sums them exactly.
+        whole = kernel_of(self._with(choice), self.choose(trial), "sweep")
+        whole.replay(0, *self.columns)
+        return self._result(trial, choice, cell, whole.final_equity())
+
+    def _result(self, trial: Trial, choice: Choice, cell: Any, final_equity: float) -> Result:
+        identity = config_id(choice.name, choice.params)
+        return result_of(trial, identity, cell, final_equity, self.config.initial_cash)
+
+    def _rejected(self, trial: Trial, error: RunFailed) -> Result:
+        identity = config_id(self.config.strategy, {**self.config.params, **trial.params})
+        reason = f"{error.code}: {error}"
+        return Result(number=trial.number, params=trial.params, config_id=identity, reject_reason=reason)
+
+
+class LocalExecutor:
+    """Runs trials on this host's processors: threads, or processes for interpreted strategies."""
+
+    def __init__(self, field: Field, workers: int) -> None:
+        self._field, self._workers = field, workers
+        self._pool: ProcessPoolExecutor | None = None
+
+    def results(self, trials: Sequence[Trial]) -> Iterator[list[Result]]:
+        """Yield results a chunk at a time; the caller may stop between chunks."""
+        if not trials:
+            return
+        is_interpreted, is_flip = self._kind(trials)
+        chunk = LANE_CHUNK if is_flip else max(1, self._workers) * CHUNK_TURNS
+        for first in range(0, len(trials), chunk):
+            part = trials[first : first + chunk]
+            if is_interpreted and self._workers > 1:
+                yield self._in_processes(part)
+            else:
+                yield self._field.results(part, self._workers)
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def _kind(self, trials: Sequence[Trial]) -> tuple[bool, bool]:
+        """Tell from the first combination that makes sense: is it interpreted, is it a flip?"""
+        for trial in trials:
+            try:
+                choice = self._field.choose(trial)
+            except RunFailed:
+                continue
+            return isinstance(choice.strategy, Strategy), self._field.is_flip(choice)
+        return False, False
+
+    def _in_processes(self, trials: Sequence[Trial]) -> list[Result]:
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(
+                self._workers,
+                mp_context=multiprocessing.get_context("spawn"),
+                initializer=_enter,
+                initargs=(self._field.request, self._field.config, self._field.bars),
+            )
+        return list(self._pool.map(_one, trials))
+
+    def __enter__(self) -> LocalExecutor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+_FIELDS: list[Field] = []
+
+
+def _enter(request: RunRequest, config: RunConfig, bars: BarColumns) -> None:
+    """Prepare a worker process: it ends with its parent, and leaves Ctrl-C to it."""
+    follow_parent(signal.SIGKILL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _FIELDS.append(Field(request, config, bars))
+
+
+def _one(trial: Trial) -> Result:
+    return _FIELDS[0].results([trial], 1)[0]
