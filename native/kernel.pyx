@@ -18,8 +18,17 @@ from native.strategy cimport Bar, read_wish
 from native.codes import CONTROLLED_GATES, Reason
 from native.intents import KernelConfig, KernelFill, LanePosition, LaneSpec, Matching, OrderIntent
 from native.lanes import BUILTINS, DECISION_DTYPE, TRADE_DTYPE, builtin_params
+from native.strategy import StrategyFailed, strategy_failed
 
 _CODES = {int(reason): reason.code for reason in Reason}
+
+
+cdef _raise_forged(Forged forged, int64_t error):
+    """A forged strategy failed: the same exception as an interpreted one's, never a bad bar's."""
+    try:
+        forged._fail(error)
+    except Exception as failure:
+        raise StrategyFailed(str(failure)) from failure
 
 
 cdef class Kernel(LaneTable):
@@ -86,15 +95,18 @@ cdef class Kernel(LaneTable):
         atr_step(&s.atr, h, l, c)
         bar.ts_ns, bar.index, bar.side, bar.volume = ts, s.bars, s.side, v
         bar.open, bar.high, bar.low, bar.close = o, h, l, c
-        answer = on_bar(bar)
-        if answer is not None:
-            if isinstance(answer, tuple):
-                read_wish(&wish, answer)
-                want, named = wish.side, &wish
-            else:
-                want = answer
-            if not -1 <= want <= 1:
-                raise ValueError(f"on_bar must return None, -1, 0, +1 or a Signal, got {answer!r}")
+        try:
+            answer = on_bar(bar)
+            if answer is not None:
+                if isinstance(answer, tuple):
+                    read_wish(&wish, answer)
+                    want, named = wish.side, &wish
+                else:
+                    want = answer
+                if not -1 <= want <= 1:
+                    raise ValueError(f"on_bar must return None, -1, 0, +1 or a Signal, got {answer!r}")
+        except Exception as error:
+            raise strategy_failed(on_bar, error) from error
         decide_step(s, ts, c, want, had_pending, named)
         finish_step(s, ts, c)
         return 0
@@ -104,7 +116,7 @@ cdef class Kernel(LaneTable):
     ) except -1:
         cdef int64_t error = forged_close(s, &forged.calls, ts, o, h, l, c, v)
         if error:
-            forged._fail(error)
+            _raise_forged(forged, error)
         return 0
 
     cdef _check_memory(self, LaneState* s):
@@ -251,7 +263,7 @@ cdef class Kernel(LaneTable):
                     done = replay_bars(s, s.rules.kind, &columns, n)
         self._check_memory(s)
         if error:
-            forged._fail(error)
+            _raise_forged(forged, error)
         if done < n:
             self._refuse(s, ts_ns[done], f"lane {lane}: bar {done} refused at {ts_ns[done]}: {open[done]}, "
                          f"{high[done]}, {low[done]}, {close[done]}, {volume[done]}, last close {s.last_ts}")

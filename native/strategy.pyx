@@ -68,13 +68,36 @@ cdef class Bar:
                 f"low={self.low}, close={self.close}, volume={self.volume}, side={self.side})")
 
 
-class Param:
-    """A typed, bounded number of a strategy; an int default makes it a whole number."""
+class StrategyFailed(RuntimeError):
+    """A strategy's own code failed or answered nonsense; the message begins with its file and line."""
 
-    def __init__(self, default, low, high, doc=""):
+
+def strategy_failed(on_bar, error):
+    """Return the `StrategyFailed` that says where in the author's file an error came about."""
+    code = getattr(on_bar, "__code__", None)
+    if code is None:
+        return StrategyFailed(f"{on_bar!r}: {type(error).__name__}: {error}")
+    line, trace = code.co_firstlineno, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == code.co_filename:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return StrategyFailed(f"{code.co_filename}:{line}: {type(error).__name__}: {error}")
+
+
+class Param:
+    """A typed, bounded number of a strategy; an int default makes it a whole number.
+
+    `choices` names the whole numbers from `low` on; such a parameter takes a name as well, and no other.
+    """
+
+    def __init__(self, default, low, high, doc="", choices=()):
         if not low <= default <= high:
             raise ValueError(f"default {default} is outside [{low}, {high}]")
+        if choices and high - low + 1 != len(choices):
+            raise ValueError(f"{len(choices)} choices do not name the numbers {low} to {high}")
         self.default, self.low, self.high, self.doc, self.name = default, low, high, doc, ""
+        self.choices = tuple(choices)
 
     def __set_name__(self, owner, name):
         self.name = name
@@ -84,7 +107,17 @@ class Param:
             return self
         return instance.__dict__.get(self.name, self.default)
 
+    def number(self, value):
+        """Return the number that a choice's name stands for. Raises ValueError for a name that is none."""
+        if not isinstance(value, str):
+            return value
+        if value not in self.choices:
+            known = ", ".join(self.choices) or "it takes numbers only"
+            raise ValueError(f"{self.name}={value!r} is unknown: {known}")
+        return self.low + self.choices.index(value)
+
     def __set__(self, instance, value):
+        value = self.number(value)
         if not self.low <= value <= self.high:
             raise ValueError(f"{self.name}={value} is outside [{self.low}, {self.high}]")
         if isinstance(self.default, int):
@@ -94,9 +127,9 @@ class Param:
         instance.__dict__[self.name] = value
 
 
-def param(default, low, high, doc=""):
+def param(default, low, high, doc="", choices=()):
     """Declare a parameter in a strategy's class body: `fast = param(9, low=2, high=400)`."""
-    return Param(default, low, high, doc)
+    return Param(default, low, high, doc, choices)
 
 
 class Strategy:

@@ -46,9 +46,9 @@ def demand_word(given: str, word: str, act: str) -> str:
     return word
 
 
-def parameters(sets: list[str] | None) -> dict[str, float]:
-    """Read `--set name=value` pairs; values are numbers."""
-    read: dict[str, float] = {}
+def parameters(sets: list[str] | None) -> dict[str, float | str]:
+    """Read `--set name=value` pairs: numbers, or names of choices, which the strategy judges."""
+    read: dict[str, float | str] = {}
     for pair in sets or []:
         name, separator, value = pair.partition("=")
         if not separator or not name.isidentifier():
@@ -58,7 +58,8 @@ def parameters(sets: list[str] | None) -> dict[str, float]:
         try:
             read[name] = float(value)
         except ValueError:
-            raise Failure(
-                "bad_parameter", f"{name}={value!r} is not a number", "write --set fast=9"
-            ) from None
+            if not value.isidentifier():
+                message = f"{name}={value!r} is neither a number nor a name"
+                raise Failure("bad_parameter", message, "write --set fast=9") from None
+            read[name] = value
     return read

@@ -90,7 +90,7 @@ class PaperStart(Record, tag="paper_start"):
     is_supervised: bool = False
     supervised_strategies: tuple[str, ...] = ()
     """With `is_supervised`: only these strategies' entries wait for an operator (empty: all do)."""
-    params: dict[str, float] = {}
+    params: dict[str, float | str] = {}
     max_bars: int = 0
 
 
@@ -106,7 +106,7 @@ class RunStart(Record, tag="run_start"):
     strategy: str
     preset: str = ""
     data: str
-    params: dict[str, float] = {}
+    params: dict[str, float | str] = {}
     name: str = ""
 
 

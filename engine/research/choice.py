@@ -31,7 +31,7 @@ class Choice:
     tick: float
 
 
-def choose(strategy: str, preset: str, params: Mapping[str, float]) -> Choice:
+def choose(strategy: str, preset: str, params: Mapping[str, float | str]) -> Choice:
     """Resolve names to a `Choice`. Raises `RunFailed` with `unknown_strategy` or `invalid_request`."""
     if preset and preset not in PRESETS:
         raise RunFailed("invalid_request", f"unknown preset {preset!r}; known: {', '.join(sorted(PRESETS))}")

@@ -15,7 +15,7 @@ class RunRequest(Record):
     strategy: str = ""
     preset: str = ""
     data: str
-    params: dict[str, float] = {}
+    params: dict[str, float | str] = {}
     symbol: str = ""
     interval: str = ""
     start_ns: int | None = None

@@ -17,7 +17,7 @@ class Preset:
     strategy: str
     doc: str
     config: KernelConfig
-    params: dict[str, float] = field(default_factory=dict)
+    params: dict[str, float | str] = field(default_factory=dict)
     lot: float = 1e-6
     tick: float = 0.0
 
@@ -39,6 +39,33 @@ PRESETS: dict[str, Preset] = {
         strategy="rsi_ma_cross",
         doc="Long above the slow average unless overbought; flat below it unless oversold.",
         config=ORACLE_ACCOUNT,
+    ),
+    "breakout": Preset(
+        strategy="donchian_breakout",
+        doc="Channel of 20 bars, out by 10, stop of 2 ATR(20): the Turtles' first system, one unit.",
+        config=ORACLE_ACCOUNT,
+    ),
+    "breakout-slow": Preset(
+        strategy="donchian_breakout",
+        doc="Channel of 55 bars, out by 20: the Turtles' second system, one unit.",
+        config=ORACLE_ACCOUNT,
+        params={"entry": 55, "exit": 20},
+    ),
+    "revert": Preset(
+        strategy="mean_reversion_z",
+        doc="Against two deviations from the mean of 50 bars while ADX is below 25.",
+        config=ORACLE_ACCOUNT,
+    ),
+    "trend": Preset(
+        strategy="trend_atr",
+        doc="Standard trend entries of medium confidence and above, the whole ladder of exits.",
+        config=ORACLE_ACCOUNT,
+    ),
+    "trend-all": Preset(
+        strategy="trend_atr",
+        doc="All three entry modes at any confidence.",
+        config=ORACLE_ACCOUNT,
+        params={"pullback": 1, "slow_drift": 1, "min_confidence": "low"},
     ),
     "hold": Preset(strategy="buy_and_hold", doc="Buy once and keep.", config=ORACLE_ACCOUNT),
 }

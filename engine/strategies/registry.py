@@ -1,17 +1,28 @@
-"""Names to strategies: the bundled compiled ones, and user files `path/to/file.py[:Class]`."""
+"""Names to strategies: bundled, installed (entry point `interlock.strategies`), a user's file.py[:Class]."""
 
 from __future__ import annotations
 
 import hashlib
+import inspect
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 
+from engine.strategies.bundled.buy_and_hold import BuyAndHold
+from engine.strategies.bundled.donchian_breakout import DonchianBreakout
+from engine.strategies.bundled.ema_cross import EmaCross
+from engine.strategies.bundled.mean_reversion_z import MeanReversionZ
+from engine.strategies.bundled.rsi_ma_cross import RsiMaCross
+from engine.strategies.bundled.trend_atr import TrendAtr
 from engine.strategies.presets import PRESETS
 from native.lanes import BUILTINS, builtin_params
 from native.strategy import Strategy
+
+GROUP = "interlock.strategies"
+FOLDER = Path(__file__).with_name("bundled")
 
 
 class StrategyError(Exception):
@@ -20,22 +31,38 @@ class StrategyError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ParamSpec:
-    """One parameter: default and inclusive bounds."""
+    """One parameter: default, inclusive bounds, and names of its values (from `low` on) where it has any."""
 
     name: str
     default: float
     low: float
     high: float
     doc: str = ""
+    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Bundled:
-    """A compiled strategy that comes with the house."""
+    """A strategy that comes with the house: a file in the forge's subset, compiled into the kernel or not."""
 
     name: str
-    doc: str
-    params: tuple[ParamSpec, ...]
+    kind: type[Strategy]
+
+    @property
+    def is_compiled(self) -> bool:
+        return self.name in BUILTINS
+
+    @property
+    def doc(self) -> str:
+        return _doc(self.kind)
+
+    @property
+    def params(self) -> tuple[ParamSpec, ...]:
+        return _specs(self.kind)
+
+    @property
+    def file(self) -> Path:
+        return FOLDER / f"{self.name}.py"
 
     @property
     def presets(self) -> tuple[str, ...]:
@@ -43,43 +70,33 @@ class Bundled:
 
 
 BUNDLED: dict[str, Bundled] = {
-    bundled.name: bundled
-    for bundled in (
-        Bundled(
-            "ema_cross",
-            "Two exponential averages: always in the market, or (bracket=1) crosses with stop and target.",
-            (
-                ParamSpec("fast", 12, 1, 5_000, "fast average, bars"),
-                ParamSpec("slow", 26, 2, 10_000, "slow average, bars"),
-                ParamSpec("bracket", 0, 0, 1, "1: enter on crosses with stop, target and trail"),
-                ParamSpec("stop_atr", 2, 0, 50, "stop distance in ATR(14)"),
-                ParamSpec("target_atr", 3, 0, 50, "target distance in ATR(14)"),
-                ParamSpec("trail_atr", 2, 0, 50, "trail distance in ATR(14); 0 does not trail"),
-            ),
-        ),
-        Bundled(
-            "rsi_ma_cross",
-            "Long while the fast average is above the slow and RSI is below rsi_buy_max; "
-            "flat once it is below and RSI is above rsi_sell_min; else keep.",
-            (
-                ParamSpec("rsi_period", 14, 2, 1_000, "Wilder's RSI, bars"),
-                ParamSpec("ma_fast", 20, 1, 5_000, "fast plain average, bars"),
-                ParamSpec("ma_slow", 100, 2, 10_000, "slow plain average, bars"),
-                ParamSpec("rsi_buy_max", 70, 0, 100, "no entry at or above"),
-                ParamSpec("rsi_sell_min", 30, 0, 100, "no exit at or below"),
-            ),
-        ),
-        Bundled("buy_and_hold", "Buy at the second bar's open and keep.", ()),
-    )
+    name: Bundled(name, kind)
+    for name, kind in {
+        "ema_cross": EmaCross,
+        "rsi_ma_cross": RsiMaCross,
+        "buy_and_hold": BuyAndHold,
+        "donchian_breakout": DonchianBreakout,
+        "mean_reversion_z": MeanReversionZ,
+        "trend_atr": TrendAtr,
+    }.items()
 }
-assert set(BUNDLED) == set(BUILTINS)
+assert set(BUILTINS) <= set(BUNDLED)
+
+
+def _doc(kind: type[Strategy]) -> str:
+    return (kind.__doc__ or "").strip().partition("\n")[0]
+
+
+def _specs(kind: type[Strategy]) -> tuple[ParamSpec, ...]:
+    return tuple(ParamSpec(p.name, p.default, p.low, p.high, p.doc, p.choices) for p in kind.params.values())
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedStrategy:
     """A strategy ready for lanes. `build(params)` gives what `LaneSpec.strategy` takes, anew each time.
 
-    `source_sha256` is that of a user file's bytes, or of the bundled name.
+    `source_sha256` is that of the file's bytes, or of a compiled strategy's name. `file` is the source where
+    there is one (what the forge reads), `class_name` the class in it.
     """
 
     name: str
@@ -88,14 +105,19 @@ class LoadedStrategy:
     is_compiled: bool
     source_sha256: str
     build: Callable[[Mapping[str, float]], str | Strategy]
+    file: Path | None = None
+    class_name: str = ""
 
-    def complete(self, given: Mapping[str, float]) -> dict[str, float]:
-        """Return all parameters, defaults filled in. Raises `StrategyError` for unknown or out of bounds."""
+    def complete(self, given: Mapping[str, float | str]) -> dict[str, float]:
+        """Return all parameters as numbers, defaults filled in.
+
+        Raises `StrategyError` for a parameter that is unknown, out of bounds or a name that is no choice.
+        """
         unknown = sorted(set(given) - {spec.name for spec in self.params})
         if unknown:
             known = ", ".join(spec.name for spec in self.params) or "none"
             raise StrategyError(f"{self.name} has no parameter {', '.join(unknown)} (it has: {known})")
-        values = {spec.name: float(given.get(spec.name, spec.default)) for spec in self.params}
+        values = {spec.name: _number(spec, given.get(spec.name, spec.default)) for spec in self.params}
         for spec in self.params:
             if not spec.low <= values[spec.name] <= spec.high:
                 raise StrategyError(
@@ -104,19 +126,37 @@ class LoadedStrategy:
         return values
 
 
-def load_strategy(spec: str) -> LoadedStrategy:
-    """Load a bundled name or a user file. Raises `StrategyError`; a user file's code runs on loading."""
-    if spec in BUNDLED:
-        return _load_bundled(BUNDLED[spec])
-    path_text, _, class_name = spec.partition(":")
-    if not path_text.endswith(".py"):
+def _number(spec: ParamSpec, value: float | str) -> float:
+    """Return the number of a value; text must be one of the choices: nothing unknown is guessed."""
+    if not isinstance(value, str):
+        return float(value)
+    if value not in spec.choices:
+        known = ", ".join(spec.choices)
         raise StrategyError(
-            f"no strategy {spec!r}: bundled are {', '.join(BUNDLED)}; or give file.py[:Class]"
+            f"{spec.name}={value!r} is none of {known}" if known else f"{spec.name}={value!r} is not a number"
         )
-    return _load_file(Path(path_text), class_name)
+    return spec.low + spec.choices.index(value)
 
 
-def _load_bundled(bundled: Bundled) -> LoadedStrategy:
+def load_strategy(spec: str) -> LoadedStrategy:
+    """Load a bundled name, an installed one or a user file; the last two run the author's code.
+
+    Raises `StrategyError`.
+    """
+    if spec in BUNDLED:
+        bundled = BUNDLED[spec]
+        return _load_compiled(bundled) if bundled.is_compiled else _of_class(spec, bundled.kind, bundled.file)
+    path_text, _, class_name = spec.partition(":")
+    if path_text.endswith(".py"):
+        return _load_file(Path(path_text), class_name)
+    installed = {point.name: point for point in entry_points(group=GROUP)}
+    if spec not in installed:
+        known = ", ".join([*BUNDLED, *sorted(set(installed) - set(BUNDLED))])
+        raise StrategyError(f"no strategy {spec!r}: there are {known}; or give file.py[:Class]")
+    return _load_installed(installed[spec])
+
+
+def _load_compiled(bundled: Bundled) -> LoadedStrategy:
     def build(params: Mapping[str, float]) -> str:
         try:
             builtin_params(bundled.name, params)
@@ -125,25 +165,60 @@ def _load_bundled(bundled: Bundled) -> LoadedStrategy:
         return bundled.name
 
     digest = hashlib.sha256(bundled.name.encode()).hexdigest()
-    return LoadedStrategy(bundled.name, bundled.doc, bundled.params, True, digest, build)
+    return LoadedStrategy(
+        name=bundled.name,
+        doc=bundled.doc,
+        params=bundled.params,
+        is_compiled=True,
+        source_sha256=digest,
+        build=build,
+        file=bundled.file,
+        class_name=bundled.kind.__name__,
+    )
+
+
+def _load_installed(point: EntryPoint) -> LoadedStrategy:
+    """Load what another distribution offers under the group; it must be a `Strategy` class."""
+    where = f"entry point {point.name} = {point.value}"
+    try:
+        kind = point.load()
+    except Exception as error:
+        raise StrategyError(f"{where}: {type(error).__name__}: {error}") from error
+    if not (isinstance(kind, type) and issubclass(kind, Strategy)):
+        raise StrategyError(f"{where}: {kind!r} is not a Strategy class")
+    return _of_class(point.name, kind, Path(inspect.getfile(kind)))
 
 
 def _load_file(path: Path, class_name: str) -> LoadedStrategy:
+    source = _read(path)
+    kind = _choose(path, _run_module(path, source), class_name)
+    return _of_class(kind.__name__, kind, path)
+
+
+def _read(path: Path) -> bytes:
     try:
-        source = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise StrategyError(f"{path}: {error.strerror}") from error
-    chosen = _choose(path, _run_module(path, source), class_name)
-    params = tuple(ParamSpec(p.name, p.default, p.low, p.high, p.doc) for p in chosen.params.values())
 
+
+def _of_class(name: str, kind: type[Strategy], path: Path) -> LoadedStrategy:
     def build(values: Mapping[str, float]) -> Strategy:
         try:
-            return chosen(**values)
+            return kind(**values)
         except Exception as error:
             raise StrategyError(f"{_where(path, error)}: {type(error).__name__}: {error}") from error
 
-    doc = (chosen.__doc__ or "").strip().partition("\n")[0]
-    return LoadedStrategy(chosen.__name__, doc, params, False, hashlib.sha256(source).hexdigest(), build)
+    return LoadedStrategy(
+        name=name,
+        doc=_doc(kind),
+        params=_specs(kind),
+        is_compiled=False,
+        source_sha256=hashlib.sha256(_read(path)).hexdigest(),
+        build=build,
+        file=path,
+        class_name=kind.__name__,
+    )
 
 
 def _run_module(path: Path, source: bytes) -> ModuleType:

@@ -13,7 +13,7 @@ from native.codes import Reason
 from native.intents import KernelConfig, LaneSpec
 from native.kernel import Kernel
 from native.selfcheck import random_bars
-from native.strategy import Signal, Strategy
+from native.strategy import Signal, Strategy, StrategyFailed
 from tests.reference import ladder
 
 FIELDS = ["entry_bar", "exit_bar", "side", "units", "entry_fill", "exit_fill", "pnl", "reason"]
@@ -150,7 +150,7 @@ def test_a_part_below_the_lot_does_not_leave():
     ],
 )
 def test_a_senseless_answer_is_refused(answer):
-    with pytest.raises(ValueError):
+    with pytest.raises(StrategyFailed, match=r"test_exits.py:\d+: (Value|Type)Error: "):
         replayed(KernelConfig(), flat_market([100.0]), [answer])
 
 
