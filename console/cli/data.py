@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from console.cli import output
+from console.cli import funding, output
 from console.cli.exit_codes import ExitCode
 from console.cli.failure import Failure
 from console.cli.guard import failures
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from engine.market.quality import Finding
 
 app = typer.Typer(help="Market data: import, check, resample, list.")
+app.add_typer(funding.app, name="funding")
 
 Partial = Literal["keep", "drop", "whole"]
 REPAIRS = ("none", "sort", "dedupe", "drop-last")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from engine.market.backfill import Backfill
     from engine.market.catalogue import SetInfo
     from engine.market.examine import Examination
+    from engine.market.funding import FundingInfo
     from engine.market.importer import ImportReport
     from engine.market.resample import ResampleReport
     from engine.market.shapes import Shape
@@ -102,6 +103,22 @@ def examine_set(
     from engine.market.examine import examine_set as examine
 
     return examine(home, series, against)
+
+
+def import_funding(
+    path: Path, venue: str, symbol: str, home: Path, shape: FileShape
+) -> tuple[FundingInfo, ...]:
+    """Validate and store a file of funding rates; see `engine.market.funding_store.import_funding`."""
+    from engine.market.funding_store import import_funding as read
+
+    return read(path, venue, symbol, home, RealDisk(), SystemClock(), _shape(shape))
+
+
+def list_funding(home: Path) -> list[FundingInfo]:
+    """Return every stored funding series."""
+    from engine.market.funding_store import list_funding as read
+
+    return read(home)
 
 
 def resample_data(

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from engine.market.quality import Finding
-from engine.market.reading import read_parquet, read_table
+from engine.market.reading import ARROW_ENDINGS, read_parquet, read_table
 from engine.market.validation import CODES, BadData, Columns, Gaps, check, gaps_of, interval_ns_of, whole_file
 from seams.clock import NS_PER_MS
 from seams.disk import Disk, RealDisk
@@ -137,26 +137,31 @@ def store(home: Path, bars: BarColumns, info: SetInfo, disk: Disk) -> Path:
 
 def store_all(home: Path, sets: Sequence[tuple[BarColumns, SetInfo]], disk: Disk) -> None:
     """Write all sets, or put back what was there before and raise `OSError`."""
+    files: list[tuple[Path, bytes]] = []
+    for bars, info in sets:
+        assert info.content_sha256 == bars.content_sha256 and info.rows == len(bars)
+        path = set_path(home, info.venue, info.symbol, info.interval)
+        meta = msgspec.json.encode(info)
+        files.append((path, _parquet_bytes(bars, meta)))
+        files.append((path.with_suffix(".json"), msgspec.json.format(meta, indent=2) + b"\n"))
+    write_all(files, disk)
+
+
+def write_all(files: Sequence[tuple[Path, bytes]], disk: Disk) -> None:
+    """Write all files, or put back what was there before and raise `OSError`."""
     undo: list[tuple[Path, bytes | None]] = []
     try:
-        for bars, info in sets:
-            assert info.content_sha256 == bars.content_sha256 and info.rows == len(bars)
-            path = set_path(home, info.venue, info.symbol, info.interval)
-            meta = msgspec.json.encode(info)
+        for path, data in files:
             disk.make_folder(path.parent)
-            for target, data in (
-                (path, _parquet_bytes(bars, meta)),
-                (path.with_suffix(".json"), msgspec.json.format(meta, indent=2) + b"\n"),
-            ):
-                before = disk.read(target) if disk.exists(target) else None
-                disk.write_atomic(target, data)
-                undo.append((target, before))
+            before = disk.read(path) if disk.exists(path) else None
+            disk.write_atomic(path, data)
+            undo.append((path, before))
     except OSError:
-        for target, before in reversed(undo):
+        for path, before in reversed(undo):
             if before is None:
-                disk.remove(target)
+                disk.remove(path)
             else:
-                disk.write_atomic(target, before)
+                disk.write_atomic(path, before)
         raise
 
 
@@ -206,7 +211,7 @@ def load_file(path: Path, interval: str | None = None) -> BarColumns:
     Raises `BadData`, or `ValueError` for the interval's text.
     """
     try:
-        is_parquet = path.suffix.lower() in (".parquet", ".pq")
+        is_parquet = path.suffix.lower() in ARROW_ENDINGS
         table = (
             read_parquet(pa.memory_map(str(path))) if is_parquet else read_table(path.name, path.read_bytes())
         )

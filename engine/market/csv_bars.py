@@ -22,7 +22,7 @@ from engine.market.shapes import (
     is_header,
     layout_of,
 )
-from engine.market.validation import CODES, MAX_ROWS_NAMED_PER_CODE, BadData, Problem, whole_file
+from engine.market.validation import CODES, COLUMNS, MAX_ROWS_NAMED_PER_CODE, BadData, Problem, whole_file
 
 MAX_HEADER_CELLS = 1_000
 MAX_JUNK_LINES = 5
@@ -33,11 +33,11 @@ Found = dict[str, Any]
 """Our column name -> float64 or int64 array, or an Arrow array of texts (time, symbol)."""
 
 
-def read_csv(data: bytes, shape: Shape) -> tuple[Found, Layout, list[str]]:
+def read_csv(data: bytes, shape: Shape, wanted: Sequence[str] = COLUMNS) -> tuple[Found, Layout, list[str]]:
     """Read a CSV file's columns, its layout and notes. Raises `BadData`."""
     lines = _first_lines(data)
-    header, skipped, notes = _header(lines, shape)
-    layout = layout_of(header, shape)
+    header, skipped, notes = _header(lines, shape, wanted)
+    layout = layout_of(header, shape, wanted)
     places = {ours: header.index(name) for ours, name in layout.names.items()}
     sample = next((cells for cells in lines[skipped:] if cells), [])
     is_text = _is_text_time(sample, places[TIME])
@@ -84,26 +84,30 @@ def cell_problem(code: str, row: int, column: str, found: str) -> Problem:
     return Problem(code=code, row=row, column=column, message=f"{CODES[code]}; found {found[:40]!a}")
 
 
-def _header(lines: list[list[str]], shape: Shape) -> tuple[list[str], int, list[str]]:
+def _header(lines: list[list[str]], shape: Shape, wanted: Sequence[str]) -> tuple[list[str], int, list[str]]:
     """Return the column names, how many lines stand before the first row of data, and notes."""
     if not any(lines[:1]) and not shape.columns:
         raise whole_file("empty_file", "the first line is empty; it must name the columns")
     if max(len(cells) for cells in lines) > MAX_HEADER_CELLS:
         raise whole_file("unreadable_file", f"more than {MAX_HEADER_CELLS} columns")
     if shape.columns:
-        return _stated_header(lines, shape)
+        return _stated_header(lines, shape, wanted)
     for at, cells in enumerate(lines[: MAX_JUNK_LINES + 1]):
-        if is_header(cells):
+        if is_header(cells, wanted):
             return [cell.strip() for cell in cells], at + 1, _junk_note(lines[:at])
-        if is_data(cells):
-            same = [row for row in lines[at : at + _SAMPLE_ROWS] if is_data(row)]
-            raise headerless(same)
+        if is_data(cells, wanted) and at and len(lines[at - 1]) == len(cells):
+            return [cell.strip() for cell in lines[at - 1]], at, _junk_note(lines[: at - 1])
+        if is_data(cells, wanted):
+            same = [row for row in lines[at : at + _SAMPLE_ROWS] if is_data(row, wanted)]
+            raise headerless(same, wanted)
     return [cell.strip() for cell in lines[0]], 1, []
 
 
-def _stated_header(lines: list[list[str]], shape: Shape) -> tuple[list[str], int, list[str]]:
+def _stated_header(
+    lines: list[list[str]], shape: Shape, wanted: Sequence[str]
+) -> tuple[list[str], int, list[str]]:
     """Use `--columns`; lines before the first row of numbers are skipped."""
-    at = next((at for at, cells in enumerate(lines[: MAX_JUNK_LINES + 1]) if is_data(cells)), None)
+    at = next((at for at, cells in enumerate(lines[: MAX_JUNK_LINES + 1]) if is_data(cells, wanted)), None)
     if at is None:
         raise whole_file("empty_file", f"none of the first {MAX_JUNK_LINES} lines is a row of numbers")
     if len(lines[at]) != len(shape.columns):

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from engine.market.agreement import Agreement, agreement, agreement_findings
 from engine.market.catalogue import BarColumns, columns_of, coverage, load, raw_columns
 from engine.market.quality import Finding, Severity, findings_of
-from engine.market.reading import Table, read_table
+from engine.market.reading import Table, read_table, rows_by_symbol
 from engine.market.shapes import Shape
-from engine.market.validation import CODES, Columns, check, interval_ns_of, whole_file
+from engine.market.validation import Columns, check, interval_ns_of
 from seams.disk import Disk, RealDisk
 from venues.types import Record
 
@@ -109,11 +107,5 @@ def _other(home: Path, against: Series | None, disk: Disk | None) -> BarColumns 
 
 def _of_symbol(table: Table, symbol: str) -> Columns:
     """Return one symbol's rows of a table of many; row numbers then count within the symbol."""
-    names, codes = table.symbol_names, table.symbol_codes
-    if len(names) <= 1 or codes is None:
-        return table.columns
-    if symbol not in names:
-        shown = ", ".join(name[:20] for name in names[:8])
-        raise whole_file("many_symbols", f"{CODES['many_symbols']}; such as {shown!a}", "symbol")
-    rows = np.flatnonzero(codes == names.index(symbol))
-    return {name: values[rows] for name, values in table.columns.items()}
+    ((_, rows),) = rows_by_symbol(table.symbol_names, table.symbol_codes, symbol)
+    return table.columns if rows is None else {name: each[rows] for name, each in table.columns.items()}

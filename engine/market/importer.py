@@ -22,11 +22,10 @@ from engine.market.catalogue import (
     store_all,
 )
 from engine.market.quality import Finding, findings_of
-from engine.market.reading import Table, read_table
+from engine.market.reading import ALL_SYMBOLS, read_table, rows_by_symbol
 from engine.market.repair import Repair, repaired
 from engine.market.shapes import Shape
 from engine.market.validation import (
-    CODES,
     ROW_MEANING,
     BadData,
     Columns,
@@ -40,9 +39,7 @@ from seams.clock import Clock
 from seams.disk import Disk
 from venues.types import Record
 
-ALL_SYMBOLS = "*"
 _NO_SHAPE = Shape()
-_MAX_SYMBOLS = 10_000
 
 
 class ImportReport(Record):
@@ -128,7 +125,8 @@ def import_file(
         data = _read(path, disk)
         blank["source_sha256"] = hashlib.sha256(data).hexdigest()
         table = read_table(path.name, data, shape, interval_ns)
-        chosen = _chosen(table, symbol, home, venue, interval)
+        chosen = rows_by_symbol(table.symbol_names, table.symbol_codes, symbol)
+        _demand_safe([name for name, _ in chosen], home, venue, interval)
     except BadData as bad:
         return (_refused(blank, bad.problems, _counted(bad.problems), 0),)
     parts = [_judged(table.columns, name, rows, interval_ns, repairs) for name, rows in chosen]
@@ -162,25 +160,6 @@ def _read(path: Path, disk: Disk) -> bytes:
         return disk.read(path)
     except OSError as error:
         raise whole_file("unreadable_file", error.strerror or type(error).__name__) from error
-
-
-def _chosen(
-    table: Table, symbol: str, home: Path, venue: str, interval: str
-) -> list[tuple[str, NDArray[np.int64] | None]]:
-    """Return (symbol to store, its rows or None for all). Raises `BadData`."""
-    names, codes = table.symbol_names, table.symbol_codes
-    if symbol != ALL_SYMBOLS and len(names) <= 1:
-        return [(symbol, None)]
-    if codes is None or len(names) > _MAX_SYMBOLS:
-        raise whole_file("many_symbols", "the file has no column of symbols to take the names from", "symbol")
-    if symbol == ALL_SYMBOLS:
-        _demand_safe(names, home, venue, interval)
-        return [(name, np.flatnonzero(codes == place)) for place, name in enumerate(names)]
-    if symbol not in names:
-        shown = ", ".join(name[:20] for name in names[:8])
-        code = "many_symbols"
-        raise whole_file(code, f"{CODES[code]}; {len(names)} symbols, such as {shown!a}", "symbol")
-    return [(symbol, np.flatnonzero(codes == names.index(symbol)))]
 
 
 def _demand_safe(names: Sequence[str], home: Path, venue: str, interval: str) -> None:

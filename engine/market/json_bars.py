@@ -9,7 +9,7 @@ import msgspec
 
 from engine.market.csv_bars import Found, brief, columns_of_cells
 from engine.market.shapes import SYMBOL, TIME, Layout, Shape, headerless, is_data, layout_of
-from engine.market.validation import whole_file
+from engine.market.validation import COLUMNS, whole_file
 
 BINANCE_KLINE = (
     *("open_time", "open", "high", "low", "close", "volume", "close_time", "quote_volume", "trades"),
@@ -19,21 +19,21 @@ KRAKEN_OHLC = ("unix_s", "open", "high", "low", "close", "vwap", "volume", "trad
 _SAMPLE_ROWS = 200
 
 
-def read_json(data: bytes, shape: Shape) -> tuple[Found, Layout, list[str]]:
+def read_json(data: bytes, shape: Shape, wanted: Sequence[str] = COLUMNS) -> tuple[Found, Layout, list[str]]:
     """Read candles of Binance, Kraken, Hyperliquid, or a plain list of rows. Raises `BadData`."""
     try:
         body = msgspec.json.decode(data)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise whole_file("unreadable_file", f"JSON: {brief(error)}") from error
-    rows, header, notes = _rows(body, shape)
-    layout = layout_of(header, shape)
+    rows, header, notes = _rows(body, shape, wanted)
+    layout = layout_of(header, shape, wanted)
     places = {ours: header.index(name) for ours, name in layout.names.items()}
     is_text_time = bool(rows) and any(mark in rows[0][places[TIME]] for mark in "-:/")
     found = columns_of_cells(rows, len(header), places, is_text_time=is_text_time)
     return found, layout, notes
 
 
-def _rows(body: Any, shape: Shape) -> tuple[list[list[str]], list[str], list[str]]:
+def _rows(body: Any, shape: Shape, wanted: Sequence[str]) -> tuple[list[list[str]], list[str], list[str]]:
     """Return rows of cells, the column names and notes."""
     if isinstance(body, Mapping) and isinstance(body.get("result"), Mapping):
         return _kraken(body)
@@ -44,7 +44,7 @@ def _rows(body: Any, shape: Shape) -> tuple[list[list[str]], list[str], list[str
         return _named(listed)
     if all(isinstance(row, list) for row in listed):
         cells = [[_text(value) for value in row] for row in listed]
-        return cells, _names_of(cells, shape), []
+        return cells, _names_of(cells, shape, wanted), []
     raise whole_file("unreadable_file", "the JSON is no list of candles")
 
 
@@ -54,7 +54,7 @@ def _named(listed: Sequence[Mapping[str, Any]]) -> tuple[list[list[str]], list[s
     return rows, header, []
 
 
-def _names_of(cells: list[list[str]], shape: Shape) -> list[str]:
+def _names_of(cells: list[list[str]], shape: Shape, wanted: Sequence[str]) -> list[str]:
     """Return the names of unnamed columns: stated, or Binance's where its close time proves it."""
     width = len(cells[0])
     if shape.columns:
@@ -65,8 +65,8 @@ def _names_of(cells: list[list[str]], shape: Shape) -> list[str]:
         return [name if name != "-" else f"-{at}" for at, name in enumerate(shape.columns)]
     if width == len(BINANCE_KLINE) and all(_is_binance(row) for row in cells):
         return list(BINANCE_KLINE)
-    sample = [row for row in cells[:_SAMPLE_ROWS] if is_data(row)]
-    raise headerless(sample) if sample else whole_file("missing_header", "the rows hold no numbers")
+    sample = [row for row in cells[:_SAMPLE_ROWS] if is_data(row, wanted)]
+    raise headerless(sample, wanted) if sample else whole_file("missing_header", "the rows hold no numbers")
 
 
 def _is_binance(row: list[str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,15 @@ from engine.market.csv_bars import Found, brief, cell_problem, read_csv
 from engine.market.json_bars import read_json
 from engine.market.shapes import SYMBOL, TIME, Layout, Shape, layout_of
 from engine.market.stamps import Stamps, times_of
-from engine.market.validation import COLUMNS, MAX_ROWS_NAMED_PER_CODE, BadData, whole_file
+from engine.market.validation import CODES, COLUMNS, MAX_ROWS_NAMED_PER_CODE, BadData, whole_file
 from seams.clock import NS_PER_MS
 from venues.types import Record
 
 MAX_BYTES = 4 << 30
-_ARROW_MAGIC, _GZIP_MAGIC = b"ARROW1", b"\x1f\x8b"
+MAX_SYMBOLS = 10_000
+ALL_SYMBOLS = "*"
+_ARROW_MAGIC = b"ARROW1"
+ARROW_ENDINGS = (".parquet", ".pq", ".feather", ".arrow")
 
 Columns = dict[str, NDArray[np.float64] | NDArray[np.int64]]
 
@@ -44,11 +48,18 @@ def read_table(name: str, data: bytes, shape: Shape = Shape(), interval_ns: int 
 
     With `shape.stamps` CLOSE, times move back by `interval_ns` to the bars' open.
     """
+    return _table(*read_columns(name, data, shape), shape, interval_ns)
+
+
+def read_columns(
+    name: str, data: bytes, shape: Shape, wanted: Sequence[str] = COLUMNS
+) -> tuple[Found, Layout, list[str]]:
+    """Read the wanted columns of any file as they stand, its layout and notes. Raises `BadData`."""
     if not data:
         raise whole_file("empty_file", "the file has no byte")
     lower = name.lower()
-    if lower.endswith((".parquet", ".pq", ".feather", ".arrow")):
-        return read_parquet(pa.BufferReader(data), shape, interval_ns)
+    if lower.endswith(ARROW_ENDINGS):
+        return _read_arrow(pa.BufferReader(data), shape, wanted)
     if lower.endswith(".gz"):
         lower, data = lower.removesuffix(".gz"), _gunzip(data)
         if not data:
@@ -57,17 +68,22 @@ def read_table(name: str, data: bytes, shape: Shape = Shape(), interval_ns: int 
         raise whole_file(
             "unreadable_file", "the name must end in .csv, .json, .parquet or .feather (.gz allowed)"
         )
-    read = read_json if lower.endswith(".json") else read_csv
-    return _table(*read(data, shape), shape, interval_ns)
+    return (read_json if lower.endswith(".json") else read_csv)(data, shape, wanted)
 
 
 def read_parquet(source: pa.NativeFile | str, shape: Shape = Shape(), interval_ns: int = 0) -> Table:
-    """Read the needed columns of a Parquet or Feather file. Raises `BadData`."""
+    """Read the bars of a Parquet or Feather file. Raises `BadData`."""
+    return _table(*_read_arrow(source, shape, COLUMNS), shape, interval_ns)
+
+
+def _read_arrow(
+    source: pa.NativeFile | str, shape: Shape, wanted: Sequence[str]
+) -> tuple[Found, Layout, list[str]]:
     try:
         file = pa.memory_map(source) if isinstance(source, str) else source
         is_feather = file.read(len(_ARROW_MAGIC)) == _ARROW_MAGIC
         file.seek(0)
-        layout, table = (_feather if is_feather else _parquet)(file, shape)
+        layout, table = (_feather if is_feather else _parquet)(file, shape, wanted)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise whole_file("unreadable_file", brief(error)) from error
     if table.num_rows == 0:
@@ -75,26 +91,24 @@ def read_parquet(source: pa.NativeFile | str, shape: Shape = Shape(), interval_n
     found: Found = {ours: table.column(name) for ours, name in layout.names.items()}
     for ours in found.keys() - {TIME, SYMBOL}:
         found[ours] = _parquet_column(ours, found[ours])
-    return _table(found, layout, [], shape, interval_ns)
+    return found, layout, []
 
 
-def _parquet(file: pa.NativeFile, shape: Shape) -> tuple[Layout, pa.Table]:
+def _parquet(file: pa.NativeFile, shape: Shape, wanted: Sequence[str]) -> tuple[Layout, pa.Table]:
     whole = pq.ParquetFile(file)
-    layout = layout_of(whole.schema_arrow.names, shape)
+    layout = layout_of(whole.schema_arrow.names, shape, wanted)
     return layout, whole.read(columns=list(layout.names.values()))
 
 
-def _feather(file: pa.NativeFile, shape: Shape) -> tuple[Layout, pa.Table]:
+def _feather(file: pa.NativeFile, shape: Shape, wanted: Sequence[str]) -> tuple[Layout, pa.Table]:
     whole = ipc.open_file(file)
-    layout = layout_of(whole.schema.names, shape)
+    layout = layout_of(whole.schema.names, shape, wanted)
     return layout, whole.read_all().select(list(layout.names.values()))
 
 
 def _table(found: Found, layout: Layout, notes: list[str], shape: Shape, interval_ns: int) -> Table:
     """Give the columns their final form: milliseconds of open times, floats, symbols as codes."""
-    raw = found[TIME]
-    column = pa.array(raw) if isinstance(raw, np.ndarray) else raw
-    times, note = times_of(layout.names[TIME], column, shape.timezone)
+    times, note = times_found(found, layout, shape)
     if shape.stamps is Stamps.CLOSE:
         assert interval_ns > 0
         times = times - interval_ns // NS_PER_MS
@@ -107,7 +121,7 @@ def _table(found: Found, layout: Layout, notes: list[str], shape: Shape, interva
     names: tuple[str, ...] = ()
     codes = None
     if SYMBOL in found:
-        names, codes = _symbols(found[SYMBOL])
+        names, codes = symbols_found(found)
     return Table(
         columns=columns,
         ignored=layout.ignored,
@@ -117,7 +131,16 @@ def _table(found: Found, layout: Layout, notes: list[str], shape: Shape, interva
     )
 
 
-def _symbols(column: Any) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+def times_found(found: Found, layout: Layout, shape: Shape) -> tuple[NDArray[np.int64], str]:
+    """Return the UTC milliseconds of a file's times, and a note on how they were read. Raises `BadData`."""
+    raw = found[TIME]
+    column = pa.array(raw) if isinstance(raw, np.ndarray) else raw
+    return times_of(layout.names[TIME], column, shape.timezone)
+
+
+def symbols_found(found: Found) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """Return the symbols of a file, and for each row the place of its symbol. Raises `BadData`."""
+    column: Any = found[SYMBOL]
     if column.null_count:
         rows = np.flatnonzero(pc.is_null(column).to_numpy())[:MAX_ROWS_NAMED_PER_CODE]
         raise BadData(tuple(cell_problem("unknown_symbol", int(row) + 1, SYMBOL, "null") for row in rows))
@@ -125,6 +148,26 @@ def _symbols(column: Any) -> tuple[tuple[str, ...], NDArray[np.int64]]:
     encoded: Any = pc.dictionary_encode(pa.concat_arrays([chunk.cast(pa.string()) for chunk in chunks]))
     names = tuple(str(name) for name in encoded.dictionary.to_pylist())
     return names, np.asarray(encoded.indices).astype(np.int64)
+
+
+def rows_by_symbol(
+    names: Sequence[str], codes: NDArray[np.int64] | None, symbol: str
+) -> list[tuple[str, NDArray[np.int64] | None]]:
+    """Return (symbol to store, its rows or None for all): the one asked for, or every one for `*`.
+
+    A file of one market takes the name that is asked for. Raises `BadData`.
+    """
+    if symbol != ALL_SYMBOLS and len(names) <= 1:
+        return [(symbol, None)]
+    if codes is None or len(names) > MAX_SYMBOLS:
+        raise whole_file("many_symbols", "the file has no column of symbols to take the names from", SYMBOL)
+    if symbol == ALL_SYMBOLS:
+        return [(name, np.flatnonzero(codes == place)) for place, name in enumerate(names)]
+    if symbol not in names:
+        shown = ", ".join(name[:20] for name in names[:8])
+        message = f"{CODES['many_symbols']}; {len(names)} symbols, such as {shown!a}"
+        raise whole_file("many_symbols", message, SYMBOL)
+    return [(symbol, np.flatnonzero(codes == names.index(symbol)))]
 
 
 def _parquet_column(name: str, column: pa.ChunkedArray[Any]) -> NDArray[np.float64]:

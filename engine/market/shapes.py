@@ -20,7 +20,7 @@ TIME, SYMBOL, IGNORED = "ts_ms", "symbol", "-"
 ALIASES: dict[str, tuple[str, ...]] = {
     TIME: (
         *("ts_ms", "ts_ns", "ts_us", "ts_s", "unix_ms", "unix_s", "open_time", "opentime", "unix"),
-        *("timestamp", "timestamp_utc", "time_utc", "time", "ts", "t", "datetime", "date"),
+        *("timestamp", "timestamp_utc", "time_utc", "fundingtime", "time", "ts", "t", "datetime", "date"),
     ),
     "open": ("open", "o"),
     "high": ("high", "h"),
@@ -28,6 +28,9 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "close": ("close", "c"),
     "volume": ("volume", "v", "vol"),
     SYMBOL: ("symbol", "s", "coin", "pair", "ticker"),
+    "rate": ("funding_rate", "fundingrate", "rate"),
+    "price": ("price", "px", "p"),
+    "size": ("size", "amount", "quantity", "qty", "sz", "q", "volume"),
 }
 """Our name -> the names that mean it, the most certain first; case does not matter."""
 
@@ -54,19 +57,22 @@ class Layout(Record):
     ignored: tuple[str, ...]
 
 
-def layout_of(header: Sequence[str], shape: Shape) -> Layout:
-    """Find our columns among a file's names. Raises `BadData` with one problem for each missing column."""
+def layout_of(header: Sequence[str], shape: Shape, wanted: Sequence[str] = COLUMNS) -> Layout:
+    """Find the wanted columns, and a symbol, among a file's names.
+
+    Raises `BadData` with one problem for each column that is missing or named twice.
+    """
     by_name: dict[str, list[str]] = {}
     for name in header:
         by_name.setdefault(name.strip().casefold(), []).append(name)
     names: dict[str, str] = {}
     wrong: list[str] = []
-    for ours, aliases in ALIASES.items():
-        asked = (shape.volume.casefold(),) if ours == "volume" and shape.volume else aliases
+    for ours in (*wanted, SYMBOL):
+        asked = (shape.volume.casefold(),) if ours == "volume" and shape.volume else ALIASES[ours]
         found = next((_same(alias, by_name[alias]) for alias in asked if alias in by_name), [])
         if len(found) == 1:
             names[ours] = found[0]
-        elif found or (ours in COLUMNS and not (ours == "volume" and shape.volume == "none")):
+        elif found or (ours in wanted and not (ours == "volume" and shape.volume == "none")):
             wrong.append(ours)
     if wrong:
         raise _missing(wrong, header)
@@ -79,22 +85,22 @@ def _same(alias: str, found: list[str]) -> list[str]:
     return exact if len(exact) == 1 else found
 
 
-def is_header(cells: Sequence[str]) -> bool:
-    """Tell whether a line names at least a time, an open and a close."""
+def is_header(cells: Sequence[str], wanted: Sequence[str] = COLUMNS) -> bool:
+    """Tell whether a line names what is wanted; the volume may be missing."""
     words = {cell.strip().casefold() for cell in cells}
-    return all(words & set(ALIASES[ours]) for ours in (TIME, "open", "close"))
+    return all(words & set(ALIASES[ours]) for ours in wanted if ours != "volume")
 
 
-def is_data(cells: Sequence[str]) -> bool:
-    """Tell whether a line looks like a row of bars: at least four numbers."""
-    return sum(_is_number(cell) for cell in cells) >= 4
+def is_data(cells: Sequence[str], wanted: Sequence[str] = COLUMNS) -> bool:
+    """Tell whether a line looks like a row: four numbers, or as many as are wanted (a time may be a date)."""
+    return sum(_is_number(cell) for cell in cells) >= min(4, len(wanted))
 
 
-def headerless(rows: Sequence[Sequence[str]]) -> BadData:
-    """Refuse a file without names; say which order the prices themselves allow, where only one does."""
+def headerless(rows: Sequence[Sequence[str]], wanted: Sequence[str] = COLUMNS) -> BadData:
+    """Refuse a file without names; for bars, say which orders the prices themselves allow."""
     message = CODES["missing_header"]
     width = min(len(cells) for cells in rows)
-    if width >= len(DEFAULT_ORDER):
+    if tuple(wanted) == COLUMNS and width >= len(DEFAULT_ORDER):
         orders = possible_orders(np.array([[float(cell) for cell in cells[1:5]] for cells in rows]))
         rest = ",".join(["volume", *[IGNORED] * (width - len(DEFAULT_ORDER))])
         shown = " or ".join(f"--columns time,{','.join(order)},{rest}" for order in orders[:3])

@@ -70,3 +70,16 @@ def test_all_markets_of_a_long_table_are_imported_at_once(shell: Shell, tmp_path
     assert shell("data", "import", str(path), "--as", "v/CCC/1m").code == 1
     done = shell("data", "import", str(path), "--as", "v/*/1m", "--json").body["imports"]
     assert isinstance(done, list) and [report["symbol"] for report in done] == ["AAA", "BBB"]
+
+
+def test_funding_is_imported_whole_and_listed(shell: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "rates.csv"
+    path.write_text("ts_ms,funding_rate\n1700006400000,0.0001\n1700035200000,0.0002\n1700064000000,9\n")
+    refused = shell("data", "funding", "import", str(path), "--as", "v/X")
+    assert refused.code == 1 and "row 3" in refused.err
+    assert shell("data", "funding", "import", str(path), "--as", "X").code == 2
+    path.write_text(path.read_text().replace(",9", ",0.0003"))
+    assert shell("data", "funding", "import", str(path), "--as", "v/X").code == 0
+    (listed,) = shell("data", "funding", "list", "--json").body["funding"]  # type: ignore[misc]
+    assert (listed["rows"], listed["intervals_h"]) == (3, [8])
+    assert "paid" in listed["sign"] and shell("data", "funding", "list").out.startswith("venue")

@@ -43,7 +43,7 @@ def _problem(line: str) -> str:
             words.pop(0)
     if not words:
         return ""
-    name = next((" ".join(words[:count]) for count in (2, 1) if " ".join(words[:count]) in KNOWN), "")
+    name = next((" ".join(words[:count]) for count in (3, 2, 1) if " ".join(words[:count]) in KNOWN), "")
     if not name:
         is_room = len(words) == 1 and any(known.startswith(f"{words[0]} ") for known in KNOWN)
         return "" if is_room else f"no such command: {line}"

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from engine.market.catalogue import coverage, list_sets, load, load_file
-from engine.market.importer import ALL_SYMBOLS, ImportReport, import_file
-from engine.market.reading import read_table
+from engine.market.importer import ImportReport, import_file
+from engine.market.reading import ALL_SYMBOLS, read_table
 from engine.market.repair import Repair
 from engine.market.shapes import Shape, possible_orders
 from engine.market.stamps import Stamps
