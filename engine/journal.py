@@ -3,7 +3,8 @@
     h5py.File("journal.h5")["equity"][:]                      # the equity curve, one value per bar
 
 Datasets: `ts_ns` int64 (bars,), `equity` float64 (bars,), `trades` and `decisions` structured arrays of
-the kernel. Attributes name what produced them: kernel sha256, configuration fingerprint, data hash.
+the kernel, `excursions` float64 (trades, 2): adverse and favourable, in account
+currency. Attributes name what produced them: kernel sha256, configuration fingerprint, data hash.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 
 SCHEMA_VERSION = "1.0"
 CHUNK_ROWS = 1 << 16
-DATASETS = ("ts_ns", "equity", "trades", "decisions")
+DATASETS = ("ts_ns", "equity", "trades", "decisions", "excursions")
 
 
 class JournalDamaged(Exception):
@@ -35,19 +36,21 @@ def write_journal(
     equity: NDArray[np.float64],
     trades: NDArray[Any],
     decisions: NDArray[Any],
+    excursions: NDArray[np.float64],
     identity: Mapping[str, str],
 ) -> str:
     """Write a journal whole or not at all and return its sha256 (hex).
 
     Temporary file, fsync, re-open and check, rename. Raises `OSError` or `JournalDamaged`.
     """
-    assert len(ts_ns) == len(equity)
+    assert len(ts_ns) == len(equity) and excursions.shape == (len(trades), 2)
     temporary = path.with_name(f".{path.name}.tmp")
     columns: dict[str, NDArray[Any]] = {
         "ts_ns": ts_ns,
         "equity": equity,
         "trades": trades,
         "decisions": decisions,
+        "excursions": excursions,
     }
     try:
         with h5py.File(temporary, "w", libver="v110", track_order=True) as file:
@@ -76,7 +79,7 @@ def read_equity(path: Path) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
 
 
 def read_table(path: Path, name: str) -> NDArray[Any]:
-    """Return `trades` or `decisions`. Raises `JournalDamaged`."""
+    """Return `trades`, `decisions` or `excursions`. Raises `JournalDamaged`."""
     assert name in DATASETS
     try:
         with h5py.File(path, "r") as file:
@@ -90,7 +93,7 @@ def _put(file: h5py.File, name: str, values: NDArray[Any]) -> None:
     if len(values) == 0:
         file.create_dataset(name, data=values)
         return
-    chunk = (min(CHUNK_ROWS, len(values)),)
+    chunk = (min(CHUNK_ROWS, len(values)), *values.shape[1:])
     file.create_dataset(name, data=values, chunks=chunk, compression="lzf", shuffle=True, fletcher32=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,10 +14,11 @@ from console.cli.options import Json, Sets, parameters
 from engine.api import research
 from engine.api.home import home_folder
 
-app = typer.Typer(help="Research runs: start, list, show, best, compare.")
+app = typer.Typer(help="Research runs: start, list, show, report, best, compare.")
 COLUMNS = ("run_id", "status", "trust", "strategy", "ticker", "interval", "total_return", "sharpe_simple",
            "max_drawdown", "trades")  # fmt: skip
 CHECK_COLUMNS = ("name", "status", "points", "bars", "detail")
+FORMS = ("html", "md", "json")
 METRICS = ("sharpe_simple", "total_return", "max_drawdown", "trades")
 
 
@@ -93,6 +95,34 @@ def show(run_id: str, as_json: Json = False) -> None:
         detail = research.show_run(home_folder(), run_id)
     text = f"{output.facts(detail.row)}\n\n{output.facts(detail.metrics)}"
     output.show({"run": detail}, text, as_json)
+
+
+@app.command()
+def report(
+    run_id: str,
+    form: Annotated[str, typer.Option("--format", help=f"One of {', '.join(FORMS)}.")] = FORMS[0],
+    opens: Annotated[bool, typer.Option("--open", help="Open report.html in the browser.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Make a run's report again from its artifacts, and say whether it is the one that was written.
+
+    Example: interlock run report 20260101_120000_run_ab12cd3 --format md
+    """
+    if form not in FORMS:
+        raise Failure("bad_parameter", f"there is no format {form!r}", f"use one of {', '.join(FORMS)}")
+    with failures():
+        made = research.make_report(home_folder(), run_id, form)
+    if not made.is_as_written:
+        diagnostics.say(f"{made.path} is missing, or not what the artifacts give (made by another build?)")
+    if opens:
+        import webbrowser
+
+        webbrowser.open(Path(made.path).as_uri())
+    facts = {"run_id": made.run_id, "format": form, "path": made.path, "is_as_written": made.is_as_written}
+    text = (
+        made.path if form == "html" else "\n".join(output.safe_line(line) for line in made.text.splitlines())
+    )
+    output.show({"report": facts | ({} if form == "html" else {"text": made.text})}, text, as_json)
 
 
 @app.command()

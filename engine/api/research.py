@@ -56,6 +56,16 @@ class Comparison(Record):
     excluded: tuple[ExcludedRun, ...]
 
 
+class MadeReport(Record):
+    """A report made from a run's artifacts. `is_as_written`: equal, byte for byte, to the file at `path`."""
+
+    run_id: str
+    form: str
+    path: str
+    is_as_written: bool
+    text: str
+
+
 class UnknownRun(LookupError):
     """No readable run has this id; `code` is unknown_run."""
 
@@ -131,6 +141,13 @@ def compare_runs(home: Path, run_ids: tuple[str, ...], disk: Disk | None = None)
     from engine.research.reading import compare_runs as read
 
     return read(HomePaths(home).runs, run_ids, disk or RealDisk())
+
+
+def make_report(home: Path, run_id: str, form: str = "html", disk: Disk | None = None) -> MadeReport:
+    """Make a report (html, md or json) from the artifacts alone. Raises `UnknownRun` or `JournalDamaged`."""
+    from engine.research.remake import remake
+
+    return remake(HomePaths(home).runs, run_id, form, disk or RealDisk())
 
 
 def refresh_indexes(home: Path, disk: Disk | None = None, clock: Clock | None = None) -> None:

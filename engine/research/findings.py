@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from engine.research.baselines import Ground, baselines
 from engine.research.bootstrap import bootstrap
@@ -35,6 +37,12 @@ class Findings:
     @property
     def trust(self) -> str:
         return trust_of(self.checks)
+
+    @property
+    def excursions(self) -> NDArray[np.float64]:
+        """Adverse and favourable excursion of each trade, (trades, 2)."""
+        assert self.metrics.mae_usd is not None and self.metrics.mfe_usd is not None
+        return np.column_stack([self.metrics.mae_usd, self.metrics.mfe_usd])
 
 
 def find_out(

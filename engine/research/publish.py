@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +15,7 @@ from engine.journal import write_journal
 from engine.research import identity
 from engine.research.artifacts import Fill, config_hash, trades_csv, write_folder
 from engine.research.findings import Findings
+from engine.research.page import Recorded, to_html
 from engine.research.report import run_markdown
 from engine.research.request import RunRequest
 from engine.research.run import MODE, Replayed, status_of
@@ -40,6 +42,7 @@ FILES = {
     "metrics": "metrics.json",
     "report": "report.json",
     "report_markdown": "report.md",
+    "report_html": "report.html",
     "trades": "trades.csv",
     "journal": "journal.h5",
 }
@@ -127,6 +130,7 @@ def publish_run(
             equity=replayed.equity,
             trades=replayed.trades,
             decisions=replayed.decisions,
+            excursions=findings.excursions,
             identity={
                 "run_id": header.run_id,
                 "kernel_sha256": proof.kernel_sha256,
@@ -147,8 +151,16 @@ def publish_run(
     }
 
     def reports(written: tuple[Artifact, ...]) -> dict[str, bytes]:
-        report = _report(header, status, request, config, proof, findings, summary, written, kind)
-        return {"report.md": run_markdown(report).encode(), "report.json": json_bytes(report)}
+        made = _report(header, status, request, config, proof, findings, summary, written, kind)
+        text = json_bytes(made)
+        # Read back, so that the reports for people are made of exactly what the file says.
+        report = msgspec.json.decode(text, type=RunReport)
+        record = Recorded(ts_ns, replayed.equity, replayed.trades, findings.excursions)
+        return {
+            "report.md": run_markdown(report).encode(),
+            "report.html": to_html(report, record).encode(),
+            "report.json": text,
+        }
 
     return write_folder(final, files, reports)
 

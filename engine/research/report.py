@@ -1,17 +1,20 @@
-"""A run's report for people: report.md."""
+"""A run's report for people: report.md; report.html stands in `engine.research.page`."""
 
 from __future__ import annotations
 
-from engine.research.schemas import RunReport, Scalar
+from collections.abc import Sequence
 
-AS_PERCENT = frozenset({"total_return", "max_drawdown", "win_rate", "volatility", "exposure"})
+from engine.research.definitions import GROUPS, METRICS
+from engine.research.page import IDENTITY, SPLITS
+from engine.research.schemas import RunReport, Scalar
+from engine.research.shown import ordered, shown
 
 
 def run_markdown(report: RunReport) -> str:
-    """Return report.md: outcome first, then configuration, identity and files."""
-    header, config, proof = report.header, report.config_resolved, report.identity
+    """Return report.md: outcome first, then checks, baselines, tables, configuration, identity, files."""
+    config, proof = report.config_resolved, report.identity
     lines = [
-        f"# Run {header.run_id}",
+        f"# Run {report.header.run_id}",
         "",
         f"{config.strategy} on {config.ticker} {config.interval}, {config.start} to {config.end}: "
         f"**{report.status}**, trust: **{report.trust}**",
@@ -20,10 +23,10 @@ def run_markdown(report: RunReport) -> str:
         "|---|---|---|",
         *(f"| {each.name} | {each.status} | {each.detail} |" for each in report.checks),
         "",
-        "| metric | value |",
-        "|---|---|",
-        *(f"| {name} | {shown(name, value)} |" for name, value in report.results[0].items()),
-        "",
+        *_metrics(report),
+        *_baselines(report),
+        *_bootstrap(report),
+        *_tables(report),
         "## Configuration",
         "",
         f"- parameters: {', '.join(f'{k}={v:g}' for k, v in config.params.items()) or 'none'}",
@@ -33,17 +36,7 @@ def run_markdown(report: RunReport) -> str:
         "",
         "## Identity",
         "",
-        *(
-            f"- {name}: `{getattr(proof, name)}`"
-            for name in (
-                "kernel_sha256",
-                "strategy_sha256",
-                "config_sha256",
-                "data_sha256",
-                "decision_sha256",
-                "trades_sha256",
-            )
-        ),
+        *(f"- {name}: `{getattr(proof, name)}`" for name in IDENTITY),
         "",
         "## Files",
         "",
@@ -53,10 +46,68 @@ def run_markdown(report: RunReport) -> str:
     return "\n".join(lines)
 
 
-def shown(name: str, value: Scalar) -> str:
-    """Write a metric for people; a null is a dash."""
-    if value is None:
-        return "–"
-    if isinstance(value, float):
-        return f"{value * 100:.2f} %" if name in AS_PERCENT else f"{value:,.4f}"
-    return str(value)
+def _metrics(report: RunReport) -> list[str]:
+    values, reasons = report.results[0], report.null_reasons
+    lines = ["| metric | value | |", "|---|---|---|"]
+    for group in GROUPS:
+        for each in METRICS:
+            if each.group == group and each.id in values:
+                why = reasons.get(each.id, "").replace("_", " ")
+                lines.append(f"| {each.id} | {shown(each.id, values[each.id])} | {why} |")
+    return [*lines, ""]
+
+
+def _baselines(report: RunReport) -> list[str]:
+    lines = ["## Baselines", "", "| baseline | figure | value |", "|---|---|---|"]
+    for each in report.baselines:
+        names = ordered(each.values)
+        lines += [f"| {each.name} | {name} | {shown(name, each.values[name])} |" for name in names]
+    return [*lines, ""] if report.baselines else []
+
+
+def _bootstrap(report: RunReport) -> list[str]:
+    found = report.bootstrap
+    if found is None:
+        return []
+    if found.reason:
+        return ["## Bootstrap", "", f"none: {found.reason.replace('_', ' ')}", ""]
+    lines = [
+        "## Bootstrap",
+        "",
+        f"{found.method}: {found.resamples:,} resamples of {found.points:,} returns ({found.basis}) in "
+        f"blocks of {found.block}, seed {found.seed}; chance of a loss "
+        f"{shown('chance_of_loss', found.chance_of_loss)}",
+        "",
+        "| metric | value | 5 % | median | 95 % |",
+        "|---|---|---|---|---|",
+    ]
+    for each in found.intervals:
+        cells = (each.value, each.low, each.median, each.high)
+        lines.append(f"| {each.metric} | {' | '.join(shown(each.metric, cell) for cell in cells)} |")
+    return [*lines, ""]
+
+
+def _tables(report: RunReport) -> list[str]:
+    lines: list[str] = []
+    for name, title in (("monthly", "Month"), *SPLITS):
+        lines += _table(title, report.tables.get(name, ()))
+    return lines
+
+
+def _table(title: str, rows: Sequence[dict[str, Scalar]]) -> list[str]:
+    if not rows:
+        return []
+    names = ordered(rows[0])
+    return [
+        f"## By {title.lower()}",
+        "",
+        f"| {' | '.join(names)} |",
+        f"|{'---|' * len(names)}",
+        *(f"| {' | '.join(_cell(name, row[name]) for name in names)} |" for row in rows),
+        "",
+    ]
+
+
+def _cell(name: str, value: Scalar) -> str:
+    unit_name = {"return": "total_return", "month": "key"}.get(name, name)
+    return shown(unit_name, value).replace("|", "\\|")

@@ -1,0 +1,89 @@
+"""Numbers as people read them: percent, money, durations; a null is a dash."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from engine.research.definitions import BY_ID
+from engine.research.schemas import Scalar
+
+UNITS = {
+    "total_pnl": "usd",
+    "sharpe": "ratio",
+    "percentile": "fraction",
+    "draws": "count",
+    "chance_of_loss": "fraction",
+    "pnl_usd": "usd",
+    "share_of_pnl": "fraction",
+    "random_pnl_mean": "usd",
+    "random_pnl_low_05": "usd",
+    "random_pnl_median": "usd",
+    "random_pnl_high_95": "usd",
+}
+"""Units of what stands beside the metrics: baselines and tables."""
+
+
+COLUMN_ORDER = (
+    "key", "month", "return", "trades", "wins", "win_rate", "pnl_usd", "fees_usd", "profit_factor",
+    "share_of_pnl", "total_return", "total_pnl", "max_drawdown", "sharpe", "percentile", "draws",
+    "random_pnl_mean", "random_pnl_low_05", "random_pnl_median", "random_pnl_high_95",
+)  # fmt: skip
+"""How people read the cells of a table; files keep them sorted by name."""
+
+
+def ordered(names: Iterable[str]) -> list[str]:
+    """Return the names in reading order, unknown ones last."""
+    rank = {name: at for at, name in enumerate(COLUMN_ORDER)}
+    return sorted(names, key=lambda name: (rank.get(name, len(rank)), name))
+
+
+def shown(name: str, value: Scalar) -> str:
+    """Write a metric, or a cell of a table, by its unit."""
+    unit = BY_ID[name].unit if name in BY_ID else UNITS.get(name, "ratio")
+    if value is None:
+        return "–"
+    if isinstance(value, str):
+        return value
+    return _WRITERS.get(unit, _ratio)(value)
+
+
+def duration(seconds: float) -> str:
+    """Write a time: 42 s, 5 min, 3.2 h, 12.4 days."""
+    for size, name in ((86_400, "days"), (3_600, "h"), (60, "min")):
+        if abs(seconds) >= size:
+            return f"{seconds / size:,.1f} {name}"
+    return f"{seconds:.0f} s"
+
+
+def _fraction(value: float) -> str:
+    return f"{value * 100:,.2f} %"
+
+
+def _money(value: float) -> str:
+    return f"{value:,.2f}"
+
+
+def _ratio(value: float) -> str:
+    return f"{value:,.3f}" if abs(value) >= 1e-3 or value == 0 else f"{value:.2e}"
+
+
+def _count(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def _bars(value: float) -> str:
+    return f"{value:,.1f}" if value % 1 else f"{value:,.0f}"
+
+
+def _days(value: float) -> str:
+    return f"{value:,.1f}"
+
+
+_WRITERS = {
+    "fraction": _fraction,
+    "usd": _money,
+    "s": duration,
+    "count": _count,
+    "bars": _bars,
+    "days": _days,
+}
