@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from typing import Annotated, cast
 
 import typer
@@ -38,8 +40,7 @@ def console(
     who = operator_name(operator)
     if tmux:
         _into_tmux(readonly, who)
-    run_console = facade.function("console.tui.launch", "run_console")
-    raise typer.Exit(cast(int, run_console(home_folder(), who, readonly)))
+    raise typer.Exit(cast(int, _load_console()(home_folder(), who, readonly)))
 
 
 def demo(
@@ -63,11 +64,18 @@ def demo(
         return
     _demand_terminal("interlock demo --headless")
     interactive = facade.function("engine.api.demo", "run_interactive")
-    run_console = facade.function("console.tui.launch", "run_console")
+    run_console = _load_console()
     who = operator_name(operator)
     with coded_failures():
         code = cast(int, interactive(seed=seed, operator=who, open_console=run_console))
     raise typer.Exit(code)
+
+
+def _load_console() -> Callable[..., object]:
+    """Import the console with the garbage collector off: nothing of it is garbage, and looking costs a
+    fifth of the start. The console turns it on again at its first frame."""
+    gc.disable()
+    return facade.function("console.tui.launch", "run_console")
 
 
 def _demand_terminal(instead: str) -> None:

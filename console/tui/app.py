@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar, cast
 
 from textual.app import App
 from textual.binding import Binding
 from textual.screen import Screen
+from textual.theme import Theme
 
 from console import actions
 from console.tui import text
@@ -79,6 +81,7 @@ class InterlockApp(App[int], inherit_bindings=False):
         self._ticked_ns = clock.monotonic_ns()
         super().__init__()
         self.animation_level = "none"
+        self._wear(INTERLOCK_GREY)
 
     def get_default_screen(self) -> Screen[Any]:
         return Desktop(id="desktop")
@@ -91,15 +94,27 @@ class InterlockApp(App[int], inherit_bindings=False):
     def room(self) -> Room | None:
         return self.desktop.room(self.room_name)
 
+    def _wear(self, theme: Theme) -> None:
+        """Put the theme on before the style sheets are read: changed later, all of them are read twice."""
+        self.register_theme(theme)
+        self.set_reactive(App.theme, theme.name)
+        self.set_classes(("-dark-mode", f"-theme-{theme.name}"))
+        self.stylesheet.set_variables(self.get_css_variables())
+
     def on_mount(self) -> None:
-        self.register_theme(INTERLOCK_GREY)
-        self.theme = "interlock-grey"
         self.call_after_refresh(self._attend)
         self.set_interval(TICK_S, self._tick)
         self.call_after_refresh(self.paint)
 
     def _attend(self) -> None:
-        """Look for the engine once the first frame is on the screen."""
+        """Look for the engine once the first frame is on the screen.
+
+        What was loaded until now stays until the end: a start that held the collector off never has it
+        look at that again.
+        """
+        if not gc.isenabled():
+            gc.freeze()
+            gc.enable()
         self.keep(self.gateway.run(self.desk))
 
     async def on_unmount(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from decimal import Decimal as D
 from typing import Any
@@ -397,3 +398,25 @@ def test_the_cursor_stays_on_its_key_when_rows_move() -> None:
     table.move(1)
     table.set_rows(["z", "y", "a", "b"])
     assert table.selected == "b"
+
+
+async def test_a_collector_held_off_for_the_start_works_again_after_the_first_frame() -> None:
+    gc.disable()
+    try:
+        async with desk.make_app().run_test(size=SIZE) as pilot:
+            await pilot.pause()
+            assert gc.isenabled() and gc.get_freeze_count() > 0
+    finally:
+        gc.enable()
+        gc.unfreeze()
+
+
+async def test_the_theme_is_on_before_the_style_sheets_are_read_and_they_are_read_once() -> None:
+    app = desk.make_app()
+    read: list[int] = []
+    reparse = app.stylesheet.reparse
+    app.stylesheet.reparse = lambda: (read.append(1), reparse())[1]  # type: ignore[method-assign]
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        assert app.theme == "interlock-grey" and app.has_class("-theme-interlock-grey", "-dark-mode")
+    assert read == []
