@@ -126,11 +126,14 @@ cdef class L2Book:
         self._run(events, None)
         return events.shape[0]
 
-    def replay(self, const DepthEvent[::1] events not None):
-        """As `apply`; returns the best prices after each message that changed them (`BEST_DTYPE`)."""
-        records = np.empty(events.shape[0], BEST_DTYPE)     # untouched pages cost nothing
+    def replay(self, const DepthEvent[::1] events not None, out=None):
+        """As `apply`; returns the best prices after each message that changed them (`BEST_DTYPE`).
+
+        They are written into `out` where it is given; it must have room for a record an event.
+        """
+        records = np.empty(events.shape[0], BEST_DTYPE) if out is None else out
         made = self._run(events, records)
-        return records[:made].copy()
+        return records[:made].copy() if out is None else out[:made]
 
     cdef int64_t _run(self, const DepthEvent[::1] events, Best[::1] records) except -1:
         cdef int64_t count = events.shape[0], made = 0, stopped
@@ -139,6 +142,8 @@ cdef class L2Book:
         if count == 0:
             return 0
         if records is not None:
+            if records.shape[0] < count:
+                raise ValueError("out has less room than there are events")
             out = &records[0]
         with nogil:
             stopped = run_events(self.b, &events[0], 0, count, out, &made, &fault)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 import numpy as np
@@ -30,13 +30,14 @@ CODES: dict[str, str] = {
 
 
 class Scale(Record):
-    """One tick is 10**-price_decimals of the quote, one lot 10**-size_decimals of the base."""
+    """A tick is `tick_units` times 10**-price_decimals of the quote, a lot 10**-size_decimals of the base."""
 
     price_decimals: int
     size_decimals: int
+    tick_units: int = 1
 
     def price(self, tick: int) -> float:
-        return float(tick / 10**self.price_decimals)
+        return float(tick * self.tick_units / 10**self.price_decimals)
 
     def size(self, lot: int) -> float:
         return float(lot / 10**self.size_decimals)
@@ -191,6 +192,3 @@ class Continuity:
         self.count += 1
         if len(self.named) < MAX_NAMED:
             self.named.append(DepthProblem(code="sequence_gap", message=message, text=text))
-
-
-Reader = Callable[[bytes], DepthFeed]

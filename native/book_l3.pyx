@@ -1,0 +1,295 @@
+"""The L3 book: every order of one market in price and time priority, moved by batches of `ORDER_DTYPE`."""
+
+from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdlib cimport calloc, free, realloc
+
+import hashlib
+
+import numpy as np
+
+from native.book_l2 cimport CROSSED, IS_LAST, MAY_CROSS
+from native.idmap cimport id_find, idmap_free, idmap_resize
+from native.levels cimport *
+from native.order_step cimport clear_book, note_top, step
+
+from native.depth import ORDER_DTYPE, TOP_DTYPE, BookFault, DepthFault, OnCrossed
+
+FIRST_ROOM = 1 << 12
+
+
+cdef int grow(OrderBook* b, int64_t room) noexcept nogil:
+    """Make the pools and the index larger; 0, or -1 without memory (the book is as before)."""
+    cdef Order* orders = <Order*>realloc(b.orders, (room + 1) * sizeof(Order))
+    cdef Level* levels
+    cdef int64_t slot
+    if orders == NULL:
+        return -1
+    b.orders = orders
+    levels = <Level*>realloc(b.levels, (room + 1) * sizeof(Level))
+    if levels == NULL:
+        return -1
+    b.levels = levels
+    if room >= <int64_t>1 << 31 or idmap_resize(&b.ids, room) < 0:
+        return -1
+    for slot in range(room, b.room, -1):
+        orders[slot].next, b.free_order = b.free_order, <int32_t>slot
+        levels[slot].side, b.free_level = b.free_level, <int32_t>slot
+    b.room = room
+    return 0
+
+
+cdef int64_t run_orders(
+    OrderBook* b, const OrderEvent* events, int64_t count, Top* records, int64_t* made, int* fault
+) noexcept nogil:
+    """Apply events; returns where it stopped, `fault` says why (0: at the end)."""
+    cdef const OrderEvent* e
+    cdef int64_t i = 0
+    while i < count:
+        e = events + i
+        fault[0] = step(b, e)
+        if unlikely(fault[0] != 0):
+            break
+        b.ts_ns = e.ts_ns
+        i += 1
+        if e.flags & IS_LAST:
+            b.messages += 1
+            if note_top(b, e.ts_ns):
+                if records != NULL:
+                    records[made[0]] = b.last
+                    made[0] += 1
+                if unlikely(b.last.bid >= b.last.ask) and not e.flags & MAY_CROSS:
+                    b.crossed_messages += 1
+                    if b.first_crossed < 0:
+                        b.first_crossed = e.message
+                    if b.on_crossed:
+                        fault[0] = CROSSED
+                        i -= 1
+                        break
+    b.events += i
+    return i
+
+
+cdef class L3Book:
+    """Orders of one market by price and time. Prices are ticks, sizes lots, sides +1 bid and -1 ask."""
+
+    cdef OrderBook* b
+
+    def __cinit__(self, on_crossed=OnCrossed.COUNT):
+        self.b = <OrderBook*>calloc(1, sizeof(OrderBook))
+        if self.b == NULL or levels_open(&self.b.sides[0]) < 0 or levels_open(&self.b.sides[1]) < 0:
+            raise MemoryError("no memory for a book")
+        if grow(self.b, FIRST_ROOM) < 0:
+            raise MemoryError("no memory for a book")
+        self.b.on_crossed, self.b.first_crossed, self.b.next_rank = int(OnCrossed(on_crossed)), -1, 1
+
+    def __dealloc__(self):
+        if self.b != NULL:
+            levels_free(&self.b.sides[0])
+            levels_free(&self.b.sides[1])
+            idmap_free(&self.b.ids)
+            free(self.b.orders)
+            free(self.b.levels)
+            free(self.b)
+
+    def reserve(self, int64_t orders):
+        """Make room for that many orders at once, so that nothing grows during a replay."""
+        if orders > self.b.room and grow(self.b, orders) < 0:
+            raise MemoryError("no memory for that many orders")
+
+    def apply(self, const OrderEvent[::1] events not None):
+        """Apply events in their order; returns how many. Raises `BookFault`; events before it stay applied."""
+        self._run(events, None)
+        return events.shape[0]
+
+    def replay(self, const OrderEvent[::1] events not None, out=None):
+        """As `apply`; returns the best levels after each message that changed them (`TOP_DTYPE`).
+
+        They are written into `out` where it is given; it must have room for a record an event.
+        """
+        records = np.empty(events.shape[0], TOP_DTYPE) if out is None else out
+        made = self._run(events, records)
+        return records[:made].copy() if out is None else out[:made]
+
+    cdef int64_t _run(self, const OrderEvent[::1] events, Top[::1] records) except -1:
+        cdef int64_t count = events.shape[0], made = 0, stopped
+        cdef int fault = 0
+        cdef Top* out = NULL
+        if count == 0:
+            return 0
+        if records is not None:
+            if records.shape[0] < count:
+                raise ValueError("out has less room than there are events")
+            out = &records[0]
+        with nogil:
+            stopped = run_orders(self.b, &events[0], count, out, &made, &fault)
+        if fault:
+            raise BookFault(DepthFault(fault), stopped, events[stopped].message, events[stopped].ts_ns)
+        return made
+
+    cdef Level* _best(self, int side):
+        cdef Levels* s = &self.b.sides[side]
+        return NULL if s.best == NO_KEY else self.b.levels + levels_value(s, s.best)
+
+    def best(self):
+        """Return (bid tick, bid lots, ask tick, ask lots); None and 0 for an empty side."""
+        cdef Level* bid = self._best(0)
+        cdef Level* ask = self._best(1)
+        return (
+            bid.key if bid != NULL else None, bid.size if bid != NULL else 0,
+            -ask.key if ask != NULL else None, ask.size if ask != NULL else 0,
+        )  # fmt: skip
+
+    def snapshot(self, int64_t depth=-1):
+        """Return (bids, asks), best first: int64 arrays of shape (levels, 3) with tick, lots and orders."""
+        return self._walk(0, depth), self._walk(1, depth)
+
+    cdef _walk(self, int side, int64_t depth):
+        cdef Levels* s = &self.b.sides[side]
+        cdef int64_t total = levels_total(s), key = -NO_KEY, i
+        cdef Level* level
+        if 0 <= depth < total:
+            total = depth
+        found = np.empty((total, 3), np.int64)
+        cdef int64_t[:, ::1] rows = found
+        for i in range(total):
+            key = levels_next(s, key - 1)
+            level = self.b.levels + levels_value(s, key)
+            rows[i, 0], rows[i, 1], rows[i, 2] = key * (1 - 2 * side), level.size, level.count
+        return found
+
+    def queue(self, int side, int64_t tick):
+        """Return the orders of a level, first in priority first: a list of (order id, lots)."""
+        cdef int64_t at = levels_value(&self.b.sides[side < 0], tick * side)
+        cdef int32_t slot
+        slot = self.b.levels[at].head if at else 0
+        found = []
+        while slot:
+            found.append((self.b.orders[slot].order_id, self.b.orders[slot].size))
+            slot = self.b.orders[slot].next
+        return found
+
+    def order(self, uint64_t order_id):
+        """Return (side, tick, lots, lots ahead of it, orders ahead of it), or None. The position is exact."""
+        cdef int32_t slot = <int32_t>id_find(&self.b.ids, order_id).value
+        cdef int64_t lots = 0, orders = 0
+        cdef int32_t each
+        if slot == 0:
+            return None
+        each = self.b.orders[slot].prev
+        while each:
+            lots, orders, each = lots + self.b.orders[each].size, orders + 1, self.b.orders[each].prev
+        cdef Level* level = self.b.levels + self.b.orders[slot].level
+        side = 1 - 2 * level.side
+        return side, level.key * side, self.b.orders[slot].size, lots, orders
+
+    def track(self, int side, int64_t tick, int64_t size):
+        """Follow an order of ours that the recording does not know, from the end of the queue there now.
+
+        Returns its handle. It does not change the book. Raises ValueError for more than 16 of them.
+        """
+        cdef Tracked* t
+        cdef int64_t at
+        if side not in (1, -1) or not 0 < size <= 1 << 53:
+            raise ValueError("side must be +1 or -1 and size positive")
+        for handle in range(MAX_TRACKED):
+            if not self.b.tracked[handle].is_on:
+                break
+        else:
+            raise ValueError(f"at most {MAX_TRACKED} orders can be tracked; untrack one")
+        t = &self.b.tracked[handle]
+        at = levels_value(&self.b.sides[side < 0], tick * side)
+        t.key, t.rank, t.size = tick * side, self.b.next_rank, size
+        t.ahead = self.b.levels[at].size if at else 0
+        t.filled, t.filled_ns, t.side, t.is_on = 0, 0, side < 0, 1
+        self.b.next_rank += 1
+        self.b.tracked_count = max(self.b.tracked_count, handle + 1)
+        return handle
+
+    def tracked(self, int handle):
+        """Return (lots ahead, lots filled, time of the last fill in ns); None after a clear or untrack.
+
+        Filled is what the recording's aggressors gave to orders with less priority than ours.
+        """
+        if not 0 <= handle < MAX_TRACKED or not self.b.tracked[handle].is_on:
+            return None
+        cdef Tracked* t = &self.b.tracked[handle]
+        return t.ahead, t.filled, t.filled_ns
+
+    def untrack(self, int handle):
+        """Forget a tracked order."""
+        if 0 <= handle < MAX_TRACKED:
+            self.b.tracked[handle].is_on = 0
+        while self.b.tracked_count and not self.b.tracked[self.b.tracked_count - 1].is_on:
+            self.b.tracked_count -= 1
+
+    def state_hash(self):
+        """Return the sha256 of all orders in priority: "side,tick,order id,lots" lines, bids first."""
+        lines = []
+        for side, rows in zip((1, -1), self.snapshot()):
+            for tick in rows[:, 0].tolist():
+                lines += [f"{side},{tick},{order_id},{size}\n" for order_id, size in self.queue(side, tick)]
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+    def clear(self):
+        """Forget all orders; the counters stay."""
+        clear_book(self.b)
+
+    def check(self):
+        """Walk the whole book and raise AssertionError where it contradicts itself (tests, debugging)."""
+        seen = 0
+        for side in range(2):
+            seen += self._check_side(side)
+        assert seen == self.b.live == self.b.ids.count, f"{seen} orders in queues, {self.b.live} counted"
+
+    cdef int64_t _check_side(self, int side) except -1:
+        cdef Levels* s = &self.b.sides[side]
+        cdef int64_t key = levels_next(s, -NO_KEY), seen = 0, lots, count, rank
+        cdef Level* level
+        cdef int32_t slot, before
+        assert s.best == key, f"best {s.best} of side {side} is not its highest level {key}"
+        while key != NO_KEY:
+            level = self.b.levels + levels_value(s, key)
+            slot, before, lots, count, rank = level.head, 0, 0, 0, 0
+            while slot:
+                assert self.b.orders[slot].prev == before and self.b.orders[slot].size > 0
+                assert self.b.orders[slot].rank > rank, f"level {key}: a later order stands before an earlier"
+                lots, count, rank = lots + self.b.orders[slot].size, count + 1, self.b.orders[slot].rank
+                before, slot = slot, self.b.orders[slot].next
+            assert (lots, count, before) == (level.size, level.count, level.tail), f"level {key}"
+            assert level.key == key and level.side == side
+            seen, key = seen + count, levels_next(s, key - 1)
+        return seen
+
+    @property
+    def live_orders(self):
+        return self.b.live
+
+    @property
+    def unknown(self):
+        """Cancels of orders that were not there."""
+        return self.b.unknown
+
+    @property
+    def replaced(self):
+        """Adds of ids that were there already."""
+        return self.b.replaced
+
+    @property
+    def events(self):
+        return self.b.events
+
+    @property
+    def messages(self):
+        return self.b.messages
+
+    @property
+    def crossed_messages(self):
+        return self.b.crossed_messages
+
+    @property
+    def first_crossed(self):
+        """The message number of the first crossed message, or None."""
+        return None if self.b.first_crossed < 0 else self.b.first_crossed
+
+
+assert sizeof(OrderEvent) == ORDER_DTYPE.itemsize and sizeof(Top) == TOP_DTYPE.itemsize
