@@ -99,6 +99,7 @@ cdef inline void level_put(Levels* s, uint64_t i, int64_t value) noexcept nogil:
 cdef inline int level_set(Levels* s, int64_t key, int64_t value) noexcept nogil:
     """Give the level a value, 0 removes it; FAR when the slow path must do it."""
     cdef uint64_t i = <uint64_t>key - <uint64_t>s.base
+    cdef int64_t found
     if unlikely(i >= s.span):
         return FAR
     level_put(s, i, value)
@@ -106,7 +107,8 @@ cdef inline int level_set(Levels* s, int64_t key, int64_t value) noexcept nogil:
         if key > s.best:
             s.best = key
     elif key == s.best:
-        s.best = level_below(s, key - 1)
-        if unlikely(s.best == NO_KEY) and s.far.count > 0:
-            return FAR              # the level is gone; `levels_admit` has to look in the map
+        found = level_below(s, key - 1)
+        if unlikely(found == NO_KEY) and s.far.count > 0:
+            return FAR              # the level is gone; `levels_admit` looks for the next one in the map
+        s.best = found
     return DONE

@@ -161,15 +161,9 @@ cdef int levels_admit(Levels* s, int64_t key, int64_t value) noexcept nogil:
 
 cdef int levels_settle(Levels* s) noexcept nogil:
     """Bring the best level into the window when it is in the map. -1 without memory."""
-    cdef int64_t best = s.best
-    if best == NO_KEY:
-        best = levels_next(s, -NO_KEY)
-        if best == NO_KEY:
-            return 0
-        s.best = best
-    if <uint64_t>best - <uint64_t>s.base < s.span:
+    if s.best == NO_KEY or <uint64_t>s.best - <uint64_t>s.base < s.span:
         return 0
-    return _cover(s, best, best)
+    return _cover(s, s.best, s.best)
 
 
 cdef void levels_drop_from(Levels* s, int64_t key) noexcept nogil:

@@ -22,12 +22,12 @@ def rows(*events, flags=LAST):
     return table
 
 
-near = st.integers(900, 1100)
-far = st.integers(-(10**12), 10**12) | st.integers(0, 5_000_000)
+close = st.integers(900, 1100)
+distant = st.integers(-(10**12), 10**12) | st.integers(0, 5_000_000)
 sizes = st.integers(0, 3) | st.integers(0, 2**53)
 events = st.lists(
     st.tuples(
-        st.sampled_from([1, 1, 1, 1, 1, 1, 2, 3, 4, 5, 6]), st.sampled_from([1, -1]), near | far, sizes
+        st.sampled_from([1, 1, 1, 1, 1, 1, 2, 3, 4, 5, 6]), st.sampled_from([1, -1]), close | distant, sizes
     ),
     max_size=120,
 )
@@ -106,6 +106,22 @@ def test_half_a_message_is_not_judged():
     table = rows((SET, 1, 100, 5), (SET, -1, 101, 5), (SET, 1, 101, 2), (SET, -1, 101, 0), (SET, -1, 102, 1))
     table["flags"][2:4] = 0
     assert book.replay(table).tolist() == [(1, 100, 101), (4, 101, 102)]
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_when_the_near_levels_go_the_far_ones_are_found(side):
+    book, plain = L2Book(), PlainL2()
+    near, next_, far = 10_000_000, 10_000_001 - side, 10_000_000 - side * 9_000_000
+    table = rows(
+        (SET, side, near, 5), (SET, side, next_, 5), (SET, side, far, 7), (SET, side, next_, 0),
+        (SET, side, near, 0), (SET, -side, near, 1), (SET, side, far, 0),
+    )  # fmt: skip
+    for event in np.split(table, len(table)):
+        book.apply(event)
+        plain.apply(event.tolist())
+        book.check()
+        assert book.state_hash() == plain.state_hash()
+    assert book.levels == 1
 
 
 def test_best_snapshot_and_checksum_read_what_is_there():

@@ -75,7 +75,8 @@ def _records(body: bytes) -> tuple[NDArray[Any], int]:
         table = np.frombuffer(body, np.dtype([*MBO_FIELDS, ("rest", f"V{size - MBO_BYTES}")]))
         if (table["length"] == body[0]).all() and (table["rtype"] == RTYPE_MBO).all():
             return table, 0
-    at, places, others = 0, [], 0
+    at, others = 0, 0
+    places: list[int] = []
     while at < len(body):
         size = body[at] * 4
         if size < 16 or at + size > len(body):
