@@ -129,7 +129,7 @@ class PlainQuotes:
         self._push(self.sent[wire], wire, payload)
 
     def run(self, quoter: Quoter | None = None) -> QuoteResult:
-        handlers = {
+        handlers: Handlers = {
             FEED_HERE: self._see,
             ANSWER: self._learn,
             FEED_THERE: self._happen,
