@@ -267,7 +267,7 @@ class TrendAtr(Strategy):
             and adx >= 22.0
             and side * (close_before - fast_before) <= 0.0
             and side * (close - fast) > 0.0
-            and side * turn > 0.0
+            and side * self.macd.value > 0.0
             and side * (rsi - 50.0) >= 0.0
         ):
             mode = PULLBACK
