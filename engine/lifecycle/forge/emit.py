@@ -18,7 +18,7 @@ HEADERS = ("windows.h", "averages.h", "indicators.h")
 _STEP = """
 IL_INLINE int64_t step(il_state *s, double *rings, const il_bar *b, il_answer *out)
 {
-    (void)rings;
+    (void)s, (void)b, (void)rings;
 %(body)s}
 """
 _ON_BAR = """
@@ -57,6 +57,7 @@ IL_EXPORT int64_t il_init(void *memory, int64_t capacity, const double *params)
     il_state local, *s = &local;
     int64_t room = 0, size;
     __builtin_memset(&local, 0, sizeof local);
+    (void)s;
 %(body)s    size = (int64_t)sizeof(il_state) + room * (int64_t)sizeof(double);
     if (capacity >= size)
         *(il_state *)memory = local;

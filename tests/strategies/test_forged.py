@@ -1,0 +1,52 @@
+"""Every bundled file passes the forge, and forged decides bit for bit as interpreted."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.lifecycle.forge.build import build_source
+from engine.lifecycle.forge.load import load
+from engine.strategies import BUNDLED
+from native.forged import Forged
+from native.intents import KernelConfig
+from native.strategy import Strategy
+from tests.strategies.markets import REAL, Columns, real, replayed, walk
+
+EVERYTHING = {"pullback": 1, "slow_drift": 1, "min_confidence": "low", "partial_atr": 1.0, "use_macro": 1}
+CASES: list[tuple[str, dict[str, float | str]]] = [
+    *((name, {}) for name in BUNDLED),
+    ("ema_cross", {"bracket": 1}),
+    ("donchian_breakout", {"entry": 55, "exit": 20, "hold_bars": 30}),
+    ("trend_atr", EVERYTHING),
+]
+
+
+def both(name: str, params: dict[str, float | str]) -> tuple[Strategy, Forged]:
+    """The interpreted instance and the forged one."""
+    bundled = BUNDLED[name]
+    built = build_source(bundled.file.read_bytes(), bundled.file.name, bundled.kind.__name__)
+    interpreted = bundled.kind(**params)
+    return interpreted, load(built.record, built.artifact).instance(interpreted.values())
+
+
+def assert_same(name: str, params: dict[str, float | str], bars: Columns, config: KernelConfig) -> None:
+    interpreted, forged = both(name, params)
+    wanted, got = replayed(interpreted, bars, config), replayed(forged, bars, config)
+    assert got.decision_hash() == wanted.decision_hash()
+    assert got.trades_sha256() == wanted.trades_sha256()
+    assert got.equity_curve().tobytes() == wanted.equity_curve().tobytes()
+    assert len(wanted.decisions()) > 0
+
+
+@pytest.mark.parametrize(("name", "params"), CASES)
+def test_forged_decides_as_interpreted(name, params):
+    for seed in (1, 2):
+        for stops in ("intrabar", "next_open"):
+            assert_same(name, params, walk(seed, 4_000, drift=0.0008), KernelConfig(stops=stops))
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not REAL.is_file(), reason=f"no {REAL.name} under INTERLOCK_SHARED")
+@pytest.mark.parametrize(("name", "params"), CASES)
+def test_forged_decides_as_interpreted_on_real_bars(name, params):
+    assert_same(name, params, real(43_199), KernelConfig())
