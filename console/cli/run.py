@@ -7,14 +7,16 @@ from typing import Annotated
 
 import typer
 
-from console.cli import diagnostics, output
+from console.cli import candidates, diagnostics, output
 from console.cli.failure import Failure
 from console.cli.guard import failures
 from console.cli.options import Json, Sets, parameters
 from engine.api import research
 from engine.api.home import home_folder
 
-app = typer.Typer(help="Research runs: start, list, show, report, best, compare.")
+app = typer.Typer(help="Research runs: start, list, show, report, best, compare, candidates.")
+app.add_typer(candidates.app, name="candidates")
+MAX_COMPARED = 5
 COLUMNS = ("run_id", "status", "trust", "strategy", "ticker", "interval", "total_return", "sharpe_simple",
            "max_drawdown", "trades")  # fmt: skip
 CHECK_COLUMNS = ("name", "status", "points", "bars", "detail")
@@ -143,18 +145,33 @@ def best(
 
 
 @app.command()
-def compare(run_ids: list[str], as_json: Json = False) -> None:
-    """Put runs side by side.
+def compare(
+    run_ids: list[str],
+    align: Annotated[
+        bool, typer.Option("--align", help="Runs of other windows: measure on the part they share.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Put two to five runs side by side; refuse where they were not measured on the same (exit 2).
 
-    Example: interlock run compare RUN_A RUN_B
+    Example: interlock run compare RUN_A RUN_B --align
     """
+    if not 2 <= len(set(run_ids)) <= MAX_COMPARED:
+        raise Failure("bad_parameter", f"{len(set(run_ids))} runs named", f"name two to {MAX_COMPARED}")
     with failures():
-        found = research.compare_runs(home_folder(), tuple(run_ids))
-    rows = [
-        {"metric": name, **dict(zip(found.run_ids, values, strict=True))}
-        for name, values in found.metrics.items()
-    ]
-    text = output.table(rows, ("metric", *found.run_ids), "no run has metrics")
+        found = research.compare_runs(home_folder(), tuple(run_ids), aligns=align)
+    for left_out in found.excluded:
+        diagnostics.say(f"{left_out.run_id} is left out: {left_out.reason}")
     if found.contract != "same":
-        diagnostics.say(f"these runs do not compare: they differ in {', '.join(found.mixed_keys)}")
+        is_window = set(found.mixed_keys) <= {"start", "end"}
+        raise Failure(
+            "mixed_contract",
+            f"these runs differ in {', '.join(found.mixed_keys)}: their numbers do not compare",
+            "add --align" if is_window else "run them again on the same data, costs and engine",
+        )
+    if found.aligned_window:
+        diagnostics.say(f"measured anew on what they share: {found.aligned_window}")
+    facts = {"trust": found.trust, **found.config_delta, **found.metrics}
+    rows = [{"what": name, **dict(zip(found.run_ids, values, strict=True))} for name, values in facts.items()]
+    text = output.table(rows, ("what", *found.run_ids), "no run has metrics")
     output.show({"comparison": found}, text, as_json)

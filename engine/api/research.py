@@ -18,7 +18,9 @@ from venues.types import Record
 
 if TYPE_CHECKING:
     from engine.config import Loaded
+    from engine.research.candidates import CandidateBook
     from engine.research.request import RunRequest, RunResult
+    from engine.research.schemas import CandidateStore
     from engine.research.session_health import AlertSnapshot, Health
 
 CURVE_POINTS = 2_000
@@ -45,7 +47,8 @@ class Comparison(Record):
     """Runs side by side: values are in the order of `run_ids`.
 
     `config_delta` holds only keys that differ. `contract` is `same` or `mixed_contract`: the runs differ
-    in data, window, interval or costs (`mixed_keys`), so that their numbers do not compare.
+    in data, window, interval, costs or engine (`mixed_keys`), so that their numbers do not compare.
+    `aligned_window` is the shared window that the metrics were made anew on, empty where that was not done.
     """
 
     run_ids: tuple[str, ...]
@@ -54,6 +57,25 @@ class Comparison(Record):
     contract: str
     mixed_keys: tuple[str, ...]
     excluded: tuple[ExcludedRun, ...]
+    contract_hashes: tuple[str, ...] = ()
+    trust: tuple[str, ...] = ()
+    aligned_window: str = ""
+
+
+class CandidateRow(Record):
+    """A candidate or the baseline; `state` is the run's status, or missing."""
+
+    run_id: str
+    state: str
+    is_baseline: bool
+    shortlisted: bool
+    note: str
+    added_at: str
+    strategy: str
+    trust: str
+    total_return: float | None
+    sharpe_simple: float | None
+    max_drawdown: float | None
 
 
 class MadeReport(Record):
@@ -136,11 +158,47 @@ def show_run(home: Path, run_id: str, points: int = CURVE_POINTS, disk: Disk | N
     return read(HomePaths(home).runs, run_id, points, TRADE_ROWS, disk or RealDisk())
 
 
-def compare_runs(home: Path, run_ids: tuple[str, ...], disk: Disk | None = None) -> Comparison:
-    """Put runs side by side; runs without canonical metrics are excluded with a reason."""
-    from engine.research.reading import compare_runs as read
+def compare_runs(
+    home: Path, run_ids: tuple[str, ...], disk: Disk | None = None, *, aligns: bool = False
+) -> Comparison:
+    """Put up to five runs side by side; runs without canonical metrics are excluded with a reason.
 
-    return read(HomePaths(home).runs, run_ids, disk or RealDisk())
+    `aligns` measures runs that differ only in their window on the part they share. Raises `ValueError`.
+    """
+    from engine.research.comparison import compare_runs as read
+
+    return read(HomePaths(home).runs, run_ids, disk or RealDisk(), aligns=aligns)
+
+
+def list_candidates(home: Path) -> tuple[CandidateRow, ...]:
+    """Return the baseline and the candidates; a run that is gone has the state missing."""
+    return _book(home).rows()
+
+
+def add_candidate(home: Path, run_id: str, note: str = "") -> CandidateStore:
+    """Add a run or change its note. Raises `UnknownRun`."""
+    return _book(home).add(run_id, note)
+
+
+def remove_candidate(home: Path, run_id: str) -> CandidateStore:
+    """Take a run off the candidates. Raises `UnknownRun` when it is not one."""
+    return _book(home).remove(run_id)
+
+
+def shortlist_candidate(home: Path, run_id: str, is_on: bool) -> CandidateStore:
+    """Put a candidate on the shortlist or take it off. Raises `UnknownRun` when it is not one."""
+    return _book(home).shortlist(run_id, is_on)
+
+
+def set_baseline(home: Path, run_id: str | None) -> CandidateStore:
+    """Make a run the one baseline, or have none. Raises `UnknownRun`."""
+    return _book(home).set_baseline(run_id)
+
+
+def _book(home: Path) -> CandidateBook:
+    from engine.research.candidates import CandidateBook
+
+    return CandidateBook(HomePaths(home).runs, RealDisk(), SystemClock())
 
 
 def make_report(home: Path, run_id: str, form: str = "html", disk: Disk | None = None) -> MadeReport:

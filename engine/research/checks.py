@@ -26,7 +26,7 @@ from seams.rng import Rng
 if TYPE_CHECKING:
     from engine.market.catalogue import BarColumns
 
-CUTS = 4
+CUTS = 3
 COMPILED_BUDGET_BARS = 4_000_000
 INTERPRETED_BUDGET_BARS = 200_000
 """About how many bars all prefixes together may step (expected; at most twice that)."""

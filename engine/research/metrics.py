@@ -127,12 +127,13 @@ def _curve_book(
     growth = total_return(equity, start)
     span_ns = int(ts_ns[-1]) - int(ts_ns[0]) + interval_ns if len(ts_ns) else 0
     yearly = cagr(growth, span_ns)
+    per_bar, why = sharpe_simple(returns, 1.0)
     return {
         "total_return": (growth, "no_bars"),
         "cagr": yearly,
         "total_pnl": (float(equity[-1]) - start if len(equity) else 0.0, ""),
-        "sharpe_simple": sharpe_simple(returns, bars_per_year),
-        "sharpe_per_bar": sharpe_simple(returns, 1.0),
+        "sharpe_simple": (None if per_bar is None else per_bar * math.sqrt(bars_per_year), why),
+        "sharpe_per_bar": (per_bar, why),
         "sortino": sortino(returns, bars_per_year),
         "calmar": calmar(yearly, drawdown),
         "volatility": volatility(returns, bars_per_year),

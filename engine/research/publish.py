@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from engine.journal import write_journal
 from engine.research import identity
 from engine.research.artifacts import Fill, config_hash, trades_csv, write_folder
+from engine.research.comparison import contract_hash, contract_of
 from engine.research.findings import Findings
 from engine.research.page import Recorded, to_html
 from engine.research.report import run_markdown
@@ -151,8 +152,7 @@ def publish_run(
     }
 
     def reports(written: tuple[Artifact, ...]) -> dict[str, bytes]:
-        made = _report(header, status, request, config, proof, findings, summary, written, kind)
-        text = json_bytes(made)
+        text = json_bytes(_report(header, status, request, config, proof, findings, summary, written, kind))
         # Read back, so that the reports for people are made of exactly what the file says.
         report = msgspec.json.decode(text, type=RunReport)
         record = Recorded(ts_ns, replayed.equity, replayed.trades, findings.excursions)
@@ -216,4 +216,5 @@ def _report(
         bootstrap=findings.bootstrap,
         tables=findings.metrics.tables,
         multiple_testing=findings.testing,
+        contract_hash=contract_hash(contract_of(config, proof)),
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from engine.api.research import Comparison, ExcludedRun, RunList, UnknownRun
+from engine.api.research import ExcludedRun, RunList, UnknownRun
 from engine.api.views import RunDetail, RunRow, SessionRow, TradeRow
 from engine.research.artifacts import RUN_ID
 from engine.research.index import read_row, scan_runs
@@ -20,21 +20,6 @@ from engine.research.session_health import list_sessions
 from seams.clock import Clock, FixedClock
 from seams.disk import Disk
 
-CONTRACT_KEYS = (
-    "data_sha256",
-    "ticker",
-    "interval",
-    "start",
-    "end",
-    "initial_cash",
-    "fee_bps",
-    "slippage_bps",
-    "slippage_mode",
-    "stops",
-)
-"""Configuration that must be equal for two runs' numbers to compare."""
-
-CANONICAL = ("total_return", "sharpe_simple", "max_drawdown", "trades", "win_rate")
 LOWER_IS_BETTER = frozenset({"max_drawdown"})
 
 
@@ -110,39 +95,6 @@ def show_run(runs: Path, run_id: str, points: int, trade_rows: int, disk: Disk) 
         trades=_trades(disk.read(folder / "trades.csv"), trade_rows),
         artifacts=tuple(name for name in disk.list(folder) if name != "artifacts"),
         report_markdown=disk.read(folder / "report.md").decode(),
-    )
-
-
-def compare_runs(runs: Path, run_ids: tuple[str, ...], disk: Disk) -> Comparison:
-    """Put the readable ones side by side and say whether their contracts are equal."""
-    reports: list[RunReport] = []
-    excluded: list[ExcludedRun] = []
-    for run_id in dict.fromkeys(run_ids):
-        found = read_row(runs / run_id, disk) if RUN_ID.fullmatch(run_id) else "not_a_run_id"
-        if isinstance(found, str):
-            excluded.append(ExcludedRun(run_id=run_id, reason=found))
-            continue
-        report = read_report(runs / run_id, disk)
-        missing = [name for name in CANONICAL if name not in report.summary]
-        if missing:
-            excluded.append(ExcludedRun(run_id=run_id, reason=f"no_metric: {', '.join(missing)}"))
-        else:
-            reports.append(report)
-    configs = [msgspec.to_builtins(report.config_resolved) for report in reports]
-    delta = {
-        name: tuple(_text(config[name]) for config in configs)
-        for name in (configs[0] if configs else ())
-        if len({_text(config[name]) for config in configs}) > 1
-    }
-    mixed = tuple(name for name in CONTRACT_KEYS if name in delta)
-    names = dict.fromkeys(name for report in reports for name in report.results[0])
-    return Comparison(
-        run_ids=tuple(report.header.run_id for report in reports),
-        metrics={name: tuple(report.results[0].get(name) for report in reports) for name in names},
-        config_delta=delta,
-        contract="mixed_contract" if mixed else "same",
-        mixed_keys=mixed,
-        excluded=tuple(excluded),
     )
 
 

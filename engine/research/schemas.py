@@ -207,6 +207,7 @@ class RunReport(Record):
     bootstrap: Bootstrap | None = None
     tables: dict[str, tuple[dict[str, Scalar], ...]] = {}
     multiple_testing: MultipleTesting | None = None
+    contract_hash: str = ""
 
 
 class IndexRow(Record):
@@ -248,6 +249,24 @@ class RunsIndex(Record):
     n_runs: int
     runs: tuple[IndexRow, ...]
     excluded: tuple[Excluded, ...]
+
+
+class Candidate(Record):
+    """A run that somebody wants to keep in mind."""
+
+    run_id: str
+    note: str
+    added_at: str
+    shortlisted: bool
+
+
+class CandidateStore(Record):
+    """candidates.json: at most one baseline."""
+
+    schema_version: str
+    updated_at: str
+    baseline_run_id: str | None
+    candidates: tuple[Candidate, ...]
 
 
 class SessionMetadata(Record):
@@ -344,6 +363,7 @@ PUBLISHED: dict[str, type[Record]] = {
     "run.metrics": RunMetrics,
     "run.report": RunReport,
     "runs_index": RunsIndex,
+    "candidates": CandidateStore,
     "session.metadata": SessionMetadata,
     "session.status": SessionStatus,
     "session.report": SessionReport,

@@ -81,7 +81,7 @@ def split(trades: Rows, keys: NDArray[Any], names: dict[int, str]) -> tuple[dict
     total = float(np.sum(trades["pnl"]))
     values = np.unique(keys)
     return tuple(
-        _row(names.get(int(key), str(key)), trades[keys == key], total)
+        _row(names.get(int(key), str(key)), trades if len(values) == 1 else trades[keys == key], total)
         for key in sorted(values.tolist(), key=lambda key: (key not in names, key))
     )
 

@@ -192,7 +192,23 @@ def test_from_a_file_of_bars_to_a_run_that_can_be_shown(shell: Shell, tmp_path: 
     assert first["decision_sha256"] == second["decision_sha256"]
     run_id = str(first["run_id"])
     assert run_id in shell("run", "list").out
-    assert shell("run", "show", run_id).code == 0 and shell("run", "compare", run_id).code == 0
+    assert shell("run", "show", run_id).code == 0 and shell("run", "compare", run_id).code == 2
+    assert shell("run", "compare", run_id, str(second["run_id"])).code == 0
+    assert shell("run", "report", run_id, "--format", "md").out.startswith(f"# Run {run_id}")
+    brief = shell(*words, "--max-bars", "300", "--json").body["run"]
+    assert isinstance(brief, dict)
+    mixed = shell("run", "compare", run_id, str(brief["run_id"]), "--json")
+    assert (mixed.code, mixed.body["code"]) == (2, "mixed_contract") and "end" in str(mixed.body["message"])
+    aligned = shell("run", "compare", run_id, str(brief["run_id"]), "--align", "--json")
+    assert aligned.code == 0
+    assert shell("run", "candidates", "add", run_id, "--note", "steady").code == 0
+    assert shell("run", "candidates", "shortlist", run_id).code == 0
+    assert shell("runs", "candidates", "baseline", run_id).code == 0
+    listed = shell("run", "candidates", "ls", "--json").body["candidates"]
+    assert [(row["run_id"], row["is_baseline"], row["shortlisted"]) for row in listed] == [
+        (run_id, True, True)
+    ]
+    assert shell("run", "candidates", "add", "nope").code == 1
     assert shell("run", "best", "--metric", "total_return").code == 0
     assert shell("run", "start", "--strategy", "nope", "--data", "sandbox/BTC-PERP/1m").code == 1
 

@@ -51,7 +51,7 @@ def test_from_a_file_of_bars_to_a_verified_audit(tmp_path: Path) -> None:
     shell("run list")
     shell(f"run show {whole['run_id']}")
     shell("run best")
-    shell(f"run compare {whole['run_id']} {part['run_id']}")
+    shell(f"run compare {whole['run_id']} {part['run_id']} --align")
     shell("engine start")
     try:
         words = f"paper start --preset oracle-flip --feed replay:{SET} --speed 0 --max-bars 600 --wait"
