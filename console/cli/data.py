@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from console.cli import funding, output
+from console.cli import funding, output, universe
 from console.cli.exit_codes import ExitCode
 from console.cli.failure import Failure
 from console.cli.guard import failures
-from console.cli.options import Json
+from console.cli.options import Json, instant
 from engine.api import data
 from engine.api.home import home_folder
 from seams.clock import iso_z
@@ -24,11 +24,13 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Market data: import, check, resample, list.")
 app.add_typer(funding.app, name="funding")
+app.add_typer(universe.app, name="universe")
 
 Partial = Literal["keep", "drop", "whole"]
 REPAIRS = ("none", "sort", "dedupe", "drop-last")
 COLUMNS = ("venue", "symbol", "interval", "rows", "first_at", "last_at", "content_sha256")
 ROWS_SHOWN = 5
+BAR_COLUMNS = ("at", "open", "high", "low", "close", "volume")
 GAP_COLUMNS = ("after_at", "before_at", "missing_bars")
 
 Columns = Annotated[
@@ -172,6 +174,83 @@ def resample(
         )
     text = f"{output.facts(info)}\n{output.facts(report)}"
     output.show({"resampled": info, "report": report}, text, as_json)
+
+
+@app.command()
+def trades(
+    file: Annotated[Path, typer.Argument(help="A time, a price and a size for each trade, oldest first.")],
+    series: Annotated[str, typer.Option("--as", help="VENUE/SYMBOL/INTERVAL, in one word.")],
+    columns: Annotated[
+        str, typer.Option("--columns", help="A file without names: time,price,size; - to skip.")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Make bars of a file of trades and keep them; an interval without a trade has no bar.
+
+    Example: interlock data trades trades.csv --as kraken/BCHEUR/1m --columns time,price,size
+    """
+    demand_file(file)
+    with failures():
+        info = data.import_trades(file, *parts(series), home_folder(), shape_of(columns, "", "open", "UTC"))
+    output.show({"import": info}, f"{output.facts(info)}\n{_findings_text(info.findings)}", as_json)
+
+
+@app.command()
+def prices(
+    symbol: Annotated[str, typer.Argument(help="SYMBOL, or VENUE/SYMBOL/INTERVAL where several have it.")],
+    start: Annotated[str, typer.Option("--start", help="The first date or UTC time.")] = "",
+    end: Annotated[str, typer.Option("--end", help="The last date or UTC time.")] = "",
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="The newest so many.")] = 100,
+    as_json: Json = False,
+) -> None:
+    """Show stored prices, oldest first.
+
+    Example: interlock data prices BTC-PERP --start 2026-01-01 --limit 10
+    """
+    first, last = (instant(each) if each else None for each in (start, end))
+    with failures():
+        found = data.data_prices(home_folder(), symbol, first, last, limit)
+    rows = [
+        {"at": iso_z(bar.open_ns), **{name: f"{getattr(bar, name):.12g}" for name in BAR_COLUMNS[1:]}}
+        for bar in found.bars
+    ]
+    output.show({"prices": found}, output.table(rows, BAR_COLUMNS, "no bars in the window"), as_json)
+
+
+@app.command()
+def align(
+    series: Annotated[list[str], typer.Argument(help="VENUE/SYMBOL/INTERVAL, two or more.")],
+    as_json: Json = False,
+) -> None:
+    """Show the window that several series cover together, to compare runs on equal terms.
+
+    Example: interlock data align sandbox/BTC-PERP/1m sandbox/BTC-PERP/1h
+    """
+    with failures():
+        found = data.align_data(home_folder(), [parts(each) for each in series])
+    window = f"--start {iso_z(found.start_ns)} --end {iso_z(found.end_ns)}"
+    output.show({"window": found}, "\n".join((window, *found.notices)), as_json)
+
+
+@app.command()
+def seed(
+    bars: Annotated[int, typer.Option("--bars", min=1, max=1_000_000, help="Minutes of each.")] = 6_000,
+    number: Annotated[int, typer.Option("--seed", min=0, help="Equal seeds give equal bars.")] = 7,
+    scenario: Annotated[str, typer.Option("--scenario", help="A sandbox scenario.")] = "sideways",
+    as_json: Json = False,
+) -> None:
+    """Generate sample data for a desk without any; what is there stays. Works with no network.
+
+    Example: interlock data seed --bars 1440
+    """
+    with failures():
+        made, kept = data.seed_data(home_folder(), bars, number, scenario)
+    rows = [
+        {**output.record(info), "first_at": iso_z(info.first_ns), "last_at": iso_z(info.last_ns)}
+        for info in made
+    ]
+    text = output.table(rows, COLUMNS, "nothing to do: all of it is there")
+    output.show({"made": made, "kept": kept}, text, as_json)
 
 
 @app.command()

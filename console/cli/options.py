@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import sys
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -21,6 +22,18 @@ Timeout = Annotated[
     float, typer.Option("--timeout", min=0.1, max=600.0, help="Seconds to wait for an answer.")
 ]
 Sets = Annotated[list[str] | None, typer.Option("--set", help="A parameter as name=value; may be repeated.")]
+
+
+def instant(text: str) -> int:
+    """Return UTC nanoseconds of a date or an ISO time; a time without a zone is UTC."""
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        raise Failure(
+            "bad_parameter", f"{text!r} is not a date", "write 2024-05-01 or 2024-05-01T12:00"
+        ) from None
+    whole = (read if read.tzinfo else read.replace(tzinfo=UTC)) - datetime(1970, 1, 1, tzinfo=UTC)
+    return (whole.days * 86_400 + whole.seconds) * 10**9 + whole.microseconds * 1_000
 
 
 def operator_name(given: str) -> str:

@@ -10,7 +10,7 @@ import typer
 from console.cli import candidates, diagnostics, output
 from console.cli.failure import Failure
 from console.cli.guard import failures
-from console.cli.options import Json, Sets, parameters
+from console.cli.options import Json, Sets, instant, parameters
 from engine.api import research
 from engine.api.home import home_folder
 
@@ -40,6 +40,8 @@ def start(
     ] = "",
     preset: Annotated[str, typer.Option("--preset", help="A preset of the strategy.")] = "",
     max_bars: Annotated[int, typer.Option("--max-bars", min=0, help="Only the first so many bars.")] = 0,
+    first: Annotated[str, typer.Option("--start", help="The first date or UTC time.")] = "",
+    end: Annotated[str, typer.Option("--end", help="The date or UTC time before which it ends.")] = "",
     sets: Sets = None,
     name: Annotated[str, typer.Option("--name", help="A name for people.")] = "",
     as_json: Json = False,
@@ -58,6 +60,8 @@ def start(
         "data": data,
         "params": parameters(sets),
         "max_bars": max_bars,
+        "start_ns": instant(first) if first else None,
+        "end_ns": instant(end) if end else None,
         "name": name,
         "command": "interlock run start",
     }

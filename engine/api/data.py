@@ -14,13 +14,16 @@ from seams.disk import RealDisk
 from venues.types import Record
 
 if TYPE_CHECKING:
+    from engine.market.alignment import Alignment
     from engine.market.backfill import Backfill
     from engine.market.catalogue import SetInfo
     from engine.market.examine import Examination
     from engine.market.funding import FundingInfo
     from engine.market.importer import ImportReport
+    from engine.market.prices import Prices
     from engine.market.resample import ResampleReport
     from engine.market.shapes import Shape
+    from engine.market.universe import History, Universe
 
 
 class FileShape(Record):
@@ -145,6 +148,80 @@ def resample_data(
         SystemClock(),
         may_replace=may_replace,
     )
+
+
+def import_trades(
+    path: Path, venue: str, symbol: str, interval: str, home: Path, shape: FileShape
+) -> SetInfo:
+    """Make bars of a file of trades and store them; see `engine.market.trades.import_trades`."""
+    from engine.market.trades import import_trades as make
+
+    return make(path, venue, symbol, interval, home, RealDisk(), SystemClock(), _shape(shape))
+
+
+def align_data(home: Path, series: Sequence[tuple[str, str, str]]) -> Alignment:
+    """Return the window that all sets cover. Raises `WindowsDisjoint`; see `engine.market.alignment`."""
+    from engine.market.alignment import Reach, common_window
+    from engine.market.catalogue import coverage
+    from engine.market.validation import interval_ns_of
+
+    reaches = {}
+    for names in series:
+        info, step_ns = coverage(home, *names), interval_ns_of(names[2])
+        reaches["/".join(names)] = Reach(
+            start_ns=info.first_ns, end_ns=info.last_ns + step_ns, interval_ns=step_ns
+        )
+    return common_window(reaches)
+
+
+def data_prices(home: Path, name: str, start_ns: int | None, end_ns: int | None, limit: int) -> Prices:
+    """Return the newest stored bars of a symbol in a window; see `engine.market.prices`."""
+    from engine.market.prices import prices
+
+    return prices(home, name, start_ns, end_ns, limit)
+
+
+def seed_data(home: Path, bars: int, seed: int, scenario: str) -> tuple[tuple[SetInfo, ...], tuple[str, ...]]:
+    """Generate sample data where there is none; see `engine.market.seed`."""
+    from engine.market.seed import seed_data as make
+
+    return make(home, bars, seed, SystemClock(), RealDisk(), scenario)
+
+
+def import_history(home: Path, path: Path, venue: str) -> History:
+    """Keep a venue's history of listings from a CSV file; see `engine.market.universe`."""
+    from engine.market.universe import read_history, store_history
+
+    disk = RealDisk()
+    history = read_history(disk.read(path), venue, path.name)
+    store_history(home, history, disk)
+    return history
+
+
+def derive_history(home: Path, venue: str, interval: str) -> History:
+    """Tell a venue's history of listings from stored bars, and keep it."""
+    from engine.market.universe import derive_history as derive
+    from engine.market.universe import store_history
+
+    history = derive(home, venue, interval, RealDisk())
+    store_history(home, history, RealDisk())
+    return history
+
+
+def market_history(home: Path, venue: str) -> History:
+    """Return a venue's history of listings."""
+    from engine.market.universe import load_history
+
+    return load_history(home, venue, RealDisk())
+
+
+def market_universe(
+    home: Path, venue: str, interval: str, count: int, at_ns: int, days: int, exclude: tuple[str, ...]
+) -> Universe:
+    """Rank the markets of a date; see `engine.market.universe.universe`."""
+    from engine.market.universe import universe
+
+    return universe(home, venue, interval, count, at_ns, RealDisk(), days, exclude)
 
 
 def _shape(shape: FileShape) -> Shape:

@@ -83,3 +83,49 @@ def test_funding_is_imported_whole_and_listed(shell: Shell, tmp_path: Path) -> N
     (listed,) = shell("data", "funding", "list", "--json").body["funding"]  # type: ignore[misc]
     assert (listed["rows"], listed["intervals_h"]) == (3, [8])
     assert "paid" in listed["sign"] and shell("data", "funding", "list").out.startswith("venue")
+
+
+def test_a_desk_without_data_seeds_itself_and_runs_are_compared_on_one_window(shell: Shell) -> None:
+    made = shell("data", "seed", "--bars", "300", "--json").body["made"]
+    assert isinstance(made, list) and made
+    assert "nothing to do" in shell("data", "seed").out
+    several = shell("data", "prices", "BTC-PERP")
+    assert several.code == 2 and "sandbox/BTC-PERP/1h" in several.err
+    shown = shell("data", "prices", "sandbox/BTC-PERP/1m", "--start", "2026-01-01T00:10", "--limit", "3")
+    assert shown.code == 0 and len(shown.out.splitlines()) == 4
+    assert shell("data", "prices", "sandbox/BTC-PERP/1m", "--start", "soon").code == 2
+    window = shell("data", "align", "sandbox/BTC-PERP/1m", "sandbox/BTC-PERP/1h", "--json").body["window"]
+    assert isinstance(window, dict) and window["notices"] == []
+    words = ("run", "start", "--strategy", "ema_cross", "--data", "sandbox/BTC-PERP/1m", "--json")
+    runs = [shell(*words).body["run"], shell(*words, "--start", "2026-01-01T01:00").body["run"]]
+    ids = [str(run["run_id"]) for run in runs if isinstance(run, dict)]
+    assert shell("run", "compare", *ids).code == 2
+    compared = shell("run", "compare", *ids, "--align", "--json").body["comparison"]
+    assert isinstance(compared, dict) and "01:00" in compared["aligned_window"]
+
+
+def test_the_universe_of_a_date(shell: Shell, tmp_path: Path) -> None:
+    assert shell("data", "universe", "list", "--venue", "sandbox").code == 1
+    shell("data", "seed", "--bars", "300")
+    assert shell("data", "universe", "derive", "--venue", "sandbox", "--interval", "1m").code == 0
+    words = ("data", "universe", "top", "2", "--venue", "sandbox", "--interval", "1m")
+    found = shell(*words, "--at", "2026-01-01T04:00", "--exclude", "BTC-PERP", "--json").body["universe"]
+    assert isinstance(found, dict) and len(found["top"]) == 2
+    assert found["left_out"]["BTC-PERP"] == "excluded"
+    assert "no market" in shell(*words, "--at", "2025-12-31").out
+    listings = tmp_path / "listings.csv"
+    listings.write_text(
+        "symbol,listed,delisted\nBTC-PERP,2026-01-01,\nETH-PERP,2026-01-01,2026-01-01 02:00\n"
+    )
+    assert shell("data", "universe", "import", str(listings), "--venue", "sandbox").code == 0
+    found = shell(*words, "--at", "2026-01-01T04:00", "--json").body["universe"]
+    assert isinstance(found, dict) and found["left_out"]["ETH-PERP"] == "delisted"
+
+
+def test_bars_of_trades(shell: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "trades.csv"
+    path.write_text("1700000040,10,1\n1700000041,11,1\n1700000160,9,2\n")
+    words = ("data", "trades", str(path), "--as", "kraken/X/1m")
+    assert shell(*words).code == 1
+    made = shell(*words, "--columns", "time,price,size", "--json").body["import"]
+    assert isinstance(made, dict) and (made["rows"], made["gaps"]["missing_bars"]) == (2, 1)
