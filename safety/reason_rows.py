@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 _KILL, _FEED, _REJECTED = "kill-and-resume", "stale-feed", "rejected-orders"
+_SWEEP = "sweep"
 _UNKNOWN, _PAPER, _START = "ambiguous-order", "paper-session", "engine-will-not-start"
 
 ROWS: tuple[tuple[str, str, str, str, str], ...] = (
@@ -97,4 +98,14 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     ("invalid_request", "The request cannot be read", "Its form is not the one this engine speaks: another version, or damaged.", "Use the console and commands of this engine's version.", _START),
     ("venue_rejected", "The venue refused the order", "It gave its own code, which stands beside this one.", "Read the venue's message; correct size, price or margin.", _REJECTED),
     ("outcome_unknown", "It is not known whether the order reached the venue", "It was sent and not answered; it stays UNKNOWN until proved.", "Do not send it again. Query the venue; settle it with evidence.", _UNKNOWN),
+    # sweeps
+    ("sweep_exists", "An unfinished sweep of the same request is there", "Its trials are kept; starting anew would throw them away without asking.", "Go on with `--resume`, or remove its folder under outputs/sweeps.", _SWEEP),
+    ("nothing_to_resume", "There is no unfinished sweep of this request", "Request, data, kernel or strategy differ from the interrupted one, or it is done; results of another contract must not mix.", "List the sweeps; start without `--resume`.", _SWEEP),
+    ("sweep_damaged", "The kept trials of a sweep cannot be trusted", "A line before the last does not read, or a trial came back with another result.", "Keep the file for a look, remove the sweep's folder, start it anew.", _SWEEP),
+    ("cluster_unreachable", "The cluster's bus cannot be reached", "No server answers at this address, it refuses the credential, or it serves no JetStream.", "Check address, credential file and that JetStream is enabled.", _SWEEP),
+    ("cluster_stalled", "The cluster makes no progress", "No worker takes tasks, or a task has failed several workers in turn.", "Start workers with the same kernel, read what the others refused, then go on with `--resume`.", _SWEEP),
+    ("kernel_mismatch", "The worker's kernel is another one", "Only equal binaries give equal bits; a table must not mix two kernels.", "Install the same build on every host.", _SWEEP),
+    ("strategy_mismatch", "The worker has another strategy", "The strategy's file is missing there or its content differs; code is never shipped.", "Put the same file under the same name on every host.", _SWEEP),
+    ("data_mismatch", "The bars that arrived are not those that were sent", "Their hash differs; results on other bars would mean nothing.", "Remove the object from the cluster's data store and start again with `--resume`.", _SWEEP),
+    ("strategy_failed", "The strategy raised an error", "What it would have decided is not known.", "Run the combination alone to see where; correct the strategy.", _SWEEP),
 )

@@ -48,6 +48,8 @@ NOUNS: dict[str, Noun] = {
     "paper": Noun("paper", "app", is_group=True),
     "run": Noun("run", "app", is_group=True),
     "runs": Noun("run", "app", is_group=True, is_alias=True),
+    "sweep": Noun("sweep", "app", is_group=True),
+    "sweeps": Noun("sweep", "app", is_group=True, is_alias=True),
     "data": Noun("data", "app", is_group=True),
     "engine": Noun("engine", "app", is_group=True),
     "config": Noun("evidence", "config", is_group=True),

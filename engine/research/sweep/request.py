@@ -63,14 +63,22 @@ class SweepRequest(Record):
 
 
 def read_request(text: bytes, changes: Mapping[str, object] | None = None) -> SweepRequest:
-    """Read YAML or JSON; `changes` (the command line) win. Raises `RunFailed` with `invalid_request`."""
+    """Read YAML or JSON; `changes` (the command line) win, parameter by parameter.
+
+    Raises `RunFailed` with `invalid_request`.
+    """
     try:
         fields = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise _bad(f"the sweep's file is not YAML: {' '.join(str(error).split())[:200]}") from error
     if not isinstance(fields, dict):
         raise _bad("the sweep's file must hold names and values")
-    return make_request({**fields, **(changes or {})})
+    merged = {**fields, **(changes or {})}
+    for name in ("params", "param_grid"):
+        parts = [part for part in (fields.get(name), (changes or {}).get(name)) if isinstance(part, Mapping)]
+        if len(parts) == 2:
+            merged[name] = {**parts[0], **parts[1]}
+    return make_request(merged)
 
 
 def make_request(fields: Mapping[str, object]) -> SweepRequest:
