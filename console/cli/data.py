@@ -29,6 +29,7 @@ app.add_typer(universe.app, name="universe")
 Partial = Literal["keep", "drop", "whole"]
 REPAIRS = ("none", "sort", "dedupe", "drop-last")
 COLUMNS = ("venue", "symbol", "interval", "rows", "first_at", "last_at", "content_sha256")
+TIMES = ("first_ns", "last_ns", "imported_ns", "as_of_ns", "reaches_back_to_ns")
 ROWS_SHOWN = 5
 BAR_COLUMNS = ("at", "open", "high", "low", "close", "volume")
 GAP_COLUMNS = ("after_at", "before_at", "missing_bars")
@@ -172,7 +173,7 @@ def resample(
         info, report = data.resample_data(
             home_folder(), venue, symbol, interval, to, partial, may_replace=may_replace
         )
-    text = f"{output.facts(info)}\n{output.facts(report)}"
+    text = f"{_dated(info)}\n{output.facts(report)}"
     output.show({"resampled": info, "report": report}, text, as_json)
 
 
@@ -192,7 +193,7 @@ def trades(
     demand_file(file)
     with failures():
         info = data.import_trades(file, *parts(series), home_folder(), shape_of(columns, "", "open", "UTC"))
-    output.show({"import": info}, f"{output.facts(info)}\n{_findings_text(info.findings)}", as_json)
+    output.show({"import": info}, f"{_dated(info)}\n{_findings_text(info.findings)}", as_json)
 
 
 @app.command()
@@ -268,8 +269,8 @@ def coverage(series: str, as_json: Json = False) -> None:
     ]
     text = "\n".join(
         (
-            output.facts(found),
-            output.facts(backfill),
+            _dated(found),
+            _dated(backfill),
             output.table(gaps, GAP_COLUMNS, "no gaps"),
             _findings_text(found.findings),
         )
@@ -318,11 +319,20 @@ def _refuse(report: ImportReport) -> None:
 
 
 def _import_text(report: ImportReport) -> str:
-    return f"{output.facts(report)}\n{_findings_text(report.findings)}"
+    return f"{_dated(report)}\n{_findings_text(report.findings)}"
 
 
 def _check_text(found: Examination) -> str:
-    return f"{output.facts(found)}\n{_findings_text(found.findings)}"
+    return f"{_dated(found)}\n{_findings_text(found.findings)}"
+
+
+def _dated(value: object) -> str:
+    """Return a record's facts with times as dates; the JSON keeps nanoseconds."""
+    fields = {}
+    for name, item in output.record(value).items():
+        is_time = name in TIMES and isinstance(item, int)
+        fields[name.replace("_ns", "_at") if is_time else name] = iso_z(item) if is_time else item  # type: ignore[arg-type]
+    return output.facts(fields)
 
 
 def _findings_text(findings: Sequence[Finding]) -> str:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.market.alignment import cut
 from engine.market.catalogue import BarColumns, columns_of, coverage, info_of, list_sets, load, store
 from engine.market.derived import NothingLeft, SetExists, resample_set
 from engine.market.reading import read_parquet
@@ -238,3 +239,25 @@ def test_three_years_of_minutes_keep_their_extremes_and_their_volume() -> None:
     assert (made.high.max(), made.low.min()) == (source.high.max(), source.low.min())
     assert abs(made.volume.sum() / source.volume.sum() - 1) < 1e-12
     assert report.missing_bars == 60 * len(made) - len(source)
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(("coin", "hours"), [("AAVE", 719), ("ATOM", 719), ("BCH", 719), ("LTC", 1_067)])
+def test_five_minutes_make_the_hours_that_another_collector_fetched(coin: str, hours: int) -> None:
+    published = shared_bars(f"no_licence_stated/bars_1h/binance_um/{coin}USDT_1h.parquet", "1h")
+    fives = symbol_of(shared("licensed/bars_5m/binance_um_5m_setA.parquet"), f"{coin}USDT", "5m")
+    assert same_bars(resample(fives, HOUR)[0], published, hours) == []
+
+
+@pytest.mark.shared
+def test_krakens_trades_make_its_minutes_and_the_others_had_no_trade() -> None:
+    folder = "licensed/venue/kraken/rest_recorded"
+    raw = json.loads(shared(f"{folder}/http_trades.json").read_bytes())["result"]["XBTUSDT"]
+    prices, sizes, times = (np.array([float(row[at]) for row in raw]) for at in range(3))
+    made = bars_of_trades((times * 1e9).astype(np.int64), prices, sizes, interval_ns_of("1m"))
+    published = shared_bars(f"{folder}/http_ohlc.json", "1m")
+    rest = cut(made, int(made.ts_ns[1]), int(made.ts_ns[-1]) + 1)  # the first minute began before the trades
+    assert same_bars(rest, published, 273) == []
+    inside = cut(published, int(made.ts_ns[0]), int(made.ts_ns[-1]) + 1)
+    silent = ~np.isin(inside.ts_ns, made.ts_ns)
+    assert int(silent.sum()) == 137 and not inside.volume[silent].any()
