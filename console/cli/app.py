@@ -50,6 +50,7 @@ NOUNS: dict[str, Noun] = {
     "runs": Noun("run", "app", is_group=True, is_alias=True),
     "sweep": Noun("sweep", "app", is_group=True),
     "sweeps": Noun("sweep", "app", is_group=True, is_alias=True),
+    "walkforward": Noun("walkforward", "app", is_group=True),
     "data": Noun("data", "app", is_group=True),
     "engine": Noun("engine", "app", is_group=True),
     "config": Noun("evidence", "config", is_group=True),

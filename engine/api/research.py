@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from engine.research.request import RunRequest, RunResult
     from engine.research.schemas import CandidateStore
     from engine.research.session_health import AlertSnapshot, Health
+    from engine.research.walk_publish import WalkResult
 
 CURVE_POINTS = 2_000
 TRADE_ROWS = 1_000
@@ -168,6 +169,28 @@ def compare_runs(
     from engine.research.comparison import compare_runs as read
 
     return read(HomePaths(home).runs, run_ids, disk or RealDisk(), aligns=aligns)
+
+
+def walk_forward(
+    text: bytes,
+    home: Path,
+    *,
+    workers: int = 2,
+    on_progress: Callable[[int, int], None] | None = None,
+    disk: Disk | None = None,
+    clock: Clock | None = None,
+) -> WalkResult:
+    """Walk forward as a YAML text says and publish it; see `engine.research.walk_forward`.
+
+    Raises `RunFailed` with its code, what the catalogue raises, or `OSError`.
+    """
+    from engine.research.walk_forward import read_walk, walk
+    from engine.research.walk_publish import publish_walk
+
+    disk, clock = disk or RealDisk(), clock or SystemClock()
+    request, bars, config = read_walk(text, home, disk)
+    walked = walk(request, bars, config, workers=workers, on_progress=on_progress)
+    return publish_walk(request, config, walked, bars.interval_ns, home, disk, clock)
 
 
 def list_candidates(home: Path) -> tuple[CandidateRow, ...]:

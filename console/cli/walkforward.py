@@ -1,0 +1,48 @@
+"""`interlock walkforward`: search on a window, judge on a later one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from console.cli import diagnostics, output
+from console.cli.failure import Failure
+from console.cli.guard import failures
+from console.cli.options import Json
+from engine.api import research
+from engine.api.home import home_folder
+
+app = typer.Typer(help="Walk-forward: search on a window, judge on a later one.")
+
+
+@app.callback()
+def room() -> None:
+    """Search on a window, judge on a later one.
+
+    Example: interlock walkforward start walk.yaml
+    """
+
+
+@app.command()
+def start(
+    file: Annotated[Path, typer.Argument(help="YAML: a sweep, and splits, selection, constraints.")],
+    workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="Threads.")] = 2,
+    as_json: Json = False,
+) -> None:
+    """Walk a strategy forward and write its evidence to outputs/walkforward.
+
+    Example: interlock walkforward start walk.yaml --workers 2
+    """
+
+    def progress(done: int, total: int) -> None:
+        diagnostics.progress(done, total, "splits")
+
+    try:
+        text = file.read_bytes()
+    except OSError as error:
+        raise Failure("not_found", f"{file}: {error.strerror}", "name a readable YAML file") from error
+    with failures():
+        result = research.walk_forward(text, home_folder(), workers=workers, on_progress=progress)
+    output.show({"walkforward": result}, output.facts(result), as_json)
