@@ -43,6 +43,7 @@ bench: install
 
 docs: install
 	$(BIN)/python -m console.cli.reference
+	$(BIN)/python -m engine.strategies.reference > docs/strategies.md
 
 lock: | .boot/uv/__init__.py
 	$(UV) pip compile --quiet --no-header --no-annotate --generate-hashes --no-emit-index-url --extra dev --python-version 3.11 -o requirements.lock pyproject.toml
