@@ -19,7 +19,7 @@ def to_markdown() -> str:
         "## Indicators",
         "",
         "`update(...)` takes one closed bar's numbers in this order and returns `value`; further outputs are",
-        "attributes. All cost O(1) a bar (windows: amortised over a turn) except `Percentile`: O(log period).",
+        "attributes. All cost O(1) a bar (windows: amortised) except `Percentile`: O(log period).",
         "Before `is_ready` (after `warmup_bars`) the value is the formula over fewer bars, or neutral; it is",
         "never NaN. Windows add nothing up that has to be taken away again: ten million bars leave no drift.",
         "",
