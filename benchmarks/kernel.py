@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks._rows import Row, row
 from native.indicators import EMA
 from native.intents import KernelConfig, LaneSpec
 from native.kernel import Kernel
@@ -97,6 +98,17 @@ def measure(bars: int = BARS, rounds: int = ROUNDS) -> dict[str, float | int | b
         "interpreted_mbars_s": round(rates["python"], 2),
         "flip_ratio_to_c": round(rates["flip"] / rates["c"], 3),
     }
+
+
+def rows() -> tuple[list[Row], bool]:
+    """Return the comparison by rows, and whether ours and C's results agree."""
+    found = measure()
+    unit = "million bars/s"
+    return [
+        row("flip", unit, found["flip_mbars_s"], found["c_mbars_s"]),
+        row("bracket, beside C's flip", unit, found["bracket_mbars_s"], found["c_mbars_s"]),
+        row("interpreted flip", unit, found["interpreted_mbars_s"], found["c_mbars_s"]),
+    ], bool(found["is_equal"])
 
 
 def main(arguments: list[str]) -> int:

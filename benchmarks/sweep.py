@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks._rows import Row, row
 from engine.research.sweep.threads import run_flips
 from native.intents import KernelConfig, LaneSpec
 from native.kernel import Kernel
@@ -144,6 +145,30 @@ def _agree(results: dict[str, Any]) -> bool:
         (trades == cells["trades"]).all() and np.abs(equity - cells["final_equity"]).max() < 1e-6
         for equity, trades in (results["c_scalar"], results["c_vector"])
     )
+
+
+ROWS = (
+    ("vector lanes", "lanes", "c_vector"),
+    ("vector lanes, marked at every bar", "lanes_marked", "c_vector"),
+    ("128-bit lanes", "baseline", "c_scalar"),
+    ("general path", "general", "c_scalar"),
+)
+
+
+def rows() -> tuple[list[Row], bool]:
+    """Return the comparison by rows, and whether all results agree."""
+    found = measure()
+    unit = "10⁹ bar·combos/s"
+    return [
+        row(
+            name,
+            unit,
+            found[f"{ours}_gbars_s"],
+            found[f"{limit}_gbars_s"],
+            found[f"{ours}_ratio_to_{limit}"],
+        )
+        for name, ours, limit in ROWS
+    ], bool(found["is_equal"])
 
 
 def main(arguments: list[str]) -> int:

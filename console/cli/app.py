@@ -54,6 +54,7 @@ NOUNS: dict[str, Noun] = {
     "data": Noun("data", "app", is_group=True),
     "engine": Noun("engine", "app", is_group=True),
     "config": Noun("evidence", "config", is_group=True),
+    "bench": Noun("bench", "bench"),
     "check": Noun("evidence", "check"),
     "doctor": Noun("evidence", "doctor"),
     "audit": Noun("evidence", "audit", is_group=True),
