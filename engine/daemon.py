@@ -35,6 +35,7 @@ from engine.lock import EngineLock
 from engine.ops.alarms import AlarmDesk
 from engine.ops.events import EventRing
 from engine.publisher import FAST_S, Publisher
+from engine.questions import Questions
 from engine.recovery import recover
 from engine.reloading import Reloading
 from engine.research.identity import git_commit
@@ -128,7 +129,8 @@ class Engine:
         self.jobs = Jobs(core)
         self.health = Health(core, self.desk)
         self.publisher = Publisher(core, self.desk, self.health)
-        self.handlers = Handlers(core, self.desk, self.jobs, self._snapshot)
+        self.handlers = Handlers(core, self.desk, self.jobs)
+        self.questions = Questions(core, self.desk, self.jobs, self._snapshot)
         self.net: Net | None = None
         self.reloading: Reloading | None = None
 
@@ -150,8 +152,9 @@ class Engine:
         """
         self.net = net
         self.health.sample_disk()
-        self.publisher.rebuild(self.handlers)
+        self.publisher.rebuild(self.questions)
         await self.handlers.listen(net)
+        await self.questions.listen(net)
         on_ready()
         slow_ns = 0
         while not self.handlers.stop_requested.is_set():
@@ -169,7 +172,7 @@ class Engine:
 
     async def close(self) -> None:
         """End sessions and jobs with their evidence, then the store."""
-        for step in (self.desk.close, self.jobs.close):
+        for step in (self.desk.close, self.jobs.close, self.questions.close):
             try:
                 await step()
             except Exception as error:  # one part that cannot end in order must not keep the next from it
@@ -184,7 +187,7 @@ class Engine:
             self.reloading.look()
 
     async def _publish(self) -> None:
-        self.publisher.rebuild(self.handlers)
+        self.publisher.rebuild(self.questions)
         if self.net is not None:
             await self.publisher.publish(self.net)
 
@@ -204,7 +207,7 @@ class Engine:
                 self.core.events.add("kill", "eng", str(refusal))
 
     def _snapshot(self) -> dict[str, View]:
-        self.publisher.rebuild(self.handlers)
+        self.publisher.rebuild(self.questions)
         return self.publisher.latest
 
 

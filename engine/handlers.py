@@ -1,17 +1,15 @@
-"""Commands and queries: the envelope is checked once, then one row of a table does the work."""
+"""Commands: the envelope is checked once, then one row of a table does the work."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeVar, cast
+from typing import TypeVar
 
 import msgspec
 
 from engine.api import commands as c
 from engine.api import subjects
-from engine.api import views as v
-from engine.api.research import UnknownRun, list_runs, list_sessions, show_run
 from engine.core import STORAGE_FAILURES, Core
 from engine.desk import Desk
 from engine.failures import reason_code
@@ -19,11 +17,12 @@ from engine.flatten import flatten
 from engine.jobs import Jobs
 from engine.limits import clear_limits
 from engine.ops.alarms import UnknownAlarm
+from engine.replies import answer
 from engine.store.failures import StoreError
 from engine.trading.rows import ticket_row
 from engine.views import ticket_row as ticket_view
 from safety.killbyte import KillLevel
-from safety.reasons import REASONS, Refusal
+from safety.reasons import Refusal
 from safety.text import clean
 from seams.clock import NS_PER_S
 from seams.net import Net
@@ -37,10 +36,10 @@ CONFIRM = {c.Kill: "KILL", c.Resume: "RESUME", c.Flatten: "FLATTEN"}
 
 
 class Handlers:
-    """Everything an operator or an observer can ask of this engine."""
+    """Everything an operator can ask this engine to do."""
 
-    def __init__(self, core: Core, desk: Desk, jobs: Jobs, snapshot: Callable[[], dict[str, v.View]]) -> None:
-        self.core, self.desk, self.jobs, self.snapshot = core, desk, jobs, snapshot
+    def __init__(self, core: Core, desk: Desk, jobs: Jobs) -> None:
+        self.core, self.desk, self.jobs = core, desk, jobs
         self.stop_requested = asyncio.Event()
         self.background: set[asyncio.Task[object]] = set()
         self._inflight: dict[str, asyncio.Task[bytes]] = {}
@@ -57,14 +56,14 @@ class Handlers:
             c.PaperStart: self._paper_start,
             c.PaperStop: self._paper_stop,
             c.RunStart: self._run_start,
+            c.JobCancel: self._job_cancel,
             c.EngineStop: self._engine_stop,
         }
 
     async def listen(self, net: Net) -> None:
-        """Answer commands, kills and queries on this bus."""
+        """Answer commands and kills on this bus."""
         await net.subscribe(subjects.COMMAND, self.on_command)
         await net.subscribe(subjects.KILL, self.on_kill)
-        await net.subscribe(subjects.QUERY, self.on_query)
 
     # --- the envelope ----------------------------------------------------------------------------
 
@@ -73,7 +72,7 @@ class Handlers:
         try:
             command = msgspec.json.decode(body, type=c.Command)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            return self._answer("", Refusal("invalid_request", clean(str(error))))
+            return answer(self.core, "", Refusal("invalid_request", clean(str(error))))
         return await self._carried_out(command)
 
     async def on_kill(self, _: str, body: bytes) -> bytes:
@@ -81,12 +80,14 @@ class Handlers:
         try:
             command = msgspec.json.decode(body, type=c.Command)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            return self._answer("", Refusal("invalid_request", clean(str(error))))
+            return answer(self.core, "", Refusal("invalid_request", clean(str(error))))
         if not isinstance(command.body, c.Kill | c.KillArm):
             kind = type(command.body).__name__
             self.core.note("refused", command.operator, f"{kind} on the kill subject", code="not_permitted")
-            return self._answer(
-                command.request_id, Refusal("not_permitted", f"{kind} is not a kill: send it as a command")
+            return answer(
+                self.core,
+                command.request_id,
+                Refusal("not_permitted", f"{kind} is not a kill: send it as a command"),
             )
         return await self._carried_out(command)
 
@@ -106,36 +107,36 @@ class Handlers:
                 return kept
         except StoreError as error:
             if not is_kill:  # a kill goes on whatever the database says
-                return self._answer(command.request_id, Refusal(reason_code(error), clean(str(error))))
+                return answer(self.core, command.request_id, Refusal(reason_code(error), clean(str(error))))
         problem = self._envelope_problem(command)
         if problem is not None:
-            return self._answer(command.request_id, problem)
+            return answer(self.core, command.request_id, problem)
         try:
             result = await self._table[type(command.body)](command)
         except Refusal as refusal:
-            answer = self._answer(command.request_id, refusal)
+            reply = answer(self.core, command.request_id, refusal)
             kind = type(command.body).__name__
             self.core.note("refused", command.operator, f"{kind}: {refusal}", code=refusal.code)
         except STORAGE_FAILURES as error:
             self.core.halt(error, type(command.body).__name__)
-            answer = self._answer(command.request_id, Refusal(reason_code(error), clean(str(error))))
+            reply = answer(self.core, command.request_id, Refusal(reason_code(error), clean(str(error))))
         except Exception as error:  # a command that we cannot carry out is answered, and alters nothing else
             said = f"{type(command.body).__name__}: {type(error).__name__}: {error}"
             self.core.note("command_failed", command.operator, said)
-            answer = self._answer(command.request_id, Refusal("invalid_request", clean(said)))
+            reply = answer(self.core, command.request_id, Refusal("invalid_request", clean(said)))
         else:
-            answer = self._answer(command.request_id, None, result)
+            reply = answer(self.core, command.request_id, None, result)
         try:
             self.core.store.requests.remember_reply(
                 command.request_id,
-                answer,
+                reply,
                 operator=clean(command.operator, 80),
                 kind=type(command.body).__name__,
                 at_ns=self.core.clock.now_ns(),
             )
         except StoreError as error:
             self.core.events.add("reply_not_kept", "eng", f"{command.request_id}: {error}")
-        return answer
+        return reply
 
     def _envelope_problem(self, command: c.Command) -> Refusal | None:
         now_ns = self.core.clock.now_ns()
@@ -154,21 +155,6 @@ class Handlers:
         if wanted is not None and getattr(command.body, "confirm", "") != wanted:
             return Refusal("bad_confirmation", f"type {wanted}")
         return None
-
-    def _answer(self, request_id: str, refusal: Refusal | None, result: Record | None = None) -> bytes:
-        reason = None if refusal is None else REASONS.get(refusal.code)
-        return c.encode(
-            c.Reply(
-                request_id=request_id,
-                ok=refusal is None,
-                code="ok" if refusal is None else refusal.code,
-                message="" if refusal is None else _message(refusal),
-                correction="" if reason is None else reason.correction,
-                epoch=self.core.epoch,
-                at_ns=self.core.clock.now_ns(),
-                result=msgspec.Raw(b"null" if result is None else msgspec.json.encode(result)),
-            )
-        )
 
     # --- stop and restore ------------------------------------------------------------------------
 
@@ -283,77 +269,19 @@ class Handlers:
         return None
 
     async def _run_start(self, command: c.Command) -> Record:
-        job_id = await self.jobs.start_run(_body(command, c.RunStart), command.operator)
+        job_id = await self.jobs.start(_body(command, c.RunStart), command.operator)
         return c.Started(job_id=job_id)
+
+    async def _job_cancel(self, command: c.Command) -> Record | None:
+        self.jobs.cancel(_body(command, c.JobCancel).job_id, command.operator)
+        return None
 
     async def _engine_stop(self, command: c.Command) -> Record | None:
         self.core.note("engine_stop", command.operator, "orderly shutdown asked for")
         self.stop_requested.set()
         return None
 
-    # --- queries ---------------------------------------------------------------------------------
-
-    async def on_query(self, _: str, body: bytes) -> bytes:
-        """Answer a query; it changes nothing."""
-        try:
-            query = msgspec.json.decode(body, type=c.Query)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            return self._answer("", Refusal("invalid_request", clean(str(error))))
-        try:
-            return self._answer(query.request_id, None, self._ask(query.body))
-        except Refusal as refusal:
-            return self._answer(query.request_id, refusal)
-        except (LookupError, UnknownRun) as error:
-            return self._answer(query.request_id, Refusal("not_found", clean(str(error))))
-        except Exception as error:  # an evidence file that cannot be read: say so, go on
-            said = f"{type(error).__name__}: {error}"
-            return self._answer(query.request_id, Refusal("invalid_request", clean(said)))
-
-    def _ask(self, body: c.QueryBody) -> Record:
-        latest = self.snapshot()
-        if isinstance(body, c.Snapshot):
-            names = body.views or v.VIEW_NAMES
-            return v.Views(views=tuple(latest[name] for name in names if name in latest))
-        if isinstance(body, c.Health):
-            status = cast(v.StatusView, latest["status"])
-            ok = all(part.state in ("ok", "off", "slow") for part in status.health)
-            return v.HealthReport(ok=ok, level=status.level, parts=status.health)
-        if isinstance(body, c.TicketShow):
-            return ticket_view(self.core.tickets.get(body.ticket_id), {})
-        if isinstance(body, c.RunShow):
-            points = max(2, min(body.points, 2_000))
-            return show_run(self.core.paths.home, body.run_id, points, self.core.disk)
-        if isinstance(body, c.SessionShow):
-            for row in (*self.desk.rows(), *self._older_sessions()):
-                if row.session_id == body.session_id:
-                    return row
-            raise Refusal("unknown_session", clean(body.session_id, 80))
-        rows = self.core.events.page(body.before_seq, body.limit)
-        return v.EventsView(seq=0, at_ns=self.core.clock.now_ns(), rows=rows)
-
-    def runs_view(self, seq: int) -> v.RunsView:
-        """Return runs and sessions, each its own list."""
-        live = self.desk.rows()
-        known = {row.session_id for row in live}
-        older = tuple(row for row in self._older_sessions() if row.session_id not in known)
-        finished = list_runs(self.core.paths.home, self.core.disk).runs
-        return v.RunsView(
-            seq=seq,
-            at_ns=self.core.clock.now_ns(),
-            runs=(*self.jobs.rows(), *finished)[:500],
-            sessions=(*live, *older)[:200],
-        )
-
-    def _older_sessions(self) -> tuple[v.SessionRow, ...]:
-        return list_sessions(self.core.paths.home, self.core.disk, self.core.clock)
-
 
 def _body(command: c.Command, kind: type[B]) -> B:
     assert isinstance(command.body, kind)
     return command.body
-
-
-def _message(refusal: Refusal) -> str:
-    reason = REASONS.get(refusal.code)
-    title = refusal.code if reason is None else reason.title
-    return f"{title}: {refusal.detail}" if refusal.detail else title

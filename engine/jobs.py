@@ -1,95 +1,154 @@
-"""Research runs asked for from a console: each a process of its own that may crash alone."""
+"""Research asked for from a console: each a process of its own that may crash or be cancelled alone."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 
 import msgspec
 
-from engine.api.commands import RunStart
-from engine.api.views import RunRow
+from engine.api.commands import JobBody, RunStart
+from engine.api.views import JobRow
 from engine.core import Core
+from engine.worker import Progress, Published
+from safety.canonical import changed
 from safety.reasons import Refusal
-from seams.clock import iso_z
+from safety.text import clean
+from seams.clock import NS_PER_S
 
 MAX_JOBS = 4
-JOB_DEADLINE_S = 3600.0
+KEPT_ROWS = 20
+JOB_DEADLINE_S = 24 * 3600.0
+GRACE_S = 5.0
+"""How long a cancelled job may take to leave by itself."""
+LINES = msgspec.json.Decoder(Progress | Published)
 
 
 class Jobs:
-    """The running jobs and those that failed under this engine."""
+    """The running jobs, and the last ones that ended under this engine."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._rows: dict[str, RunRow] = {}
+        self._rows: dict[str, JobRow] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._children: dict[str, asyncio.subprocess.Process] = {}
 
-    async def start_run(self, run: RunStart, operator: str) -> str:
-        """Start a run in a worker process and return the job's id. Raises `Refusal`."""
+    async def start(self, body: JobBody, operator: str) -> str:
+        """Start a worker process and return the job's id. Raises `Refusal`."""
         if len(self._tasks) >= MAX_JOBS:
             raise Refusal("session_exists", f"{MAX_JOBS} jobs run already")
         job_id = self._core.ids.new("J")
-        self._rows[job_id] = _row(job_id, run, iso_z(self._core.clock.now_ns()), "running")
-        self._core.note("run_started", operator, f"{job_id}: {run.strategy} on {run.data}")
-        self._tasks[job_id] = asyncio.get_running_loop().create_task(self._run(job_id, run))
+        kind, what = _described(body)
+        self._rows[job_id] = JobRow(
+            job_id=job_id,
+            kind=kind,
+            what=what,
+            operator=operator,
+            state="running",
+            started_ns=self._core.clock.now_ns(),
+        )
+        self._core.note(f"{kind}_started", operator, f"{job_id}: {what}")
+        self._tasks[job_id] = asyncio.get_running_loop().create_task(self._run(job_id, body))
         return job_id
 
-    def rows(self) -> tuple[RunRow, ...]:
-        """Return jobs that run or failed; a finished run is in the index."""
-        return tuple(self._rows.values())
+    def cancel(self, job_id: str, operator: str) -> None:
+        """Ask a job to leave; it publishes nothing. Raises `Refusal`: not_found for one that has ended."""
+        child = self._children.get(job_id)
+        if child is None or self._rows[job_id].state != "running":
+            raise Refusal("not_found", f"no job {clean(job_id, 80)} runs")
+        self._core.note("job_cancelled", operator, job_id)
+        self._change(job_id, state="cancelling")
+        with contextlib.suppress(ProcessLookupError):
+            child.terminate()
+        asyncio.get_running_loop().call_later(GRACE_S, self._end, child)
+
+    def rows(self) -> tuple[JobRow, ...]:
+        """Return the jobs, newest first."""
+        return tuple(reversed(self._rows.values()))
 
     async def close(self) -> None:
-        """Stop every job: a run that did not finish leaves nothing."""
+        """Stop every job: one that did not finish leaves nothing."""
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
-    async def _run(self, job_id: str, run: RunStart) -> None:
+    async def _run(self, job_id: str, body: JobBody) -> None:
         child = await asyncio.create_subprocess_exec(
             sys.executable,
+            "-P",
             "-m",
             "engine.worker",
             stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             env={**os.environ, "INTERLOCK_HOME": str(self._core.paths.home)},
         )
+        self._children[job_id] = child
         try:
-            _, errors = await asyncio.wait_for(child.communicate(msgspec.json.encode(run)), JOB_DEADLINE_S)
+            errors = await asyncio.wait_for(self._follow(job_id, child, body), JOB_DEADLINE_S)
         except BaseException:
-            if child.returncode is None:
-                child.kill()
-                await child.wait()
+            self._end(child)
+            await child.wait()
+            self._change(job_id, state="aborted", message="the engine stopped it")
             raise
         finally:
-            del self._tasks[job_id]
-        if child.returncode == 0:
-            del self._rows[job_id]
-            self._core.note("run_finished", "eng", job_id)
+            del self._tasks[job_id], self._children[job_id]
+            self._forget()
+        self._ended(job_id, child.returncode, errors)
+
+    async def _follow(self, job_id: str, child: asyncio.subprocess.Process, body: JobBody) -> str:
+        """Hand the job its request, keep its progress, and return the last line it complained with."""
+        assert child.stdin is not None and child.stdout is not None and child.stderr is not None
+        complaint = asyncio.get_running_loop().create_task(child.stderr.read())
+        with contextlib.suppress(ConnectionError):  # it died before it read: its exit says more
+            child.stdin.write(msgspec.json.encode(body))
+            await child.stdin.drain()
+            child.stdin.close()
+        async for line in child.stdout:
+            with contextlib.suppress(msgspec.MsgspecError):
+                self._progress(job_id, LINES.decode(line))
+        await child.wait()
+        lines = (await complaint).decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else f"exit {child.returncode}"
+
+    def _progress(self, job_id: str, said: Progress | Published) -> None:
+        if isinstance(said, Published):
+            self._change(job_id, run_id=said.run_id, message=said.status)
             return
-        lines = errors.decode(errors="replace").strip().splitlines()
-        message = lines[-1] if lines else f"exit {child.returncode}"
-        self._rows[job_id] = _row(job_id, run, iso_z(self._core.clock.now_ns()), "failed")
-        self._core.note("run_failed", "eng", f"{job_id}: {message}")
+        elapsed_s = max(1e-6, (self._core.clock.now_ns() - self._rows[job_id].started_ns) / NS_PER_S)
+        rate = said.done / elapsed_s
+        left = (said.total - said.done) / rate if rate > 0 else None
+        self._change(job_id, done=said.done, total=said.total, unit=said.unit, rate_per_s=rate, left_s=left)
+
+    def _ended(self, job_id: str, code: int | None, complaint: str) -> None:
+        row = self._rows[job_id]
+        if code == 0:
+            self._change(job_id, state="finished", done=row.total, left_s=0.0)
+            self._core.note(f"{row.kind}_finished", "eng", f"{job_id}: {row.run_id}")
+        elif row.state == "cancelling":
+            self._change(job_id, state="aborted", message="cancelled; nothing was published")
+            self._core.note("job_aborted", "eng", job_id)
+        else:
+            self._change(job_id, state="failed", message=clean(complaint))
+            self._core.note(f"{row.kind}_failed", "eng", f"{job_id}: {clean(complaint)}")
+
+    def _change(self, job_id: str, **fields: object) -> None:
+        self._rows[job_id] = changed(self._rows[job_id], **fields)
+
+    def _forget(self) -> None:
+        ended = [name for name in self._rows if name not in self._tasks]
+        for name in ended[: max(0, len(self._rows) - KEPT_ROWS)]:
+            del self._rows[name]
+
+    def _end(self, child: asyncio.subprocess.Process) -> None:
+        if child.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                child.kill()
 
 
-def _row(job_id: str, run: RunStart, created_at: str, status: str) -> RunRow:
-    return RunRow(
-        run_id=job_id,
-        mode="run",
-        strategy=run.strategy or run.preset,
-        ticker=run.data,
-        interval="",
-        created_at=created_at,
-        status=status,
-        sharpe_simple=None,
-        total_return=None,
-        max_drawdown=None,
-        trades=0,
-        data_sha256="",
-        config_hash="",
-        decision_sha256="",
-        path="",
-    )
+def _described(body: JobBody) -> tuple[str, str]:
+    """Return a job's kind and what it does, in words."""
+    assert isinstance(body, RunStart)
+    return "run", f"{body.strategy or body.preset} on {body.data}"

@@ -89,6 +89,17 @@ def read_table(path: Path, name: str) -> NDArray[Any]:
         raise JournalDamaged(f"{path.name}: {type(error).__name__}") from error
 
 
+def read_rows(path: Path, name: str, start: int, count: int) -> tuple[int, NDArray[Any]]:
+    """Return how many rows a table has, and `count` of them from `start` on. Raises `JournalDamaged`."""
+    assert name in DATASETS
+    try:
+        with h5py.File(path, "r") as file:
+            table = file[name]
+            return len(table), table[start : start + count]
+    except (OSError, KeyError) as error:
+        raise JournalDamaged(f"{path.name}: {type(error).__name__}") from error
+
+
 def _put(file: h5py.File, name: str, values: NDArray[Any]) -> None:
     if len(values) == 0:
         file.create_dataset(name, data=values)

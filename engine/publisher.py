@@ -8,9 +8,9 @@ from engine.api import subjects
 from engine.api import views as v
 from engine.core import Core
 from engine.desk import Desk
-from engine.handlers import Handlers
 from engine.health import Health
 from engine.promotion import promotion_rows
+from engine.questions import Questions
 from engine.views import (
     orders_view,
     overview_view,
@@ -39,7 +39,7 @@ class Publisher:
         self._sent_ns: dict[str, int] = {}
         self._seq = 0
 
-    def rebuild(self, handlers: Handlers) -> None:
+    def rebuild(self, questions: Questions) -> None:
         """Build every view that is due from the engine's state."""
         self._seq += 1
         self.rounds += 1
@@ -51,7 +51,7 @@ class Publisher:
         self.latest["alarms"] = core.alarms.view(seq, core.clock.now_ns())
         self.latest["events"] = core.events.view(seq)
         if self.rounds % SLOW_EVERY == 1:
-            runs = self.latest["runs"] = handlers.runs_view(seq)
+            runs = self.latest["runs"] = questions.runs_view(seq)
             self.promotion = promotion_rows(runs, orders)
             self.latest["system"] = self.health.system_view(seq)
         self.latest["overview"] = overview_view(core, sessions, seq, self.promotion)

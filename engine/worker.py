@@ -1,26 +1,73 @@
-"""A worker process: reads one run request from standard input, makes the run, exits."""
+"""A worker process: one research request on standard input, progress on standard output, then it exits."""
 
 from __future__ import annotations
 
+import signal
 import sys
 
 import msgspec
 
-from engine.api.commands import RunStart
+from engine.api.commands import JobBody, RunStart
 from engine.api.home import home_folder
 from engine.api.research import run_request, start_run
+from venues.types import Record
+
+RUN_FIELDS = ("strategy", "preset", "data", "params", "name", "max_bars")
+
+
+class Progress(Record, tag="progress"):
+    """How far it is, in `unit`s."""
+
+    done: int
+    total: int
+    unit: str
+
+
+class Published(Record, tag="published"):
+    """What it has published, and how it ended: success or no_trades."""
+
+    run_id: str
+    status: str
+
+
+class Stop:
+    """Set by SIGTERM: leave at the next chance, publish nothing."""
+
+    def __init__(self) -> None:
+        self.is_asked = False
+        signal.signal(signal.SIGTERM, self._ask)
+
+    def _ask(self, *_: object) -> None:
+        self.is_asked = True
 
 
 def main() -> int:
-    """Run once. Exit 0 when the run was published, 1 with the reason on standard error."""
-    run = msgspec.json.decode(sys.stdin.buffer.read(), type=RunStart)
-    fields = {name: getattr(run, name) for name in ("strategy", "preset", "data", "params", "name")}
+    """Run once. Exit 0 when it was published, 1 with the reason on standard error."""
+    stop = Stop()
+    body = msgspec.json.decode(sys.stdin.buffer.read(), type=JobBody)
     try:
-        start_run(run_request(fields), home_folder())
+        say(_run(body, stop))
     except Exception as error:
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
         return 1
     return 0
+
+
+def say(line: Progress | Published) -> None:
+    """Write one line to the engine."""
+    sys.stdout.buffer.write(msgspec.json.encode(line) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def _run(body: RunStart, stop: Stop) -> Published:
+    fields = {name: getattr(body, name) for name in RUN_FIELDS}
+    result = start_run(
+        run_request(fields),
+        home_folder(),
+        on_progress=lambda done, total: say(Progress(done=done, total=total, unit="bars")),
+        is_cancelled=lambda: stop.is_asked,
+    )
+    return Published(run_id=result.run_id, status=result.status)
 
 
 if __name__ == "__main__":

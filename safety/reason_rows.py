@@ -74,6 +74,8 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     ("data_invalid", "The data does not pass its checks", "Gaps, wrong order or impossible prices; results on it would mean nothing.", "Fetch the window again or choose another one.", _FEED),
     ("set_exists", "Data of that name is already there", "It was imported, or made from another source; replacing it would change what its name means.", "Choose another venue name or interval, or allow the replacement.", _FEED),
     ("windows_disjoint", "The windows do not meet", "The sets have no bar in a common span, or not the same span as was asked.", "Import the missing span, or let the windows be cut to the common one.", _FEED),
+    ("reader_busy", "Too many questions wait", "The reader of evidence answers one question at a time.", "Ask again in a moment.", _START),
+    ("reader_failed", "The reader of evidence failed", "It ended or took too long; the engine itself goes on.", "Ask again; if it stays, look at the file with the command line.", _START),
     ("not_found", "Not found", "There is nothing under this name.", "List what there is.", _START),
     # engine and host
     ("engine_halted", "The engine is halted", "It stopped itself because it could not prove that going on was safe.", "Read the alarm that came first, correct its cause, restart.", _KILL),

@@ -136,6 +136,8 @@ class InterlockApp(App[int], inherit_bindings=False):
     # what time does
 
     def _tick(self) -> None:
+        if not self.screen_stack:  # the screens are gone, the timer is not yet: we are leaving
+            return
         now_ns = self.clock.monotonic_ns()
         self._lag_ms = max(0.0, (now_ns - self._ticked_ns) / NS_PER_MS - TICK_S * 1000)
         self._ticked_ns = now_ns
@@ -151,6 +153,8 @@ class InterlockApp(App[int], inherit_bindings=False):
 
     def paint(self) -> None:
         """Bring frame and visible room up to date; only differences reach the terminal."""
+        if not self.screen_stack:
+            return
         self.desktop.paint_frame()
         if self.room is not None and self.room.display:
             self.room.update()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 import msgspec
 
@@ -22,6 +22,7 @@ from engine.api.commands import (
 )
 from engine.api.endpoint import read_credential, read_endpoint
 from engine.api.home import HomePaths
+from engine.api.lab import LabQuery
 from engine.api.views import View, Views
 from seams.clock import NS_PER_S, Clock
 from seams.ids import Ids
@@ -29,6 +30,8 @@ from seams.net import Net, NetDown
 
 T = TypeVar("T")
 ViewListener = Callable[[View], None]
+LAB_TIMEOUT_S = 25.0
+"""Evidence is read from large files by a process that may have to start first."""
 
 
 class EngineRefused(Exception):
@@ -97,8 +100,10 @@ class EngineClient:
         """Send a command and return its typed result. Raises `EngineRefused` when the engine says no."""
         return _result(await self.command(body, reason=reason, timeout_s=timeout_s), result)
 
-    async def query(self, body: QueryBody, result: type[T], timeout_s: float = 2.0) -> T:
+    async def query(self, body: QueryBody, result: type[T], timeout_s: float | None = None) -> T:
         """Ask and return the typed answer. Raises `EngineRefused`, `NetDown` or `NoAnswer`."""
+        if timeout_s is None:
+            timeout_s = LAB_TIMEOUT_S if isinstance(body, get_args(LabQuery)) else 2.0
         message = Query(request_id=self._ids.new("Q"), body=body)
         return _result(self._read(await self.net.request(subjects.QUERY, encode(message), timeout_s)), result)
 

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import msgspec
 
+from engine.api.lab import LabQuery
 from safety.approval import REJECT_REASONS as REJECT_REASONS
 from venues.types import Record
 
@@ -107,7 +108,17 @@ class RunStart(Record, tag="run_start"):
     preset: str = ""
     data: str
     params: dict[str, float | str] = {}
+    max_bars: int = 0
     name: str = ""
+
+
+JobBody = RunStart
+
+
+class JobCancel(Record, tag="job_cancel"):
+    """Stop a job; what it was making is not published."""
+
+    job_id: str
 
 
 class EngineStop(Record, tag="engine_stop"):
@@ -127,6 +138,7 @@ CommandBody = (
     | PaperStart
     | PaperStop
     | RunStart
+    | JobCancel
     | EngineStop
 )
 
@@ -157,13 +169,6 @@ class TicketShow(Record, tag="ticket_show"):
     ticket_id: str
 
 
-class RunShow(Record, tag="run_show"):
-    """Ask for a run's detail: metrics, equity and drawdown (thinned), last trades."""
-
-    run_id: str
-    points: int = 400
-
-
 class SessionShow(Record, tag="session_show"):
     session_id: str
 
@@ -175,7 +180,7 @@ class EventsPage(Record, tag="events_page"):
     limit: int = 100
 
 
-QueryBody = Snapshot | Health | TicketShow | RunShow | SessionShow | EventsPage
+QueryBody = Snapshot | Health | TicketShow | SessionShow | EventsPage | LabQuery
 
 
 class Query(Record):

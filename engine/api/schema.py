@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+from typing import get_args
 
 import msgspec
 
@@ -20,7 +21,8 @@ from engine.api.commands import (
     Started,
 )
 from engine.api.endpoint import Credential, Endpoint
-from engine.api.views import HealthReport, RunDetail, View, Views
+from engine.api.lab import LabAnswer
+from engine.api.views import HealthReport, View, Views
 
 MESSAGES = (
     Command,
@@ -31,7 +33,6 @@ MESSAGES = (
     FlattenDone,
     SessionStarted,
     Started,
-    RunDetail,
     HealthReport,
     Views,
     Endpoint,
@@ -41,7 +42,9 @@ MESSAGES = (
 
 def document() -> bytes:
     """Return all schemas as one sorted, indented JSON document."""
-    _, components = msgspec.json.schema_components((*MESSAGES, View), ref_template="#/$defs/{name}")
+    _, components = msgspec.json.schema_components(
+        (*MESSAGES, *get_args(LabAnswer), View), ref_template="#/$defs/{name}"
+    )
     body = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$defs": components}
     return msgspec.json.format(msgspec.json.encode(body, order="sorted"), indent=1) + b"\n"
 

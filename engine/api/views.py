@@ -247,7 +247,7 @@ class RunRow(Record):
     interval: str
     created_at: str
     status: str
-    """success, no_trades, failed or running."""
+    """success or no_trades: a run that failed publishes nothing."""
     sharpe_simple: float | None
     total_return: float | None
     max_drawdown: float | None
@@ -281,13 +281,36 @@ class SessionRow(Record):
     path: str
 
 
+class JobRow(Record):
+    """Research work asked for from a console. `done`, `total` and the rate are in `unit`s.
+
+    `state` is running, cancelling, finished, failed or aborted: whether the work was done, not whether
+    its result may be trusted (`RunRow.trust`). `left_s` is an estimate, None while there is none.
+    """
+
+    job_id: str
+    kind: str
+    what: str
+    operator: str
+    state: str
+    started_ns: int
+    done: int = 0
+    total: int = 0
+    unit: str = ""
+    rate_per_s: float = 0.0
+    left_s: float | None = None
+    run_id: str = ""
+    message: str = ""
+
+
 class RunsView(Record, tag="runs"):
-    """Research runs and paper sessions: two lists, never mixed."""
+    """Research runs, paper sessions and jobs: three lists, never mixed."""
 
     seq: int
     at_ns: int
     runs: tuple[RunRow, ...]
     sessions: tuple[SessionRow, ...]
+    jobs: tuple[JobRow, ...] = ()
 
 
 class TradeRow(Record):

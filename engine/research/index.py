@@ -48,6 +48,21 @@ def scan_runs(runs: Path, disk: Disk, clock: Clock) -> RunsIndex:
     )
 
 
+class RunScan:
+    """The runs of a folder, read once each: a published run never changes."""
+
+    def __init__(self, runs: Path, disk: Disk) -> None:
+        self._runs, self._disk = runs, disk
+        self._known: dict[str, IndexRow] = {}
+
+    def rows(self) -> list[IndexRow]:
+        """Return every readable run, newest first; only folders not seen before are opened."""
+        names = [name for name in self._disk.list(self._runs) if not name.startswith(STAGING_PREFIX)]
+        found = {name: self._known.get(name) or read_row(self._runs / name, self._disk) for name in names}
+        self._known = {name: row for name, row in found.items() if isinstance(row, IndexRow)}
+        return sorted(self._known.values(), key=lambda row: (row.created_at, row.run_id), reverse=True)
+
+
 def read_row(folder: Path, disk: Disk) -> IndexRow | str:
     """Return a run's row, or why it has none."""
     if not RUN_ID.fullmatch(folder.name):

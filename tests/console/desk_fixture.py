@@ -10,7 +10,8 @@ from console.tui.app import InterlockApp
 from console.tui.gateway import FixtureGateway, reply_with
 from console.tui.theme import Look
 from engine.api import views as v
-from engine.api.commands import Kill, KillArm, KillArmed, KillDone, RunShow
+from engine.api.commands import Kill, KillArm, KillArmed, KillDone
+from engine.api.lab import RunShow
 from seams.clock import NS_PER_S, FixedClock
 
 NOW_NS = 1_795_230_847 * NS_PER_S  # 2026-11-21T03:14:07Z

@@ -328,12 +328,13 @@ async def test_every_action_has_a_key_a_meaning_and_a_place_in_the_palette() -> 
                 assert hasattr(app, f"_do_{action.id}"), action.id
 
 
-async def test_the_runbook_of_every_alarm_and_reason_opens_at_its_heading() -> None:
+async def test_an_alarms_runbook_opens_at_its_heading() -> None:
+    """One of each book; that every code has a heading in its book is tested with the tables."""
     app = desk.make_app()
-    named = {spec.runbook for spec in (*ALARMS.values(), *REASONS.values())}
+    named = {spec.runbook.partition("#")[0]: spec.runbook for spec in (*ALARMS.values(), *REASONS.values())}
     async with app.run_test(size=(80, 24)) as pilot:
         await press(pilot, "8")
-        for name in sorted(named):
+        for name in named.values():
             app.open_runbook(name)
             await pilot.pause()
             room = app.room

@@ -14,7 +14,8 @@ from console.tui.screens.room import Room
 from console.tui.widgets.drawing import plot
 from console.tui.widgets.lines import Line, Lines, rule
 from console.tui.widgets.live_table import Column, LiveTable
-from engine.api.commands import PaperStart, PaperStop, RunShow
+from engine.api.commands import PaperStart, PaperStop
+from engine.api.lab import RunShow
 from engine.api.views import RunDetail, RunRow, RunsView, SessionRow, TradeRow
 
 FIRST = {

@@ -1,0 +1,100 @@
+"""Queries: what observers and operators may ask. Nothing here changes anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast, get_args
+
+import msgspec
+
+from engine.api import commands as c
+from engine.api import subjects
+from engine.api import views as v
+from engine.api.lab import LabQuery
+from engine.api.research import list_sessions
+from engine.core import Core
+from engine.desk import Desk
+from engine.jobs import Jobs
+from engine.lab import Lab
+from engine.replies import answer
+from engine.research.index import RunScan
+from engine.research.reading import run_row
+from engine.views import ticket_row as ticket_view
+from safety.reasons import Refusal
+from safety.text import clean
+from seams.net import Net
+from venues.types import Record
+
+SHOWN_RUNS, SHOWN_SESSIONS = 500, 200
+
+
+class Questions:
+    """Everything that can be asked of this engine."""
+
+    def __init__(self, core: Core, desk: Desk, jobs: Jobs, snapshot: Callable[[], dict[str, v.View]]) -> None:
+        self.core, self.desk, self.jobs, self.snapshot = core, desk, jobs, snapshot
+        self.lab = Lab(core)
+        self._scan = RunScan(core.paths.runs, core.disk)
+
+    async def listen(self, net: Net) -> None:
+        """Answer queries on this bus."""
+        await net.subscribe(subjects.QUERY, self.on_query)
+
+    async def close(self) -> None:
+        await self.lab.close()
+
+    async def on_query(self, _: str, body: bytes) -> bytes:
+        """Answer a query; one that cannot be answered is told why."""
+        try:
+            query = msgspec.json.decode(body, type=c.Query)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            return answer(self.core, "", Refusal("invalid_request", clean(str(error))))
+        try:
+            if isinstance(query.body, get_args(LabQuery)):
+                found = await self.lab.ask(cast(LabQuery, query.body))
+                return answer(self.core, query.request_id, None, found)
+            return answer(self.core, query.request_id, None, self._ask(query.body))
+        except Refusal as refusal:
+            return answer(self.core, query.request_id, refusal)
+        except LookupError as error:
+            return answer(self.core, query.request_id, Refusal("not_found", clean(str(error))))
+        except Exception as error:  # a view that cannot be built: say so, go on
+            said = f"{type(error).__name__}: {error}"
+            return answer(self.core, query.request_id, Refusal("invalid_request", clean(said)))
+
+    def _ask(self, body: c.QueryBody) -> Record:
+        latest = self.snapshot()
+        if isinstance(body, c.Snapshot):
+            names = body.views or v.VIEW_NAMES
+            return v.Views(views=tuple(latest[name] for name in names if name in latest))
+        if isinstance(body, c.Health):
+            status = cast(v.StatusView, latest["status"])
+            ok = all(part.state in ("ok", "off", "slow") for part in status.health)
+            return v.HealthReport(ok=ok, level=status.level, parts=status.health)
+        if isinstance(body, c.TicketShow):
+            return ticket_view(self.core.tickets.get(body.ticket_id), {})
+        if isinstance(body, c.SessionShow):
+            for row in (*self.desk.rows(), *self._older_sessions()):
+                if row.session_id == body.session_id:
+                    return row
+            raise Refusal("unknown_session", clean(body.session_id, 80))
+        assert isinstance(body, c.EventsPage)
+        rows = self.core.events.page(body.before_seq, body.limit)
+        return v.EventsView(seq=0, at_ns=self.core.clock.now_ns(), rows=rows)
+
+    def runs_view(self, seq: int) -> v.RunsView:
+        """Return runs, sessions and jobs, each its own list, newest first."""
+        live = self.desk.rows()
+        known = {row.session_id for row in live}
+        older = tuple(row for row in self._older_sessions() if row.session_id not in known)
+        finished = tuple(run_row(row) for row in self._scan.rows()[:SHOWN_RUNS])
+        return v.RunsView(
+            seq=seq,
+            at_ns=self.core.clock.now_ns(),
+            runs=finished,
+            sessions=(*live, *older)[:SHOWN_SESSIONS],
+            jobs=self.jobs.rows(),
+        )
+
+    def _older_sessions(self) -> tuple[v.SessionRow, ...]:
+        return list_sessions(self.core.paths.home, self.core.disk, self.core.clock)
