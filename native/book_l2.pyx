@@ -17,7 +17,7 @@ cdef int event_fault(const DepthEvent* e) noexcept nogil:
         return BAD_SIDE
     if e.lot < 0 or e.lot > <int64_t>1 << 53:
         return NEGATIVE_SIZE
-    if e.tick <= -(<int64_t>1 << 40) or e.tick >= <int64_t>1 << 40:
+    if e.tick <= -(<int64_t>1 << 56) or e.tick >= <int64_t>1 << 56:
         return BAD_TICK
     return 0
 

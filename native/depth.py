@@ -55,7 +55,7 @@ class DepthFlag(IntFlag):
 
 
 class DepthFault(IntEnum):
-    """Why a book refused an event; the event has not changed it."""
+    """Why a book refused an event. Only a `CROSSED` event has been applied when it is refused."""
 
     BAD_KIND = 1
     BAD_SIDE = 2
@@ -101,8 +101,11 @@ TOP_DTYPE = np.dtype(
 )  # fmt: skip
 """Best level of both sides after a message that changed anything of it."""
 
-MAX_TICK = 1 << 40
-"""Ticks are in (-MAX_TICK, MAX_TICK), sizes in [0, 2**53]: exact as doubles, no overflow in sums."""
+MAX_TICK = 1 << 56
+"""Ticks are in (-MAX_TICK, MAX_TICK): the sum of two never overflows."""
+
+MAX_SIZE = 1 << 53
+"""Sizes are in [0, MAX_SIZE]: exact as doubles."""
 
 
 class BookFault(ValueError):

@@ -187,7 +187,7 @@ cdef inline int event_fault(const OrderEvent* e) noexcept nogil:
         return BAD_SIDE
     if <uint64_t>e.size > <uint64_t>1 << 53:
         return NEGATIVE_SIZE
-    if <uint64_t>(e.tick + (<int64_t>1 << 40) - 1) >= (<uint64_t>1 << 41) - 1:
+    if e.tick <= -(<int64_t>1 << 56) or e.tick >= <int64_t>1 << 56:
         return BAD_TICK
     return 0
 

@@ -52,6 +52,7 @@ NOUNS: dict[str, Noun] = {
     "sweeps": Noun("sweep", "app", is_group=True, is_alias=True),
     "walkforward": Noun("walkforward", "app", is_group=True),
     "data": Noun("data", "app", is_group=True),
+    "book": Noun("book", "app", is_group=True),
     "engine": Noun("engine", "app", is_group=True),
     "config": Noun("evidence", "config", is_group=True),
     "bench": Noun("bench", "bench"),

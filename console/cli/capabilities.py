@@ -18,6 +18,8 @@ CAPABILITIES: tuple[tuple[str, str], ...] = (
     ("promotion gates", "safety.gates"),
     ("bar import, catalogue and coverage", "engine.market.catalogue"),
     ("market data hub with staleness", "engine.market.hub"),
+    ("L2 and L3 books with queue models", "native.quoting"),
+    ("recorded depth of five sources", "engine.market.depth.replay"),
     ("sandbox market and exchange", "venues.sandbox"),
     ("replay feed", "venues.replay"),
     ("research runs with evidence", "engine.api.research"),

@@ -7,14 +7,12 @@ after a snapshot must reach around its `lastUpdateId`; older ones are skipped.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import deque
 from collections.abc import Sequence
 
 import msgspec
 
-from engine.market.depth.feed import Continuity, DepthFeed, Rows, lines_of, refuse, unpacked
+from engine.market.depth.feed import Continuity, DepthFeed, Rows, csv_rows, lines_of, refuse
 from native.depth import DepthKind
 from seams.clock import NS_PER_MS
 
@@ -109,7 +107,7 @@ class _Log:
         if self.last_id is None:
             if base is None or depth.u < base + is_spot:
                 return False
-            if base + is_spot < depth.U:
+            if base + is_spot < depth.U and depth.pu != base:
                 self.gaps.gap(self.messages, f"snapshot {base}, next update starts at {depth.U}")
         elif depth.pu is not None and depth.pu != self.last_id:
             self.gaps.gap(self.messages, f"last id {self.last_id}, this one follows {depth.pu}")
@@ -139,9 +137,7 @@ def read_log(data: bytes, *, as_recorded: bool = False) -> DepthFeed:
             refuse("bad_message", number, f"{error}")
     if log.snapshot_id is None and not as_recorded:
         refuse("no_snapshot", log.messages, "the log has no snapshot with a lastUpdateId")
-    if not log.rows.columns:
-        refuse("empty_file", 0, "no depth update, snapshot or trade")
-    return _feed("binance", log)
+    return _feed(log)
 
 
 def _take(log: _Log, line: bytes) -> None:
@@ -165,21 +161,9 @@ def _take(log: _Log, line: bytes) -> None:
     (log.update if kind == "depthUpdate" else log.trade)(recv_ns, message)
 
 
-def _feed(source: str, log: _Log) -> DepthFeed:
-    scale = log.rows.scale()
-    events, exchange_ns = log.rows.build(scale)
-    return DepthFeed(
-        source=source,
-        symbol=log.symbol,
-        scale=scale,
-        events=events,
-        exchange_ns=exchange_ns,
-        messages=log.messages + 1,
-        skipped=log.skipped,
-        gaps=tuple(log.gaps.named),
-        gap_count=log.gaps.count,
-        checksums={},
-    )
+def _feed(log: _Log) -> DepthFeed:
+    counts = {"messages": log.messages + 1, "skipped": log.skipped}
+    return log.rows.feed("binance", log.symbol, log.rows.scale(), log.gaps, **counts)
 
 
 CSV_COLUMNS = (
@@ -197,13 +181,15 @@ CSV_COLUMNS = (
 
 def read_csv(data: bytes) -> DepthFeed:
     """Read a depth CSV: `snap` and `set` rows, a message for each last_update_id. Raises `BadFeed`."""
-    rows = csv.DictReader(io.StringIO(unpacked(data).decode("utf-8-sig", "replace")))
-    if tuple(rows.fieldnames or ()) != CSV_COLUMNS:
-        refuse("unreadable_file", 0, f"the columns are {rows.fieldnames}, not {','.join(CSV_COLUMNS)}")
+    rows = csv_rows(data)
+    header = tuple(next(rows, ()))
+    if header != CSV_COLUMNS:
+        refuse("unreadable_file", 0, f"the columns are {','.join(header)}, not {','.join(CSV_COLUMNS)}")
     log = _Log(as_recorded=True)
     log.messages, before = -1, None
-    for number, row in enumerate(rows):
+    for number, cells in enumerate(rows):
         try:
+            row = dict(zip(CSV_COLUMNS, cells, strict=True))
             key = (row["last_update_id"], row["update_type"])
             if key != before:
                 log.rows.end()
@@ -214,9 +200,7 @@ def read_csv(data: bytes) -> DepthFeed:
             refuse("bad_message", max(0, log.messages), f"row {number + 1}: {error}")
         before = key
     log.rows.end()
-    if not log.rows.columns:
-        refuse("empty_file", 0, "no row of data")
-    return _feed("binance", log)
+    return _feed(log)
 
 
 def _continue_csv(log: _Log, row: dict[str, str]) -> None:

@@ -62,7 +62,6 @@ def read_mbo(data: bytes) -> DepthFeed:
         skipped=skipped,
         gaps=tuple(gaps.named),
         gap_count=gaps.count,
-        checksums={},
     )
 
 

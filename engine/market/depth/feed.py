@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 import zlib
@@ -12,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from native.depth import DEPTH_DTYPE, MAX_TICK, DepthFlag
+from native.depth import DEPTH_DTYPE, MAX_SIZE, MAX_TICK, DepthFlag, DepthKind
 from venues.types import Record
 
 MAX_FILE_BYTES = 8 << 30
@@ -79,7 +80,7 @@ class DepthFeed(Record):
     skipped: int
     gaps: tuple[DepthProblem, ...]
     gap_count: int
-    checksums: dict[int, int]
+    checksums: dict[int, int] = {}
 
     @property
     def is_by_order(self) -> bool:
@@ -114,6 +115,15 @@ def lines_of(data: bytes) -> Iterator[tuple[int, bytes]]:
             number += 1
 
 
+def csv_rows(data: bytes) -> Iterator[list[str]]:
+    """Yield the rows of a CSV file that are not blank, the header first. Raises `BadFeed`."""
+    rows = csv.reader(io.StringIO(unpacked(data).decode("utf-8-sig", "replace"), newline=""))
+    try:
+        yield from (cells for cells in rows if cells)
+    except csv.Error as error:
+        refuse("unreadable_file", 0, f"line {rows.line_num}: {error}")
+
+
 def units(text: str, decimals: int, message: int) -> int:
     """Return a decimal text as whole units of 10**-decimals, exactly. Raises `BadFeed`."""
     whole, _, part = text.partition(".")
@@ -123,7 +133,7 @@ def units(text: str, decimals: int, message: int) -> int:
     if part[decimals:].strip("0"):
         refuse("price_off_grid", message, f"{text[:40]!r} has more than {decimals} decimals")
     found = int(whole + kept.ljust(decimals, "0"))
-    if found >= 1 << 53:
+    if found >= MAX_TICK:
         refuse("bad_message", message, f"{text[:40]!r} is too large")
     return found
 
@@ -139,16 +149,40 @@ class Rows:
     def __init__(self) -> None:
         self.columns: list[tuple[int, int, str, str, int, int, int]] = []
         self.ends: list[int] = []
+        self.depths: dict[int, int] = {}
 
     def add(
         self, ts_ns: int, exchange_ns: int, kind: int, side: int, price: str, size: str, message: int
     ) -> None:
         self.columns.append((ts_ns, exchange_ns, price, size, kind, side, message))
 
+    def truncate(self, ts_ns: int, exchange_ns: int, side: int, depth: int, message: int) -> None:
+        """Keep the best `depth` levels of a side."""
+        self.depths[len(self.columns)] = depth
+        self.add(ts_ns, exchange_ns, DepthKind.TRUNCATE, side, "0", "0", message)
+
     def end(self) -> None:
         """The message is complete: its last event is the one added last."""
         if self.columns and (not self.ends or self.ends[-1] != len(self.columns) - 1):
             self.ends.append(len(self.columns) - 1)
+
+    def feed(
+        self, source: str, symbol: str, scale: Scale, continuity: Continuity, **counts: Any
+    ) -> DepthFeed:
+        """Return the recording as columns. Raises `BadFeed` where it has no event."""
+        if not self.columns:
+            refuse("empty_file", 0, "no message of this format")
+        events, exchange_ns = self.build(scale)
+        return DepthFeed(
+            source=source,
+            symbol=symbol,
+            scale=scale,
+            events=events,
+            exchange_ns=exchange_ns,
+            gaps=tuple(continuity.named),
+            gap_count=continuity.count,
+            **counts,
+        )
 
     def scale(self) -> Scale:
         """Return the smallest decimals that hold every price and size of the recording."""
@@ -164,9 +198,10 @@ class Rows:
         events["ts_ns"], events["kind"], events["side"], events["message"] = ts, kinds, sides, messages
         events["tick"] = _scaled(prices, scale.price_decimals, messages)
         events["lot"] = _scaled(sizes, scale.size_decimals, messages)
+        events["lot"][list(self.depths)] = list(self.depths.values())
         events["flags"][self.ends] = int(DepthFlag.LAST)
-        if (far := np.flatnonzero(events["tick"] >= MAX_TICK)).size:
-            refuse("bad_message", int(messages[far[0]]), "the price is too large for its precision")
+        if (far := np.flatnonzero(events["lot"] > MAX_SIZE)).size:
+            refuse("bad_message", int(messages[far[0]]), "the size is too large for its precision")
         return events, np.array(exchange, dtype=np.int64)
 
 
@@ -179,6 +214,20 @@ def _scaled(texts: tuple[str, ...], decimals: int, messages: tuple[int, ...]) ->
             value = known[text] = units(text, decimals, messages[place])
         found.append(value)
     return found
+
+
+class OneSymbol:
+    """Lets one market of a recording through: the one asked for, or the only one there is."""
+
+    def __init__(self, wanted: str) -> None:
+        self.name, self._is_free = wanted, not wanted
+
+    def takes(self, symbol: str, message: int) -> bool:
+        """Tell whether the message belongs to it. Raises `BadFeed` at a second market nobody chose."""
+        self.name = self.name or symbol
+        if symbol != self.name and self._is_free:
+            refuse("bad_message", message, f"{symbol} after {self.name}: choose one symbol")
+        return symbol == self.name
 
 
 class Continuity:
