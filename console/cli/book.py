@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,10 @@ from console.cli.failure import Failure
 from console.cli.guard import failures
 from console.cli.options import Json
 from engine.api.book import replay_recording
+
+if TYPE_CHECKING:
+    from engine.market.depth.feed import Scale
+    from engine.market.depth.replay import BookLevel
 
 app = typer.Typer(help="Order books: replay a recording, verify its checksums and sequence.")
 FACTS = (
@@ -51,8 +55,14 @@ def replay(
         found = replay_recording(file, source, symbol, depth)
     lines = [output.facts({name: getattr(found, name) for name in FACTS})]
     lines += [f"{problem.code} at message {problem.message}: {problem.text}" for problem in found.problems]
-    levels = [{"side": "ask", **output.record(level)} for level in reversed(found.asks)]
-    levels += [{"side": "bid", **output.record(level)} for level in found.bids]
+    levels = [_row("ask", level, found.scale) for level in reversed(found.asks)]
+    levels += [_row("bid", level, found.scale) for level in found.bids]
     lines.append(output.table(levels, ("side", "price", "size", "orders"), "the book is empty"))
     output.show({"book": found}, "\n".join(lines), as_json)
     return 0 if found.is_sound else 1
+
+
+def _row(side: str, level: BookLevel, scale: Scale) -> dict[str, object]:
+    """Return a level with every digit the market has."""
+    price, size = f"{level.price:.{scale.price_decimals}f}", f"{level.size:.{scale.size_decimals}f}"
+    return {"side": side, "price": price, "size": size, "orders": level.orders or None}
