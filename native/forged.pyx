@@ -4,6 +4,8 @@ from libc.stdint cimport int64_t, uintptr_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy
 
+from native.state cimport KEEP, Wish
+
 from cpython.bytes cimport PyBytes_AsString, PyBytes_FromStringAndSize
 
 _ERRORS = {"ZeroDivisionError": ZeroDivisionError, "ValueError": ValueError, "OverflowError": OverflowError}
@@ -66,17 +68,36 @@ cdef class Forged:
 
     def state_values(self):
         """Return the strategy's attributes and its indicators' fields (`name.field`) by name."""
+        return dict(zip([name for name, _, _ in self._fields], self.state_tuple()))
+
+    def state_tuple(self):
+        """Return the values alone, in the same order."""
         cdef const char* start = <const char*>self.calls.state
         cdef int64_t offset
-        found = {}
-        for name, kind, offset in self._fields:
-            assert 0 <= offset <= self.size - 8, f"{name} lies outside the state"
+        found = []
+        for _, kind, offset in self._fields:
+            assert 0 <= offset <= self.size - 8, "a word lies outside the state"
             if kind == "float":
-                found[name] = (<const double*>(start + offset))[0]
+                found.append((<const double*>(start + offset))[0])
             else:
                 word = (<const int64_t*>(start + offset))[0]
-                found[name] = bool(word) if kind == "bool" else word
-        return found
+                found.append(bool(word) if kind == "bool" else word)
+        return tuple(found)
+
+    def answer(self, ts_ns, index, double open, double high, double low, double close, double volume, side):
+        """Answer one bar outside a kernel: (None,), or the fields of the answer. Raises as `on_bar` would."""
+        cdef ForgedBar bar
+        cdef Wish wish
+        cdef int64_t error
+        bar.ts_ns, bar.index, bar.side, bar.volume = ts_ns, index, side, volume
+        bar.open, bar.high, bar.low, bar.close = open, high, low, close
+        error = self.calls.on_bar(self.calls.state, &bar, &wish)
+        if error:
+            self._fail(error)
+        if wish.side == KEEP:
+            return (None,)
+        return (wish.side, wish.strength, wish.stop, wish.target, wish.trail, wish.hold_bars, wish.partial,
+                wish.partial_target, wish.breakeven)
 
     def export_state(self):
         """Return everything that `import_state` needs to go on bit for bit."""

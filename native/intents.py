@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from native.forged import Forged
     from native.strategy import Strategy
 
 Stops = Literal["intrabar", "next_open"]
@@ -41,13 +42,13 @@ class KernelConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneSpec:
-    """One strategy on one symbol. `strategy`: a compiled built-in's name or a `Strategy` instance.
+    """One strategy on one symbol. `strategy`: a built-in's name, a `Strategy` instance or a forged one.
 
     `lot` in base units (at least 1e-6), `tick` in quote currency (0 = prices are not rounded).
     """
 
     symbol: str
-    strategy: str | Strategy
+    strategy: str | Strategy | Forged
     params: Mapping[str, float] = field(default_factory=dict)
     lot: float = 1e-6
     tick: float = 0.0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from native.codes import Action, Reason
@@ -156,11 +156,25 @@ class Twin:
         return self.config.cash + math.fsum([*(trade[6] for trade in self.trades), self.marked(last_close)])
 
 
+Levels = Callable[[int, int], tuple[float, float, float]]
+"""(bar, wanted side) -> stop and target prices and trail distance of an entry decided there."""
+
+
 def run(config: KernelConfig, strategy: str, params: Mapping[str, float], bars: Bars) -> Twin:
     """Run a built-in over bars and return its account (stops "intrabar", lot 1e-6, no tick)."""
     p = builtin_params(strategy, params)
     wanted, ranges = wishes(strategy, params, [bar[4] for bar in bars]), atr(bars)
-    has_bracket = bool(p.get("bracket"))
+
+    def levels(t: int, want: int) -> tuple[float, float, float]:
+        close, width = bars[t][4], ranges[t]
+        trail = p["trail_atr"] * width if p["trail_atr"] else math.inf
+        return close - want * p["stop_atr"] * width, close + want * p["target_atr"] * width, trail
+
+    return follow(config, wanted, bars, levels if p.get("bracket") else None)
+
+
+def follow(config: KernelConfig, wanted: Sequence[int | None], bars: Bars, levels: Levels | None) -> Twin:
+    """Trade what is wanted at each close; without levels a position lasts until another side is wanted."""
     account, leaving, entering = Twin(config), False, None
     for t, (ts, open_, high, low, close) in enumerate(bars):
         if leaving:
@@ -173,7 +187,7 @@ def run(config: KernelConfig, strategy: str, params: Mapping[str, float], bars: 
                 False,
             )
         leaving, entering = False, None
-        if has_bracket and account.side:
+        if levels is not None and account.side:
             _walk_bracket(account, t, ts, open_, high, low)
         want = wanted[t]
         if want is not None and want != account.side:
@@ -182,10 +196,8 @@ def run(config: KernelConfig, strategy: str, params: Mapping[str, float], bars: 
                 leaving = True
                 account.record(ts, t, Action.CLOSE, -account.side, account.units, close, why)
             if want:
-                units, width = math.floor(config.notional_usd / close * 1e6), ranges[t]
-                stop = close - want * p.get("stop_atr", 0.0) * width
-                target = close + want * p.get("target_atr", 0.0) * width
-                trail = p["trail_atr"] * width if p.get("trail_atr") else math.inf
+                units = math.floor(config.notional_usd / close * 1e6)
+                stop, target, trail = levels(t, want) if levels is not None else (0.0, 0.0, 0.0)
                 entering = (want, units, stop, target, trail)
                 account.record(ts, t, Action.OPEN, want, units, close, why)
         account.equity.append(config.cash + (account.realised + account.marked(close)))

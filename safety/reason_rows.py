@@ -6,6 +6,7 @@ from __future__ import annotations
 
 _KILL, _FEED, _REJECTED = "kill-and-resume", "stale-feed", "rejected-orders"
 _SWEEP = "sweep"
+_FORGE = "forge-and-verify"
 _UNKNOWN, _PAPER, _START = "ambiguous-order", "paper-session", "engine-will-not-start"
 
 ROWS: tuple[tuple[str, str, str, str, str], ...] = (
@@ -77,6 +78,11 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     ("reader_busy", "Too many questions wait", "The reader of evidence answers one question at a time.", "Ask again in a moment.", _START),
     ("reader_failed", "The reader of evidence failed", "It ended or took too long; the engine itself goes on.", "Ask again; if it stays, look at the file with the command line.", _START),
     ("not_found", "Not found", "There is nothing under this name.", "List what there is.", _START),
+    # forge and verify
+    ("forge_refused", "The strategy is outside the subset", "The file holds a construct that has no exact native meaning; the message names its place.", "Write what the message says instead; the strategy still runs interpreted in research and paper.", _FORGE),
+    ("forge_build_failed", "The library could not be built", "The C compiler is missing or refused, or the library could call out.", "Install gcc and binutils; keep the message, it is a defect if both are there.", _FORGE),
+    ("forge_artifact_changed", "A kept build is not what was built", "The library's bytes differ from its record; it will not be run.", "Find out who changed the folder; remove it and build again.", _FORGE),
+    ("verify_diverged", "Two ways of running decide differently", "The forged, interpreted or reference run gave another answer, state or account.", "Read the first divergent event in the report; do not trade this build.", _FORGE),
     # engine and host
     ("engine_halted", "The engine is halted", "It stopped itself because it could not prove that going on was safe.", "Read the alarm that came first, correct its cause, restart.", _KILL),
     ("disk_full", "The disk is full", "What cannot be recorded must not happen.", "Free space, then restart the engine.", _START),

@@ -51,6 +51,8 @@ NOUNS: dict[str, Noun] = {
     "sweep": Noun("sweep", "app", is_group=True),
     "sweeps": Noun("sweep", "app", is_group=True, is_alias=True),
     "walkforward": Noun("walkforward", "app", is_group=True),
+    "forge": Noun("forge", "app", is_group=True),
+    "verify": Noun("forge", "verify"),
     "data": Noun("data", "app", is_group=True),
     "book": Noun("book", "app", is_group=True),
     "engine": Noun("engine", "app", is_group=True),

@@ -43,6 +43,7 @@ def start(
     first: Annotated[str, typer.Option("--start", help="The first date or UTC time.")] = "",
     end: Annotated[str, typer.Option("--end", help="The date or UTC time before which it ends.")] = "",
     sets: Sets = None,
+    is_forged: Annotated[bool, typer.Option("--forged", help="Compile the file, run the library.")] = False,
     name: Annotated[str, typer.Option("--name", help="A name for people.")] = "",
     as_json: Json = False,
 ) -> None:
@@ -62,6 +63,7 @@ def start(
         "max_bars": max_bars,
         "start_ns": instant(first) if first else None,
         "end_ns": instant(end) if end else None,
+        "is_forged": is_forged,
         "name": name,
         "command": "interlock run start",
     }

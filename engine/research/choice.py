@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from engine.strategies import PRESETS, StrategyError, load_strategy
+from native.forged import Forged
 from native.intents import KernelConfig
 from native.strategy import Strategy
+from seams.disk import Disk
 
 
 class RunFailed(Exception):
@@ -23,7 +26,7 @@ class Choice:
     """What goes into the kernel's lane, and the preset's account (None without a preset)."""
 
     name: str
-    strategy: str | Strategy
+    strategy: str | Strategy | Forged
     params: dict[str, float]
     source_sha256: str
     account: KernelConfig | None
@@ -60,3 +63,29 @@ def choose(strategy: str, preset: str, params: Mapping[str, float | str]) -> Cho
         lot=base.lot if base else 1e-6,
         tick=base.tick if base else 0.0,
     )
+
+
+def execution_of(choice: Choice) -> str:
+    """Say how a choice runs: compiled into the kernel, interpreted, or forged."""
+    if isinstance(choice.strategy, str):
+        return "compiled"
+    return "forged" if isinstance(choice.strategy, Forged) else "interpreted"
+
+
+def build_of(choice: Choice) -> str:
+    """Return the hash of a forged choice's build, else an empty string."""
+    return choice.strategy.build_sha256 if isinstance(choice.strategy, Forged) else ""
+
+
+def forged(choice: Choice, spec: str, home: Path, disk: Disk) -> Choice:
+    """Return the choice with its file compiled; raises what the forge raises, and `RunFailed`."""
+    from engine.lifecycle.forge.store import forge, open_library
+
+    if isinstance(choice.strategy, str):
+        raise RunFailed("invalid_request", f"{choice.name} is compiled already; only a file is forged")
+    library = open_library(forge(spec, home, disk), disk)
+    try:
+        built = library.instance(choice.params)
+    except (ValueError, ArithmeticError) as error:
+        raise RunFailed("invalid_request", str(error)) from error
+    return replace(choice, strategy=built)

@@ -16,12 +16,16 @@ __all__ = ["git_commit", "kernel_sha256", "python_facts", "strategy_sha256"]
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def strategy_sha256(name: str, params: Mapping[str, float], source_sha256: str) -> str:
+def strategy_sha256(
+    name: str, params: Mapping[str, float], source_sha256: str, build_sha256: str = ""
+) -> str:
     """Return the sha256 (hex) of a strategy: its name, parameters, source and build.
 
-    The kernel's hash stands for the build: it runs compiled strategies and interprets the others.
+    The kernel's hash stands for the build: it runs compiled strategies and interprets the others. A
+    forged strategy has a build of its own beside it.
     """
-    parts = {"name": name, "params": dict(params), "source": source_sha256, "build": kernel_sha256()}
+    build = f"{kernel_sha256()} {build_sha256}" if build_sha256 else kernel_sha256()
+    parts = {"name": name, "params": dict(params), "source": source_sha256, "build": build}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

@@ -10,7 +10,8 @@ class RunRequest(Record):
     """What to run. `data` is a file or `VENUE/SYMBOL/INTERVAL`; numbers left None come from the
     preset, else from the kernel's defaults. `start_ns` and `end_ns` bound bar open times, end excluded;
     `max_bars` above 0 keeps the first so many of them. `trials`: how many
-    configurations were tried to find this one (deflates the Sharpe ratio)."""
+    configurations were tried to find this one (deflates the Sharpe ratio). `is_forged`: compile the
+    strategy file and run the library."""
 
     strategy: str = ""
     preset: str = ""
@@ -29,6 +30,7 @@ class RunRequest(Record):
     tick: float | None = None
     seed: int = 0
     trials: int = 1
+    is_forged: bool = False
     name: str = ""
     request_id: str = ""
     command: str = ""
@@ -37,7 +39,8 @@ class RunRequest(Record):
 
 
 class RunResult(Record):
-    """What a run gave. `status` is success or no_trades, `trust` what its checks found.
+    """What a run gave. `status` is success or no_trades, `trust` what its checks found, `execution` how the
+    strategy ran: compiled (bundled), interpreted or forged (then with its build).
 
     Hashes are hex; money in account currency.
     """
@@ -61,5 +64,7 @@ class RunResult(Record):
     config_sha256: str
     config_hash: str
     metrics: dict[str, float | int | str | None]
+    execution: str = ""
+    build_sha256: str = ""
     trust: str = NOT_CHECKED
     checks: tuple[Check, ...] = ()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from engine.research import identity
 from engine.research.artifacts import config_hash, make_run_id, sweep_staging
-from engine.research.choice import Choice, RunFailed, choose
+from engine.research.choice import Choice, RunFailed, build_of, choose, execution_of, forged
 from engine.research.findings import Findings, count_earlier_runs, find_out
 from engine.research.request import RunRequest as RunRequest
 from engine.research.request import RunResult as RunResult
@@ -70,7 +70,7 @@ def run_backtest(
     from engine.research.index import refresh_runs_index
     from engine.research.publish import publish_run
 
-    choice = choose(request.strategy, request.preset, request.params)
+    choice = _choice(request, home, disk)
     bars, symbol, interval = load_bars(request, home, disk)
     config = resolved_config(request, choice, bars, symbol, interval)
     runs = home / "outputs" / "runs"
@@ -85,7 +85,7 @@ def run_backtest(
             config,
             bars,
             replayed,
-            lambda: kernel_of(config, choose(request.strategy, request.preset, request.params), "check"),
+            lambda: kernel_of(config, _choice(request, home, disk), "check"),
             trials=request.trials,
             earlier_runs=count_earlier_runs(runs.parent / "runs_index.json", bars.content_sha256, disk),
         )
@@ -98,7 +98,14 @@ def run_backtest(
         _note_failure(home, run_id, error, created_ns, disk)
         raise
     refresh_runs_index(runs, disk, clock)
-    return _result(run_id, folder, request, config, proof, findings, replayed)
+    result = _result(run_id, folder, request, config, proof, findings, replayed)
+    execution = {"execution": execution_of(choice), "build_sha256": build_of(choice)}
+    return msgspec.structs.replace(result, **execution)  # type: ignore[type-var]
+
+
+def _choice(request: RunRequest, home: Path, disk: Disk) -> Choice:
+    choice = choose(request.strategy, request.preset, request.params)
+    return forged(choice, request.strategy, home, disk) if request.is_forged else choice
 
 
 def with_settings(request: RunRequest, settings: Settings) -> RunRequest:
@@ -234,7 +241,9 @@ def identify(config: RunConfig, choice: Choice, bars: BarColumns, replayed: Repl
     """Return the run's identity (kernel.md, "Identity")."""
     return Identity(
         kernel_sha256=identity.kernel_sha256(),
-        strategy_sha256=identity.strategy_sha256(choice.name, config.params, choice.source_sha256),
+        strategy_sha256=identity.strategy_sha256(
+            choice.name, config.params, choice.source_sha256, build_of(choice)
+        ),
         config_sha256=config.config_sha256,
         data_sha256=bars.content_sha256,
         data_start_ns=int(bars.ts_ns[0]),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.lifecycle.forge.build import build_source
+from engine.lifecycle.forge.build import build, plan_source
 from engine.lifecycle.forge.load import Library, load
 from native.selfcheck import random_bars
 from native.strategy import Strategy
@@ -33,11 +33,11 @@ def columns(bars: list[tuple[int, float, float, float, float]]) -> list[np.ndarr
 
 @pytest.fixture
 def forge() -> Callable[[str], Library]:
-    def build(source: str) -> Library:
-        built = build_source(source.encode(), "strategy.py")
+    def forged(source: str) -> Library:
+        built = build(plan_source(source.encode(), "strategy.py"))
         return load(built.record, built.artifact)
 
-    return build
+    return forged
 
 
 @pytest.fixture

@@ -54,9 +54,9 @@ def c_name(name: str) -> str:
 class Body:
     """Collects C lines. `leave` is the statement that leaves with a failure, with `{place}` in it."""
 
-    def __init__(self, program: Program, file: str, places: list[tuple[str, str]], leave: str) -> None:
+    def __init__(self, program: Program, places: list[tuple[str, str]], leave: str) -> None:
         self._kinds = {field.name: field.kind for field in program.indicators}
-        self._file, self._places, self._leave = file, places, leave
+        self._places, self._leave = places, leave
         self._lines: list[str] = []
         self._depth, self._temporaries = 1, 0
 
@@ -135,7 +135,7 @@ class Body:
         self._depth -= 1
 
     def _fail_if(self, test: str, node: Expr | Stmt, exception: str, message: str) -> None:
-        self._places.append((exception, f"{self._file}:{node.line}:{node.column}: {message}"))
+        self._places.append((exception, f"{node.line}:{node.column}: {message}"))
         self.line(f"if (IL_RARE({test}))")
         self.line("    " + self._leave.format(place=len(self._places)))
 

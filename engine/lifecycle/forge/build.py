@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from engine.lifecycle.forge.emit import emit
+from engine.lifecycle.forge.emit import Emitted, emit
 from engine.lifecycle.forge.ir import IR_VERSION, Program
 from engine.lifecycle.forge.scope import Refused
 from engine.lifecycle.forge.subset import read_strategy
@@ -42,9 +42,8 @@ FLAGS = (
     "-fno-tree-loop-distribute-patterns",
     "-fvisibility=hidden",
     "-Wall",
-    "-Wextra",
     "-Werror",
-    "-Wno-unused-function",
+    "-Wno-unused",
     "-Wl,--build-id=none,-z,defs,-z,noexecstack",
 )
 _FORBIDDEN_SECTIONS = (
@@ -65,7 +64,11 @@ class BuildFailed(Exception):
 
 
 class BuildRecord(Record):
-    """Everything about one build. `words`: named (name, kind) words of the state; hashes are hex."""
+    """Everything about one build; hashes are hex.
+
+    `words`: (name, kind) of the state's named words. `places`: (exception, line:column: message) of each
+    place that can fail, numbered from 1.
+    """
 
     name: str
     source_file: str
@@ -89,6 +92,17 @@ class BuildRecord(Record):
     record_version: int = RECORD_VERSION
 
 
+class Plan(Record):
+    """What would be built: the program, its C text, and the hash that the build will have."""
+
+    program: Program
+    emitted: Emitted
+    source_file: str
+    source_sha256: str
+    compiler: str
+    build_sha256: str
+
+
 class Built(Record):
     """A finished build: its record, the IR as JSON, the C text and the library's bytes."""
 
@@ -98,43 +112,55 @@ class Built(Record):
     artifact: bytes
 
 
-def build_source(source: bytes, file: str, class_name: str = "") -> Built:
-    """Forge a strategy's source. Raises `Refused` (outside the subset) or `BuildFailed`."""
+def plan_source(source: bytes, file: str, class_name: str = "") -> Plan:
+    """Read a strategy's source and write its C text. Raises `Refused` (outside the subset), `BuildFailed`."""
     try:
         text = source.decode()
     except UnicodeDecodeError as error:
         raise Refused(f"{file}:1:1: bytes that are not UTF-8: save the file as UTF-8") from error
     program = read_strategy(text, file, class_name)
-    return build_program(program, Path(file).name, hashlib.sha256(source).hexdigest())
+    return plan_program(program, Path(file).name, _sha256(source))
 
 
-def build_program(program: Program, file: str, source_sha256: str) -> Built:
-    """Compile a program. Raises `BuildFailed`."""
-    emitted = emit(program, file)
-    compiler = compiler_version()
-    build_sha256 = _sha256("\0".join((emitted.text, *FLAGS, compiler, platform.machine())).encode())
-    artifact = _compile(emitted.text, build_sha256)
-    ir_json = _json(program)
+def plan_program(program: Program, source_file: str, source_sha256: str) -> Plan:
+    """Write a program's C text. Raises `BuildFailed` where there is no compiler."""
+    emitted, compiler = emit(program), compiler_version()
+    # The source too: equal C text from other lines would name other places in its messages.
+    parts = (emitted.text, source_sha256, *FLAGS, compiler, platform.machine())
+    return Plan(
+        program=program,
+        emitted=emitted,
+        source_file=source_file,
+        source_sha256=source_sha256,
+        compiler=compiler,
+        build_sha256=_sha256("\0".join(parts).encode()),
+    )
+
+
+def build(plan: Plan) -> Built:
+    """Compile what was planned. Raises `BuildFailed`."""
+    artifact = _compile(plan.emitted.text, plan.build_sha256)
+    program, ir_json = plan.program, _json(plan.program)
     record = BuildRecord(
         name=program.name,
-        source_file=file,
-        source_sha256=source_sha256,
-        build_sha256=build_sha256,
+        source_file=plan.source_file,
+        source_sha256=plan.source_sha256,
+        build_sha256=plan.build_sha256,
         artifact_sha256=_sha256(artifact),
-        c_sha256=_sha256(emitted.text.encode()),
+        c_sha256=_sha256(plan.emitted.text.encode()),
         ir_sha256=_sha256(ir_json),
-        compiler=compiler,
+        compiler=plan.compiler,
         flags=FLAGS,
         machine=platform.machine(),
         python=platform.python_version(),
         params=tuple((field.name, field.kind) for field in program.params),
-        words=tuple((word.name, word.kind) for word in emitted.words),
-        places=emitted.places,
+        words=tuple((word.name, word.kind) for word in plan.emitted.words),
+        places=plan.emitted.places,
         answers_ahead=not program.reads_side,
         has_levels=program.has_levels,
         warmup_bars=program.warmup_bars,
     )
-    return Built(record=record, ir_json=ir_json, c_text=emitted.text, artifact=artifact)
+    return Built(record=record, ir_json=ir_json, c_text=plan.emitted.text, artifact=artifact)
 
 
 def compiler_version() -> str:

@@ -84,11 +84,11 @@ class Emitted:
     words: tuple[Word, ...]
 
 
-def emit(program: Program, file: str) -> Emitted:
-    """Return the C text of a program. `file` is named in the messages of places that can fail."""
+def emit(program: Program) -> Emitted:
+    """Return the C text of a program."""
     places: list[tuple[str, str]] = []
-    init = _init(program, file, places)
-    bar = Body(program, file, places, "return {place};")
+    init = _init(program, places)
+    bar = Body(program, places, "return {place};")
     bar.declare(program.bar_locals, C_KINDS)
     bar.statements(program.bar)
     bar.line("*out = il_plain(IL_KEEP);")
@@ -142,8 +142,8 @@ def _words(program: Program) -> list[Word]:
     return found
 
 
-def _init(program: Program, file: str, places: list[tuple[str, str]]) -> str:
-    body = Body(program, file, places, "return -{place};")
+def _init(program: Program, places: list[tuple[str, str]]) -> str:
+    body = Body(program, places, "return -{place};")
     body.declare(program.start_locals, C_KINDS)
     for index, field in enumerate(program.params):
         kind = "int64_t" if field.kind == "int" else "double"

@@ -44,7 +44,7 @@ class Library:
             addresses=self.addresses,
             values={name: values[name] for name, _ in record.params},
             fields=[(*word, offset) for word, offset in zip(record.words, self.offsets, strict=True)],
-            places=record.places,
+            places=[(kind, f"{record.source_file}:{text}") for kind, text in record.places],
             has_levels=record.has_levels,
             warmup_bars=record.warmup_bars,
             library=self.handle,

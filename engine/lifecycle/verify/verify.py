@@ -1,0 +1,217 @@
+"""Verify a strategy: every way of running it must say, keep and account for the same, bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from engine.lifecycle.forge.load import Library
+from engine.lifecycle.forge.store import Stored, forge, open_library
+from engine.lifecycle.verify import accounts, answers
+from engine.lifecycle.verify.accounts import Account, compare_accounts, run_account
+from engine.lifecycle.verify.corpus import SEED, Case, build_corpus, corpus_sha256
+from engine.lifecycle.verify.report import DIVERGED, EQUIVALENT, CaseRecord, Divergence, VerifyReport
+from engine.strategies import StrategyError, load_strategy
+from engine.strategies.registry import BUNDLED, LoadedStrategy, ParamSpec
+from native.identity import kernel_sha256
+from native.intents import KernelConfig
+from native.strategy import Strategy
+from seams.disk import Disk
+from seams.rng import Rng
+
+REPORT = "verify_report.json"
+DRAWN_SETS = 4
+
+Progress = Callable[[int, int], None]
+Make = Callable[[], Strategy]
+
+
+@dataclass
+class Tally:
+    """What has been compared so far."""
+
+    bars: int = 0
+    account_bars: int = 0
+    answers: int = 0
+    decisions: int = 0
+    ways: set[str] = field(default_factory=set)
+
+
+def verify(
+    spec: str,
+    home: Path,
+    disk: Disk,
+    *,
+    data: Sequence[str] = (),
+    params: Mapping[str, float | str],
+    on_progress: Progress | None = None,
+) -> VerifyReport:
+    """Verify a bundled name or `FILE.py[:Class]`; write `verify_report.json` and return it.
+
+    Raises `StrategyError`, what the forge raises, or what the catalogue raises for `data`.
+    """
+    cases = build_corpus(home, disk, data)
+    loaded = load_strategy(spec)
+    stored = None if spec in BUNDLED else forge(spec, home, disk)
+    library = None if stored is None else open_library(stored, disk)
+    sets = param_sets(loaded, params)
+    tally = Tally()
+    divergence = _first_divergence(loaded, library, cases, sets, tally, on_progress)
+    report = _report(loaded, stored, cases, sets, tally, divergence, spec)
+    folder = Path(stored.folder) if stored is not None else home / "outputs" / "verify" / loaded.name
+    disk.make_folder(folder)
+    report = msgspec.structs.replace(report, path=str(folder / REPORT))  # type: ignore[type-var]
+    disk.write_atomic(folder / REPORT, msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n")
+    return report
+
+
+def param_sets(loaded: LoadedStrategy, given: Mapping[str, float | str]) -> list[dict[str, float]]:
+    """Return the given set (defaults filled in) and some drawn from the bounds that the strategy accepts.
+
+    Every other drawn set has whole numbers of the form 2^k - 1: averages of such periods are exact on the
+    corpus's even prices, so that values tie and `<` can be told from `<=`.
+    """
+    found = [loaded.complete(given)]
+    chance = Rng(SEED).stream("params", loaded.name)
+    for _ in range(20 * DRAWN_SETS):
+        if len(found) > DRAWN_SETS or not loaded.params:
+            break
+        is_exact = len(found) % 2 == 0
+        drawn = {spec.name: _drawn(spec, chance.random(), is_exact) for spec in loaded.params}
+        try:
+            loaded.build(drawn)
+        except StrategyError:
+            continue  # on_start does not accept this combination
+        found.append(drawn)
+    return found
+
+
+def _drawn(spec: ParamSpec, share: float, is_exact: bool) -> float:
+    """Draw between the lower bound and a few times the default: periods that a short market can show."""
+    high = min(spec.high, max(4.0 * abs(spec.default), spec.low + 2.0))
+    value = spec.low + share * (high - spec.low)
+    if not isinstance(spec.default, int):
+        return value
+    whole = round(value)
+    exact = (1 << (whole + 1).bit_length() - 1) - 1
+    return float(exact if is_exact and spec.low <= exact <= spec.high and whole > 2 else whole)
+
+
+def _first_divergence(
+    loaded: LoadedStrategy,
+    library: Library | None,
+    cases: Sequence[Case],
+    sets: Sequence[dict[str, float]],
+    tally: Tally,
+    on_progress: Progress | None,
+) -> Divergence | None:
+    work = [(case, params) for params in sets for case in cases]
+    for done, (case, params) in enumerate(work):
+        if on_progress is not None:
+            on_progress(done, len(work))
+        if library is None:
+            found = compare_builtin(case, params, loaded.name, tally)
+        else:
+            found = compare_library(case, params, _maker(loaded, params), library, tally)
+        if found is not None:
+            return found
+    if on_progress is not None:
+        on_progress(len(work), len(work))
+    return None
+
+
+def _maker(loaded: LoadedStrategy, params: Mapping[str, float]) -> Make:
+    def make() -> Strategy:
+        built = loaded.build(params)
+        assert isinstance(built, Strategy)
+        return built
+
+    return make
+
+
+def compare_library(
+    case: Case, params: Mapping[str, float], make: Make, library: Library, tally: Tally
+) -> Divergence | None:
+    """Compare the interpreted source with its forged library on one case: answers, state, accounts."""
+    record = library.record
+    forged = library.instance(params)
+    compared = answers.compare_answers(case, params, make, forged, reads_side=not record.answers_ahead)
+    tally.bars += compared.bars
+    tally.answers += compared.answers
+    tally.ways |= {"interpreted", "forged"}
+    if compared.divergence is not None:
+        return compared.divergence
+    for config in accounts.CONFIGS:
+        wanted = run_account(case, config, make(), params)
+        got = run_account(case, config, library.instance(params), params)
+        tally.account_bars += len(case)
+        tally.decisions += len(wanted.decisions)
+        found = compare_accounts(case, params, answers.WAYS, wanted, got)
+        if found is None and record.answers_ahead and not record.has_levels:
+            found = _against_reference(case, params, make, config, wanted, tally)
+        if found is not None:
+            return found
+    return None
+
+
+def _against_reference(
+    case: Case, params: Mapping[str, float], make: Make, config: KernelConfig, account: Account, tally: Tally
+) -> Divergence | None:
+    """Compare with the plain-Python account, where that models all that happened."""
+    if config.stops != "intrabar" or make().warmup_bars or not accounts.is_plain(case, account):
+        return None
+    tally.ways.add("reference")
+    twin = accounts.reference_account(case, config, list(_wanted(case, make())))
+    return compare_accounts(case, params, ("interpreted", "reference"), account, twin)
+
+
+def _wanted(case: Case, strategy: Strategy) -> Iterator[int | None]:
+    for index, row in enumerate(case.rows()):
+        yield answers.answered(strategy.on_bar(answers.PlainBar(index, *row, 0)))[0]  # type: ignore[arg-type]
+
+
+def compare_builtin(case: Case, params: Mapping[str, float], name: str, tally: Tally) -> Divergence | None:
+    """Compare a compiled built-in with its plain-Python twin on one case."""
+    config = accounts.CONFIGS[0]
+    account = run_account(case, config, name, params)
+    tally.account_bars += len(case)
+    tally.decisions += len(account.decisions)
+    tally.ways |= {"compiled"}
+    if not accounts.is_plain(case, account):
+        return None
+    tally.ways |= {"reference"}
+    twin = accounts.builtin_reference(case, config, name, params)
+    return compare_accounts(case, params, ("compiled", "reference"), account, twin)
+
+
+def _report(
+    loaded: LoadedStrategy,
+    stored: Stored | None,
+    cases: Sequence[Case],
+    sets: Sequence[dict[str, float]],
+    tally: Tally,
+    divergence: Divergence | None,
+    spec: str,
+) -> VerifyReport:
+    record = stored.record if stored is not None else None
+    return VerifyReport(
+        strategy=loaded.name,
+        source_file=record.source_file if record else spec,
+        source_sha256=loaded.source_sha256,
+        build_sha256=record.build_sha256 if record else "",
+        artifact_sha256=record.artifact_sha256 if record else "",
+        kernel_sha256=kernel_sha256(),
+        corpus_sha256=corpus_sha256(cases),
+        verdict=EQUIVALENT if divergence is None else DIVERGED,
+        ways=tuple(sorted(tally.ways)),
+        params=tuple(sets),
+        cases=tuple(CaseRecord(name=case.name, bars=len(case), sha256=case.sha256) for case in cases),
+        bars=tally.bars,
+        account_bars=tally.account_bars,
+        answers=tally.answers,
+        decisions=tally.decisions,
+        divergence=divergence,
+    )
