@@ -43,6 +43,10 @@ def bench(
     try:
         rows, is_equal = module.rows()
     except FileNotFoundError as error:
+        if error.filename not in (None, "gcc"):
+            raise Failure(
+                "not_found", f"there is no {error.filename}", "set INTERLOCK_SHARED to the data folder"
+            ) from error
         raise Failure("not_installed", f"no C compiler: {error}", "install gcc") from error
     if not is_equal:
         raise Failure(
