@@ -53,6 +53,7 @@ NOUNS: dict[str, Noun] = {
     "walkforward": Noun("walkforward", "app", is_group=True),
     "forge": Noun("forge", "app", is_group=True),
     "verify": Noun("forge", "verify"),
+    "validate": Noun("validate", "validate"),
     "data": Noun("data", "app", is_group=True),
     "book": Noun("book", "app", is_group=True),
     "engine": Noun("engine", "app", is_group=True),

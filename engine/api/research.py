@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from engine.research.request import RunRequest, RunResult
     from engine.research.schemas import CandidateStore
     from engine.research.session_health import AlertSnapshot, Health
+    from engine.research.validation import Validation
     from engine.research.walk_publish import WalkResult
 
 CURVE_POINTS = 2_000
@@ -191,6 +192,33 @@ def walk_forward(
     request, bars, config = read_walk(text, home, disk)
     walked = walk(request, bars, config, workers=workers, on_progress=on_progress)
     return publish_walk(request, config, walked, bars.interval_ns, home, disk, clock)
+
+
+def validate_run(
+    home: Path,
+    run_id: str,
+    *,
+    data: str = "",
+    strategy: str = "",
+    walk_id: str = "",
+    iterations: int = 1_000,
+    disk: Disk | None = None,
+) -> Validation:
+    """Make a run again, stress it and write its bundle; see `engine.research.validation.validate`.
+
+    Raises `UnknownRun`, or `RunFailed` with not_reproducible, mixed_contract or invalid_request.
+    """
+    from engine.research.validation import validate
+
+    return validate(
+        run_id,
+        home,
+        disk or RealDisk(),
+        data=data,
+        strategy=strategy,
+        walk_id=walk_id,
+        iterations=iterations,
+    )
 
 
 def list_candidates(home: Path) -> tuple[CandidateRow, ...]:

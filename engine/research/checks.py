@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.research.schemas import FAILED, NOT_CHECKED, PASSED, Check
+from engine.research.schemas import FAILED, NOT_CHECKED, PASSED, Check, worst
 from native.codes import Action
 from native.kernel import Kernel
 from native.strategy import Strategy
@@ -61,8 +61,7 @@ def check_run(
 
 def trust_of(checks: tuple[Check, ...]) -> str:
     """Return the worst status: failed, else not_checked (also without checks), else passed."""
-    found = {check.status for check in checks} or {NOT_CHECKED}
-    return next(status for status in (FAILED, NOT_CHECKED, PASSED) if status in found)
+    return worst({check.status for check in checks})
 
 
 def look_ahead(make_kernel: MakeKernel, bars: BarColumns, decisions: Rows, trades: Rows, seed: int) -> Check:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from pathlib import Path
 
 import msgspec
@@ -76,6 +77,12 @@ class RunMetadata(Record):
 
 
 PASSED, FAILED, NOT_CHECKED = "passed", "failed", "not_checked"
+
+
+def worst(statuses: Set[str]) -> str:
+    """Return failed where one failed, else not_checked (also of nothing), else passed."""
+    found = statuses or {NOT_CHECKED}
+    return next(status for status in (FAILED, NOT_CHECKED, PASSED) if status in found)
 
 
 class Check(Record):

@@ -1,0 +1,203 @@
+"""The validation bundle of a run (OC-78): the run made again, then stressed; gates say what it is worth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from engine.api.research import UnknownRun
+from engine.market.catalogue import BarColumns
+from engine.market.validation import BadData
+from engine.research import identity
+from engine.research.artifacts import RUN_ID
+from engine.research.choice import RunFailed, choose
+from engine.research.remake import read_record
+from engine.research.request import RunRequest
+from engine.research.robustness import (
+    Concentration,
+    CostStress,
+    MonteCarlo,
+    Sensitivity,
+    concentration,
+    cost_stress,
+    monte_carlo,
+    sensitivity,
+)
+from engine.research.run import kernel_of, load_bars
+from engine.research.schemas import FAILED, NOT_CHECKED, PASSED, RunConfig, RunReport, json_bytes, worst
+from engine.research.walk_publish import WalkResult
+from seams.disk import Disk
+from venues.types import Record
+
+MIN_TRADES = 30
+MAX_SYMBOL_SHARE = 0.5
+
+
+class Gate(Record):
+    """One condition: `status` is passed, failed or not_checked; `found` against `bound` in words."""
+
+    name: str
+    status: str
+    found: str
+    bound: str
+
+
+class Validation(Record):
+    """validation.json of a run. `verdict` is the worst of its gates; `path` is where it was written."""
+
+    schema_version: str
+    artifact_type: str
+    run_id: str
+    verdict: str
+    gates: tuple[Gate, ...]
+    sensitivity: Sensitivity
+    costs: CostStress
+    monte_carlo: MonteCarlo
+    concentration: Concentration
+    walk_forward: WalkResult | None
+    path: str
+
+
+def validate(
+    run_id: str,
+    home: Path,
+    disk: Disk,
+    *,
+    data: str = "",
+    strategy: str = "",
+    walk_id: str = "",
+    iterations: int = 1_000,
+    workers: int = 2,
+) -> Validation:
+    """Make a run again, stress it, and write `outputs/validations/<run_id>.json`.
+
+    `data` and `strategy` name files that the run's configuration knows by their last name only. Raises
+    `UnknownRun`; `RunFailed` with `not_reproducible` where bars, strategy, kernel or decisions differ.
+    """
+    folder = home / "outputs" / "runs" / run_id
+    report = _read(folder, run_id, disk)
+    config = report.config_resolved
+    request = _request(config, data, strategy)
+    bars = _proved(report, request, home, disk)
+    record = read_record(folder / "journal.h5")
+    pnl = np.ascontiguousarray(record.trades["pnl"])
+    walked = _walk(home, walk_id, config, disk) if walk_id else None
+    costs = cost_stress(request, config, bars)
+    spread = concentration(record.trades, record.equity, record.ts_ns, config.initial_cash)
+    gates = _gates(report, costs, spread, walked)
+    path = home / "outputs" / "validations" / f"{run_id}.json"
+    made = Validation(
+        schema_version="1.0",
+        artifact_type="interlock.validation",
+        run_id=run_id,
+        verdict=worst({gate.status for gate in gates}),
+        gates=gates,
+        sensitivity=sensitivity(request, config, bars, workers),
+        costs=costs,
+        monte_carlo=monte_carlo(pnl, config.initial_cash, iterations, config.seed),
+        concentration=spread,
+        walk_forward=walked,
+        path=str(path),
+    )
+    disk.make_folder(path.parent)
+    disk.write_atomic(path, json_bytes(made))
+    return made
+
+
+def _read(folder: Path, run_id: str, disk: Disk) -> RunReport:
+    if not RUN_ID.fullmatch(run_id):
+        raise UnknownRun(f"no run {run_id[:80]!r}: not_a_run_id")
+    try:
+        return msgspec.json.decode(disk.read(folder / "report.json"), type=RunReport)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise UnknownRun(f"no run {run_id[:80]!r}: {type(error).__name__}") from error
+
+
+def _request(config: RunConfig, data: str, strategy: str) -> RunRequest:
+    """Return the request that gives the run again: everything resolved, the window by its ends."""
+    start_ns, last_ns = (
+        int(np.datetime64(text.removesuffix("Z"), "ns").astype(np.int64))
+        for text in (config.start, config.end)
+    )
+    return RunRequest(
+        strategy=strategy or config.strategy,
+        preset=config.preset,
+        data=data or config.data,
+        params={**config.params},
+        symbol=config.ticker,
+        interval=config.interval,
+        start_ns=start_ns,
+        end_ns=last_ns + 1,
+        cash=config.initial_cash,
+        notional_usd=config.notional_usd,
+        fee_bps=config.fee_bps,
+        slippage_bps=config.slippage_bps,
+        lot=config.lot,
+        tick=config.tick,
+        seed=config.seed,
+    )
+
+
+def _proved(report: RunReport, request: RunRequest, home: Path, disk: Disk) -> BarColumns:
+    """Return the run's bars, after they gave its decisions again. Raises `RunFailed`."""
+    proof, config = report.identity, report.config_resolved
+    try:
+        bars, _, _ = load_bars(request, home, disk)
+    except (OSError, BadData) as error:
+        raise _differs(f"its bars {request.data} cannot be read; name the file with --data") from error
+    choice = choose(request.strategy, request.preset, request.params)
+    strategy = identity.strategy_sha256(choice.name, config.params, choice.source_sha256)
+    for is_same, what in (
+        (bars.content_sha256 == proof.data_sha256, "the bars differ"),
+        (identity.kernel_sha256() == proof.kernel_sha256, "the kernel is another build"),
+        (strategy == proof.strategy_sha256, "the strategy's source or parameters differ"),
+    ):
+        if not is_same:
+            raise _differs(f"{what}; make the run again and validate that")
+    kernel = kernel_of(config, choice, report.header.run_id)
+    kernel.replay(0, bars.ts_ns, bars.open, bars.high, bars.low, bars.close, bars.volume)
+    if kernel.decision_hash() != proof.decision_sha256:
+        raise _differs("the decisions differ from the run's")
+    return bars
+
+
+def _walk(home: Path, walk_id: str, config: RunConfig, disk: Disk) -> WalkResult:
+    folder = home / "outputs" / "walkforward" / walk_id
+    try:
+        if not RUN_ID.fullmatch(walk_id):
+            raise RunFailed("invalid_request", f"no walk-forward {walk_id[:80]!r}")
+        data = msgspec.json.decode(disk.read(folder / "report.json"))["data_sha256"]
+        found = msgspec.json.decode(disk.read(folder / "walkforward_summary.json"), type=WalkResult)
+    except (OSError, KeyError, msgspec.MsgspecError) as error:
+        raise RunFailed("invalid_request", f"no walk-forward {walk_id[:80]!r}") from error
+    if data != config.data_sha256:
+        raise RunFailed("mixed_contract", f"walk-forward {walk_id} was made on other data than the run")
+    return found
+
+
+def _gates(
+    report: RunReport, costs: CostStress, spread: Concentration, walked: WalkResult | None
+) -> tuple[Gate, ...]:
+    """Return the gates of schemas.md, "Validate gate", and the run's own trust."""
+    trades = report.results[0]["trades"]
+    symbols = len(report.tables.get("per_symbol", ()))
+    share = spread.largest_symbol_share if symbols > 1 else None
+    daily = walked.median_oos_daily_return if walked else None
+    return (
+        Gate(name="trust", status=report.trust, found=report.trust, bound="passed"),
+        _gate("trades", float(trades or 0) >= MIN_TRADES, f"{trades}", f"at least {MIN_TRADES}"),
+        _gate("net_at_20_bps", costs.pnl_at_20_bps > 0, f"{costs.pnl_at_20_bps:,.2f}", "above 0"),
+        _gate("median_oos_daily_return", None if daily is None else daily > 0, f"{daily}", "above 0"),
+        _gate("largest_symbol", None if share is None else share < MAX_SYMBOL_SHARE, f"{share}", "below 0.5"),
+    )
+
+
+def _gate(name: str, is_kept: bool | None, found: str, bound: str) -> Gate:
+    status = NOT_CHECKED if is_kept is None else PASSED if is_kept else FAILED
+    return Gate(name=name, status=status, found=found if is_kept is not None else "unknown", bound=bound)
+
+
+def _differs(message: str) -> RunFailed:
+    return RunFailed("not_reproducible", message)
