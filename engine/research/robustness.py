@@ -70,7 +70,7 @@ class MonteCarlo(Record):
 
 
 class Concentration(Record):
-    """How much of the net result comes from how little of it; shares are null where the result is 0."""
+    """How much of the net result comes from how little of it; shares are null where nothing was won."""
 
     best_trades: int
     pnl_without_best: float
@@ -194,8 +194,8 @@ def concentration(
     return Concentration(
         best_trades=min(BEST_TRADES, len(pnl)),
         pnl_without_best=total - best,
-        share_of_best=best / total if total else None,
-        share_of_best_percent=percent / total if total else None,
-        share_of_best_month=max(months) / growth if growth else None,
-        largest_symbol_share=max(symbols) / total if total and symbols else None,
+        share_of_best=best / total if total > 0 else None,
+        share_of_best_percent=percent / total if total > 0 else None,
+        share_of_best_month=max(months) / growth if growth > 0 else None,
+        largest_symbol_share=max(symbols) / total if total > 0 and symbols else None,
     )
