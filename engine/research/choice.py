@@ -23,13 +23,17 @@ class RunFailed(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """What goes into the kernel's lane, and the preset's account (None without a preset)."""
+    """What goes into the kernel's lane, and the preset's account (None without a preset).
+
+    `file`: FILE.py:Class of the source, empty where there is none.
+    """
 
     name: str
     strategy: str | Strategy | Forged
     params: dict[str, float]
     source_sha256: str
     account: KernelConfig | None
+    file: str
     lot: float
     tick: float
 
@@ -60,6 +64,7 @@ def choose(strategy: str, preset: str, params: Mapping[str, float | str]) -> Cho
         params=complete,
         source_sha256=loaded.source_sha256,
         account=base.config if base else None,
+        file=f"{loaded.file}:{loaded.class_name}" if loaded.file is not None else "",
         lot=base.lot if base else 1e-6,
         tick=base.tick if base else 0.0,
     )
@@ -77,13 +82,13 @@ def build_of(choice: Choice) -> str:
     return choice.strategy.build_sha256 if isinstance(choice.strategy, Forged) else ""
 
 
-def forged(choice: Choice, spec: str, home: Path, disk: Disk) -> Choice:
+def forged(choice: Choice, home: Path, disk: Disk) -> Choice:
     """Return the choice with its file compiled; raises what the forge raises, and `RunFailed`."""
     from engine.lifecycle.forge.store import forge, open_library
 
-    if isinstance(choice.strategy, str):
-        raise RunFailed("invalid_request", f"{choice.name} is compiled already; only a file is forged")
-    library = open_library(forge(spec, home, disk), disk)
+    if not choice.file:
+        raise RunFailed("invalid_request", f"{choice.name} has no source file; only a file is forged")
+    library = open_library(forge(choice.file, home, disk), disk)
     try:
         built = library.instance(choice.params)
     except (ValueError, ArithmeticError) as error:

@@ -105,7 +105,7 @@ def run_backtest(
 
 def _choice(request: RunRequest, home: Path, disk: Disk) -> Choice:
     choice = choose(request.strategy, request.preset, request.params)
-    return forged(choice, request.strategy, home, disk) if request.is_forged else choice
+    return forged(choice, home, disk) if request.is_forged else choice
 
 
 def with_settings(request: RunRequest, settings: Settings) -> RunRequest:

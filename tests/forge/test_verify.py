@@ -13,6 +13,7 @@ from engine.lifecycle.verify import accounts
 from engine.lifecycle.verify.corpus import case_of, corpus_sha256, made_cases
 from engine.lifecycle.verify.verify import Tally, compare_library, param_sets, verify
 from engine.strategies import load_strategy
+from native.lanes import BUILTINS
 from seams.disk import RealDisk
 from tests.forge.mutants import mutants
 from tests.forge.sources import ALL
@@ -62,10 +63,11 @@ def test_a_forged_strategy_is_equivalent_and_the_report_says_on_what(name, writt
     assert stored["corpus_sha256"] == report.corpus_sha256 and len(stored["kernel_sha256"]) == 64
 
 
-@pytest.mark.parametrize("name", ["ema_cross", "rsi_ma_cross", "buy_and_hold"])
-def test_a_bundled_strategy_equals_its_plain_python_twin(name, tmp_path):
+@pytest.mark.parametrize("name", BUILTINS)
+def test_what_is_compiled_into_the_kernel_equals_its_source_every_way(name, tmp_path):
     report = verify(name, tmp_path, RealDisk(), params={})
-    assert report.is_equivalent and {"compiled", "reference"} <= set(report.ways)
+    assert report.is_equivalent, report.divergence
+    assert set(report.ways) == {"compiled", "forged", "interpreted", "reference"}
 
 
 def _survivors(name: str, written) -> set[str]:

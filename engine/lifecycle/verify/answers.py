@@ -56,15 +56,15 @@ def compare_answers(
     interpreted, answers, index = make(), 0, -1
     sides = _sides(case.name) if reads_side else _flat()
     names = list(forged.state_values())
-    kept = attrgetter(*names, "params")
+    kept = _getter(names)
     for index, (row, side) in enumerate(zip(good_rows(case), sides, strict=False)):
         bar = PlainBar(index, *row, side)
         wanted, got = _answer_of(interpreted, bar), _forged_answer(forged, bar)
         difference = None
         if not _are_equal(wanted, got):
             difference = _first_difference("answer", FIELDS, wanted, got)
-        elif not _are_equal(kept(interpreted)[:-1], forged.state_tuple()):
-            difference = _first_difference("state", names, kept(interpreted)[:-1], forged.state_tuple())
+        elif not _are_equal(kept(interpreted), forged.state_tuple()):
+            difference = _first_difference("state", names, kept(interpreted), forged.state_tuple())
         if difference is not None:
             layer, field, left, right = difference
             found = Divergence(
@@ -76,6 +76,14 @@ def compare_answers(
             break  # both failed alike; neither can go on
         answers += wanted[0] is not None
     return Compared(index + 1, answers)
+
+
+def _getter(names: Sequence[str]) -> Callable[[Strategy], Answer]:
+    """Return what reads the named attributes (`name` or `indicator.field`) as one tuple."""
+    if len(names) > 1:
+        return attrgetter(*names)
+    read = [attrgetter(name) for name in names]
+    return lambda strategy: tuple(one(strategy) for one in read)
 
 
 def _are_equal(one: Answer, other: Answer) -> bool:

@@ -55,17 +55,23 @@ def verify(
     """
     cases = build_corpus(home, disk, data)
     loaded = load_strategy(spec)
-    stored = None if spec in BUNDLED else forge(spec, home, disk)
-    library = None if stored is None else open_library(stored, disk)
+    stored = forge(_source_of(loaded, spec), home, disk)
+    library = open_library(stored, disk)
     sets = param_sets(loaded, params)
     tally = Tally()
     divergence = _first_divergence(loaded, library, cases, sets, tally, on_progress)
-    report = _report(loaded, stored, cases, sets, tally, divergence, spec)
-    folder = Path(stored.folder) if stored is not None else home / "outputs" / "verify" / loaded.name
-    disk.make_folder(folder)
+    report = _report(loaded, stored, cases, sets, tally, divergence)
+    folder = Path(stored.folder)
     report = msgspec.structs.replace(report, path=str(folder / REPORT))  # type: ignore[type-var]
     disk.write_atomic(folder / REPORT, msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n")
     return report
+
+
+def _source_of(loaded: LoadedStrategy, spec: str) -> str:
+    """Return FILE.py:Class of a strategy."""
+    if loaded.file is None:
+        raise StrategyError(f"{spec} has no source file; only a file can be verified")
+    return f"{loaded.file}:{loaded.class_name}" if loaded.class_name else str(loaded.file)
 
 
 def param_sets(loaded: LoadedStrategy, given: Mapping[str, float | str]) -> list[dict[str, float]]:
@@ -102,7 +108,7 @@ def _drawn(spec: ParamSpec, share: float, is_exact: bool) -> float:
 
 def _first_divergence(
     loaded: LoadedStrategy,
-    library: Library | None,
+    library: Library,
     cases: Sequence[Case],
     sets: Sequence[dict[str, float]],
     tally: Tally,
@@ -112,10 +118,9 @@ def _first_divergence(
     for done, (case, params) in enumerate(work):
         if on_progress is not None:
             on_progress(done, len(work))
-        if library is None:
-            found = compare_builtin(case, params, loaded.name, tally)
-        else:
-            found = compare_library(case, params, _maker(loaded, params), library, tally)
+        found = compare_library(case, params, _maker(loaded, params), library, tally)
+        if found is None and loaded.is_compiled:
+            found = compare_compiled(case, params, loaded.name, _maker(loaded, params), tally)
         if found is not None:
             return found
     if on_progress is not None:
@@ -124,8 +129,10 @@ def _first_divergence(
 
 
 def _maker(loaded: LoadedStrategy, params: Mapping[str, float]) -> Make:
+    """Return what makes a fresh interpreted instance, also of a strategy that is compiled into the kernel."""
+
     def make() -> Strategy:
-        built = loaded.build(params)
+        built = BUNDLED[loaded.name].kind(**params) if loaded.is_compiled else loaded.build(params)
         assert isinstance(built, Strategy)
         return built
 
@@ -173,36 +180,41 @@ def _wanted(case: Case, strategy: Strategy) -> Iterator[int | None]:
         yield answers.answered(strategy.on_bar(answers.PlainBar(index, *row, 0)))[0]  # type: ignore[arg-type]
 
 
-def compare_builtin(case: Case, params: Mapping[str, float], name: str, tally: Tally) -> Divergence | None:
-    """Compare a compiled built-in with its plain-Python twin on one case."""
-    config = accounts.CONFIGS[0]
-    account = run_account(case, config, name, params)
-    tally.account_bars += len(case)
-    tally.decisions += len(account.decisions)
-    tally.ways |= {"compiled"}
-    if not accounts.is_plain(case, account):
-        return None
-    tally.ways |= {"reference"}
-    twin = accounts.builtin_reference(case, config, name, params)
-    return compare_accounts(case, params, ("compiled", "reference"), account, twin)
+def compare_compiled(
+    case: Case, params: Mapping[str, float], name: str, make: Make, tally: Tally
+) -> Divergence | None:
+    """Compare what is compiled into the kernel with its source, and with its plain-Python twin."""
+    tally.ways.add("compiled")
+    for config in accounts.CONFIGS:
+        account = run_account(case, config, name, params)
+        source = run_account(case, config, make(), params)
+        tally.account_bars += len(case)
+        tally.decisions += len(account.decisions)
+        found = compare_accounts(case, params, ("compiled", "interpreted"), account, source)
+        if found is None and config.stops == "intrabar" and accounts.is_plain(case, account):
+            tally.ways.add("reference")
+            twin = accounts.builtin_reference(case, config, name, params)
+            found = compare_accounts(case, params, ("compiled", "reference"), account, twin)
+        if found is not None:
+            return found
+    return None
 
 
 def _report(
     loaded: LoadedStrategy,
-    stored: Stored | None,
+    stored: Stored,
     cases: Sequence[Case],
     sets: Sequence[dict[str, float]],
     tally: Tally,
     divergence: Divergence | None,
-    spec: str,
 ) -> VerifyReport:
-    record = stored.record if stored is not None else None
+    record = stored.record
     return VerifyReport(
         strategy=loaded.name,
-        source_file=record.source_file if record else spec,
-        source_sha256=loaded.source_sha256,
-        build_sha256=record.build_sha256 if record else "",
-        artifact_sha256=record.artifact_sha256 if record else "",
+        source_file=record.source_file,
+        source_sha256=record.source_sha256,
+        build_sha256=record.build_sha256,
+        artifact_sha256=record.artifact_sha256,
         kernel_sha256=kernel_sha256(),
         corpus_sha256=corpus_sha256(cases),
         verdict=EQUIVALENT if divergence is None else DIVERGED,
