@@ -10,7 +10,7 @@ cdef inline void book_trade(LaneState* s, int64_t ts, int64_t reason) noexcept n
     """The position is flat: write the trade, add its result, forget its levels."""
     cdef double quantity = <double>s.exit_units / 1e6
     cdef double pnl = (
-        <double>s.side * quantity * (s.exit_average - s.entry) - s.entry_fee - s.exit_fee
+        <double>s.side * quantity * (s.exit_average - s.entry) - s.entry_fee - s.exit_fee + s.trade_funding
     )
     cdef Trade* t
     if s.trade_count == s.trade_room:
@@ -20,13 +20,18 @@ cdef inline void book_trade(LaneState* s, int64_t ts, int64_t reason) noexcept n
         t.entry_bar, t.exit_bar, t.entry_ts_ns, t.exit_ts_ns = s.entry_bar, s.bars, s.entry_ts, ts
         t.units, t.entry_fill, t.exit_fill = s.exit_units, s.entry, s.exit_average
         t.fees, t.pnl = s.entry_fee + s.exit_fee, pnl
+        t.funding = s.trade_funding
         t.lane, t.side, t.reason = <int32_t>s.rules.lane, <int16_t>s.side, <int16_t>reason
         s.trade_count += 1
     s.realised += pnl
+    s.closed += 1
     s.wins += pnl > 0.0
+    s.won += pnl if pnl > 0.0 else 0.0
+    s.lost -= 0.0 if pnl > 0.0 else pnl
+    s.exit_side, s.exit_ts = 0 if reason == WHY_LONG or reason == WHY_SHORT else s.side, ts
     s.side = s.units = s.exit_units = s.is_bracket = s.has_trailed = s.hold_bars = 0
     s.quantity = s.entry = s.entry_fee = s.exit_fee = s.exit_average = s.stop = s.target = s.trail = 0.0
-    s.partial = s.partial_target = s.breakeven = 0.0
+    s.partial = s.partial_target = s.breakeven = s.trade_funding = 0.0
 
 
 cdef inline void apply_fill(
@@ -99,6 +104,34 @@ cdef inline void execute(
     apply_fill(s, side, units, paid, fee, ts, reason, slot)
 
 
+cdef inline double slip_now(LaneState* s) noexcept nogil:
+    """Slippage as a fraction: fixed, or ATR over the last close within its bounds."""
+    cdef double slip
+    if not s.extras.is_atr_slippage:
+        return s.rules.slip
+    slip = s.extras.slippage_atr * s.atr.value / s.last_close if s.last_close > 0.0 else s.extras.slippage_high
+    if slip < s.extras.slippage_low:
+        return s.extras.slippage_low
+    return slip if slip < s.extras.slippage_high else s.extras.slippage_high
+
+
+cdef inline void settle(
+    LaneState* s, int64_t step, int64_t offset, int64_t side, int64_t units, double price, int64_t ts, int64_t reason,
+    Slot* slot, int64_t is_maker, double extra_fee
+) noexcept nogil:
+    """Fill at the exchange that is not plain: a maker at its price, a taker with slippage up to its limit."""
+    cdef double paid = price
+    cdef double fee
+    if not is_maker:
+        paid = fill_price_c(price, side, slip_now(s), s.rules.tick)
+        if slot != NULL and slot.limit > 0.0 and <double>side * paid > <double>side * slot.limit:
+            paid = slot.limit
+    fee = fee_c(paid, units, (s.extras.maker_fee if is_maker else s.rules.fee) + extra_fee)
+    if s.is_noting:
+        note_fill(s, step, offset, side, units, paid, fee, ts, reason)
+    apply_fill(s, side, units, paid, fee, ts, reason, slot)
+
+
 cdef inline double open_result_c(double held, double price, double entry, double entry_fee) noexcept nogil:
     """A whole position's result at `price`; `held` is its quantity with the side's sign."""
     return held * (price - entry) - entry_fee
@@ -110,6 +143,8 @@ cdef inline double open_result(LaneState* s, double price) noexcept nogil:
     if s.side == 0:
         return 0.0
     result = open_result_c(<double>s.side * s.quantity, price, s.entry, s.entry_fee)
+    if s.trade_funding:
+        result += s.trade_funding
     if s.exit_units:
         result += <double>s.side * (<double>s.exit_units / 1e6) * (s.exit_average - s.entry) - s.exit_fee
     return result

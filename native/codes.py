@@ -13,6 +13,9 @@ class Action(IntEnum):
     EXIT_IN_BAR = 3
     BLOCKED = 4
     DROPPED = 5
+    WITHDRAWN = 6
+    REJECTED = 7
+    LIQUIDATED = 8
 
 
 class Reason(IntEnum):
@@ -29,6 +32,8 @@ class Reason(IntEnum):
     EXTERNAL = 8
     PARTIAL_TARGET = 9
     TIME_EXIT = 10
+    LIQUIDATION = 11
+    END_OF_DATA = 12
 
     @property
     def code(self) -> str:
@@ -47,6 +52,9 @@ class Gate(IntFlag):
     REGIME = 64
     COOLDOWN = 128
     CAPACITY = 256
+    MARGIN = 512
+    GAP = 1024
+    LIQUIDATED = 2048
 
 
 CONTROLLED_GATES = Gate.WARMUP | Gate.PAUSED | Gate.ENVELOPE | Gate.REGIME | Gate.COOLDOWN | Gate.CAPACITY

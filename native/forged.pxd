@@ -10,9 +10,8 @@ from libc.stdint cimport int64_t
 
 from native.account cimport open_result_c
 from native.entries cimport decide_step
-from native.exits cimport ladder_step
 from native.indicators cimport atr_step, ema_next, true_range
-from native.lane cimport finish_step, open_step
+from native.lane cimport exits_bar, finish_step, open_bar
 from native.replay cimport CHUNK, Columns, good_until
 from native.state cimport KEEP, LaneState, Wish
 
@@ -74,11 +73,10 @@ cdef inline bint is_good_answer(const Wish* a) noexcept nogil:
     )
 
 
-cdef inline void begin_close(LaneState* s, int64_t ts, double o, double h, double l, double c) noexcept nogil:
+cdef inline void begin_close(LaneState* s, int64_t ts, double o, double h, double l, double c, double v) noexcept nogil:
     """What precedes the strategy at a close; a strategy that fails cannot be stepped over the bar again."""
+    exits_bar(s, ts, o, h, l, c, v)
     s.last_ts = ts
-    if s.side and (s.is_bracket or s.hold_bars):
-        ladder_step(s, ts, o, h, l, c)
     atr_step(&s.atr, h, l, c)
 
 
@@ -90,7 +88,7 @@ cdef inline int64_t forged_close(
     cdef int64_t error
     cdef ForgedBar bar
     cdef Wish answer
-    begin_close(s, ts, o, h, l, c)
+    begin_close(s, ts, o, h, l, c, v)
     bar.ts_ns, bar.index, bar.side, bar.volume = ts, s.bars, s.side, v
     bar.open, bar.high, bar.low, bar.close = o, h, l, c
     error = f.on_bar(f.state, &bar, &answer)
@@ -192,8 +190,8 @@ cdef inline int64_t hold_quiet(
 
 cdef inline void fail_at(LaneState* s, const Columns* x, int64_t i) noexcept nogil:
     """What the account sees of a bar on which the strategy failed: its open and its levels, no mark."""
-    open_step(s, x.ts[i], x.open[i])
-    begin_close(s, x.ts[i], x.open[i], x.high[i], x.low[i], x.close[i])
+    open_bar(s, x.ts[i], x.open[i])
+    begin_close(s, x.ts[i], x.open[i], x.high[i], x.low[i], x.close[i], x.volume[i])
 
 
 cdef inline int64_t good_answers(const ForgedAnswers* answers, int64_t n) noexcept nogil:
@@ -212,13 +210,13 @@ cdef inline void account_answers(
     cdef int64_t i = 0, had_pending
     cdef const signed char* want = answers.want
     while i < n:
-        if s.bars and not (s.pending or s.exit_units):
+        if s.rules.is_plain and s.bars and not (s.pending or s.exit_units):
             i = hold_quiet(s, x, want, i, n)
             if i == n:
                 return
-        open_step(s, x.ts[i], x.open[i])
+        open_bar(s, x.ts[i], x.open[i])
         had_pending = s.pending
-        begin_close(s, x.ts[i], x.open[i], x.high[i], x.low[i], x.close[i])
+        begin_close(s, x.ts[i], x.open[i], x.high[i], x.low[i], x.close[i], x.volume[i])
         decide_step(s, x.ts[i], x.close[i], want[i], had_pending, &answers.wish[i] if has_levels else NULL)
         finish_step(s, x.ts[i], x.close[i])
         i += 1
@@ -246,7 +244,7 @@ cdef inline int64_t replay_each(
     """Step `n` good bars one by one, for a strategy that reads the position; return how many were stepped."""
     cdef int64_t i
     for i in range(n):
-        open_step(s, x.ts[i], x.open[i])
+        open_bar(s, x.ts[i], x.open[i])
         error[0] = forged_close(s, f, x.ts[i], x.open[i], x.high[i], x.low[i], x.close[i], x.volume[i])
         if error[0]:
             return i

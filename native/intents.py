@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from native.rules import NO_GUARDS, PLAIN_EXCHANGE, PLAIN_SIZING, ExchangeRules, GuardRules, SizingRules
+
 if TYPE_CHECKING:
     from native.forged import Forged
     from native.strategy import Strategy
@@ -24,7 +26,8 @@ class KernelConfig:
     `stops`: "intrabar" executes stops and targets inside the bar (simulated exchange); "next_open"
     decides them at the close and fills at the next open, which is what external matching always does.
     `stop_atr`: distance in ATR(14) of the stop that an entry intent carries when its strategy names
-    none; informational (not executed). `seed` is part of the identity; the kernel draws nothing.
+    none; informational (not executed). `seed` is part of the identity and of every scenario draw. `exchange`,
+    `guards`, `sizing`: assumptions beyond the plain ones, all off by default (docs/assumptions.md).
     """
 
     cash: float = 1_000_000.0
@@ -38,6 +41,16 @@ class KernelConfig:
     max_slippage_bps: float = 50.0
     min_notional_usd: float = 0.0
     keeps_equity: bool = True
+    exchange: ExchangeRules = PLAIN_EXCHANGE
+    guards: GuardRules = NO_GUARDS
+    sizing: SizingRules = PLAIN_SIZING
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing beyond the plain exchange is switched on."""
+        extras = (self.exchange, self.guards, self.sizing)
+        idle = ExchangeRules(interval_ns=self.exchange.interval_ns)
+        return extras == (idle, NO_GUARDS, PLAIN_SIZING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,6 +58,31 @@ class Kernel(LaneTable):
         close: NDArray[np.float64],
         volume: NDArray[np.float64],
     ) -> int: ...
+    def set_sub_bars(
+        self,
+        lane: int,
+        ts_ns: NDArray[np.int64],
+        open: NDArray[np.float64],
+        high: NDArray[np.float64],
+        low: NDArray[np.float64],
+        close: NDArray[np.float64],
+        volume: NDArray[np.float64],
+    ) -> None: ...
+    def sub_bar(
+        self,
+        lane: int,
+        ts_ns: int,
+        open: float,
+        high: float,
+        low: float,
+        close: float,
+        volume: float = 0.0,
+    ) -> list[KernelFill]: ...
+    def set_funding(
+        self, lane: int, ts_ns: NDArray[np.int64], rate: NDArray[np.float64], mark: NDArray[np.float64]
+    ) -> None: ...
+    def pay_funding(self, lane: int, ts_ns: int, rate: float, mark: float) -> float: ...
+    def finish(self, lane: int) -> None: ...
     def warm(
         self,
         lane: int,

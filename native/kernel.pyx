@@ -2,13 +2,14 @@
 
 from libc.math cimport INFINITY, isfinite
 from libc.stdint cimport int64_t
+from libc.stdlib cimport realloc
 
-from native.account cimport apply_fill
+from native.account cimport apply_fill, execute, settle
 from native.entries cimport decide_step
-from native.exits cimport ladder_step
+from native.exchange cimport pay_funding, sub_step
 from native.forged cimport Forged, forged_close, replay_forged
 from native.indicators cimport atr_step
-from native.lane cimport close_step, finish_step, is_good_bar, open_step
+from native.lane cimport close_bar, exits_bar, finish_step, is_good_bar, open_bar
 from native.lanes cimport LaneTable
 from native.matching cimport round_price_c
 from native.replay cimport Columns, replay_bars
@@ -57,7 +58,7 @@ cdef class Kernel(LaneTable):
         if ts <= s.last_ts or not (isfinite(price) and price > 0.0):
             self._refuse(s, ts, f"lane {lane}: open refused at {ts}: price {price}, last close {s.last_ts}")
         s.is_noting = 1
-        open_step(s, ts, price)
+        open_bar(s, ts, price)
         s.is_noting = 0
         self._check_memory(s)
         return self.take_fills(lane)
@@ -75,7 +76,7 @@ cdef class Kernel(LaneTable):
         elif s.rules.kind == KIND_FORGED:
             self._step_forged(s, self.strategies[lane], ts, open, high, low, close, volume)
         else:
-            close_step(s, s.rules.kind, ts, open, high, low, close)
+            close_bar(s, ts, open, high, low, close, volume)
         s.is_noting = 0
         self._check_memory(s)
         return self._new_intents(s)
@@ -89,9 +90,8 @@ cdef class Kernel(LaneTable):
         cdef Wish wish
         cdef const Wish* named = NULL
         cdef Bar bar = self.bar
+        exits_bar(s, ts, o, h, l, c, v)
         s.last_ts = ts      # a strategy that raises cannot be stepped over the same bar again
-        if s.side and (s.is_bracket or s.hold_bars):
-            ladder_step(s, ts, o, h, l, c)
         atr_step(&s.atr, h, l, c)
         bar.ts_ns, bar.index, bar.side, bar.volume = ts, s.bars, s.side, v
         bar.open, bar.high, bar.low, bar.close = o, h, l, c
@@ -101,6 +101,8 @@ cdef class Kernel(LaneTable):
                 if isinstance(answer, tuple):
                     read_wish(&wish, answer)
                     want, named = wish.side, &wish
+                    if wish.limit >= 0.0 and s.extras.entry_limit < 0.0:
+                        raise ValueError("a limit entry needs exchange.entry_limit_bps in the configuration")
                 else:
                     want = answer
                 if not -1 <= want <= 1:
@@ -135,6 +137,8 @@ cdef class Kernel(LaneTable):
     cdef _intent(self, LaneState* s, int64_t offset, Slot* slot):
         cdef double slip = self.config.max_slippage_bps / 1e4
         cdef double collar = round_price_c(slot.price * (1.0 + slot.side * slip), slot.side, s.rules.tick)
+        if offset == 1 and slot.limit > 0.0:
+            collar = slot.limit
         cdef bint has_target = offset == 1 and slot.is_bracket and isfinite(slot.target)
         return OrderIntent(
             intent_id=f"{self.run_id}:{slot.step}:{s.rules.lane}:{offset}", lane=s.rules.lane, step=slot.step,
@@ -249,7 +253,7 @@ cdef class Kernel(LaneTable):
                 if ts_ns[i] <= s.last_ts or not is_good_bar(open[i], high[i], low[i], close[i], volume[i]):
                     done = i
                     break
-                open_step(s, ts_ns[i], open[i])
+                open_bar(s, ts_ns[i], open[i])
                 self._step_python(s, on_bar, ts_ns[i], open[i], high[i], low[i], close[i], volume[i])
         else:
             columns.ts, columns.open, columns.high = &ts_ns[0], &open[0], &high[0]
@@ -268,6 +272,96 @@ cdef class Kernel(LaneTable):
             self._refuse(s, ts_ns[done], f"lane {lane}: bar {done} refused at {ts_ns[done]}: {open[done]}, "
                          f"{high[done]}, {low[done]}, {close[done]}, {volume[done]}, last close {s.last_ts}")
         return done
+
+    def set_sub_bars(self, lane, const int64_t[::1] ts_ns, const double[::1] open, const double[::1] high,
+                     const double[::1] low, const double[::1] close, const double[::1] volume):
+        """Give finer bars of the whole replay: those inside a bar are its path, walked in order.
+
+        Needs `exchange.has_sub_bars`. Raises ValueError for columns that are not good bars in time order.
+        """
+        cdef LaneState* s = self._lane(lane)
+        cdef int64_t n = close.shape[0]
+        cdef int64_t i
+        if not self.config.exchange.has_sub_bars or s.rules.is_external:
+            raise ValueError("sub-bars need exchange.has_sub_bars and internal matching")
+        if n == 0 or not ts_ns.shape[0] == open.shape[0] == high.shape[0] == low.shape[0] == volume.shape[0] == n:
+            raise ValueError("sub-bar columns are empty or differ in length")
+        for i in range(n):
+            if (i and ts_ns[i] <= ts_ns[i - 1]) or not is_good_bar(open[i], high[i], low[i], close[i], volume[i]):
+                raise ValueError(f"lane {lane}: sub-bar {i} refused at {ts_ns[i]}")
+        self.kept[lane] = (ts_ns, open, high, low, close, volume)
+        s.subs.ts, s.subs.open, s.subs.high = &ts_ns[0], &open[0], &high[0]
+        s.subs.low, s.subs.close, s.subs.volume, s.subs.count = &low[0], &close[0], &volume[0], n
+
+    def sub_bar(self, lane, ts_ns, double open, double high, double low, double close, double volume=0.0):
+        """Step one sub-bar of the bar that has opened (instead of `set_sub_bars`); return its fills."""
+        cdef LaneState* s = self._lane(lane)
+        cdef int64_t ts = ts_ns
+        if not self.config.exchange.has_sub_bars or s.rules.is_external:
+            raise ValueError("sub-bars need exchange.has_sub_bars and internal matching")
+        if ts < s.segment_ts or ts <= s.last_ts or not is_good_bar(open, high, low, close, volume):
+            self._refuse(s, ts, f"lane {lane}: sub-bar refused at {ts}: {open}, {high}, {low}, {close}, {volume}")
+        s.is_noting = 1
+        sub_step(s, ts, open, high, low, close, volume)
+        s.is_noting = 0
+        self._check_memory(s)
+        return self.take_fills(lane)
+
+    def set_funding(self, lane, const int64_t[::1] ts_ns, const double[::1] rate, const double[::1] mark):
+        """Give the funding events of the whole replay, in time order: rate per event, mark price.
+
+        A positive rate is paid by longs: cash changes by -side * quantity * mark * rate. Needs
+        `exchange.has_funding`. Raises ValueError for times that do not rise or numbers that are none.
+        """
+        cdef LaneState* s = self._lane(lane)
+        cdef int64_t n = ts_ns.shape[0]
+        cdef int64_t i
+        cdef Funding* events
+        if not self.config.exchange.has_funding or s.rules.is_external:
+            raise ValueError("funding events need exchange.has_funding and internal matching")
+        if not rate.shape[0] == mark.shape[0] == n:
+            raise ValueError("funding columns differ in length")
+        for i in range(n):
+            if (i and ts_ns[i] <= ts_ns[i - 1]) or not (isfinite(rate[i]) and isfinite(mark[i]) and mark[i] > 0.0):
+                raise ValueError(f"lane {lane}: funding {i} refused at {ts_ns[i]}: rate {rate[i]}, mark {mark[i]}")
+        events = <Funding*>realloc(s.fundings, max(n, 1) * sizeof(Funding))
+        if events == NULL:
+            raise MemoryError
+        for i in range(n):
+            events[i].ts_ns, events[i].rate, events[i].mark = ts_ns[i], rate[i], mark[i]
+        s.fundings, s.funding_count = events, n
+
+    def pay_funding(self, lane, ts_ns, double rate, double mark):
+        """Book one funding event on what the lane holds now; return the amount received (below zero: paid)."""
+        cdef LaneState* s = self._lane(lane)
+        cdef double before = s.funding
+        if not (isfinite(rate) and isfinite(mark) and mark > 0.0):
+            raise ValueError(f"funding refused: rate {rate}, mark {mark}")
+        pay_funding(s, rate, mark)
+        return s.funding - before
+
+    def finish(self, lane):
+        """Close what the lane holds at its last close, with slippage and fee; the last equity mark follows.
+
+        Internal matching only; a lane that holds nothing is left as it is.
+        """
+        cdef LaneState* s = self._lane(lane)
+        if s.rules.is_external:
+            raise ValueError("an external account is closed at its venue")
+        if s.side == 0:
+            return
+        s.bars -= 1
+        s.pending = 0
+        s.close_slot.is_active = s.open_slot.is_active = 0
+        decide(s, s.last_ts, ACT_CLOSE, -s.side, s.units, s.last_close, WHY_END, 0)
+        if s.rules.is_plain:
+            execute(s, s.bars, 2, -s.side, s.units, s.last_close, s.last_ts, WHY_END, NULL)
+        else:
+            settle(s, s.bars, 2, -s.side, s.units, s.last_close, s.last_ts, WHY_END, NULL, 0, 0.0)
+        s.bars += 1
+        if s.equity_count:
+            s.equity[s.equity_count - 1] = s.realised
+        self._check_memory(s)
 
     def warm(self, lane, ts_ns, open, high, low, close, volume):
         """Step over history with entries blocked by the warm-up gate, on either matching."""

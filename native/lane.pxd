@@ -8,7 +8,8 @@ from libc.stdint cimport int64_t
 
 from native.account cimport execute, open_result
 from native.entries cimport decide_step
-from native.exits cimport exits_step
+from native.exchange cimport begin_bar, path_step
+from native.exits cimport exits_step, ladder_step
 from native.indicators cimport atr_step, ema_step, rsi_step, sma_step
 from native.state cimport *
 
@@ -85,3 +86,37 @@ cdef inline void close_step(
 cdef inline bint is_good_bar(double o, double h, double l, double c, double v) noexcept nogil:
     """Finite and positive, high >= low, volume not negative; every comparison with NaN is false."""
     return l > 0.0 and o > 0.0 and c > 0.0 and h >= l and h < INFINITY and o < INFINITY and c < INFINITY and v >= 0.0 and v < INFINITY
+
+
+cdef inline void open_bar(LaneState* s, int64_t ts, double price) noexcept nogil:
+    """A bar opens on any lane."""
+    if s.rules.is_plain:
+        open_step(s, ts, price)
+    else:
+        begin_bar(s, ts, price)
+
+
+cdef inline void exits_bar(
+    LaneState* s, int64_t ts, double o, double h, double l, double c, double v
+) noexcept nogil:
+    """What precedes the strategy at a close on any lane: exits by levels and time."""
+    if s.rules.is_plain:
+        if s.side and (s.is_bracket or s.hold_bars):
+            ladder_step(s, ts, o, h, l, c)
+        return
+    if s.segment_ts < ts and not s.rules.is_external:
+        begin_bar(s, ts, o)
+    path_step(s, ts, o, h, l, c)
+    if not s.is_walked:
+        s.last_volume = v
+
+
+cdef inline void close_bar(
+    LaneState* s, int64_t ts, double o, double h, double l, double c, double v
+) noexcept nogil:
+    """A bar closes on any lane under a compiled strategy."""
+    cdef int64_t had_pending = s.pending
+    exits_bar(s, ts, o, h, l, c, v)
+    atr_step(&s.atr, h, l, c)
+    decide_step(s, ts, c, compiled_signal(s, s.rules.kind, c), had_pending, NULL)
+    finish_step(s, ts, c)

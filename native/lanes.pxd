@@ -12,6 +12,7 @@ cdef class LaneTable:
     cdef readonly str matching
     cdef readonly str run_id
     cdef list strategies
+    cdef dict kept              # arrays that lanes point into
     cdef Bar bar
 
     cdef _prepare(self, int64_t index, spec)

@@ -10,14 +10,16 @@ from cpython.bytes cimport PyBytes_AsString, PyBytes_FromStringAndSize
 from libc.math cimport INFINITY, isfinite
 from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free, realloc
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 from native.account cimport open_result
+from native.extras cimport fill_rules
 from native.indicators cimport atr_init, ema_init, il_sma_init, rsi_init
 from native.state cimport *
 from native.strategy cimport Bar
 
 from native.forged import Forged
+from native.extras import check_config
 from native.intents import LanePosition
 from native.matching import lot_units
 from native.strategy import Strategy
@@ -34,7 +36,7 @@ _MAGIC = b"ILK1"
 TRADE_DTYPE = np.dtype(
     [("entry_bar", "<i8"), ("exit_bar", "<i8"), ("entry_ts_ns", "<i8"), ("exit_ts_ns", "<i8"), ("units", "<i8"),
      ("entry_fill", "<f8"), ("exit_fill", "<f8"), ("fees", "<f8"), ("pnl", "<f8"), ("lane", "<i4"), ("side", "<i2"),
-     ("reason", "<i2")]
+     ("reason", "<i2"), ("funding", "<f8")]
 )
 DECISION_DTYPE = np.dtype(
     [("ts_ns", "<i8"), ("step", "<i8"), ("units", "<i8"), ("price", "<f8"), ("lane", "<i4"), ("gates", "<i4"),
@@ -64,20 +66,6 @@ def builtin_params(name, given):
     return params
 
 
-def _check_config(config):
-    """Raise ValueError for a configuration outside its bounds."""
-    for name in ("cash", "notional_usd", "stop_atr", "min_notional_usd"):
-        if not (math.isfinite(getattr(config, name)) and getattr(config, name) >= 0.0):
-            raise ValueError(f"{name}={getattr(config, name)} must be finite and not negative")
-    for name in ("slippage_bps", "max_slippage_bps", "stop_fallback_bps"):
-        if not 0.0 <= getattr(config, name) < 10_000.0:
-            raise ValueError(f"{name}={getattr(config, name)} is outside [0, 10000)")
-    if not -10_000.0 < config.fee_bps < 10_000.0:
-        raise ValueError(f"fee_bps={config.fee_bps} is outside (-10000, 10000)")
-    if config.stops not in ("intrabar", "next_open"):
-        raise ValueError(f"stops must be intrabar or next_open, got {config.stops!r}")
-
-
 def _strategy_name(strategy):
     """Return what names a lane's strategy in the fingerprint; a forged one is named with its build."""
     if isinstance(strategy, str):
@@ -97,13 +85,13 @@ cdef class LaneTable:
             raise ValueError("a kernel needs at least one lane")
         if matching not in ("internal", "external"):
             raise ValueError(f"matching must be internal or external, got {matching!r}")
-        _check_config(config)
+        check_config(config)
         self.config, self.lanes, self.matching, self.run_id = config, tuple(lanes), matching, run_id
         self.count = len(self.lanes)
         self.states = <LaneState*>calloc(self.count, sizeof(LaneState))
         if self.states == NULL:
             raise MemoryError
-        self.strategies = [None] * self.count
+        self.strategies, self.kept = [None] * self.count, {}
         self.bar = Bar.__new__(Bar)
         for index, spec in enumerate(self.lanes):
             self._prepare(index, spec)
@@ -117,6 +105,7 @@ cdef class LaneTable:
             free(self.states[i].decisions)
             free(self.states[i].notes)
             free(self.states[i].equity)
+            free(self.states[i].fundings)
             free(self.states[i].sma_fast.ring)
             free(self.states[i].sma_slow.ring)
         free(self.states)
@@ -125,13 +114,8 @@ cdef class LaneTable:
         """Fill one lane's rules and empty indicators from its spec."""
         cdef LaneState* s = self.states + index
         cdef Rules* r = &s.rules
-        config = self.config
-        r.lane, r.is_external = index, self.matching == "external"
-        r.is_intrabar = config.stops == "intrabar" and not r.is_external
-        r.keeps_equity, r.lot_units = config.keeps_equity, lot_units(spec.lot)
-        r.notional, r.slip, r.fee, r.tick = config.notional_usd, config.slippage_bps / 1e4, config.fee_bps / 1e4, spec.tick
-        r.min_notional, r.stop_atr, r.stop_fallback = config.min_notional_usd, config.stop_atr, config.stop_fallback_bps / 1e4
-        s.multiplier, s.last_ts, s.open_ts = 1.0, -(1 << 62), -(1 << 62)
+        fill_rules(s, index, self.config, spec, self.matching == "external")
+        s.multiplier, s.last_ts, s.open_ts, s.segment_ts = 1.0, -(1 << 62), -(1 << 62), -(1 << 62)
         atr_init(&s.atr, 14)
         if isinstance(spec.strategy, str):
             self._prepare_builtin(s, spec)
@@ -248,6 +232,16 @@ cdef class LaneTable:
         cdef int64_t i
         return math.fsum([self.states[i].fees for i in range(self.count)])
 
+    def funding_received(self):
+        """Return all funding so far, in quote currency; below zero where it was paid."""
+        cdef int64_t i
+        return math.fsum([self.states[i].funding for i in range(self.count)])
+
+    def is_liquidated(self, lane=None):
+        """Tell whether the exchange has liquidated a lane, or any lane."""
+        wanted = range(self.count) if lane is None else [lane]
+        return any([self._lane(i).is_liquidated != 0 for i in wanted])
+
     def equity_curve(self, lane=None):
         """Return equity at each close: cash plus results, of one lane or summed over all lanes.
 
@@ -307,6 +301,8 @@ cdef class LaneTable:
         cdef LaneState bare = s[0]
         bare.trades, bare.decisions, bare.notes, bare.equity = NULL, NULL, NULL, NULL
         bare.sma_fast.ring = bare.sma_slow.ring = NULL
+        bare.fundings, bare.account, bare.funding_count = NULL, NULL, 0
+        memset(&bare.subs, 0, sizeof(SubBars) - sizeof(int64_t))
         bare.trade_room = bare.decision_room = bare.note_room = bare.equity_room = bare.note_count = 0
         fields = [
             _bytes(&bare, 1, sizeof(LaneState)),
@@ -343,9 +339,12 @@ cdef class LaneTable:
         for i in range(6):
             size[i] = head["sizes"][i]
         memcpy(s, source, sizeof(LaneState))
+        old.subs.next = s.subs.next
+        s.subs = old.subs
         source += size[0]
         s.trades, s.decisions, s.notes, s.equity = NULL, NULL, NULL, NULL
         s.sma_fast.ring, s.sma_slow.ring = old.sma_fast.ring, old.sma_slow.ring
+        s.fundings, s.funding_count, s.account = old.fundings, old.funding_count, old.account
         free(old.trades)
         free(old.decisions)
         free(old.notes)

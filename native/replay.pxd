@@ -5,7 +5,7 @@ from libc.string cimport memcpy
 
 from native.indicators cimport ema_next, true_range
 from native.account cimport open_result_c
-from native.lane cimport close_step, is_good_bar, open_step
+from native.lane cimport close_bar, close_step, is_good_bar, open_bar, open_step
 from native.state cimport KIND_EMA_CROSS, LaneState
 
 cdef enum:
@@ -144,11 +144,27 @@ cdef inline int64_t replay_kind(
     return n
 
 
+cdef inline int64_t replay_any(LaneState* s, const Columns* x, int64_t n) noexcept nogil:
+    """Step compiled bars on an exchange that is not plain; return how many were good."""
+    cdef int64_t i
+    for i in range(n):
+        if x.ts[i] <= s.last_ts or not is_good_bar(x.open[i], x.high[i], x.low[i], x.close[i], x.volume[i]):
+            return i
+        open_bar(s, x.ts[i], x.open[i])
+        close_bar(s, x.ts[i], x.open[i], x.high[i], x.low[i], x.close[i], x.volume[i])
+    return n
+
+
 cdef inline int64_t replay_bars(LaneState* s, int64_t kind, const Columns* x, int64_t n) noexcept nogil:
     """Step compiled bars; return how many were good."""
     # Work on a copy: the compiler keeps a local's fields in registers, which it cannot do behind a pointer.
-    cdef LaneState local = s[0]
+    cdef LaneState local
     cdef int64_t i = 0
+    if not s.rules.is_plain:
+        return replay_any(s, x, n)
+    local = s[0]
+    local.rules.is_plain = 1
+    local.is_collecting = 0
     if kind == KIND_EMA_CROSS and local.rules.is_bracket:
         i = replay_kind(&local, KIND_EMA_CROSS, 1, x.ts, x.open, x.high, x.low, x.close, x.volume, n)
     elif kind == KIND_EMA_CROSS:

@@ -4,7 +4,7 @@ Structs hold 8-byte fields only (no padding): their bytes are what the state has
 actions and gates mirror `codes.py`.
 """
 
-from libc.stdint cimport int16_t, int32_t, int64_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint64_t
 from libc.stdlib cimport realloc
 
 from native.indicators cimport AtrState, EmaState, RsiState, SmaState
@@ -22,6 +22,9 @@ cdef enum:
     ACT_EXIT_IN_BAR = 3
     ACT_BLOCKED = 4
     ACT_DROPPED = 5
+    ACT_WITHDRAWN = 6
+    ACT_REJECTED = 7
+    ACT_LIQUIDATED = 8
 
     WHY_LONG = 1
     WHY_SHORT = 2
@@ -33,11 +36,25 @@ cdef enum:
     WHY_EXTERNAL = 8
     WHY_PARTIAL = 9
     WHY_TIME = 10
+    WHY_LIQUIDATION = 11
+    WHY_END = 12
 
     GATE_WARMUP = 1
     GATE_OUTSTANDING = 2
     GATE_DATA = 4
     GATE_SIZE = 8
+    GATE_COOLDOWN = 128
+    GATE_CAPACITY = 256
+    GATE_MARGIN = 512
+    GATE_GAP = 1024
+    GATE_LIQUIDATED = 2048
+
+    SIZE_NOTIONAL = 0
+    SIZE_EQUITY = 1
+    SIZE_RISK = 2
+    SIZE_KELLY = 3
+
+    TIERS = 8
 
 
 cdef packed struct Trade:
@@ -53,6 +70,7 @@ cdef packed struct Trade:
     int32_t lane
     int16_t side
     int16_t reason
+    double funding
 
 
 cdef packed struct Decision:
@@ -109,9 +127,59 @@ cdef struct Slot:
     double partial
     double partial_target
     double breakeven
+    int64_t act_ns              # the first moment at which the order can act
+    int64_t attempts
+    int64_t is_resting          # a limit order that was in the book at an open
+    int64_t until_bar           # withdrawn at the open of this bar; 0: never
+    double limit                # 0: a market order
+
+
+# What is not plain: see `native/rules.py` for meanings and bounds.
+cdef struct Extras:
+    uint64_t seed
+    int64_t is_atr_slippage
+    int64_t is_ioc
+    int64_t limit_bars
+    int64_t latency_ns
+    int64_t jitter_ns
+    int64_t timeout_ns
+    int64_t max_gap_ns
+    int64_t interval_ns
+    int64_t cooldown_ns
+    int64_t sizing
+    int64_t kelly_min_trades
+    int64_t tier_count
+    double slippage_atr
+    double slippage_low
+    double slippage_high
+    double maker_fee
+    double entry_limit          # below zero: market orders
+    double touch_probability
+    double fill_share
+    double reject_probability
+    double timeout_probability
+    double leverage
+    double liquidation_fee
+    double glitch_move
+    double glitch_atr
+    double fraction
+    double kelly_multiplier
+    double kelly_prior
+    double max_notional
+    double[TIERS] tier_from
+    double[TIERS] tier_rate
+    double[TIERS] tier_deduction
+
+
+cdef packed struct Funding:
+    int64_t ts_ns
+    double rate                 # positive: longs pay shorts
+    double mark
 
 
 cdef struct Rules:
+    int64_t is_plain
+    double cash
     int64_t lane
     int64_t kind
     int64_t is_external
@@ -133,6 +201,24 @@ cdef struct Rules:
     double bracket_trail
     double rsi_buy_max
     double rsi_sell_min
+
+
+# Sub-bars given for whole bars; the lane walks those inside each bar. The columns belong to the kernel.
+cdef struct SubBars:
+    const int64_t* ts
+    const double* open
+    const double* high
+    const double* low
+    const double* close
+    const double* volume
+    int64_t count
+    int64_t next
+
+
+# What the lanes of a portfolio share, as of the last close.
+cdef struct Account:
+    double equity
+    double margin               # bound by positions and by entries on their way
 
 
 cdef struct LaneState:
@@ -191,6 +277,32 @@ cdef struct LaneState:
     double* equity
     int64_t equity_count
     int64_t equity_room
+    int64_t closed              # trades closed; the records may have been drained
+    double won
+    double lost
+    int64_t exit_side           # of the last exit that was no flip; 0 after a flip
+    int64_t exit_ts
+    double funding
+    double trade_funding
+    Extras extras
+    int64_t capacity            # micro-units that the segment can still fill
+    double last_volume          # of the segment before
+    int64_t segment_ts
+    int64_t is_walked           # the bar's path came as sub-bars
+    int64_t is_gap
+    int64_t is_glitch
+    int64_t is_liquidated
+    int64_t has_best
+    double best                 # best price of the bar while held
+    Account* account            # NULL: the lane has the configured cash to itself
+    int64_t is_collecting       # an entry becomes a candidate, to be ranked with others
+    int64_t has_candidate
+    int64_t candidate_pending
+    Wish candidate
+    SubBars subs
+    Funding* fundings
+    int64_t funding_count
+    int64_t funding_next
 
 
 cdef inline void* grown(LaneState* s, void* old, int64_t* room, size_t item) noexcept nogil:

@@ -11,6 +11,7 @@ class Signal(NamedTuple):
     partial: float | None = None
     partial_target: float | None = None
     breakeven: float | None = None
+    limit: float | None = None
 
 class Bar:
     ts_ns: int

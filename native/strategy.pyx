@@ -15,7 +15,8 @@ class Signal(NamedTuple):
     Levels are executed by the kernel; any of them brings a stop with it, at the default distance if none is
     named. `trail` follows the best price; `partial` (a share below 1) leaves at `partial_target` (by default
     at `target`) and moves the stop to the entry; `breakeven` moves it there after that much profit;
-    `hold_bars` orders the position closed at the close of its so-manieth bar.
+    `hold_bars` orders the position closed at the close of its so-manieth bar. `limit`: the entry rests that far
+    from the close, where the run's exchange rules have limit entries on.
     """
 
     side: int
@@ -27,6 +28,7 @@ class Signal(NamedTuple):
     partial: Optional[float] = None
     partial_target: Optional[float] = None
     breakeven: Optional[float] = None
+    limit: Optional[float] = None
 
 
 cdef double _distance(object value) except -1.0:
@@ -41,8 +43,8 @@ cdef int read_wish(Wish* wish, object signal) except -1:
     """Read a Signal. Raises ValueError for what makes no sense, naming it."""
     if not isinstance(signal, Signal):
         raise ValueError(f"on_bar must return None, -1, 0, +1 or a Signal, got {signal!r}")
-    side, strength, stop, target, trail, hold_bars, partial, partial_target, breakeven = signal
-    wish.side, wish.strength, wish.limit = side, strength, -1.0
+    side, strength, stop, target, trail, hold_bars, partial, partial_target, breakeven, limit = signal
+    wish.side, wish.strength, wish.limit = side, strength, -1.0 if limit is None else _distance(limit)
     wish.stop, wish.target, wish.trail = _distance(stop), _distance(target), _distance(trail)
     wish.hold_bars = 0 if hold_bars is None else hold_bars
     wish.partial = 0.0 if partial is None else partial

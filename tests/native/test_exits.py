@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,55 +12,11 @@ from native.codes import Reason
 from native.intents import KernelConfig, LaneSpec
 from native.kernel import Kernel
 from native.selfcheck import random_bars
-from native.strategy import Signal, Strategy, StrategyFailed
+from native.strategy import Signal, StrategyFailed
+from tests.native.markets import Scripted, columns, wishes
 from tests.reference import ladder
 
 FIELDS = ["entry_bar", "exit_bar", "side", "units", "entry_fill", "exit_fill", "pnl", "reason"]
-
-
-class Scripted(Strategy):
-    """Answers what the test wrote down."""
-
-    def __init__(self, script):
-        super().__init__()
-        self.script = script
-
-    def on_bar(self, bar):
-        return self.script[bar.index]
-
-    def export_state(self):
-        return {}
-
-
-def columns(bars):
-    table = np.array(bars)
-    ts = np.array([bar[0] for bar in bars], dtype=np.int64)
-    return [ts, *(np.ascontiguousarray(table[:, i]) for i in range(1, 5)), np.ones(len(bars))]
-
-
-def distance(low=0.001, high=0.03):
-    return st.none() | st.floats(low, high).map(lambda share: 100.0 * share)
-
-
-LEVELS = ("stop", "target", "trail", "hold_bars", "partial", "partial_target", "breakeven")
-
-
-def some_signal(**named):
-    rest = {name: st.none() for name in LEVELS if name not in named}
-    return st.builds(Signal, strength=st.sampled_from([0.25, 0.5, 1.0]), **named, **rest)
-
-
-signals = some_signal(
-    side=st.sampled_from([-1, 0, 1]),
-    stop=distance(),
-    target=st.floats(0.2, 4.0),
-    trail=distance(),
-    hold_bars=st.none() | st.integers(1, 12),
-    partial=st.none() | st.sampled_from([0.25, 0.5, 0.9]),
-    partial_target=distance(high=0.01),
-    breakeven=distance(high=0.01),
-) | some_signal(side=st.sampled_from([-1, 1]), hold_bars=st.integers(1, 5))
-wishes = st.one_of(st.none(), st.none(), st.sampled_from([-1, 0, 1]), signals, signals)
 
 
 def replayed(config, bars, script, lot=1e-6):

@@ -12,7 +12,7 @@ from native.codes import Action, Reason
 from native.intents import KernelConfig
 from native.strategy import Signal
 
-_RECORD = struct.Struct("<qqqdiihhi")
+RECORD = struct.Struct("<qqqdiihhi")
 Script = Sequence[Signal | int | None]
 
 
@@ -68,7 +68,7 @@ class Ladder:
     def record(
         self, t: int, action: Action, side: int, units: int, price: float, why: Reason, gates: int = 0
     ) -> None:
-        self.records.append(_RECORD.pack(self.bars[t][0], t, units, price, 0, int(gates), action, side, why))
+        self.records.append(RECORD.pack(self.bars[t][0], t, units, price, 0, int(gates), action, side, why))
 
     def paid(self, price: float, side: int) -> float:
         return price * (1.0 + side * (self.config.slippage_bps / 1e4))
