@@ -26,6 +26,8 @@ _DOWN = (
     OSError,
 )
 
+CLOSE_TIMEOUT_S = 2.0
+
 
 class NatsNet:
     """A `Net` over one NATS connection. `pending_size=-1`: disconnected means refused, not queued."""
@@ -79,7 +81,7 @@ class NatsNet:
             # nats-py retries a refused credential for ever; the deadline here is ours.
             await asyncio.wait_for(opening, timeout_s + 1.0)
         except (nats.errors.Error, OSError, TimeoutError) as error:
-            await client.close()
+            await _close(client)
             raise NetDown(f"cannot reach the bus: {type(error).__name__}") from error
         return cls(client)
 
@@ -115,8 +117,22 @@ class NatsNet:
         await self._client.flush()
 
     async def close(self) -> None:
-        with_deadline = asyncio.wait_for(self._client.close(), 2.0)
-        try:
-            await with_deadline
-        except TimeoutError:
-            return
+        """Give the connection up within `CLOSE_TIMEOUT_S`; raises only when its caller is cancelled."""
+        await _close(self._client)
+
+
+async def _close(client: Client) -> None:
+    """Close a client whatever state it is in.
+
+    Closing during the first moment of a reconnection, the library cancels its own task, and with it the
+    future on which the stream's end is awaited; then it awaits that future itself and reports a
+    cancellation that nobody asked for. Waiting beside the closing task tells that one from our caller's.
+    """
+    closing = asyncio.ensure_future(client.close())
+    try:
+        await asyncio.wait({closing}, timeout=CLOSE_TIMEOUT_S)
+    finally:
+        if not closing.done():
+            closing.cancel()
+        elif not closing.cancelled():
+            closing.exception()  # looked at: a connection given up has nothing left to say

@@ -131,6 +131,34 @@ async def test_command_sent_while_down_fails_at_once_and_never_executes_later(tm
     await watcher
 
 
+@pytest.mark.parametrize("turns", range(8))
+async def test_a_connection_closes_quietly_at_every_moment_of_its_loss(tmp_path: Path, turns: int) -> None:
+    """The client library cancels its own reconnection while closing: that is nobody's cancellation."""
+    kept = Watched(tmp_path / "run")
+    await kept.bus.start()
+    net = await kept.connect("operator")
+    os.kill(kept.bus.pid, signal.SIGKILL)
+    while net.is_connected:  # noqa: ASYNC110 - the very turn of the loop counts
+        await asyncio.sleep(0)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    began = time.monotonic()
+    await net.close()
+    assert time.monotonic() - began < 3.0
+    with pytest.raises(NetDown):
+        await net.publish(subjects.COMMAND, b"late")
+    await kept.bus.stop()
+
+
+async def test_a_close_that_is_cancelled_says_so(watched: Watched) -> None:
+    net = await watched.connect("operator")
+    closing = asyncio.create_task(net.close())
+    await asyncio.sleep(0)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+
+
 async def test_observer_may_ask_and_kill_but_not_command(watched: Watched) -> None:
     engine, observer = await watched.connect("engine"), await watched.connect("observer")
     received = []
