@@ -55,7 +55,8 @@ class Handlers:
             c.AlarmAck: self._alarm_ack,
             c.PaperStart: self._paper_start,
             c.PaperStop: self._paper_stop,
-            c.RunStart: self._run_start,
+            c.RunStart: self._job_start,
+            c.SweepStart: self._job_start,
             c.JobCancel: self._job_cancel,
             c.EngineStop: self._engine_stop,
         }
@@ -268,8 +269,9 @@ class Handlers:
         await self.desk.stop_paper(_body(command, c.PaperStop).session_id, command.operator)
         return None
 
-    async def _run_start(self, command: c.Command) -> Record:
-        job_id = await self.jobs.start(_body(command, c.RunStart), command.operator)
+    async def _job_start(self, command: c.Command) -> Record:
+        assert isinstance(command.body, c.RunStart | c.SweepStart)
+        job_id = await self.jobs.start(command.body, command.operator)
         return c.Started(job_id=job_id)
 
     async def _job_cancel(self, command: c.Command) -> Record | None:

@@ -9,7 +9,7 @@ import sys
 
 import msgspec
 
-from engine.api.commands import JobBody, RunStart
+from engine.api.commands import JobBody, SweepStart
 from engine.api.views import JobRow
 from engine.core import Core
 from engine.worker import Progress, Published
@@ -150,5 +150,7 @@ class Jobs:
 
 def _described(body: JobBody) -> tuple[str, str]:
     """Return a job's kind and what it does, in words."""
-    assert isinstance(body, RunStart)
-    return "run", f"{body.strategy or body.preset} on {body.data}"
+    what = f"{body.strategy or body.preset} on {body.data}"
+    if isinstance(body, SweepStart):
+        return "sweep", f"{what}: {' '.join(f'{name}={axis}' for name, axis in body.grid.items())}"
+    return "run", what

@@ -7,11 +7,13 @@ import sys
 
 import msgspec
 
-from engine.api.commands import JobBody, RunStart
+from engine.api.commands import JobBody, SweepStart
 from engine.api.home import home_folder
-from engine.api.research import run_request, start_run
+from engine.api.research import load_config_with_origins, run_request, start_run
+from engine.api.sweep import start_sweep
 from venues.types import Record
 
+SWEEP_FIELDS = ("strategy", "preset", "data", "params", "method", "trials", "max_bars", "name")
 RUN_FIELDS = ("strategy", "preset", "data", "params", "name", "max_bars")
 
 
@@ -59,15 +61,34 @@ def say(line: Progress | Published) -> None:
     sys.stdout.buffer.flush()
 
 
-def _run(body: RunStart, stop: Stop) -> Published:
+def _run(body: JobBody, stop: Stop) -> Published:
+    if isinstance(body, SweepStart):
+        return _sweep(body, stop)
     fields = {name: getattr(body, name) for name in RUN_FIELDS}
+    home = home_folder()
     result = start_run(
         run_request(fields),
-        home_folder(),
+        home,
+        loaded=load_config_with_origins(home),
         on_progress=lambda done, total: say(Progress(done=done, total=total, unit="bars")),
         is_cancelled=lambda: stop.is_asked,
     )
     return Published(run_id=result.run_id, status=result.status)
+
+
+def _sweep(body: SweepStart, stop: Stop) -> Published:
+    home = home_folder()
+    given = {name: getattr(body, name) for name in SWEEP_FIELDS}
+    fields: dict[str, object] = {name: value for name, value in given.items() if value}
+    result = start_sweep(
+        None,
+        {**fields, "seed": body.seed, "param_grid": body.grid, "command": "interlock sweep start"},
+        home,
+        loaded=load_config_with_origins(home),
+        on_progress=lambda done, total: say(Progress(done=done, total=total, unit="trials")),
+        is_cancelled=lambda: stop.is_asked,
+    )
+    return Published(run_id=result.run_id, status="success")
 
 
 if __name__ == "__main__":

@@ -112,7 +112,22 @@ class RunStart(Record, tag="run_start"):
     name: str = ""
 
 
-JobBody = RunStart
+class SweepStart(Record, tag="sweep_start"):
+    """Start a sweep as a job. `grid` maps a parameter to its axis, `5:50:5` or `20,50,100`."""
+
+    strategy: str
+    preset: str = ""
+    data: str
+    params: dict[str, float | str] = {}
+    grid: dict[str, str] = {}
+    method: str = "grid"
+    trials: int = 0
+    seed: int = 0
+    max_bars: int = 0
+    name: str = ""
+
+
+JobBody = RunStart | SweepStart
 
 
 class JobCancel(Record, tag="job_cancel"):
@@ -138,6 +153,7 @@ CommandBody = (
     | PaperStart
     | PaperStop
     | RunStart
+    | SweepStart
     | JobCancel
     | EngineStop
 )

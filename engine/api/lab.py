@@ -6,7 +6,7 @@ read for a chart must not delay a kill.
 
 from __future__ import annotations
 
-from engine.api.research import Comparison, ExcludedRun
+from engine.api.research import Comparison
 from engine.api.views import RunDetail, TradeRow
 from venues.types import Record
 
@@ -47,7 +47,24 @@ class DataList(Record, tag="data_list"):
     """Ask what bars are stored, and what they lack."""
 
 
-LabQuery = RunShow | RunTrades | RunDecisions | RunCompare | DataList
+class SweepShow(Record, tag="sweep_show"):
+    """Ask for a sweep: the head of its leaderboard, its heat map and what stands beside them."""
+
+    run_id: str
+    rows: int = 500
+
+
+class WalkList(Record, tag="walk_list"):
+    """Ask for the walk-forwards, newest first."""
+
+
+class WalkShow(Record, tag="walk_show"):
+    """Ask for one walk-forward: its splits, what was chosen, and the stitched curve."""
+
+    walk_id: str
+
+
+LabQuery = RunShow | RunTrades | RunDecisions | RunCompare | DataList | SweepShow | WalkList | WalkShow
 
 
 class TradePage(Record):
@@ -103,7 +120,88 @@ class DataSets(Record):
     rows: tuple[DataSetRow, ...]
 
 
-LabAnswer = RunDetail | TradePage | DecisionPage | Comparison | DataSets
+class SweepRow(Record):
+    """One tried set of parameters; `rank` from 1, 0 where it was rejected. Drawdown is a fraction."""
+
+    rank: int
+    config_id: str
+    params: dict[str, float]
+    total_pnl: float
+    max_drawdown: float
+    trades: int
+    profit_factor: float | None
+    sharpe_simple: float | None
+    channel: str
+    reject_reason: str
+
+
+class HeatMap(Record):
+    """The best objective over two axes, the best over all others; None where nothing was tried."""
+
+    x_name: str
+    y_name: str
+    x_values: tuple[float, ...]
+    y_values: tuple[float, ...]
+    cells: tuple[tuple[float | None, ...], ...]
+    """Rows by `y_values`, columns by `x_values`."""
+
+
+class SweepPage(Record):
+    """A finished sweep. `notes` say how far its best can be believed."""
+
+    run_id: str
+    objective: str
+    trials: int
+    rejected: int
+    axes: tuple[str, ...]
+    dead_axes: tuple[str, ...]
+    rows: tuple[SweepRow, ...]
+    heat: HeatMap | None
+    notes: tuple[str, ...]
+    path: str
+
+
+class WalkRow(Record):
+    """One walk-forward in the list; returns are fractions."""
+
+    walk_id: str
+    splits: int
+    oos_return: float | None
+    oos_max_drawdown: float | None
+    positive_splits: float | None
+    sharpe_decay: float | None
+    path: str
+
+
+class Walks(Record):
+    rows: tuple[WalkRow, ...]
+
+
+class WalkSplit(Record):
+    """One split: its windows, what training chose first, and what that gave afterwards."""
+
+    name: str
+    train: str
+    test: str
+    embargo_bars: int
+    config_id: str
+    params: dict[str, float]
+    train_sharpe: float | None
+    test_sharpe: float | None
+    test_return: float | None
+    test_trades: int
+
+
+class WalkPage(Record):
+    """One walk-forward; `equity` is the stitched out-of-sample curve, from 1."""
+
+    row: WalkRow
+    splits: tuple[WalkSplit, ...]
+    curve_at: tuple[str, ...]
+    equity: tuple[float, ...]
+
+
+LabAnswer = RunDetail | TradePage | DecisionPage | Comparison | DataSets | SweepPage | Walks | WalkPage
 
 
 class LabFailure(Record):
@@ -111,23 +209,3 @@ class LabFailure(Record):
 
     code: str
     message: str
-
-
-__all__ = [
-    "PAGE_ROWS",
-    "Comparison",
-    "DataList",
-    "DataSetRow",
-    "DataSets",
-    "DecisionPage",
-    "DecisionRow",
-    "ExcludedRun",
-    "LabAnswer",
-    "LabFailure",
-    "LabQuery",
-    "RunCompare",
-    "RunDecisions",
-    "RunShow",
-    "RunTrades",
-    "TradePage",
-]

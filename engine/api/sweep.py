@@ -58,6 +58,7 @@ def start_sweep(
     cluster: Cluster | None = None,
     loaded: Loaded | None = None,
     on_progress: Callable[[int, int], None] | None = None,
+    is_cancelled: Callable[[], bool] | None = None,
     note: Callable[[str], None] = lambda _: None,
     disk: Disk | None = None,
     clock: Clock | None = None,
@@ -95,6 +96,7 @@ def start_sweep(
         resume=resume,
         executor_of=executor_of,
         on_progress=on_progress,
+        is_cancelled=is_cancelled,
     )
 
 

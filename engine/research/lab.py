@@ -17,6 +17,7 @@ from engine.journal import read_rows
 from engine.market.catalogue import SetInfo, list_sets
 from engine.research.artifacts import RUN_ID
 from engine.research.comparison import compare_runs
+from engine.research.lab_studies import list_walks, show_sweep, show_walk
 from engine.research.reading import show_run
 from native.codes import Action, Gate, Reason
 from seams.clock import iso_z
@@ -70,6 +71,9 @@ _ANSWERS: dict[type, Callable[[Any, Path, Disk], lab.LabAnswer]] = {
     lab.RunDecisions: _decisions,
     lab.RunCompare: _compare,
     lab.DataList: _data,
+    lab.SweepShow: show_sweep,
+    lab.WalkList: list_walks,
+    lab.WalkShow: show_walk,
 }
 
 

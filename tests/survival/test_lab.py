@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from engine.api.client import EngineClient, EngineRefused
-from engine.api.commands import JobCancel, RunStart, Started
+from engine.api.commands import JobCancel, RunStart, Started, SweepStart
 from engine.api.demo import write_demo_bars
 from engine.api.lab import (
     DataList,
@@ -21,9 +21,12 @@ from engine.api.lab import (
     RunDecisions,
     RunShow,
     RunTrades,
+    SweepPage,
+    SweepShow,
     TradePage,
 )
-from engine.api.research import Comparison
+from engine.api.research import Comparison, load_config_with_origins
+from engine.api.sweep import start_sweep
 from engine.api.views import JobRow, RunDetail, RunsView
 from engine.journal import read_table
 
@@ -91,6 +94,27 @@ async def test_a_run_reports_its_progress_and_its_evidence_is_read_page_by_page(
     assert compared.contract == "same" and "fast=5" in str(compared.config_delta)
     (stored,) = (await client.query(DataList(), DataSets)).rows
     assert f"{stored.venue}/{stored.symbol}/{stored.interval}" == data and stored.rows > 3_000
+
+
+async def test_a_sweep_from_a_console_is_the_one_of_the_command_line(rig: Rig) -> None:
+    client = await rig.start()
+    data = write_demo_bars(rig.home, 1)
+    grid = {"fast": "5,8,12", "slow": "20,30"}
+    body = SweepStart(strategy="ema_cross", data=data, grid=grid, max_bars=2_000)
+    row = await ended(client, (await client.demand(body, Started)).job_id)
+    assert (row.state, row.kind, row.unit) == ("finished", "sweep", "trials"), row.message
+    page = await client.query(SweepShow(run_id=row.run_id), SweepPage)
+    assert page.trials == 6 and [each.rank for each in page.rows] == [1, 2, 3, 4, 5, 6]
+    assert page.heat is not None and (page.heat.x_name, page.heat.y_name) == ("fast", "slow")
+    best = max(cell for cells in page.heat.cells for cell in cells if cell is not None)
+    assert best == page.rows[0].total_pnl
+    again = start_sweep(
+        None,
+        {"strategy": "ema_cross", "data": data, "param_grid": grid, "max_bars": 2_000},
+        rig.home,
+        loaded=load_config_with_origins(rig.home),
+    )
+    assert [each.config_id for each in again.leaderboard] == [each.config_id for each in page.rows]
 
 
 async def test_a_cancelled_job_leaves_nothing_and_a_broken_one_says_why(rig: Rig, tmp_path: Path) -> None:
