@@ -80,11 +80,11 @@ static inline void move(book *b, const event *e)
         }
     } else if (e->kind == 3) {
         if (e->side > 0) {
-            for (int64_t t = tick; t <= b->top; t++)
+            for (int64_t t = tick; t <= b->bid; t++)
                 b->bids[t] = 0;
             b->bid = below(b, tick - 1);
         } else {
-            for (int64_t t = 0; t <= tick; t++)
+            for (int64_t t = b->ask; t <= tick; t++)
                 b->asks[t] = 0;
             b->ask = above(b, tick + 1);
         }
