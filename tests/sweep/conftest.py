@@ -23,10 +23,13 @@ class Threshold(Strategy):
 
     rise = param(5.0, low=0.0, high=100.0)
     idle = param(1, low=0, high=9)
-    last = 0.0
+
+    def on_start(self):
+        self.last = 0.0
 
     def on_bar(self, bar: Bar):
-        before, self.last = self.last, bar.close
+        before = self.last
+        self.last = bar.close
         if before == 0.0:
             return None
         change = (bar.close / before - 1.0) * 1e4

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -221,15 +222,17 @@ def test_another_kernel_strategy_or_silence_is_told(
     assert process.returncode == 1 and json.loads(out)["code"] == "kernel_mismatch"
 
 
-def test_a_strategy_that_raises_is_the_coordinators_failure(
+def test_a_strategy_that_raises_rejects_that_trial_alone(
     sweep: Sweep, server: Server, workers: Workers, tmp_path: Path
 ) -> None:
     strategy = tmp_path / "broken.py"
     strategy.write_text(HANGS.replace("self.seen += 1", "self.seen += 1 // (self.gap - 4)"))
     workers.start()
-    with pytest.raises(ClusterFailed, match="ZeroDivisionError") as raised:
-        sweep(strategy=str(strategy), param_grid={"gap": [4]}, executor_of=over(server))
-    assert raised.value.code == "strategy_failed"
+    changes = {"strategy": str(strategy), "param_grid": {"gap": [3, 4, 5]}}
+    far = sweep("far", executor_of=over(server), **changes)
+    (reason,) = [row.reject_reason for row in far.leaderboard if row.rejected]
+    assert re.fullmatch(r"strategy_failed: \w+\.py:\d+", reason)
+    assert tables(far) == tables(sweep("near", **changes))
 
 
 def test_bars_that_are_not_those_of_their_hash_are_refused() -> None:

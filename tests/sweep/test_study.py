@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,6 +19,9 @@ import pytest
 from engine.api import research
 from engine.research.choice import RunFailed
 from engine.research.run import RunCancelled
+from engine.research.sweep.evaluate import Field
+from engine.research.sweep.plan import make_plan
+from engine.research.sweep.proposals import next_trials
 from engine.research.sweep.request import make_request
 from engine.research.sweep.study import NothingToResume, SweepExists, list_unfinished, sweeps_folder
 from engine.research.sweep.trial_store import SweepDamaged
@@ -264,3 +268,38 @@ def test_axes_are_written_in_many_ways(bars: Path) -> None:
     assert axes["target_atr"].is_log and axes["target_atr"].high == 50.0
     with pytest.raises(RunFailed, match="at least one"):
         make_request({"strategy": "ema_cross", "data": "x.csv"})
+
+
+def test_a_strategy_in_the_subset_is_forged_and_one_outside_it_interpreted_with_the_same_bits(
+    bars: Path, strategy: Path, tmp_path: Path
+) -> None:
+    request = request_of(bars, strategy=str(strategy), param_grid={"rise": [2, 5, 20]})
+    plan = make_plan(request, tmp_path, RealDisk())
+    field = Field(request.base, plan.config, plan.searched)
+    trials = next_trials(request, {}, plan.interval_ns)
+    choice = field.choose(trials[0])
+    assert not field.is_interpreted(choice)
+    outside = tmp_path / "outside.py"
+    outside.write_text(strategy.read_text().replace("before = self.last", STRANGE))
+    same = request_of(bars, strategy=str(outside), param_grid={"rise": [2, 5, 20]})
+    other = Field(same.base, plan.config, plan.searched)
+    assert other.is_interpreted(other.choose(trials[0]))
+    assert other.results(trials, 1) == field.results(trials, 2)
+
+
+STRANGE = "before = [self.last for _ in range(1)][0]"
+
+
+def test_a_combination_whose_strategy_raises_is_rejected(sweep: Sweep, strategy: Path) -> None:
+    strategy.write_text(strategy.read_text().replace("change =", "change = 0.0 / (self.idle - 2.0) +"))
+    result = sweep(strategy=str(strategy), param_grid={"idle": [1, 2, 3]})
+    (reason,) = [row.reject_reason for row in result.leaderboard if row.rejected]
+    assert re.fullmatch(r"strategy_failed: \w+\.py:\d+", reason)
+
+
+def test_bars_that_do_not_pass_are_refused_not_rejected(sweep: Sweep, bars: Path) -> None:
+    lines = bars.read_text().splitlines()
+    lines[40] = lines[40].replace(",5.0", ",-5.0")
+    bars.write_text("\n".join(lines) + "\n")
+    with pytest.raises(Exception, match=r"row|volume"):
+        sweep()

@@ -1,9 +1,16 @@
-"""Trials to results on this host: flip lanes where they apply, else one kernel each, threads or processes."""
+"""Trials to results on this host: flip lanes where they apply, else one kernel each.
+
+A strategy inside the forge's subset is compiled once and runs in threads; one outside it is interpreted, in
+processes. All ways give the same bits.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import multiprocessing
+import re
 import signal
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -11,19 +18,25 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from engine.bus import follow_parent
+from engine.lifecycle.forge.build import BuildFailed, build, plan_source
+from engine.lifecycle.forge.load import Library, load
+from engine.lifecycle.forge.scope import Refused
 from engine.research.choice import Choice, RunFailed, choose
 from engine.research.request import RunRequest
 from engine.research.run import kernel_of
 from engine.research.schemas import RunConfig
 from engine.research.sweep.threads import in_threads, run_flips
 from engine.research.sweep.trials import Result, Trial, config_id, result_of
-from native.strategy import Strategy
+from engine.strategies import StrategyError, load_strategy
+from native.kernel import Kernel
+from native.strategy import Strategy, StrategyFailed
 from native.sweep import FlipMarket, is_plain, replay_cell
 
 if TYPE_CHECKING:
     from engine.market.catalogue import BarColumns
 
 FLIP = "ema_cross"
+PLACE = re.compile(r"[^/:]+\.py:\d+")
 LANE_CHUNK, CHUNK_TURNS = 1024, 8
 """How many trials come back at once: of the lanes, and of each worker on the general path."""
 COLUMNS = ("ts_ns", "open", "high", "low", "close", "volume")
@@ -37,16 +50,25 @@ class Field:
         self.columns = tuple(getattr(bars, name) for name in COLUMNS)
         self._lanes: FlipMarket | None = None
         self._has_lanes = True
+        self._library: Library | None = None
+        self._was_forged = False
+        self._forging = threading.Lock()
+        self._check_bars()
+
+    def _check_bars(self) -> None:
+        """Step over the bars once, so that later failures are the strategy's. Raises `RunFailed`."""
+        config = msgspec.structs.replace(self.config, params={})  # type: ignore[type-var]
+        try:
+            kernel_of(config, choose("buy_and_hold", "", {}), "sweep").replay(0, *self.columns)
+        except ValueError as error:
+            raise RunFailed("bad_bars", str(error)) from error
 
     def choose(self, trial: Trial) -> Choice:
         """Return the trial's strategy. Raises `RunFailed`: this combination makes no sense."""
         return choose(self.request.strategy, self.request.preset, {**self.request.params, **trial.params})
 
     def results(self, trials: Sequence[Trial], workers: int) -> list[Result]:
-        """Return the trials' results in their order, the same for any number of threads.
-
-        Raises `RunFailed` with `bad_bars`.
-        """
+        """Return the trials' results in their order, the same for any number of threads."""
         made: dict[int, Result] = {}
         flips: list[tuple[Trial, Choice]] = []
         others: list[tuple[Trial, Choice]] = []
@@ -76,7 +98,7 @@ class Field:
                 if is_plain(account):
                     self._lanes = FlipMarket(account, self.config.lot, self.config.tick, *self.columns)
             except ValueError:
-                pass  # the general path says which bar is bad, or blocks the entry that cannot be sized
+                pass  # a close that cannot size an entry: the general path blocks that entry
             self._has_lanes = self._lanes is not None
         return self._lanes
 
@@ -100,20 +122,41 @@ class Field:
         return left
 
     def _single(self, trial: Trial, choice: Choice) -> Result:
+        """Replay one combination; what its strategy raises rejects it."""
         try:
-            kernel = kernel_of(self._with(choice), choice, "sweep")
+            cell = replay_cell(self._kernel(choice), *self.columns)
+            final_equity = float(cell["final_equity"])
+            if cell["is_inexact"]:
+                # Beyond fixed point: the plain replay keeps every trade and sums them exactly.
+                whole = self._kernel(self.choose(trial))
+                whole.replay(0, *self.columns)
+                final_equity = whole.final_equity()
         except RunFailed as error:
             return self._rejected(trial, error)
-        try:
-            cell = replay_cell(kernel, *self.columns)
-        except ValueError as error:
-            raise RunFailed("bad_bars", str(error)) from error
-        if not cell["is_inexact"]:
-            return self._result(trial, choice, cell, float(cell["final_equity"]))
-        # Beyond fixed point: the plain replay keeps every trade and sums them exactly.
-        whole = kernel_of(self._with(choice), self.choose(trial), "sweep")
-        whole.replay(0, *self.columns)
-        return self._result(trial, choice, cell, whole.final_equity())
+        except StrategyFailed as error:
+            # File and line only: the tables must not say where a trial ran, nor whether it was forged.
+            place = PLACE.search(str(error))
+            return self._rejected(trial, RunFailed("strategy_failed", place[0] if place else ""))
+        return self._result(trial, choice, cell, final_equity)
+
+    def _kernel(self, choice: Choice) -> Kernel:
+        """Return a fresh kernel, of the forged strategy where there is one."""
+        library = self._forge() if isinstance(choice.strategy, Strategy) else None
+        if library is not None:
+            forged = library.instance(choice.params)
+            choice = dataclasses.replace(choice, strategy=forged)
+        return kernel_of(self._with(choice), choice, "sweep")
+
+    def is_interpreted(self, choice: Choice) -> bool:
+        """Tell whether the strategy needs the interpreter at every bar."""
+        return isinstance(choice.strategy, Strategy) and self._forge() is None
+
+    def _forge(self) -> Library | None:
+        """Compile the strategy's file once; None where it is outside the subset or nothing compiles it."""
+        with self._forging:
+            if not self._was_forged:
+                self._library, self._was_forged = forged_library(self.request), True
+        return self._library
 
     def _result(self, trial: Trial, choice: Choice, cell: Any, final_equity: float) -> Result:
         identity = config_id(choice.name, choice.params)
@@ -156,7 +199,7 @@ class LocalExecutor:
                 choice = self._field.choose(trial)
             except RunFailed:
                 continue
-            return isinstance(choice.strategy, Strategy), self._field.is_flip(choice)
+            return self._field.is_interpreted(choice), self._field.is_flip(choice)
         return False, False
 
     def _in_processes(self, trials: Sequence[Trial]) -> list[Result]:
@@ -174,6 +217,20 @@ class LocalExecutor:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def forged_library(request: RunRequest) -> Library | None:
+    """Forge the file of a request's strategy; None where there is none, or it is outside the subset."""
+    try:
+        loaded = load_strategy(request.strategy)
+        if loaded.is_compiled or loaded.file is None:
+            return None
+        built = build(plan_source(loaded.file.read_bytes(), str(loaded.file), loaded.class_name))
+        if built.record.source_sha256 != loaded.source_sha256:
+            return None  # the file changed since it was loaded: what was asked for is what runs
+        return load(built.record, built.artifact)
+    except (StrategyError, Refused, BuildFailed, OSError):
+        return None
 
 
 _FIELDS: list[Field] = []
