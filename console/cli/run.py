@@ -10,6 +10,7 @@ import typer
 from console.cli import candidates, diagnostics, output
 from console.cli.failure import Failure
 from console.cli.guard import failures
+from console.cli.headless import JsonRequest, SignalFile, read_request, signals
 from console.cli.options import Json, Sets, instant, parameters
 from engine.api import research
 from engine.api.home import home_folder
@@ -34,7 +35,7 @@ def room() -> None:
 
 @app.command()
 def start(
-    data: Annotated[str, typer.Option("--data", help="A file, or VENUE/SYMBOL/INTERVAL of this home.")],
+    data: Annotated[str, typer.Option("--data", help="A file, or VENUE/SYMBOL/INTERVAL of this home.")] = "",
     strategy: Annotated[
         str, typer.Option("--strategy", help="A bundled strategy, or a file; a preset names its own.")
     ] = "",
@@ -45,6 +46,8 @@ def start(
     sets: Sets = None,
     is_forged: Annotated[bool, typer.Option("--forged", help="Compile the file, run the library.")] = False,
     name: Annotated[str, typer.Option("--name", help="A name for people.")] = "",
+    json_request: JsonRequest = None,
+    signal_file: SignalFile = None,
     as_json: Json = False,
 ) -> None:
     """Run a strategy over a data window and write its evidence.
@@ -55,7 +58,8 @@ def start(
     def progress(done: int, total: int) -> None:
         diagnostics.progress(done, total, "bars")
 
-    fields = {
+    asked = read_request(json_request, "run")
+    given: dict[str, object] = {
         "strategy": strategy,
         "preset": preset,
         "data": data,
@@ -65,12 +69,16 @@ def start(
         "end_ns": instant(end) if end else None,
         "is_forged": is_forged,
         "name": name,
-        "command": "interlock run start",
     }
+    fields = {**asked.params, **{key: value for key, value in given.items() if value}}
+    fields["request_id"] = asked.request_id
     home = home_folder()
-    with failures():
+    with signals(signal_file, "run", asked.request_id) as sender, failures():
+        if not fields.get("data"):
+            raise Failure("invalid_request", "no data is named", "pass --data, or data in the params")
         loaded = research.load_config_with_origins(home)
         result = research.start_run(research.run_request(fields), home, loaded=loaded, on_progress=progress)
+        sender.completed(result.run_id, result.path)
     text = f"{output.facts(result)}\n\n{output.table(result.checks, CHECK_COLUMNS, 'no checks')}"
     output.show({"run": result}, text, as_json)
 

@@ -10,6 +10,7 @@ import typer
 from console.cli import diagnostics, output
 from console.cli.failure import Failure
 from console.cli.guard import failures
+from console.cli.headless import JsonRequest, SignalFile, read_request, signals
 from console.cli.options import Json, Sets, parameters
 from engine.api import research, sweep
 from engine.api.home import home_folder
@@ -61,6 +62,8 @@ def start(
     name: Annotated[str, typer.Option("--name", help="A name for people.")] = "",
     cluster: Cluster = "",
     creds: Creds = None,
+    json_request: JsonRequest = None,
+    signal_file: SignalFile = None,
     as_json: Json = False,
 ) -> None:
     """Sweep over a data window and write its evidence: leaderboard, channels, best run.
@@ -70,6 +73,9 @@ def start(
     Example: interlock sweep start --strategy ema_cross --data sandbox/BTC-PERP/1m --grid fast=5:50:5
     """
     file, axes = _read(words or [], grid or [])
+    asked = read_request(json_request, "sweep")
+    if json_request is not None:
+        file = _asked_file(asked.params)
     given = {
         "strategy": strategy,
         "preset": preset,
@@ -84,11 +90,12 @@ def start(
     }
     fields: dict[str, object] = {key: value for key, value in given.items() if value}
     fields |= {key: value for key, value in (("seed", seed), ("in_sample", in_sample)) if value is not None}
-    fields["command"] = "interlock sweep start"
+    more = {key: value for key, value in asked.params.items() if key != "config_path"}
+    fields = {**more, **fields, "command": "interlock sweep start", "request_id": asked.request_id}
     home = home_folder()
     progress = _Progress()
     try:
-        with failures():
+        with signals(signal_file, "sweep", asked.request_id) as sender, failures():
             result = sweep.start_sweep(
                 None if file is None else _text(file),
                 fields,
@@ -100,6 +107,7 @@ def start(
                 on_progress=progress,
                 note=diagnostics.say,
             )
+            sender.completed(result.run_id, result.path)
     except KeyboardInterrupt:
         raise Failure(
             "interrupted",
@@ -108,6 +116,14 @@ def start(
         ) from None
     found = sweep.show_sweep(home, result.run_id)
     output.show({"sweep": result}, _text_of(found), as_json)
+
+
+def _asked_file(params: dict[str, object]) -> Path:
+    """Return the sweep's file that a request names (QL-23: without one it is refused)."""
+    path = params.get("config_path")
+    if not isinstance(path, str) or not path:
+        raise Failure("invalid_request", "a sweep's request needs params.config_path", "name its YAML file")
+    return Path(path)
 
 
 @app.command("ls", hidden=True)

@@ -35,6 +35,7 @@ from engine.research.schemas import (
     Scalar,
     json_bytes,
 )
+from seams.clock import iso_z
 
 SUMMARY = ("total_return", "sharpe_simple", "max_drawdown", "trades", "win_rate")
 FILES = {
@@ -170,9 +171,15 @@ def reproduce_command(request: RunRequest) -> str:
     if request.command:
         return request.command
     words = ["interlock", "run", "start", "--data", request.data]
-    words += ["--preset", request.preset] if request.preset else ["--strategy", request.strategy]
+    words += ["--preset", request.preset] if request.preset else []
+    words += ["--strategy", request.strategy] if request.strategy else []
+    words += ["--forged"] if request.is_forged else []
+    words += ["--start", iso_z(request.start_ns)] if request.start_ns is not None else []
+    words += ["--end", iso_z(request.end_ns)] if request.end_ns is not None else []
+    words += ["--max-bars", str(request.max_bars)] if request.max_bars else []
     for name, value in sorted(request.params.items()):
-        words += ["--set", f"{name}={value:g}"]
+        is_whole = isinstance(value, float) and value.is_integer()
+        words += ["--set", f"{name}={int(value) if is_whole else value}"]
     return shlex.join(words)
 
 

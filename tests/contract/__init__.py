@@ -1,0 +1,1 @@
+"""What programs rely on: driven as they drive us, read by documented fields only."""
