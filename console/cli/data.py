@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from console.cli import funding, output, universe
+from console.cli import diagnostics, funding, output, universe
 from console.cli.exit_codes import ExitCode
 from console.cli.failure import Failure
 from console.cli.guard import failures
@@ -31,6 +31,7 @@ REPAIRS = ("none", "sort", "dedupe", "drop-last")
 COLUMNS = ("venue", "symbol", "interval", "rows", "first_at", "last_at", "content_sha256")
 TIMES = ("first_ns", "last_ns", "imported_ns", "as_of_ns", "reaches_back_to_ns")
 ROWS_SHOWN = 5
+LARGE_BYTES = 8 << 20
 BAR_COLUMNS = ("at", "open", "high", "low", "close", "volume")
 GAP_COLUMNS = ("after_at", "before_at", "missing_bars")
 
@@ -82,6 +83,8 @@ def import_file(
     """
     venue, symbol, interval = parts(series or f"{venue}/{symbol}/{interval}")
     demand_file(file)
+    if file.stat().st_size > LARGE_BYTES:
+        diagnostics.say(f"reading {file.name}, {file.stat().st_size >> 20} MiB")
     with failures():
         reports = data.import_shaped(
             file,
@@ -91,6 +94,7 @@ def import_file(
             home_folder(),
             shape_of(columns, volume, stamps, timezone),
             _repairs(repair),
+            lambda done, total: diagnostics.progress(done, total, "symbols judged"),
         )
     refused = next((report for report in reports if not report.is_imported), None)
     if refused is not None:
@@ -244,8 +248,12 @@ def seed(
 
     Example: interlock data seed --bars 1440
     """
+
+    def progress(done: int, total: int) -> None:
+        diagnostics.progress(done, total, "bars")
+
     with failures():
-        made, kept = data.seed_data(home_folder(), bars, number, scenario)
+        made, kept = data.seed_data(home_folder(), bars, number, scenario, progress)
     rows = [
         {**output.record(info), "first_at": iso_z(info.first_ns), "last_at": iso_z(info.last_ns)}
         for info in made

@@ -5,7 +5,7 @@ Every function imports what it needs when called, so that `interlock --help` sta
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +36,8 @@ class FileShape(Record):
 
 
 AS_IT_IS = FileShape()
+Progress = Callable[[int, int], None]
+"""Hears (done, total)."""
 
 
 def import_data(path: Path, venue: str, symbol: str, interval: str, home: Path) -> ImportReport:
@@ -51,6 +53,7 @@ def import_shaped(
     home: Path,
     shape: FileShape,
     repairs: Sequence[str],
+    on_progress: Progress | None = None,
 ) -> tuple[ImportReport, ...]:
     """Validate and store a file of bars of any known shape; see `engine.market.importer.import_file`."""
     from engine.market.importer import import_file
@@ -66,6 +69,7 @@ def import_shaped(
         SystemClock(),
         shape=_shape(shape),
         repairs=frozenset(Repair(repair) for repair in repairs),
+        on_progress=on_progress,
     )
 
 
@@ -181,11 +185,13 @@ def data_prices(home: Path, name: str, start_ns: int | None, end_ns: int | None,
     return prices(home, name, start_ns, end_ns, limit)
 
 
-def seed_data(home: Path, bars: int, seed: int, scenario: str) -> tuple[tuple[SetInfo, ...], tuple[str, ...]]:
+def seed_data(
+    home: Path, bars: int, seed: int, scenario: str, on_progress: Progress | None = None
+) -> tuple[tuple[SetInfo, ...], tuple[str, ...]]:
     """Generate sample data where there is none; see `engine.market.seed`."""
     from engine.market.seed import seed_data as make
 
-    return make(home, bars, seed, SystemClock(), RealDisk(), scenario)
+    return make(home, bars, seed, SystemClock(), RealDisk(), scenario, on_progress)
 
 
 def import_history(home: Path, path: Path, venue: str) -> History:

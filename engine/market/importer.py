@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -40,6 +40,7 @@ from seams.disk import Disk
 from venues.types import Record
 
 _NO_SHAPE = Shape()
+Progress = Callable[[int, int], None]
 
 
 class ImportReport(Record):
@@ -110,13 +111,15 @@ def import_file(
     *,
     shape: Shape = _NO_SHAPE,
     repairs: frozenset[Repair] = frozenset(),
+    on_progress: Progress | None = None,
 ) -> tuple[ImportReport, ...]:
     """Validate a CSV, JSON, Parquet or Feather file of bars and store it under `home`, or nothing of it.
 
     `symbol` is stored as given; in a file of many symbols it chooses one, and `*` takes all under their own
-    names. Needed are a time, open, high, low, close and volume under any usual name (`shapes.ALIASES`).
-    Returns a report for each symbol; where any is refused, none is stored and all say so. Raises
-    `UnsafeName` or `ValueError` for names and interval, and `OSError` where the store cannot be written.
+    names; `on_progress(done, total)` counts the symbols judged. Needed are a time, open, high, low, close and
+    volume under any usual name (`shapes.ALIASES`). Returns a report for each symbol; where any is refused,
+    none is stored and all say so. Raises `UnsafeName` or `ValueError` for names and interval, and `OSError`
+    where the store cannot be written.
     """
     set_path(home, venue, symbol if symbol != ALL_SYMBOLS else "ALL", interval)
     interval_ns = interval_ns_of(interval)
@@ -129,7 +132,11 @@ def import_file(
         _demand_safe([name for name, _ in chosen], home, venue, interval)
     except BadData as bad:
         return (_refused(blank, bad.problems, _counted(bad.problems), 0),)
-    parts = [_judged(table.columns, name, rows, interval_ns, repairs) for name, rows in chosen]
+    parts: list[_Part] = []
+    for name, rows in chosen:
+        parts.append(_judged(table.columns, name, rows, interval_ns, repairs))
+        if on_progress is not None:
+            on_progress(len(parts), len(chosen))
     notes = (*table.notes, *(f"column {name[:40]!a} was ignored" for name in table.ignored[:20]))
     if any(part.problems for part in parts):
         return tuple(_refused_part(blank, part, notes) for part in parts if part.problems)

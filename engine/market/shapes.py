@@ -100,11 +100,12 @@ def headerless(rows: Sequence[Sequence[str]], wanted: Sequence[str] = COLUMNS) -
     """Refuse a file without names; for bars, say which orders the prices themselves allow."""
     message = CODES["missing_header"]
     width = min(len(cells) for cells in rows)
-    if tuple(wanted) == COLUMNS and width >= len(DEFAULT_ORDER):
-        orders = possible_orders(np.array([[float(cell) for cell in cells[1:5]] for cells in rows]))
+    prices = [cells[1:5] for cells in rows if all(_is_number(cell) for cell in cells[1:5])]
+    if tuple(wanted) == COLUMNS and width >= len(DEFAULT_ORDER) and prices:
+        orders = possible_orders(np.array(prices, dtype=np.float64))
         rest = ",".join(["volume", *[IGNORED] * (width - len(DEFAULT_ORDER))])
         shown = " or ".join(f"--columns time,{','.join(order)},{rest}" for order in orders[:3])
-        message += f"; with open first, the prices of {len(rows)} rows allow: {shown or 'no order'}"
+        message += f"; with open first, the prices of {len(prices)} rows allow: {shown or 'no order'}"
     return whole_file("missing_header", message)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import os
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.market.catalogue import UnknownSet, UnsafeName, coverage, list_sets, load, load_file
@@ -106,7 +107,7 @@ def test_a_missing_file_is_unreadable() -> None:
     assert [problem.code for problem in report.problems] == ["unreadable_file"]
 
 
-@given(st.binary(max_size=300), st.sampled_from(["a.csv", "a.csv.gz", "a.parquet"]))
+@given(st.binary(max_size=300), st.sampled_from(["a.csv", "a.csv.gz", "a.parquet", "a.feather", "a.json"]))
 def test_no_content_crashes_the_importer(content: bytes, name: str) -> None:
     report, _ = imported(content, name)
     assert not report.is_imported
@@ -117,6 +118,34 @@ def test_no_content_crashes_the_importer(content: bytes, name: str) -> None:
 def test_no_row_of_text_crashes_the_importer(row: str) -> None:
     report, _ = imported(f"{HEADER}\n{row}\n".encode("utf-8", "replace"))
     assert {problem.code for problem in report.problems} <= set(CODES)
+
+
+JSON = st.recursive(
+    st.none() | st.integers(-(10**20), 10**20) | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=13)
+        | st.dictionaries(
+            st.sampled_from(["t", "o", "h", "l", "c", "v", "s", "result", "last", "candles", "error"]), inner
+        )
+    ),
+    max_leaves=30,
+)
+
+
+@given(JSON)
+@example([[None, None, 0, 0, 0, 0]])
+def test_no_json_crashes_the_importer(body: object) -> None:
+    report, _ = imported(json.dumps(body), "a.json")
+    assert report.is_imported or {problem.code for problem in report.problems} <= set(CODES)
+
+
+@given(
+    st.lists(st.text(max_size=30), min_size=1, max_size=4), st.sampled_from(["s", "time", "date", "ts_ms"])
+)
+def test_no_time_crashes_the_importer(stamps: list[str], name: str) -> None:
+    text = "\n".join([f"{name},open,high,low,close,volume", *(f"{stamp},1,1,1,1,1" for stamp in stamps)])
+    report, _ = imported(text.encode("utf-8", "replace"))
+    assert report.is_imported or {problem.code for problem in report.problems} <= set(CODES)
 
 
 def test_named_rows_are_bounded_and_counts_are_complete() -> None:
