@@ -13,5 +13,11 @@ Doubles only, one order of evaluation, no FMA contraction. `reference.py` is the
     lane.pxd        the open and close steps that move that state
     replay.pxd      the same steps over columns of bars, checked a chunk ahead
     kernel.*        the machine: lanes, replay, hashes, records, state export
+    depth.py        what a feed says to a book: columns of level and order events, faults
+    levels.*        one side of a book: a flat window of ticks with a bitmap, far levels in idmap.*
+    book_l2.*       price levels;  book_l3.*, order_step.pxd  every order, by price and time
+    queue.pxd       where we stand in a queue of which only the size is known
+    quoting.*, quoting_step.pxd, quotes.py   quoting against a recording, with latency and queue
+    book_reference.py, quoting_reference.py  the plain-Python twins of these
     identity.py     sha256 of the loaded binaries;  selfcheck.py  kernel against reference
 """

@@ -6,5 +6,6 @@ tardis.py       incremental_book_L2 CSV (is_snapshot)
 kraken.py       book channel v1 and v2, CRC32 verified at every message
 databento.py    DBN market by order (F_LAST), and our decoder of that format
 hyperliquid.py  l2Book snapshots
+quoting.py      a market maker against a feed: latency, queue, fills, profit
 replay.py       a feed through a native book: counts, speed, top of book
 """
