@@ -97,6 +97,13 @@ def run_simulation(*, steps: int, scenario: str, seed: int) -> Record:
     return simulate(steps=steps, scenario=scenario, seed=seed)
 
 
+def run_scenarios(*, iterations: int, steps: int, scenario: str, seed: int) -> Record:
+    """Back-test over many draws of one scenario. Raises `ValueError` for an unknown scenario."""
+    from engine.research.scenarios import backtest
+
+    return backtest(iterations=iterations, steps=steps, scenario=scenario, seed=seed)
+
+
 def run_dry(raw: dict[str, object], home: Path, environ: dict[str, str]) -> Record:
     """Judge one order without sending it; the corrective feedback where fields are missing."""
     from engine.trading.dry_run import Incomplete, dry_run

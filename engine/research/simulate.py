@@ -58,7 +58,7 @@ def simulate(*, steps: int, scenario: str, seed: int, symbol: str = "BTC-PERP") 
         drawdown = max(drawdown, (peak - equity) / peak)
         if index >= WARMUP_BARS:
             acted = " + ".join(f"{'buy' if fill.side > 0 else 'sell'}" for fill in fills) or "hold"
-            direction, confidence = _view(kernel.indicators(0))
+            direction, confidence = view(kernel.indicators(0))
             notional = sum(fill.units / 1e6 * fill.price for fill in fills)
             ticks.append(
                 Tick(
@@ -83,7 +83,8 @@ def simulate(*, steps: int, scenario: str, seed: int, symbol: str = "BTC-PERP") 
     )
 
 
-def _view(values: dict[str, float]) -> tuple[str, float]:
+def view(values: dict[str, float]) -> tuple[str, float]:
+    """Return the direction that the averages show, and its confidence: their gap in ATR, at most 1."""
     gap = values["ema_fast"] - values["ema_slow"]
     direction = "long" if gap > 0 else "short" if gap < 0 else "flat"
     return direction, min(1.0, abs(gap) / values["atr"]) if values["atr"] > 0 else 0.0
