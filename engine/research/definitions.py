@@ -217,10 +217,10 @@ used the same data before, and deflates the Sharpe ratio by whichever is more: l
 Run with every back-test, over a bounded number of bars that each check states (`points`, `bars`).
 
 - **look_ahead**: the strategy runs again on prefixes of the data, cut at seeded points; every decision up to
-  the cut must be the same, byte for byte. It then runs on a prefix that goes on into a mirrored market (each
-  price p becomes c²/p, with c the close at the cut): the decisions before the cut must be the same, and those
-  after it must not be the real ones, unless the strategy ignores prices and does not win (t-value of its
-  trades at most 3). Interpreted strategies are given copies, so that no array reaches past the cut.
+  the cut must be the same, byte for byte. One of them goes on into a mirrored market (each price p becomes
+  c²/p, with c the close at the cut): what it decides there must not be what it decided in the real one,
+  unless the strategy ignores prices and does not win (t-value of its trades at most 3). Interpreted
+  strategies are given copies, so that no array reaches past the cut.
 - **warm_up**: the strategy starts later, at seeded points. From the first moment after the warm-up at which
   both runs are flat, or entered together, every decision must have the same time, action and side. Warm-ups
   of 1 to 32 times the longest period (at least 100 bars) are tried, and the shortest that is enough is told.
