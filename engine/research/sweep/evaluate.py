@@ -18,9 +18,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from engine.bus import follow_parent
-from engine.lifecycle.forge.build import BuildFailed, build, plan_source
-from engine.lifecycle.forge.load import Library, load
-from engine.lifecycle.forge.scope import Refused
 from engine.research.choice import Choice, RunFailed, choose
 from engine.research.request import RunRequest
 from engine.research.run import kernel_of
@@ -33,6 +30,7 @@ from native.strategy import Strategy, StrategyFailed
 from native.sweep import FlipMarket, is_plain, replay_cell
 
 if TYPE_CHECKING:
+    from engine.lifecycle.forge.load import Library
     from engine.market.catalogue import BarColumns
 
 FLIP = "ema_cross"
@@ -221,6 +219,11 @@ class LocalExecutor:
 
 def forged_library(request: RunRequest) -> Library | None:
     """Forge the file of a request's strategy; None where there is none, or it is outside the subset."""
+    # Here, not above: a sweep of compiled strategies must not pay for the forge.
+    from engine.lifecycle.forge.build import BuildFailed, build, plan_source
+    from engine.lifecycle.forge.load import load
+    from engine.lifecycle.forge.scope import Refused
+
     try:
         loaded = load_strategy(request.strategy)
         if loaded.is_compiled or loaded.file is None:
