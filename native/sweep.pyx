@@ -60,7 +60,7 @@ assert CELL_DTYPE.itemsize == sizeof(ilk_cell)
 CHUNK_BARS = 1 << 14
 WIDTHS = (128, 256, 512)
 _KNOWN = ("cash", "notional_usd", "fee_bps", "slippage_bps", "seed", "stops", "keeps_equity", "max_slippage_bps",
-          "stop_atr", "stop_fallback_bps", "min_notional_usd")
+          "stop_atr", "stop_fallback_bps", "min_notional_usd", "exchange", "guards", "sizing")
 
 
 def lane_width():
@@ -70,8 +70,9 @@ def lane_width():
 
 def is_plain(config):
     """Tell whether the flip lanes know every assumption of `config` (fixed slippage, whole fills at the open)."""
-    plain = KernelConfig(**{name: getattr(config, name) for name in _KNOWN})
-    return config == plain and config.cash > 0.0
+    known = KernelConfig(**{name: getattr(config, name) for name in _KNOWN})
+    # A field that was added later and is switched on is one the lanes do not know.
+    return config == known and config.is_plain and config.cash > 0.0
 
 
 def replay_cell(LaneTable kernel, ts_ns, open, high, low, close, volume):

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from native import sweep
 from native.intents import KernelConfig, LaneSpec
 from native.kernel import Kernel
+from native.rules import ExchangeRules, GuardRules
 from native.selfcheck import random_bars
 from native.strategy import Bar, Signal, Strategy
 
@@ -176,3 +177,31 @@ def test_the_994_combinations_of_half_a_million_real_bars() -> None:
     cells = sweep.FlipMarket(KernelConfig(), 1e-6, 0.0, *bars).run(*zip(*pairs, strict=True))
     for index in range(0, len(pairs), 83):
         assert_is_single_run(cells[index], single(KernelConfig(), spec(*pairs[index]), bars))
+
+
+def test_lanes_know_only_the_plain_exchange() -> None:
+    assert sweep.is_plain(KernelConfig(seed=5, fee_bps=1.0))
+    assert sweep.is_plain(KernelConfig(exchange=ExchangeRules(interval_ns=60_000_000_000)))
+    for changed in (
+        KernelConfig(exchange=ExchangeRules(slippage_mode="atr")),
+        KernelConfig(guards=GuardRules(cooldown_s=5.0)),
+        KernelConfig(cash=0.0),
+    ):
+        assert not sweep.is_plain(changed)
+        with pytest.raises(ValueError, match="do not know"):
+            sweep.FlipMarket(changed, 1e-6, 0.0, *market(1, 50))
+
+
+def test_a_cell_of_a_harder_exchange_is_its_single_run_too() -> None:
+    rules = ExchangeRules(
+        slippage_mode="atr",
+        fill_share=0.5,
+        latency_ms=90_000.0,
+        reject_probability=0.1,
+        interval_ns=60_000_000_000,
+    )
+    config = KernelConfig(exchange=rules, guards=GuardRules(cooldown_s=600.0), seed=3)
+    bars = market(12, 20_000)
+    cell = sweep.replay_cell(Kernel(config, [spec(5, 21)]), *bars)
+    assert cell["trades"] > 100
+    assert_is_single_run(cell, single(config, spec(5, 21), bars))
