@@ -109,6 +109,7 @@ cdef inline void collect(LaneState* s, int64_t want, int64_t had_pending, const 
         memset(&s.candidate, 0, sizeof(Wish))
         s.candidate.strength, s.candidate.limit = 1.0, -1.0
     s.candidate.side, s.has_candidate, s.candidate_pending = want, 1, had_pending
+    s.candidate_bad = s.is_data_bad
 
 
 cdef inline void decide_step(

@@ -141,6 +141,9 @@ cdef inline double liquidation_price(LaneState* s, double worst) noexcept nogil:
     cdef double base = s.rules.cash + s.realised + open_result(s, s.entry)
     cdef int64_t i
     cdef double price
+    if s.account != NULL:
+        # The other positions stand as at their last closes, and their maintenance is not ours to use.
+        base = s.account.equity - s.mark + base - s.rules.cash - (s.account.maintained - s.maintained)
     if base + side * s.quantity * (worst - s.entry) > maintenance(s, s.quantity * worst, &i):
         return 0.0
     for i in range(x.tier_count):

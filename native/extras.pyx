@@ -23,7 +23,7 @@ def check_config(config):
         raise ValueError(f"fee_bps={config.fee_bps} is outside (-10000, 10000)")
     if config.stops not in ("intrabar", "next_open"):
         raise ValueError(f"stops must be intrabar or next_open, got {config.stops!r}")
-    for part in (config.exchange, config.guards, config.sizing):
+    for part in (config.exchange, config.guards, config.sizing, config.portfolio):
         part.check()
 
 

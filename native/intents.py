@@ -9,7 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from native.rules import NO_GUARDS, PLAIN_EXCHANGE, PLAIN_SIZING, ExchangeRules, GuardRules, SizingRules
+from native.rules import (
+    NO_GUARDS,
+    PLAIN_EXCHANGE,
+    PLAIN_SIZING,
+    SHARED_ACCOUNT,
+    ExchangeRules,
+    GuardRules,
+    PortfolioRules,
+    SizingRules,
+)
 
 if TYPE_CHECKING:
     from native.forged import Forged
@@ -27,7 +36,8 @@ class KernelConfig:
     decides them at the close and fills at the next open, which is what external matching always does.
     `stop_atr`: distance in ATR(14) of the stop that an entry intent carries when its strategy names
     none; informational (not executed). `seed` is part of the identity and of every scenario draw. `exchange`,
-    `guards`, `sizing`: assumptions beyond the plain ones, all off by default (docs/assumptions.md).
+    `guards`, `sizing`: assumptions beyond the plain ones, all off by default (docs/assumptions.md);
+    `portfolio` is what lanes share, read by `Portfolio` alone.
     """
 
     cash: float = 1_000_000.0
@@ -44,6 +54,7 @@ class KernelConfig:
     exchange: ExchangeRules = PLAIN_EXCHANGE
     guards: GuardRules = NO_GUARDS
     sizing: SizingRules = PLAIN_SIZING
+    portfolio: PortfolioRules = SHARED_ACCOUNT
 
     @property
     def is_plain(self) -> bool:

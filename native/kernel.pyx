@@ -71,15 +71,23 @@ cdef class Kernel(LaneTable):
             self._refuse(s, ts, f"lane {lane}: bar refused at {ts}: {open}, {high}, {low}, {close}, {volume}")
         self._make_room(s, 1)
         s.is_noting = 1
+        self._close(lane, ts, open, high, low, close, volume)
+        s.is_noting = 0
+        self._check_memory(s)
+        return self._new_intents(s)
+
+    cdef int _close(
+        self, int64_t lane, int64_t ts, double open, double high, double low, double close, double volume
+    ) except -1:
+        """Close a good bar under whatever strategy the lane has."""
+        cdef LaneState* s = self.states + lane
         if s.rules.kind == KIND_PYTHON:
             self._step_python(s, self.strategies[lane].on_bar, ts, open, high, low, close, volume)
         elif s.rules.kind == KIND_FORGED:
             self._step_forged(s, self.strategies[lane], ts, open, high, low, close, volume)
         else:
             close_bar(s, ts, open, high, low, close, volume)
-        s.is_noting = 0
-        self._check_memory(s)
-        return self._new_intents(s)
+        return 0
 
     cdef int _step_python(
         self, LaneState* s, on_bar, int64_t ts, double o, double h, double l, double c, double v

@@ -158,4 +158,19 @@ class SizingRules:
         require(0.0 <= self.max_notional_usd < 1e15, "max_notional_usd must not be negative")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortfolioRules:
+    """What lanes share: entries per time, positions at once, notional together (0: no cap)."""
+
+    max_entries: int = 6
+    max_positions: int = 20
+    max_notional_usd: float = 0.0
+
+    def check(self) -> None:
+        """Raise ValueError for what is out of bounds."""
+        require(self.max_entries >= 0 and self.max_positions >= 0, "capacities are not negative")
+        require(0.0 <= self.max_notional_usd < 1e15, "max_notional_usd must not be negative")
+
+
 PLAIN_EXCHANGE, NO_GUARDS, PLAIN_SIZING = ExchangeRules(), GuardRules(), SizingRules()
+SHARED_ACCOUNT = PortfolioRules()

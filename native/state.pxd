@@ -219,6 +219,10 @@ cdef struct SubBars:
 cdef struct Account:
     double equity
     double margin               # bound by positions and by entries on their way
+    double maintained           # maintenance margin of all positions
+    double notional             # of positions and of entries on their way
+    int64_t positions
+    int64_t entries             # accepted at this time
 
 
 cdef struct LaneState:
@@ -298,6 +302,9 @@ cdef struct LaneState:
     int64_t is_collecting       # an entry becomes a candidate, to be ranked with others
     int64_t has_candidate
     int64_t candidate_pending
+    int64_t candidate_bad       # the bar that the candidate was decided on followed bad data
+    double mark                 # own result and maintenance margin at the account's last close
+    double maintained
     Wish candidate
     SubBars subs
     Funding* fundings

@@ -1,0 +1,169 @@
+"""Many symbols under one account: collect, rank, then consume capacity; equal to lanes of the twin."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from native import reference
+from native.codes import Action, Gate
+from native.indicators import ADX
+from native.intents import KernelConfig, LaneSpec
+from native.kernel import Kernel
+from native.portfolio import Portfolio
+from native.rules import PortfolioRules
+from native.selfcheck import random_bars
+from native.strategy import Signal
+from tests.native.markets import Scripted, candles, columns, switched, wishes
+from tests.reference.exchange import Exchange
+
+
+class Collecting(Exchange):
+    """A lane of the twin whose entries wait for their turn."""
+
+    waiting = None
+    has_capacity = True
+
+    def enter(self, signal, why, close, had_orders):
+        self.waiting = (signal, why, close, had_orders, self.ts_bar, self.is_glitch)
+
+    def gates(self, signal, units, close, had_orders):
+        blocked = super().gates(signal, units, close, had_orders)
+        return blocked if self.has_capacity else blocked | Gate.CAPACITY
+
+
+def run_twin(config, markets, scripts, names):
+    """Step lanes over aligned bars; rank entries by strength rank * 100 + ADX, then symbol."""
+    lanes = [Collecting(config, [c[:5] for c in m], candles=m) for m in markets]
+    ranges = [reference.atr([c[:5] for c in m]) for m in markets]
+    trends, rules = [ADX(14) for _ in markets], config.portfolio
+    for t in range(len(markets[0])):
+        ties = [trend.update(*m[t][2:5]) for trend, m in zip(trends, markets, strict=True)]
+        for lane, atr, script in zip(lanes, ranges, scripts, strict=True):
+            lane.step(t, atr[t], script[t])
+        held = [
+            bool(x.side and not (x.close_order and not x.close_order.is_part)) or x.open_order is not None
+            for x in lanes
+        ]
+        positions, entries = sum(held), 0
+        ranked = sorted(
+            (x for x in range(len(lanes)) if lanes[x].waiting is not None),
+            key=lambda x: (-(rank_of(lanes[x].waiting[0].strength) * 100.0 + ties[x]), names[x]),
+        )
+        for x in ranked:
+            lane, (signal, why, close, had_orders, _, _) = lanes[x], lanes[x].waiting
+            lane.waiting = None
+            lane.has_capacity = entries < rules.max_entries and positions < rules.max_positions
+            before = lane.open_order
+            Exchange.enter(lane, signal, why, close, had_orders)
+            if lane.open_order is not before:
+                entries, positions = entries + 1, positions + 1
+    return lanes
+
+
+def rank_of(strength):
+    return 2.0 if strength >= 1.0 else 1.0 if strength >= 0.5 else 0.0
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    st.integers(0, 2**32), st.integers(1, 3), st.integers(0, 3), st.integers(1, 4), st.booleans(), st.data()
+)
+def test_portfolio_equals_ranked_lanes_of_the_twin(seed, entries, positions, count, is_plain, data):
+    bars = data.draw(st.integers(2, 40))
+    scripts = [data.draw(st.lists(wishes, min_size=bars, max_size=bars)) for _ in range(count)]
+    names = data.draw(st.permutations("ABCD"))[:count]
+    markets = [[(*bar, 1.0) for bar in random_bars(seed + i, bars)] for i in range(count)]
+    rules = PortfolioRules(max_entries=entries, max_positions=positions)
+    config = replace(KernelConfig(), portfolio=rules)
+    if not is_plain:
+        config = switched(config, exchange={"slippage_mode": "atr"}, guards={"cooldown_s": 300.0})
+    lanes = [LaneSpec(symbol=n, strategy=Scripted(s)) for n, s in zip(names, scripts, strict=True)]
+    portfolio = Portfolio(config, lanes)
+    assert portfolio.replay([columns(market) for market in markets]) == bars
+    for lane, twin in enumerate(run_twin(config, markets, scripts, names)):
+        mine = portfolio.decisions(lane)
+        mine["lane"] = 0
+        assert mine.tobytes() == b"".join(twin.records), f"lane {lane}"
+        assert portfolio.equity_curve(lane).tolist() == twin.equity
+
+
+def test_capacity_goes_by_strength_then_symbol_and_never_stops_an_exit():
+    flat = [(t, 100.0, 100.0, 100.0, 100.0, 1.0) for t in range(4)]
+    names, strengths = ["C", "A", "B", "D"], [0.5, 0.5, 1.0, 0.25]
+    config = replace(KernelConfig(), portfolio=PortfolioRules(max_entries=2, max_positions=2))
+    lanes = [
+        LaneSpec(symbol=n, strategy=Scripted([Signal(1, strength=s), None, 0, None]))
+        for n, s in zip(names, strengths, strict=True)
+    ]
+    portfolio = Portfolio(config, lanes)
+    portfolio.replay([columns(flat)] * 4)
+    first = {names[d["lane"]]: (d["action"], d["gates"]) for d in portfolio.decisions() if d["step"] == 0}
+    assert first == {
+        "B": (Action.OPEN, 0),
+        "A": (Action.OPEN, 0),
+        "C": (Action.BLOCKED, Gate.CAPACITY),
+        "D": (Action.BLOCKED, Gate.CAPACITY),
+    }
+    assert [portfolio.position(i).side for i in range(4)] == [0] * 4 and len(portfolio.trades()) == 2
+
+
+def test_symbols_with_holes_are_merged_by_time_and_one_lane_alone_is_the_kernel():
+    markets = [columns(candles(seed, 200)) for seed in (1, 2, 3)]
+    lanes = [LaneSpec(symbol=n, strategy="ema_cross", params={"fast": 3, "slow": 8}) for n in "XYZ"]
+    portfolio = Portfolio(KernelConfig(), lanes)
+    times = portfolio.replay(markets)
+    assert times == len(np.unique(np.concatenate([m[0] for m in markets])))
+    for lane, market in enumerate(markets):
+        alone = Kernel(KernelConfig(), [lanes[lane]])
+        alone.replay(0, *market)
+        assert portfolio.trades(lane)["pnl"].tolist() == alone.trades()["pnl"].tolist()
+        assert portfolio.equity_curve(lane).tolist() == alone.equity_curve().tolist()
+    ts, curve = portfolio.portfolio_curve()
+    assert len(ts) == len(curve) == times
+    assert curve[-1] == pytest.approx(portfolio.final_equity(), rel=1e-12)
+
+
+def shared(**sizing):
+    config = switched(KernelConfig(cash=50_000.0), sizing={"mode": "equity", "fraction": 0.2, **sizing})
+    config = switched(config, exchange={"leverage": 2.0})
+    return replace(
+        config, portfolio=PortfolioRules(max_positions=4, max_entries=2, max_notional_usd=60_000.0)
+    )
+
+
+def test_shared_equity_and_margin_and_going_on_from_a_saved_state():
+    markets = [columns(candles(seed, 300)) for seed in range(6)]
+    params = {"fast": 3, "slow": 8, "bracket": 1}
+
+    def build():
+        return Portfolio(
+            shared(), [LaneSpec(symbol=f"S{i}", strategy="ema_cross", params=params) for i in range(6)]
+        )
+
+    whole, first, second = build(), build(), build()
+    whole.replay(markets)
+    middle = int(np.median(np.concatenate([m[0] for m in markets])))
+    cuts = [int(np.searchsorted(m[0], middle)) for m in markets]
+    first.replay([[c[:cut] for c in m] for m, cut in zip(markets, cuts, strict=True)])
+    second.import_state(first.export_state())
+    assert second.state_hash() == first.state_hash()
+    second.replay([[c[cut:] for c in m] for m, cut in zip(markets, cuts, strict=True)])
+    assert second.state_hash() == whole.state_hash()
+    gates = whole.decisions()["gates"]
+    assert np.any(gates & int(Gate.CAPACITY)) and len(whole.trades()) > 50
+    with pytest.raises(ValueError, match="damaged"):
+        second.import_state(first.export_state()[:-1] + b"x")
+
+
+def test_a_bad_bar_is_refused_with_what_lies_before_it_stepped():
+    markets = [columns(candles(seed, 50)) for seed in (1, 2)]
+    markets[1][4][20] = float("nan")
+    portfolio = Portfolio(KernelConfig(), [LaneSpec(symbol=n, strategy="buy_and_hold") for n in "XY"])
+    with pytest.raises(ValueError, match="lane 1"):
+        portfolio.replay(markets)
+    assert portfolio.bar_count(1) == 20
