@@ -23,7 +23,8 @@ class Bar:
     volume: float
     side: int
 
-class StrategyFailed(RuntimeError): ...
+class StrategyFailed(RuntimeError):
+    code: ClassVar[str]
 
 def strategy_failed(on_bar: Callable[..., object], error: BaseException) -> StrategyFailed: ...
 

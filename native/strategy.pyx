@@ -73,6 +73,8 @@ cdef class Bar:
 class StrategyFailed(RuntimeError):
     """A strategy's own code failed or answered nonsense; the message begins with its file and line."""
 
+    code = "strategy_failed"
+
 
 def strategy_failed(on_bar, error):
     """Return the `StrategyFailed` that says where in the author's file an error came about."""

@@ -135,7 +135,7 @@ def _number(spec: ParamSpec, value: float | str) -> float:
         raise StrategyError(
             f"{spec.name}={value!r} is none of {known}" if known else f"{spec.name}={value!r} is not a number"
         )
-    return spec.low + spec.choices.index(value)
+    return float(spec.low + spec.choices.index(value))
 
 
 def load_strategy(spec: str) -> LoadedStrategy:
