@@ -38,14 +38,14 @@ def test_a_failing_strategy_is_a_refusal_that_names_the_line(run, tmp_path):
     file = tmp_path / "bad.py"
     file.write_text(FAILING)
     code, said = run("--strategy", str(file))
-    assert (code, said["ok"], said["error"]["code"]) == (1, False, "strategy_failed")
-    assert said["error"]["message"].startswith(f"{file}:6: ZeroDivisionError: ")
+    assert (code, said["ok"], said["code"]) == (1, False, "strategy_failed")
+    assert said["message"].startswith(f"{file}:6: ZeroDivisionError: ")
 
 
 def test_unknown_text_for_a_choice_is_refused_with_what_there_is(run):
     code, said = run("--strategy", "trend_atr", "--set", "macd_mode=fast")
-    assert (code, said["error"]["code"]) == (2, "invalid_request")
-    assert "none, sign, accel" in said["error"]["message"]
+    assert (code, said["code"]) == (2, "invalid_request")
+    assert "none, sign, accel" in said["message"]
 
 
 def test_a_choice_is_set_by_its_name(run):
