@@ -64,12 +64,13 @@ cdef inline bint is_level(double x) noexcept nogil:
     return 0.0 <= x < INFINITY
 
 
-cdef inline bint is_good_answer(const Wish* a) noexcept nogil:
+cdef inline bint is_good_answer(const LaneState* s, const Wish* a) noexcept nogil:
     """A forged answer has been judged where it was given; the kernel still takes nothing on trust."""
     return a.side == KEEP or (
         -1 <= a.side <= 1 and 0.0 <= a.strength <= 1.0 and 0.0 <= a.partial < 1.0 and a.hold_bars >= 0
         and is_level(a.stop) and is_level(a.target) and is_level(a.trail) and is_level(a.partial_target)
         and is_level(a.breakeven) and (a.partial == 0.0 or a.partial_target > 0.0)
+        and (a.limit == -1.0 or (is_level(a.limit) and s.extras.entry_limit >= 0.0))
     )
 
 
@@ -94,7 +95,7 @@ cdef inline int64_t forged_close(
     error = f.on_bar(f.state, &bar, &answer)
     if error:
         return error
-    if not is_good_answer(&answer):
+    if not is_good_answer(s, &answer):
         return BAD_ANSWER
     decide_step(s, ts, c, answer.side, had_pending, &answer)
     finish_step(s, ts, c)
@@ -194,11 +195,11 @@ cdef inline void fail_at(LaneState* s, const Columns* x, int64_t i) noexcept nog
     begin_close(s, x.ts[i], x.open[i], x.high[i], x.low[i], x.close[i], x.volume[i])
 
 
-cdef inline int64_t good_answers(const ForgedAnswers* answers, int64_t n) noexcept nogil:
+cdef inline int64_t good_answers(const LaneState* s, const ForgedAnswers* answers, int64_t n) noexcept nogil:
     """Return the first of `n` answers with levels that the kernel refuses, or n."""
     cdef int64_t i
     for i in range(n):
-        if answers.want[i] != KEEP and not is_good_answer(&answers.wish[i]):
+        if answers.want[i] != KEEP and not is_good_answer(s, &answers.wish[i]):
             return i
     return n
 
@@ -232,7 +233,7 @@ cdef inline int64_t replay_answers(
     cdef int64_t done, good
     answers.want, answers.wish, answers.error = want, wish, 0
     done = f.signals(f.state, x, n, s.bars, &answers)
-    good = good_answers(&answers, done) if f.has_levels else done
+    good = good_answers(s, &answers, done) if f.has_levels else done
     error[0] = answers.error if good == done else BAD_ANSWER
     account_answers(s, x, &answers, f.has_levels, good)
     return good

@@ -97,7 +97,7 @@ cdef class Forged:
         if wish.side == KEEP:
             return (None,)
         return (wish.side, wish.strength, wish.stop, wish.target, wish.trail, wish.hold_bars, wish.partial,
-                wish.partial_target, wish.breakeven)
+                wish.partial_target, wish.breakeven, wish.limit)
 
     def export_state(self):
         """Return everything that `import_state` needs to go on bit for bit."""

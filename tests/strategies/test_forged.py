@@ -6,10 +6,11 @@ import pytest
 
 from engine.lifecycle.forge.build import build_source
 from engine.lifecycle.forge.load import load
-from engine.strategies import BUNDLED
+from engine.strategies import BUNDLED, load_strategy
 from native.forged import Forged
 from native.intents import KernelConfig
-from native.strategy import Strategy
+from native.rules import ExchangeRules
+from native.strategy import Strategy, StrategyFailed
 from tests.strategies.markets import REAL, Columns, real, replayed, walk
 
 EVERYTHING = {"pullback": 1, "slow_drift": 1, "min_confidence": "low", "partial_atr": 1.0, "use_macro": 1}
@@ -50,3 +51,39 @@ def test_forged_decides_as_interpreted(name, params):
 @pytest.mark.parametrize(("name", "params"), CASES)
 def test_forged_decides_as_interpreted_on_real_bars(name, params):
     assert_same(name, params, real(43_199), KernelConfig())
+
+
+LIMITED = '''
+from interlock import Signal, Strategy, ZScore
+
+
+class Limited(Strategy):
+    """Rests its entries away from the close, or not."""
+
+    def on_start(self):
+        self.score = ZScore(20)
+
+    def on_bar(self, bar):
+        z = self.score.update(bar.close)
+        if z < -1.5:
+            return Signal(1, stop=bar.close * 0.01, limit=bar.close * 0.0005)
+        if z > 1.5:
+            return Signal(-1, target=bar.close * 0.01, limit=None if z > 2.0 else 0.0)
+        return None
+'''
+
+
+def test_a_forged_limit_is_the_interpreted_one(tmp_path):
+    file = tmp_path / "limited.py"
+    file.write_text(LIMITED)
+    loaded, built = load_strategy(str(file)), build_source(LIMITED.encode(), "limited.py")
+    bars, config = walk(1, 4_000), KernelConfig(exchange=ExchangeRules(entry_limit_bps=2.0))
+    wanted = replayed(loaded.build({}), bars, config)
+    got = replayed(load(built.record, built.artifact).instance({}), bars, config)
+    assert got.decision_hash() == wanted.decision_hash()
+    assert got.trades_sha256() == wanted.trades_sha256()
+    assert len(wanted.trades()) > 20
+    # Where the exchange takes no limit entries, both refuse: neither becomes a market order.
+    for strategy in (loaded.build({}), load(built.record, built.artifact).instance({})):
+        with pytest.raises(StrategyFailed):
+            replayed(strategy, bars)

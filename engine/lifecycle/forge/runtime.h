@@ -50,7 +50,8 @@ IL_INLINE void il_check_signal(il_answer *a)
 {
     int is_good = il_is_level(a->stop) && il_is_level(a->target) && il_is_level(a->trail)
         && il_is_level(a->partial_target) && il_is_level(a->breakeven) && 0.0 <= a->strength && a->strength <= 1.0
-        && 0.0 <= a->partial && a->partial < 1.0 && a->hold_bars >= 0;
+        && 0.0 <= a->partial && a->partial < 1.0 && a->hold_bars >= 0
+        && (il_is_level(a->limit) || a->limit == -1.0);
     if (a->partial != 0.0 && a->partial_target == 0.0) {
         a->partial_target = a->target;
         a->target = 0.0;

@@ -28,6 +28,7 @@ ANSWER_FIELDS = {
     "partial": ("float", 0.0),
     "partial_target": ("float", 0.0),
     "breakeven": ("float", 0.0),
+    "limit": ("float", -1.0),
 }
 """What an answer can carry, in the order of the IR: kind, and what None or nothing stands for."""
 SIGNAL_FIELDS = Signal._fields

@@ -118,6 +118,7 @@ def answered(answer: object) -> Answer:
     levels = [found[name] for name in ("stop", "target", "trail", "partial_target", "breakeven")]
     is_good = all(0.0 <= level < math.inf for level in levels) and 0.0 <= found["strength"] <= 1.0
     is_good = is_good and 0.0 <= found["partial"] < 1.0 and found["hold_bars"] >= 0
+    is_good = is_good and (answer.limit is None or 0.0 <= answer.limit < math.inf)
     if not is_good or (found["partial"] and not found["partial_target"]):
         raise ValueError(f"not a sensible Signal: {answer!r}")
     return tuple(found.values())
