@@ -125,6 +125,8 @@ ANSWERS = [
     "Signal(1, breakeven=a, stop=b)",
     "Signal(1, hold_bars=i)",
     "Signal(i)",
+    "Signal(1, limit=a)",
+    "Signal(-1, limit=None)",
     "1 if a > b else None",
     "Signal(1, stop=a if a > b else None)",
     "Signal(1) if a > b else i",

@@ -286,6 +286,11 @@ class Body:
         self._fail_if(f"{inner} < 0.0", expr, "ValueError", "math domain error")
         return self._temporary("float", f"__builtin_sqrt({inner})")
 
+    def _distance(self, expr: Expr) -> str:
+        """A distance where negative numbers mean none; one that is negative itself becomes a NaN, refused."""
+        inner = self._value(expr.args[0])
+        return self._temporary("float", f'{inner} >= 0.0 ? {inner} : __builtin_nan("")')
+
     def _classified(self, expr: Expr) -> str:
         inner = self._value(expr.args[0])
         tests = {
@@ -332,5 +337,5 @@ class Body:
         "choice": _choice, "min": _extreme, "max": _extreme, "abs": _absolute, "fabs": _absolute,
         "truncate": _whole, "floor": _whole, "ceil": _whole, "sqrt": _root,
         "isnan": _classified, "isinf": _classified, "isfinite": _classified,
-        "update": _update, "get": _get, "signal": _signal,
+        "update": _update, "get": _get, "distance": _distance, "signal": _signal,
     }  # fmt: skip

@@ -299,7 +299,9 @@ def _part(scope: Scope, node: ast.AST, kind: str, default: float | int | None, *
     found = number(scope, node, "a level")
     if kind == "int" and found.kind == "float":
         raise scope.refuse(node, "a float where bars are counted", "give an int, or int(...)")
-    return as_kind(node, found, kind)
+    found = as_kind(node, found, kind)
+    # Below zero is how an answer says that there is none; said in so many words it is a failure.
+    return make(node, "distance", kind, found) if default is not None and default < 0 else found
 
 
 def _has_effect(expr: Expr) -> bool:
