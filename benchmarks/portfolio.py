@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks._rows import Row, row
 from benchmarks.kernel import FLAGS
 from native.intents import KernelConfig, LaneSpec
 from native.portfolio import Portfolio
@@ -80,6 +81,16 @@ def measure(rounds: int = ROUNDS) -> dict[str, float | int | bool]:
         "ranked_for_5_mbars_s": round(rates["ranked"], 1),
         "ranked_ratio_to_c": round(rates["ranked"] / rates["c"], 3),
     }
+
+
+def rows() -> tuple[list[Row], bool]:
+    """Return the comparison by rows, and whether ours and C's results agree."""
+    found = measure()
+    unit = "million symbol-bars/s"
+    return [
+        row("20 symbols, all served", unit, found["all_served_mbars_s"], found["c_mbars_s"]),
+        row("20 symbols, ranked for 5", unit, found["ranked_for_5_mbars_s"], found["c_mbars_s"]),
+    ], bool(found["is_equal"])
 
 
 def main(arguments: list[str]) -> int:

@@ -47,7 +47,9 @@ def bench(
             raise Failure(
                 "not_found", f"there is no {error.filename}", "set INTERLOCK_SHARED to the data folder"
             ) from error
-        raise Failure("not_installed", f"no C compiler: {error}", "install gcc") from error
+        is_compiler = str(error.filename).endswith("gcc")
+        correction = "install gcc" if is_compiler else "set INTERLOCK_SHARED to the shared material"
+        raise Failure("not_installed", f"{error.filename or error} is not here", correction) from error
     if not is_equal:
         raise Failure(
             "checks_failed", f"{name.value}: ours and the C loop's results differ", "do not use this build"
