@@ -5,7 +5,56 @@ from libc.stdint cimport int64_t
 from native.account cimport open_result
 from native.entries cimport enter
 from native.exchange cimport maintenance
+from native.indicators cimport il_adx, il_adx_step
+from native.lane cimport is_good_bar
+from native.replay cimport Columns
 from native.state cimport *
+
+cdef enum:
+    AHEAD = 16      # bars of a lane read ahead: many columns a page apart would evict each other from the cache
+
+cdef struct Candle:
+    int64_t ts
+    double open
+    double high
+    double low
+    double close
+    double volume
+    double trend                # ADX(14) at this bar's close
+
+cdef struct Feed:
+    Candle[AHEAD] candles
+    Columns columns
+    il_adx trend
+    int64_t at                  # next candle here
+    int64_t count               # good candles here
+    int64_t read                # bars of the columns read
+    int64_t end
+    int64_t is_bad              # the bar after those here is refused
+    int64_t last_ts
+
+
+cdef inline bint has_candle(Feed* f) noexcept nogil:
+    """Whether a good candle is left, after reading ahead where that is needed."""
+    cdef const Columns* x = &f.columns
+    cdef Candle* candle
+    cdef int64_t i
+    if f.at < f.count:
+        return True
+    f.at = f.count = 0
+    while f.count < AHEAD and f.read < f.end and not f.is_bad:
+        i, candle = f.read, f.candles + f.count
+        if x.ts[i] <= f.last_ts or not is_good_bar(x.open[i], x.high[i], x.low[i], x.close[i], x.volume[i]):
+            f.is_bad = 1
+            break
+        candle.ts, candle.open, candle.high, candle.low = x.ts[i], x.open[i], x.high[i], x.low[i]
+        candle.close, candle.volume = x.close[i], x.volume[i]
+        candle.trend = il_adx_step(&f.trend, candle.high, candle.low, candle.close)
+        f.last_ts = candle.ts
+        f.count += 1
+        f.read += 1
+    return f.count > 0
+
 
 cdef struct Limits:
     double cash
@@ -69,7 +118,7 @@ cdef inline void enter_candidate(LaneState* s, Account* a, const Limits* limits)
 
 
 cdef inline void rank_candidates(
-    LaneState* lanes, int64_t count, const double* ties, const int64_t* order, int64_t* found, double* scores,
+    LaneState* lanes, int64_t count, const Feed* feeds, const int64_t* order, int64_t* found, double* scores,
     Account* a, const Limits* limits
 ) noexcept nogil:
     """Serve the candidates of one time by strength rank * 100 + tie measure, ties by symbol (`order`)."""
@@ -77,7 +126,7 @@ cdef inline void rank_candidates(
     for i in range(count):
         if lanes[order[i]].has_candidate:
             found[waiting] = order[i]
-            scores[waiting] = strength_rank(lanes[order[i]].candidate.strength) * 100.0 + ties[order[i]]
+            scores[waiting] = strength_rank(lanes[order[i]].candidate.strength) * 100.0 + feeds[order[i]].candles[feeds[order[i]].at - 1].trend
             lanes[order[i]].has_candidate = 0
             waiting += 1
     for i in range(waiting):
