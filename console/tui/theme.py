@@ -9,11 +9,12 @@ from __future__ import annotations
 import locale
 from dataclasses import dataclass
 
+from rich.color import Color, ColorType
 from rich.style import Style
 from textual.theme import Theme
 
 GROUND, PANEL, RULE = "#121212", "#1c1c1c", "#4e4e4e"
-DIM, TEXT, BRIGHT = "#8a8a8a", "#c6c6c6", "#f0f0f0"
+DIM, TEXT, BRIGHT = "#8a8a8a", "#c6c6c6", "#eeeeee"
 RED, ORANGE, YELLOW = "#ff6e5e", "#ffaf3a", "#e6e06a"
 
 INTERLOCK_GREY = Theme(
@@ -32,8 +33,30 @@ INTERLOCK_GREY = Theme(
 )
 
 
+def _color(name: str) -> Color:
+    """Return a colour by its number in the fixed part of the 256-colour palette where it is in it.
+
+    `38;5;251` says what `38;2;198;198;198` says in half the bytes, and most of a frame is colours. The
+    triplet stays: who mixes or converts colours sees the same one. Palette: xterm, 256colres.pl.
+    """
+    color = Color.parse(name)
+    assert color.triplet is not None
+    red, green, blue = color.triplet
+    if red == green == blue and (red - 8) % 10 == 0 and 8 <= red <= 238:
+        number = 232 + (red - 8) // 10
+    elif {red, green, blue} <= set(_CUBE):
+        number = 16 + 36 * _CUBE.index(red) + 6 * _CUBE.index(green) + _CUBE.index(blue)
+    else:
+        return color
+    return Color(name, ColorType.EIGHT_BIT, number, color.triplet)
+
+
+_CUBE = (0, 95, 135, 175, 215, 255)
+"""The levels of each primary in the palette's 6x6x6 cube."""
+
+
 def _style(fg: str, bg: str = GROUND, **attributes: bool) -> Style:
-    return Style(color=fg, bgcolor=bg, **attributes)  # type: ignore[arg-type]  # bold, reverse, ... are bools
+    return Style(color=_color(fg), bgcolor=_color(bg), **attributes)  # type: ignore[arg-type]  # bools
 
 
 STYLES: dict[str, Style] = {

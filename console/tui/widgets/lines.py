@@ -39,22 +39,74 @@ def settle(line: Line, width: int) -> Line:
         room -= size
     if room > 0:
         spans.append((" " * room, spans[-1][1] if spans and spans[-1][1] in _BANDS else "text"))
-    return tuple(spans)
+    return _merged(spans)
 
 
 _BANDS = frozenset({"status", "status-dim", "key", "sel", "idle", "halt", "halt-text", "p1"})
 """Styles that run on to the end of the line."""
 
 
-def changed_cells(before: Line, after: Line) -> tuple[int, int]:
-    """Return the first changed cell and the number of cells up to the last changed one."""
-    old = [(char, style) for text, style in before for char in text]
-    new = [(char, style) for text, style in after for char in text]
-    if len(old) != len(new) or any(not text.isascii() for text, _ in (*before, *after)):
-        return 0, sum(cell_len(text) for text, _ in after)
-    first = next((i for i, pair in enumerate(zip(old, new, strict=True)) if pair[0] != pair[1]), len(new))
-    last = next((i for i in range(len(new) - 1, -1, -1) if old[i] != new[i]), first - 1)
-    return first, last - first + 1
+BLANKS = {name: (style.bgcolor, style.underline, style.reverse) for name, style in STYLES.items()}
+"""What can be seen of a blank in each style: blanks alike in this need no colours of their own."""
+
+
+def _merged(spans: Sequence[Span]) -> Line:
+    """Join neighbours that look alike: every span costs its colours on the way to the terminal."""
+    kept: list[Span] = []
+    for text, style in spans:
+        if kept:
+            before, held = kept[-1]
+            is_alike = BLANKS[style] == BLANKS[held]
+            if style == held or (is_alike and (text.isspace() or before.isspace())):
+                kept[-1] = (before + text, held if text.isspace() else style)
+                continue
+        kept.append((text, style))
+    return tuple(kept)
+
+
+NEAR_CELLS = 12
+"""Two changes closer than this are painted as one: to move the cursor and set the colours costs as much."""
+
+
+def changed_cells(before: Line, after: Line) -> list[tuple[int, int]]:
+    """Return (first cell, number of cells) of each stretch that changed, from left to right."""
+    old, new = _cells(before), _cells(after)
+    if not old or len(old) != len(new):
+        return [(0, sum(cell_len(text) for text, _ in after))]
+    stretches: list[tuple[int, int]] = []
+    for i, (was, now) in enumerate(zip(old, new, strict=True)):
+        if was == now:
+            continue
+        if stretches and i - sum(stretches[-1]) < NEAR_CELLS:
+            stretches[-1] = (stretches[-1][0], i + 1 - stretches[-1][0])
+        else:
+            stretches.append((i, 1))
+    return stretches
+
+
+def _cells(line: Line) -> list[tuple[str, object]]:
+    """Return what each cell shows; nothing for a line with characters of another width than one cell."""
+    if not all(text.isascii() or all(cell_len(char) == 1 for char in text) for text, _ in line):
+        return []
+    return [(char, BLANKS[style] if char == " " else style) for text, style in line for char in text]
+
+
+def cut(line: Line, stretches: Sequence[tuple[int, int]]) -> Line:
+    """Cut a line's spans at the ends of its stretches: the terminal is sent whole spans only."""
+    if not stretches or not all(text.isascii() or cell_len(text) == len(text) for text, _ in line):
+        return line
+    edges = iter(sorted({edge for start, size in stretches for edge in (start, start + size)}))
+    edge, at, spans = next(edges, None), 0, list[Span]()
+    for text, style in line:
+        end = at + len(text)
+        while edge is not None and edge < end:
+            if edge > at:
+                spans.append((text[: edge - at], style))
+                text, at = text[edge - at :], edge
+            edge = next(edges, None)
+        spans.append((text, style))
+        at = end
+    return tuple(spans)
 
 
 class Lines(Widget):
@@ -69,6 +121,7 @@ class Lines(Widget):
         super().__init__(id=id, classes=classes, markup=False)
         self._source = source
         self._shown: list[Line] = []
+        self._changed: dict[int, list[tuple[int, int]]] = {}
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
         """Return the lines to show in this space."""
@@ -83,18 +136,17 @@ class Lines(Widget):
         lines += [()] * (height - len(lines))
         after = [settle(line, width) for line in lines]
         before, self._shown = self._shown, after
+        self._changed = {}
         if len(before) != len(after):
             self.refresh()
             return len(after)
-        regions = [
-            Region(start, y, size, 1)
-            for y, (old, new) in enumerate(zip(before, after, strict=True))
-            if old != new
-            for start, size in [changed_cells(old, new)]
-        ]
-        if regions:
-            self.refresh(*regions)
-        return len(regions)
+        for y, (old, new) in enumerate(zip(before, after, strict=True)):
+            stretches = changed_cells(old, new) if old != new else []
+            if stretches:
+                self._changed[y] = stretches
+        if self._changed:
+            self.refresh(*(Region(x, y, size, 1) for y, found in self._changed.items() for x, size in found))
+        return len(self._changed)
 
     def on_resize(self) -> None:
         self._shown = []
@@ -105,7 +157,8 @@ class Lines(Widget):
 
     def render_line(self, y: int) -> Strip:
         if y < len(self._shown):
-            return Strip([Segment(text, STYLES[style]) for text, style in self._shown[y]])
+            line = cut(self._shown[y], self._changed.get(y, ()))
+            return Strip([Segment(text, STYLES[style]) for text, style in line])
         return Strip([Segment(" " * self.size.width, STYLES["text"])])
 
     def plain(self) -> str:
