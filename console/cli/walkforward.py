@@ -14,6 +14,9 @@ from console.cli.options import Json
 from engine.api import research
 from engine.api.home import home_folder
 
+COLUMNS = ("walk_id", "splits", "oos_return", "oos_max_drawdown", "positive_splits", "sharpe_decay")
+SPLIT_COLUMNS = ("name", "test", "config_id", "train_sharpe", "test_sharpe", "test_return", "test_trades")
+
 app = typer.Typer(help="Walk-forward: search on a window, judge on a later one.")
 
 
@@ -46,3 +49,27 @@ def start(
     with failures():
         result = research.walk_forward(text, home_folder(), workers=workers, on_progress=progress)
     output.show({"walkforward": result}, output.facts(result), as_json)
+
+
+@app.command("list", hidden=True)
+@app.command("ls")
+def list_walks(as_json: Json = False) -> None:
+    """List walk-forwards, newest first.
+
+    Example: interlock walkforward ls
+    """
+    with failures():
+        rows = research.list_walks(home_folder())
+    output.show({"walkforwards": rows}, output.table(rows, COLUMNS, "no walk-forward yet"), as_json)
+
+
+@app.command()
+def show(walk_id: str, as_json: Json = False) -> None:
+    """Show one walk-forward split by split.
+
+    Example: interlock walkforward show 20260101_120000_walkforward_ab12cd3
+    """
+    with failures():
+        found = research.show_walk(home_folder(), walk_id)
+    text = f"{output.facts(found.row)}\n\n{output.table(found.splits, SPLIT_COLUMNS, 'no splits')}"
+    output.show({"walkforward": found}, text, as_json)

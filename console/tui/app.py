@@ -202,8 +202,8 @@ class InterlockApp(App[int], inherit_bindings=False):
     def go(self, name: str, key: str = "", filter_text: str = "", *, is_back: bool = False) -> None:
         """Show a room, with the cursor on a row or a filter set."""
         self._hide_help()
-        if name != self.room_name and self.desktop.is_composed:
-            self.desktop.query_one(MessageLine).forget()
+        if name != self.room_name:
+            self.forget()
         if not is_back and name != self.room_name:
             self._came_from = [*self._came_from[-20:], self.room_name]
         self.room_name = name
@@ -357,15 +357,27 @@ class InterlockApp(App[int], inherit_bindings=False):
         if self.desktop.is_composed:
             self.desktop.query_one(MessageLine).say(message, style)
 
+    def forget(self) -> None:
+        """Another picture is shown: what was said belonged to the last one."""
+        if self.desktop.is_composed:
+            self.desktop.query_one(MessageLine).forget()
+
     def ask(
-        self, label: str, answer: Answer, *, kind: Kind = Kind.TEXT, expected: str = "", note: str = ""
+        self,
+        label: str,
+        answer: Answer,
+        *,
+        kind: Kind = Kind.TEXT,
+        expected: str = "",
+        note: str = "",
+        typed: str = "",
     ) -> None:
         """Open a one-line question, unless a command could not be sent anyway."""
         refusal = self.desk.refusal()
         if refusal:
             self.say(f"refused here: {refusal}", "p2-calm")
         else:
-            self.prompt.ask(label, answer, kind=kind, expected=expected, note=note)
+            self.prompt.ask(label, answer, kind=kind, expected=expected, note=note, typed=typed)
 
     def prompt_key(self, key: str, character: str | None) -> None:
         self.prompt.key(key, character)

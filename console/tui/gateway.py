@@ -182,6 +182,7 @@ class FixtureGateway:
         self.results = results or {}
         self.sent: list[tuple[CommandBody, str, str]] = []
         """(body, reason, request id) of every command, in order."""
+        self.asked: list[QueryBody] = []
         self._count = 0
 
     async def run(self, desk: Desk) -> None:
@@ -207,6 +208,7 @@ class FixtureGateway:
         return answer
 
     async def query(self, body: QueryBody, result: type[T]) -> T:
+        self.asked.append(body)
         found = self.results.get(type(body))
         if isinstance(found, result):
             return found

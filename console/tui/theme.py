@@ -109,6 +109,11 @@ class Look:
         return "·" if self.is_utf8 else "."
 
     @property
+    def shades(self) -> str:
+        """From least to most."""
+        return "·░▒▓█" if self.is_utf8 else ".:+*#"
+
+    @property
     def dash(self) -> str:
         return "—" if self.is_utf8 else "-"
 

@@ -17,6 +17,7 @@ from seams.disk import Disk, RealDisk
 from venues.types import Record
 
 if TYPE_CHECKING:
+    from engine.api.lab import WalkPage, WalkRow
     from engine.config import Loaded
     from engine.research.candidates import CandidateBook
     from engine.research.request import RunRequest, RunResult
@@ -219,6 +220,20 @@ def validate_run(
         walk_id=walk_id,
         iterations=iterations,
     )
+
+
+def list_walks(home: Path, disk: Disk | None = None) -> tuple[WalkRow, ...]:
+    """Return the walk-forwards, newest first."""
+    from engine.research.lab_studies import walk_rows
+
+    return walk_rows(home, disk or RealDisk())
+
+
+def show_walk(home: Path, walk_id: str, disk: Disk | None = None) -> WalkPage:
+    """Return one walk-forward split by split. Raises `UnknownRun`."""
+    from engine.research.lab_studies import walk_page
+
+    return walk_page(walk_id, home, disk or RealDisk())
 
 
 def list_candidates(home: Path) -> tuple[CandidateRow, ...]:

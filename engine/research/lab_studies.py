@@ -69,17 +69,25 @@ def heat_map(rows: Sequence[Row], axes: Sequence[str], objective: str) -> lab.He
 
 
 def list_walks(body: lab.WalkList, home: Path, disk: Disk) -> lab.LabAnswer:
+    return lab.Walks(rows=walk_rows(home, disk))
+
+
+def walk_rows(home: Path, disk: Disk) -> tuple[lab.WalkRow, ...]:
     """Return every readable walk-forward, newest first."""
     root = home / "outputs" / "walkforward"
     names = sorted((name for name in disk.list(root) if WALK_ID.fullmatch(name)), reverse=True)
-    return lab.Walks(rows=tuple(_walk_row(_summary(root / name, disk)) for name in names[:MAX_ROWS]))
+    return tuple(_walk_row(_summary(root / name, disk)) for name in names[:MAX_ROWS])
 
 
 def show_walk(body: lab.WalkShow, home: Path, disk: Disk) -> lab.LabAnswer:
+    return walk_page(body.walk_id, home, disk)
+
+
+def walk_page(walk_id: str, home: Path, disk: Disk) -> lab.WalkPage:
     """Return one walk-forward. Raises `UnknownRun` or what reading raises."""
-    folder = home / "outputs" / "walkforward" / body.walk_id
-    if not WALK_ID.fullmatch(body.walk_id) or not folder.is_dir():
-        raise UnknownRun(f"no walk-forward {body.walk_id[:80]!r}")
+    folder = home / "outputs" / "walkforward" / walk_id
+    if not WALK_ID.fullmatch(walk_id) or not folder.is_dir():
+        raise UnknownRun(f"no walk-forward {walk_id[:80]!r}")
     splits = msgspec.json.decode(disk.read(folder / "split_metrics.json"), type=tuple[SplitMetrics, ...])
     chosen = msgspec.json.decode(disk.read(folder / "selected_configs.json"), type=tuple[Tested, ...])
     firsts = {each.split: each for each in chosen if each.rank == 1}

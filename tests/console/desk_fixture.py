@@ -13,6 +13,7 @@ from engine.api import views as v
 from engine.api.commands import Kill, KillArm, KillArmed, KillDone
 from engine.api.lab import RunShow
 from seams.clock import NS_PER_S, FixedClock
+from tests.console import research_fixture as research
 
 NOW_NS = 1_795_230_847 * NS_PER_S  # 2026-11-21T03:14:07Z
 OPERATOR = "mara"
@@ -449,16 +450,17 @@ def alarms() -> v.AlarmsView:
 def run_row(i: int = 0) -> v.RunRow:
     return v.RunRow(
         run_id=f"R-20261120-{i:04d}",
-        mode="backtest",
+        mode=("run", "run", "run", "sweep")[i % 4],
         strategy=("trend-channel", "mean-reversion")[i % 2],
         ticker="BTC-PERP",
         interval="15m",
         created_at="2026-11-20T22:10:00Z",
-        status=("success", "no_trades", "failed", "running")[i % 4],
-        sharpe_simple=(1.42, None, None, None)[i % 4],
-        total_return=(0.083, 0.0, None, None)[i % 4],
-        max_drawdown=(-0.041, 0.0, None, None)[i % 4],
-        trades=(118, 0, 0, 41)[i % 4],
+        status=("success", "no_trades", "success", "success")[i % 4],
+        sharpe_simple=(1.42, None, -0.31, 0.77)[i % 4],
+        total_return=(0.083, 0.0, -0.012, 0.031)[i % 4],
+        max_drawdown=(0.041, 0.0, 0.066, 0.052)[i % 4],
+        trades=(118, 0, 96, 41)[i % 4],
+        trust=("passed", "passed", "failed", "not_checked")[i % 4],
         data_sha256="ab12cd34" * 8,
         config_hash="99fe01aa" * 8,
         decision_sha256="4417bc02" * 8,
@@ -503,7 +505,16 @@ def runs() -> v.RunsView:
         )
         for s in sessions
     )
-    return v.RunsView(seq=41, at_ns=NOW_NS, runs=tuple(run_row(i) for i in range(6)), sessions=rows)
+    jobs = (
+        v.JobRow(
+            job_id="J-7-0004", kind="sweep", what="trend-channel on kraken/BTC-PERP/15m",
+            operator=OPERATOR, state="running", started_ns=ago(31), done=1_240, total=4_000, unit="trials",
+            rate_per_s=40.0, left_s=69.0,
+        ),
+    )  # fmt: skip
+    return v.RunsView(
+        seq=41, at_ns=NOW_NS, runs=tuple(run_row(i) for i in range(6)), sessions=rows, jobs=jobs
+    )
 
 
 def run_detail() -> v.RunDetail:
@@ -615,7 +626,7 @@ def gateway(**replace: Any) -> FixtureGateway:
     return FixtureGateway(
         desk_views(**replace),
         replies={KillArm: reply_with(armed), Kill: reply_with(done)},
-        results={RunShow: run_detail()},
+        results={RunShow: run_detail(), **research.ANSWERS},
     )
 
 

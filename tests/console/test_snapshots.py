@@ -131,7 +131,13 @@ STATES: dict[str, tuple[Callable[[], InterlockApp], Step]] = {
     "filtered": (desk.make_app, steps("4", "slash", "e", "t", "h")),
     "help": (desk.make_app, steps("2", "question_mark")),
     "runbook_open": (desk.make_app, steps("5", "r")),
-    "run_detail": (desk.make_app, steps("6", "tab", "enter")),
+    "run_detail": (desk.make_app, steps("6", "tab", "tab", "enter")),
+    "run_decisions": (desk.make_app, steps("6", "tab", "tab", "enter", "tab")),
+    "compare": (desk.make_app, steps("6", "tab", "tab", "m", "j", "m", "j", "m", "C")),
+    "sweep": (desk.make_app, steps("6", "tab", "tab", "j", "j", "j", "enter")),
+    "walk_forward": (desk.make_app, steps("6", "W")),
+    "stored_data": (desk.make_app, steps("6", "D", "j")),
+    "launch": (desk.make_app, steps("6", "L", "enter")),
     "order_cancel_asked": (desk.make_app, steps("4", "c")),
 }
 

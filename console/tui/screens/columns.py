@@ -122,23 +122,33 @@ def worst(row: TicketRow) -> Cell:
     return row.worst.upper(), {"warn": "p3-calm", "fail": "p1-calm"}.get(row.worst, "dim")
 
 
+def _trust(row: RunRow) -> Cell:
+    """What the checks found is shown apart from the status: a run can finish and be worthless."""
+    return row.trust, {"failed": "p1-calm", "not_checked": "p3-calm"}.get(row.trust, "text")
+
+
+def _fall(fraction: float | None) -> float | None:
+    return None if fraction is None else -abs(fraction)
+
+
 RUN_COLUMNS: tuple[Column[RunRow], ...] = (
-    Column("RUN", 0, lambda r: r.run_id, value=lambda r: r.run_id),
-    Column("STRATEGY", 14, lambda r: r.strategy, value=lambda r: r.strategy),
-    Column("MARKET", 14, lambda r: f"{r.ticker} {r.interval}"),
-    Column("STATUS", 10, lambda r: (r.status, "p3-calm" if r.status == "failed" else "text")),
-    Column("RETURN", 9, lambda r: text.percent(r.total_return), ">", value=lambda r: r.total_return or 0.0),
+    Column("RUN", 0, lambda r: r.run_id, value=lambda r: r.run_id, least=24),
+    Column("STRATEGY", 12, lambda r: r.strategy, value=lambda r: r.strategy),
+    Column("MARKET", 12, lambda r: f"{r.ticker} {r.interval}"),
+    Column("STATUS", 9, lambda r: r.status),
+    Column("RETURN", 7, lambda r: text.percent(r.total_return), ">", value=lambda r: r.total_return or 0.0),
     Column("SHARPE", 7, lambda r: _ratio(r.sharpe_simple), ">", value=lambda r: r.sharpe_simple or 0.0),
-    Column("MAX DD", 8, lambda r: text.percent(r.max_drawdown), ">", drop=1),
+    Column("MAX DD", 8, lambda r: text.percent(_fall(r.max_drawdown)), ">", drop=1),
+    Column("CHECKS", 11, _trust, drop=3),
     Column("TRADES", 6, lambda r: str(r.trades), ">", drop=2),
-    Column("DATA", 8, lambda r: (text.short(r.data_sha256), "dim"), drop=4),
-    Column("CONFIG", 8, lambda r: (text.short(r.config_hash), "dim"), drop=5),
-    Column("DECISIONS", 9, lambda r: (text.short(r.decision_sha256), "dim"), drop=6),
-    Column("CREATED", 11, lambda r: (text.minute(r.created_at), "dim"), drop=3),
+    Column("DATA", 8, lambda r: (text.short(r.data_sha256), "dim"), drop=5),
+    Column("CONFIG", 8, lambda r: (text.short(r.config_hash), "dim"), drop=6),
+    Column("DECISIONS", 9, lambda r: (text.short(r.decision_sha256), "dim"), drop=7),
+    Column("CREATED", 11, lambda r: (text.minute(r.created_at), "dim"), drop=4),
 )
 
 SESSION_COLUMNS: tuple[Column[SessionRow], ...] = (
-    Column("SESSION", 0, lambda r: r.session_id, value=lambda r: r.session_id),
+    Column("SESSION", 0, lambda r: r.session_id, value=lambda r: r.session_id, least=22),
     Column("STRATEGIES", 19, lambda r: ", ".join(r.strategies)),
     Column("STATUS", 10, lambda r: (r.status, "p3-calm" if r.status in ("failed", "aborted") else "text")),
     Column("EQUITY", 12, lambda r: text.money(r.equity_usd), ">"),

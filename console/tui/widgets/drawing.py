@@ -61,3 +61,78 @@ def _braille(values: Sequence[float], low: float, high: float, width: int, heigh
 def _stars(values: Sequence[float], low: float, high: float, width: int, height: int) -> list[str]:
     levels = _levels(values, low, high, width, height)
     return ["".join("*" if level == row else " " for level in levels) for row in range(height)]
+
+
+def heat(
+    x_values: Sequence[float],
+    y_values: Sequence[float],
+    cells: Sequence[Sequence[float | None]],
+    width: int,
+    height: int,
+    look: Look,
+) -> list[str]:
+    """Draw a table of numbers as shades from worst to best, the best cell as `X`, an untried one blank.
+
+    Rows by `y_values`; the last two lines name the columns and what the shades mean. Where there is no
+    room for every value, neighbours share a cell that shows the best of them.
+    """
+    known = [value for row in cells for value in row if value is not None]
+    if not known or width < 20 or height < 4:
+        return ["  no room or nothing tried"]
+    low, high = min(known), max(known)
+    gutter = max(len(f"{value:g}") for value in y_values)
+    tall = -(-len(y_values) // (height - 2))
+    wide = -(-len(x_values) // (width - gutter - 2))
+    drawn = _merged(cells, tall, wide)
+    size = max(1, min(6, (width - gutter - 2) // len(drawn[0])))
+    labels = [f"{value:g}" for value in y_values[::tall]]
+    lines = [
+        f"{label:>{gutter}} {look.wall}" + "".join(_shade(value, low, high, size, look) for value in row)
+        for label, row in zip(labels, drawn, strict=True)
+    ]
+    first, last = f"{x_values[0]:g}", f"{x_values[-1]:g}"
+    gap = max(1, size * len(drawn[0]) - len(first) - len(last))
+    shared = f"   a cell: best of {tall * wide}" if tall * wide > 1 else ""
+    scale = "".join(look.shades)
+    return [
+        *lines,
+        f"{'':>{gutter}}  {first}{' ' * gap}{last}",
+        f"{'':>{gutter}}  {low:,.4g} {scale} {high:,.4g}   X best{shared}",
+    ]
+
+
+def _merged(cells: Sequence[Sequence[float | None]], tall: int, wide: int) -> list[list[float | None]]:
+    """Return the best of each block of `tall` by `wide` cells."""
+    rows = []
+    for top in range(0, len(cells), tall):
+        block = cells[top : top + tall]
+        columns = range(0, len(cells[0]), wide)
+        rows.append([_most([v for row in block for v in row[at : at + wide]]) for at in columns])
+    return rows
+
+
+def _most(values: Sequence[float | None]) -> float | None:
+    return max((value for value in values if value is not None), default=None)
+
+
+def _shade(value: float | None, low: float, high: float, size: int, look: Look) -> str:
+    if value is None:
+        return " " * size
+    if value == high:
+        return "X".center(size, look.shades[-1])
+    place = 0.0 if high == low else (value - low) / (high - low)
+    return look.shades[min(len(look.shades) - 1, int(place * len(look.shades)))] * size
+
+
+def coverage(
+    first_ns: int, last_ns: int, holes: Sequence[tuple[int, int]], step_ns: float, width: int, look: Look
+) -> str:
+    """Draw a span of time as a strip: full where bars are, empty where a hole reaches into the cell."""
+    span = max(1, last_ns - first_ns)
+    strip = [look.full] * max(1, width)
+    for after_ns, missing in holes:
+        start = (after_ns + step_ns - first_ns) / span * len(strip)
+        end = (after_ns + step_ns * missing - first_ns) / span * len(strip)
+        for cell in range(max(0, int(start)), min(len(strip) - 1, int(end)) + 1):
+            strip[cell] = look.empty
+    return "".join(strip)

@@ -30,6 +30,8 @@ class Column(Generic[Row]):
     cell: Callable[[Row], Cell]
     align: str = "<"
     drop: int = 0
+    least: int = 12
+    """What a column of width 0 needs before others may stay."""
     value: Callable[[Row], SortValue] | None = None
 
 
@@ -171,7 +173,7 @@ class LiveTable(Lines, Generic[Row]):
     def _widths(self, room: int) -> list[int]:
         """Give each column its width; -1 for one that has to go."""
         kept = list(range(len(self.columns)))
-        floor = {i: column.width or 12 for i, column in enumerate(self.columns)}
+        floor = {i: column.width or column.least for i, column in enumerate(self.columns)}
         while sum(floor[i] + 1 for i in kept) - 1 > room and any(self.columns[i].drop for i in kept):
             kept.remove(max(kept, key=lambda i: (self.columns[i].drop, i)))
         spare = room - sum(self.columns[i].width + 1 for i in kept) + 1

@@ -1,0 +1,156 @@
+"""Screen 6's pages: what is launched is what is shown, and evidence of any length is opened at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from console.tui.app import InterlockApp
+from console.tui.screens.research.data_page import step_ns
+from console.tui.screens.research.launch_page import BLANK, BadForm, body_of, command_of
+from console.tui.screens.research.run_page import RunPage
+from console.tui.screens.runs import Runs
+from console.tui.theme import Look
+from console.tui.widgets.drawing import coverage, heat
+from console.tui.widgets.live_table import LiveTable
+from engine.api.commands import JobCancel, RunStart, SweepStart
+from engine.api.lab import RunCompare
+from tests.console import desk_fixture as desk
+from tests.console import research_fixture as research
+from tests.console.test_console_behaviour import picture, press, said, sent
+
+SIZE = (120, 40)
+SWEEP = {**BLANK, "kind": "sweep", "data": "v/s/1m", "grid": "fast=5:50:5 slow=20,50", "trials": "9"}
+
+
+def room(app: InterlockApp) -> Runs:
+    found = app.room
+    assert isinstance(found, Runs)
+    return found
+
+
+def test_the_form_is_the_command_it_shows() -> None:
+    form = {**BLANK, "data": "my bars.csv", "set": "fast=9 mode=slow", "max_bars": "500"}
+    assert body_of(form) == RunStart(
+        strategy="ema_cross", data="my bars.csv", params={"fast": 9.0, "mode": "slow"}, max_bars=500
+    )
+    assert command_of(form) == (
+        "interlock run start --strategy ema_cross --data 'my bars.csv' --set fast=9 --set mode=slow "
+        "--max-bars 500"
+    )
+    assert body_of(SWEEP) == SweepStart(
+        strategy="ema_cross", data="v/s/1m", grid={"fast": "5:50:5", "slow": "20,50"}, trials=9
+    )
+    assert command_of(SWEEP).endswith("--grid fast=5:50:5 --grid slow=20,50 --method grid --trials 9")
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"data": ""}, "name the data"),
+        ({"strategy": ""}, "name a strategy"),
+        ({"set": "fast"}, "not name=value"),
+        ({"max_bars": "-3"}, "not a whole number"),
+        ({"kind": "sweep", "grid": ""}, "needs an axis"),
+    ],
+)
+def test_a_form_that_is_not_ready_says_why(changes: dict[str, str], why: str) -> None:
+    with pytest.raises(BadForm, match=why):
+        body_of({**BLANK, "data": "v/s/1m", **changes})
+
+
+async def test_a_launch_needs_a_y_and_sends_what_is_shown() -> None:
+    app = desk.make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "6", "D", "enter", "L", "n")
+        assert not sent(app, RunStart)
+        await press(pilot, "L", "y")
+        assert sent(app, RunStart) == [RunStart(strategy="ema_cross", data="kraken/BTC-PERP/15m")]
+        assert room(app).page is None
+
+
+async def test_a_job_is_cancelled_by_name_after_a_y() -> None:
+    app = desk.make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "6", "c", "y")
+        assert sent(app, JobCancel) == [JobCancel(job_id="J-7-0004")]
+
+
+async def test_two_to_five_marked_runs_are_compared() -> None:
+    app = desk.make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "6", "m", "C")
+        assert "mark two to five" in said(app)
+        await press(pilot, "tab", "tab", "j", "m", "C")
+        (asked,) = [q for q in app.gateway.asked if isinstance(q, RunCompare)]  # type: ignore[attr-defined]
+        assert asked.run_ids == ("R-20261120-0000", "R-20261120-0001")
+        assert "1.42 *" in picture(app)
+
+
+async def test_runs_that_do_not_compare_crown_no_winner() -> None:
+    given = desk.gateway()
+    given.results[RunCompare] = research.comparison("mixed_contract")
+    app = desk.make_app(given)
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "6", "tab", "tab", "m", "j", "m", "C")
+        shown = picture(app)
+        assert "THESE DO NOT COMPARE: they differ in end, fee_bps" in shown
+        assert " *" not in shown
+
+
+async def test_a_facet_shows_only_its_runs() -> None:
+    app = desk.make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "6", "f")
+        assert room(app).facet == "checks failed"
+        assert [r.run_id for r in app.desktop.query_one("#runs", LiveTable)._rows] == ["R-20261120-0002"]
+
+
+async def test_a_hundred_thousand_trades_arrive_page_by_page_and_in_order() -> None:
+    app = desk.make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "6", "tab", "tab", "enter")
+        page = app.desktop.query_one(RunPage)
+        page._trades = ()
+        for start in range(0, 100_000, 2_000):
+            page._more_trades(research.trade_page(start, 2_000, 100_000))
+            page._more_trades(
+                research.trade_page(start, 2_000, 100_000)
+            )  # a page that comes twice counts once
+        table = page.list("trades")
+        table.move(99_999)
+        assert table.count == 100_000
+        assert "100,000 of 100,000" in table.plain()
+
+
+async def test_tab_goes_through_a_runs_trades_decisions_and_figures() -> None:
+    app = desk.make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "6", "tab", "tab", "enter")
+        assert await shows(app, pilot, "TRADES 14")
+        await press(pilot, "tab")
+        assert await shows(app, pilot, "blocked by cooldown, capacity")
+        await press(pilot, "tab")
+        assert await shows(app, pilot, "FIGURES")
+
+
+async def shows(app: InterlockApp, pilot: Pilot[Any], words: str) -> bool:
+    await pilot.pause()
+    return words in picture(app)
+
+
+def test_a_hole_is_seen_where_it_is() -> None:
+    row = research.data().rows[1]
+    drawn = coverage(row.first_ns, row.last_ns, row.holes, step_ns(row), 31, Look())
+    assert drawn.index("·") == 9 and drawn.count("·") <= 5
+
+
+def test_heat_shares_cells_when_there_is_no_room_and_keeps_the_best() -> None:
+    cells = [[float(10 * y + x) for x in range(40)] for y in range(40)]
+    values = [float(v) for v in range(40)]
+    drawn = heat(values, values, cells, 30, 8, Look())
+    assert len(drawn) == 8
+    assert sum("X" in line for line in drawn[:-1]) == 1
+    assert "best of 14" in drawn[-1]
