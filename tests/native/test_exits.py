@@ -105,7 +105,7 @@ def test_a_part_below_the_lot_does_not_leave():
     ],
 )
 def test_a_senseless_answer_is_refused(answer):
-    with pytest.raises(StrategyFailed, match=r"test_exits.py:\d+: (Value|Type)Error: "):
+    with pytest.raises(StrategyFailed, match=r"markets.py:\d+: (Value|Type)Error: "):
         replayed(KernelConfig(), flat_market([100.0]), [answer])
 
 
