@@ -64,10 +64,9 @@ def demo(
         return
     _demand_terminal("interlock demo --headless")
     interactive = facade.function("engine.api.demo", "run_interactive")
-    run_console = _load_console()
     who = operator_name(operator)
     with coded_failures():
-        code = cast(int, interactive(seed=seed, operator=who, open_console=run_console))
+        code = cast(int, interactive(seed=seed, operator=who, load_console=_load_console))
     raise typer.Exit(code)
 
 

@@ -6,9 +6,11 @@ It keeps its state under `demo/` in the home folder, so that it never touches a 
 from __future__ import annotations
 
 import asyncio
+import importlib
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from typing import TypeVar
 
 from engine.api import launch
 from engine.api.client import EngineClient, EngineRefused
@@ -48,7 +50,11 @@ GRACE_S = 0.65
 KILL_BEFORE_END_S = 4.0
 STRATEGIES = ("ema_cross", "rsi_ma_cross")
 SUPERVISED = ("ema_cross",)
-DATA_BARS = 6_000
+DATA_BARS, SYMBOL = 6_000, "BTC-PERP"
+
+T = TypeVar("T")
+OpenConsole = Callable[[Path, str, bool], int]
+"""Called with home, operator and whether it may only look; returns the exit code."""
 
 
 class DemoReport(Record):
@@ -85,12 +91,15 @@ def demo_home() -> Path:
     return home_folder() / "demo"
 
 
-def run_interactive(*, seed: int, operator: str, open_console: Callable[[Path, str, bool], int]) -> int:
-    """Start the demo's engine and session, open the console on it, stop the engine when it closes."""
+def run_interactive(*, seed: int, operator: str, load_console: Callable[[], OpenConsole]) -> int:
+    """Start the demo's engine and session, open the console on it, stop the engine when it closes.
+
+    `load_console` imports the console and returns what opens it: called while the engine starts.
+    """
     home = demo_home()
-    engine = asyncio.run(launch.start(HomePaths(home), follows_parent=True))
+    engine, (open_console, bars) = asyncio.run(_start(home, lambda: (load_console(), _prepare(seed))))
     try:
-        asyncio.run(_begin(home, operator, seed))
+        asyncio.run(_begin(home, operator, seed, bars))
         return open_console(home, operator, False)
     finally:
         launch.end(engine.process)
@@ -99,11 +108,29 @@ def run_interactive(*, seed: int, operator: str, open_console: Callable[[Path, s
 def run_headless(*, seconds: float, seed: int, operator: str) -> DemoReport:
     """Play the operator's part of the demo by script and report what happened."""
     home = demo_home()
-    engine = asyncio.run(launch.start(HomePaths(home), follows_parent=True))
+    engine, bars = asyncio.run(_start(home, lambda: _prepare(seed)))
     try:
-        return asyncio.run(_Script(home, operator, seed, seconds).play())
+        return asyncio.run(_Script(home, operator, seed, seconds, bars).play())
     finally:
         launch.end(engine.process)
+
+
+async def _start(home: Path, prepare: Callable[[], T]) -> tuple[launch.Launched, T]:
+    """Start the demo's engine and prepare beside it, on another core, what its first frame waits for.
+
+    Raises `EngineNotReady`, and what `prepare` raises; no engine stays behind then.
+    """
+    starting = asyncio.create_task(launch.start(HomePaths(home), follows_parent=True))
+    await asyncio.sleep(0)  # the process first
+    try:
+        prepared = await asyncio.to_thread(prepare)
+        return await starting, prepared
+    except BaseException:
+        starting.cancel()
+        await asyncio.wait({starting})
+        if not starting.cancelled() and starting.exception() is None:
+            launch.end(starting.result().process)
+        raise
 
 
 def session_request(seed: int) -> PaperStart:
@@ -120,12 +147,30 @@ def session_request(seed: int) -> PaperStart:
 
 def write_demo_bars(home: Path, seed: int) -> str:
     """Import one set of generated bars and return its name, for the demo's back-test."""
-    from engine.market.seed import START_NS, store_generated
-    from venues.sandbox.market import SandboxMarket
+    return _Bars(seed).write(home)
 
-    market = SandboxMarket(seed=seed, scenario="sideways")
-    info = store_generated(home, market, "BTC-PERP", DATA_BARS, START_NS, RealDisk())
-    return f"{info.venue}/{info.symbol}/{info.interval}"
+
+def _prepare(seed: int) -> _Bars:
+    """Import what the connection needs and generate the bars: half a second of work."""
+    importlib.import_module("engine.api.nats")
+    return _Bars(seed)
+
+
+class _Bars:
+    """The demo's bars, generated before there is a home that they may be written to."""
+
+    def __init__(self, seed: int) -> None:
+        from engine.market.seed import generated
+        from venues.sandbox.market import SandboxMarket
+
+        self.market = SandboxMarket(seed=seed, scenario="sideways")
+        self.made = generated(self.market, SYMBOL, DATA_BARS)
+
+    def write(self, home: Path) -> str:
+        from engine.market.seed import START_NS, store_made
+
+        info = store_made(home, self.market, SYMBOL, self.made, START_NS, RealDisk())
+        return f"{info.venue}/{info.symbol}/{info.interval}"
 
 
 async def _connect(home: Path, operator: str) -> EngineClient:
@@ -133,13 +178,13 @@ async def _connect(home: Path, operator: str) -> EngineClient:
     return await EngineClient.connect(home, clock, SortableIds(clock), operator)
 
 
-async def _begin(home: Path, operator: str, seed: int) -> None:
+async def _begin(home: Path, operator: str, seed: int, bars: _Bars) -> None:
     """Start the session, and a back-test that will be finished when the operator looks."""
     client = await _connect(home, operator)
     try:
         await _ensure_clear(client)
         await client.demand(session_request(seed), SessionStarted, timeout_s=5.0)
-        data = write_demo_bars(home, seed)
+        data = bars.write(home)
         await client.demand(RunStart(strategy="ema_cross", data=data, name="demo"), Started)
     finally:
         await client.close()
@@ -157,9 +202,9 @@ async def _ensure_clear(client: EngineClient) -> bool:
 class _Script:
     """The operator of the headless demo."""
 
-    def __init__(self, home: Path, operator: str, seed: int, seconds: float) -> None:
+    def __init__(self, home: Path, operator: str, seed: int, seconds: float, bars: _Bars) -> None:
         self.home, self.operator, self.seed, self.seconds = home, operator, seed, seconds
-        self.clock = SystemClock()
+        self.bars, self.clock = bars, SystemClock()
         self.views: dict[str, View] = {}
         self.alarms: dict[str, str] = {}
         self.approvals = self.rejections = self.acked = self.invariants = self.tickets = 0
@@ -182,7 +227,7 @@ class _Script:
         await client.watch(self._see)
         began_ns = self.clock.monotonic_ns()
         started = await client.demand(session_request(self.seed), SessionStarted, timeout_s=5.0)
-        data = write_demo_bars(self.home, self.seed)
+        data = self.bars.write(self.home)
         await client.demand(RunStart(strategy="ema_cross", data=data, name="demo"), Started)
         until_ns = began_ns + round(max(1.0, self.seconds - KILL_BEFORE_END_S) * NS_PER_S)
         while self.clock.monotonic_ns() < until_ns:

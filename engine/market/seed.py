@@ -68,7 +68,13 @@ def store_generated(
     on_bar: Callable[[int], None] | None = None,
 ) -> SetInfo:
     """Generate and store minutes of one symbol from `START_NS` on."""
-    made = generated(market, symbol, bars, on_bar)
+    return store_made(home, market, symbol, generated(market, symbol, bars, on_bar), now_ns, disk)
+
+
+def store_made(
+    home: Path, market: SandboxMarket, symbol: str, made: BarColumns, now_ns: int, disk: Disk
+) -> SetInfo:
+    """Store minutes that `generated` made of this market."""
     info = info_of(
         made,
         venue=VENUE,

@@ -10,6 +10,10 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
+from engine.api import launch
+from engine.api.demo import OpenConsole, run_interactive
 from engine.api.endpoint import read_endpoint
 from engine.api.home import HomePaths
 
@@ -66,3 +70,26 @@ def test_a_second_demo_is_refused_and_leaves_the_first_one_s_endpoint(tmp_path: 
         first.kill()
         first.wait(5)
     assert _wait(lambda: not _is_alive(before.pid))
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+def test_a_demo_that_cannot_be_prepared_leaves_no_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_late: bool
+) -> None:
+    monkeypatch.setenv("INTERLOCK_HOME", str(tmp_path))
+    paths = HomePaths(tmp_path / "demo")
+    started: list[subprocess.Popen[bytes]] = []
+    spawn = launch.spawn
+
+    def kept(paths: HomePaths, *, follows_parent: bool) -> subprocess.Popen[bytes]:
+        started.append(spawn(paths, follows_parent=follows_parent))
+        return started[-1]
+
+    def broken() -> OpenConsole:
+        assert not is_late or _wait(paths.endpoint.exists), "the engine starts meanwhile"
+        raise ImportError("no console here")
+
+    monkeypatch.setattr(launch, "spawn", kept)
+    with pytest.raises(ImportError, match="no console here"):
+        run_interactive(seed=1, operator="ada", load_console=broken)
+    assert [process.poll() is not None for process in started] == [True]
