@@ -1,5 +1,6 @@
 """Build the Cython kernel; everything else is in pyproject.toml."""
 
+import os
 from pathlib import Path
 
 from Cython.Build import cythonize
@@ -11,6 +12,7 @@ FLAGS = [
     *("-O3", "-ffp-contract=off", "-fno-fast-math", "-fno-math-errno", "-g0"),
     f"-ffile-prefix-map={Path.cwd()}=.",
 ]
+JOBS = os.cpu_count() or 1
 HEADERS = [str(header) for header in sorted(Path("native").glob("*.h"))]
 
 setup(
@@ -25,6 +27,7 @@ setup(
             )
             for source in sorted(Path("native").glob("*.pyx"))
         ],
+        nthreads=JOBS,
         language_level=3,
         compiler_directives={
             "boundscheck": False,
@@ -33,5 +36,6 @@ setup(
             "initializedcheck": False,
             "embedsignature": True,
         },
-    )
+    ),
+    options={"build_ext": {"parallel": JOBS}},
 )
