@@ -45,6 +45,16 @@ def start(
     end: Annotated[str, typer.Option("--end", help="The date or UTC time before which it ends.")] = "",
     sets: Sets = None,
     is_forged: Annotated[bool, typer.Option("--forged", help="Compile the file, run the library.")] = False,
+    has_funding: Annotated[
+        bool, typer.Option("--funding", help="Pay the stored funding of the data's venue and symbol.")
+    ] = False,
+    funding_from: Annotated[str, typer.Option("--funding-from", help="Or of this VENUE/SYMBOL.")] = "",
+    funding_marks: Annotated[
+        str, typer.Option("--funding-marks", help="Bars of mark prices, VENUE/SYMBOL/INTERVAL.")
+    ] = "",
+    max_missing: Annotated[
+        int, typer.Option("--max-missing-funding", min=0, help="How many payments may be missing.")
+    ] = 0,
     name: Annotated[str, typer.Option("--name", help="A name for people.")] = "",
     json_request: JsonRequest = None,
     signal_file: SignalFile = None,
@@ -68,6 +78,9 @@ def start(
         "start_ns": instant(first) if first else None,
         "end_ns": instant(end) if end else None,
         "is_forged": is_forged,
+        "funding": funding_from or ("data" if has_funding else ""),
+        "funding_marks": funding_marks,
+        "max_missing_funding": max_missing,
         "name": name,
     }
     fields = {**asked.params, **{key: value for key, value in given.items() if value}}

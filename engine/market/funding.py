@@ -64,9 +64,9 @@ class FundingWindow(Record):
 
 
 class FundingIncomplete(ValueError):
-    """The stored funding does not cover the window; `code` is data_invalid."""
+    """The stored funding does not cover the window; `code` is funding_missing."""
 
-    code = "data_invalid"
+    code = "funding_missing"
 
 
 def cash_change(signed_size: float, mark: float, rate: float) -> float:

@@ -27,7 +27,10 @@ MIN_DRAWS, MAX_DRAWS = 20, 200
 
 @dataclass(frozen=True, kw_only=True)
 class Ground:
-    """What baselines are played on: open times (ns), opens and closes (bars,), account and costs."""
+    """What baselines are played on: open times (ns), opens and closes (bars,), account and costs.
+
+    `funding` (bars,): what a unit held long since the start has paid at each open; None without funding.
+    """
 
     ts_ns: NDArray[np.int64]
     open: Floats
@@ -37,6 +40,7 @@ class Ground:
     notional_usd: float
     fee_bps: float
     slippage_bps: float
+    funding: Floats | None = None
 
 
 def baselines(ground: Ground, trades: Rows, rng: Rng) -> tuple[Baseline, ...]:
@@ -63,6 +67,8 @@ def buy_and_hold(ground: Ground, name: str, notional_usd: float) -> Baseline:
     curve = ground.close - fill
     curve *= units
     curve += ground.cash - notional_usd * ground.fee_bps / 1e4
+    if ground.funding is not None:
+        curve -= units * (ground.funding - ground.funding[1])
     curve[0] = ground.cash
     basis = basis_of(curve, ground.cash, ground.ts_ns, ground.interval_ns)
     gain = float(curve[-1]) - ground.cash
@@ -127,5 +133,9 @@ def _draw(ground: Ground, book: _Book, generator: np.random.Generator) -> float:
     entry = np.minimum(entry, last - 1)
     leave = np.minimum(entry + held, last)
     slip, fee = side * (ground.slippage_bps / 1e4), ground.fee_bps / 1e4
-    growth = ground.open[leave] * (1 - slip) / (ground.open[entry] * (1 + slip))
-    return float(np.sum(notional * (side * (growth - 1) - fee * (1 + growth))))
+    paid = ground.open[entry] * (1 + slip)
+    growth = ground.open[leave] * (1 - slip) / paid
+    gain = side * (growth - 1) - fee * (1 + growth)
+    if ground.funding is not None:
+        gain -= side * (ground.funding[leave] - ground.funding[entry]) / paid
+    return float(np.sum(notional * gain))

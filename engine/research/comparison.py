@@ -37,6 +37,7 @@ CONTRACT_KEYS = (
     "lot",
     "tick",
     "seed",
+    "funding_sha256",
 )
 """What must be equal for two runs' numbers to compare: engine, data, window, account, costs, seed."""
 
@@ -148,7 +149,10 @@ def _on_window(
     config = side.report.config_resolved
     start = float(equity[begin - 1]) if begin else config.initial_cash
     fees = float(np.sum(inside["fees"]))
-    found = compute_metrics(equity[begin:end], start, inside, interval_ns_of(config.interval), fees)
+    funding_usd = -float(np.sum(inside["funding"])) if config.funding_sha256 else None
+    found = compute_metrics(
+        equity[begin:end], start, inside, interval_ns_of(config.interval), fees, funding_usd=funding_usd
+    )
     return dict(found.values)
 
 

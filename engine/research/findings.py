@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from engine.research.baselines import Ground, baselines
 from engine.research.bootstrap import bootstrap
 from engine.research.checks import MakeKernel, check_run, trust_of
+from engine.research.funding import cost_per_unit
 from engine.research.metrics import Context, Metrics, compute_metrics
 from engine.research.risk import deflated_sharpe
 from engine.research.schemas import Baseline, Bootstrap, Check, MultipleTesting, RunConfig, RunsIndex
@@ -21,6 +22,7 @@ from seams.rng import Rng
 
 if TYPE_CHECKING:
     from engine.market.catalogue import BarColumns
+    from engine.market.funding import FundingWindow
     from engine.research.run import Replayed
 
 
@@ -53,6 +55,7 @@ def find_out(
     *,
     trials: int,
     earlier_runs: int,
+    funding: FundingWindow | None = None,
 ) -> Findings:
     """Judge a replay. Draws come from the run's seed and data, so equal runs find equal things."""
     rng = Rng(config.seed)
@@ -73,9 +76,16 @@ def find_out(
         notional_usd=config.notional_usd,
         fee_bps=config.fee_bps,
         slippage_bps=config.slippage_bps,
+        funding=cost_per_unit(funding, bars.ts_ns),
     )
     metrics = compute_metrics(
-        replayed.equity, config.initial_cash, replayed.trades, bars.interval_ns, replayed.fees_usd, context
+        replayed.equity,
+        config.initial_cash,
+        replayed.trades,
+        bars.interval_ns,
+        replayed.fees_usd,
+        context,
+        replayed.funding_usd,
     )
     # The kernel sums the account exactly (fsum); the curve's last value may differ in the last bit.
     metrics.values["final_equity"] = replayed.final_equity

@@ -76,12 +76,13 @@ def compute_metrics(
     interval_ns: int,
     fees_usd: float,
     context: Context | None = None,
+    funding_usd: float | None = None,
 ) -> Metrics:
     """Return every metric of a run.
 
     `equity` (bars,) in account currency at each bar's close; `trades` a structured array of the kernel's
-    fields; `fees_usd` all fees paid, of open trades too. Without `context` the bars are taken to be
-    contiguous, and what needs prices is null.
+    fields; `fees_usd` all fees paid, of open trades too; `funding_usd` likewise, None in a run without.
+    Without `context` the bars are taken to be contiguous, and what needs prices is null.
     """
     assert initial_equity > 0 and interval_ns > 0
     ts_ns = context.ts_ns if context else np.arange(len(equity), dtype=np.int64) * interval_ns
@@ -102,7 +103,7 @@ def compute_metrics(
         "exposure": (exposure(held, len(equity)), "no_bars"),
         "turnover": turnover(trades, equity),
         "fees_usd": (fees_usd, ""),
-        **_cost_book(trades, context.slippage_bps if context else 0.0),
+        **_cost_book(trades, context.slippage_bps if context else 0.0, funding_usd),
         "bars": (len(equity), ""),
         "initial_equity": (initial_equity, ""),
         "final_equity": (float(equity[-1]) if len(equity) else initial_equity, ""),
@@ -221,13 +222,15 @@ def _holding_book(held: Floats, interval_ns: int) -> Book:
     }
 
 
-def _cost_book(trades: NDArray[Any], slippage_bps: float) -> Book:
+def _cost_book(trades: NDArray[Any], slippage_bps: float, funding_usd: float | None) -> Book:
     slippage = float(np.sum(traded_notional(trades))) * slippage_bps / 1e4
     costs = float(np.sum(trades["fees"])) + slippage
+    if funding_usd is not None:
+        costs -= float(np.sum(trades["funding"]))
     gross = float(np.sum(trades["pnl"])) + costs
     return {
         "slippage_usd": (slippage, ""),
-        "funding_usd": (None, "no_funding_data"),
+        "funding_usd": (funding_usd, "no_funding_data"),
         "gross_pnl_usd": (gross if len(trades) else None, "no_closed_trades"),
         "cost_share": (costs / abs(gross) if len(trades) and gross else None, "no_gross_result"),
     }

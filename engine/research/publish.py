@@ -16,6 +16,7 @@ from engine.research import identity
 from engine.research.artifacts import Fill, config_hash, trades_csv, write_folder
 from engine.research.comparison import contract_hash, contract_of
 from engine.research.findings import Findings
+from engine.research.funding import OF_DATA
 from engine.research.page import Recorded, to_html
 from engine.research.report import run_markdown
 from engine.research.request import RunRequest
@@ -174,6 +175,12 @@ def reproduce_command(request: RunRequest) -> str:
     words += ["--preset", request.preset] if request.preset else []
     words += ["--strategy", request.strategy] if request.strategy else []
     words += ["--forged"] if request.is_forged else []
+    words += ["--funding"] if request.funding == OF_DATA else []
+    words += ["--funding-from", request.funding] if request.funding not in ("", OF_DATA) else []
+    words += ["--funding-marks", request.funding_marks] if request.funding_marks else []
+    words += (
+        ["--max-missing-funding", str(request.max_missing_funding)] if request.max_missing_funding else []
+    )
     words += ["--start", iso_z(request.start_ns)] if request.start_ns is not None else []
     words += ["--end", iso_z(request.end_ns)] if request.end_ns is not None else []
     words += ["--max-bars", str(request.max_bars)] if request.max_bars else []

@@ -11,7 +11,9 @@ class RunRequest(Record):
     preset, else from the kernel's defaults. `start_ns` and `end_ns` bound bar open times, end excluded;
     `max_bars` above 0 keeps the first so many of them. `trials`: how many
     configurations were tried to find this one (deflates the Sharpe ratio). `is_forged`: compile the
-    strategy file and run the library."""
+    strategy file and run the library. `funding`: empty (none), `data` (the stored series of the data's venue
+    and symbol) or VENUE/SYMBOL; `funding_marks`: bars of mark prices, VENUE/SYMBOL/INTERVAL;
+    `max_missing_funding`: how many payments the series may lack."""
 
     strategy: str = ""
     preset: str = ""
@@ -31,6 +33,9 @@ class RunRequest(Record):
     seed: int = 0
     trials: int = 1
     is_forged: bool = False
+    funding: str = ""
+    funding_marks: str = ""
+    max_missing_funding: int = 0
     name: str = ""
     request_id: str = ""
     command: str = ""

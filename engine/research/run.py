@@ -15,6 +15,7 @@ from engine.research import identity
 from engine.research.artifacts import config_hash, make_run_id, sweep_staging
 from engine.research.choice import Choice, RunFailed, build_of, choose, execution_of, forged
 from engine.research.findings import Findings, count_earlier_runs, find_out
+from engine.research.funding import exchange_of, funding_of, give_funding, source_of
 from engine.research.request import RunRequest as RunRequest
 from engine.research.request import RunResult as RunResult
 from engine.research.schemas import Identity, RunConfig, json_bytes
@@ -26,6 +27,7 @@ from venues.types import Record
 if TYPE_CHECKING:
     from engine.config import Settings
     from engine.market.catalogue import BarColumns
+    from engine.market.funding import FundingWindow
 
 CHUNK_BARS = 1 << 18
 FILE_SUFFIXES = (".csv", ".gz", ".parquet", ".pq", ".txt")
@@ -39,7 +41,7 @@ class RunCancelled(Exception):
 
 
 class Replayed(Record):
-    """What the kernel made of the bars."""
+    """What the kernel made of the bars. `funding_usd`: paid above 0, received below; None without funding."""
 
     trades: NDArray[Any]
     decisions: NDArray[Any]
@@ -47,6 +49,7 @@ class Replayed(Record):
     wins: int
     final_equity: float
     fees_usd: float
+    funding_usd: float | None
     trades_sha256: str
     decision_sha256: str
 
@@ -72,22 +75,24 @@ def run_backtest(
 
     choice = _choice(request, home, disk)
     bars, symbol, interval = load_bars(request, home, disk)
-    config = resolved_config(request, choice, bars, symbol, interval)
+    funding = funding_of(request, bars, home, disk)
+    config = resolved_config(request, choice, bars, symbol, interval, funding)
     runs = home / "outputs" / "runs"
     disk.make_folder(runs)
     sweep_staging(runs)
     created_ns = clock.now_ns()
     run_id = make_run_id(created_ns, MODE, config, runs)
     try:
-        replayed = replay(config, choice, bars, run_id, on_progress, is_cancelled)
+        replayed = replay(config, choice, bars, run_id, on_progress, is_cancelled, funding)
         proof = identify(config, choice, bars, replayed)
         findings = find_out(
             config,
             bars,
             replayed,
-            lambda: kernel_of(config, _choice(request, home, disk), "check"),
+            lambda: kernel_of(config, _choice(request, home, disk), "check", funding),
             trials=request.trials,
             earlier_runs=count_earlier_runs(runs.parent / "runs_index.json", bars.content_sha256, disk),
+            funding=funding,
         )
         folder = publish_run(
             runs / run_id, request, config, proof, findings, replayed, bars.ts_ns, iso_z(created_ns)
@@ -161,7 +166,12 @@ def interval_text(interval_ns: int) -> str:
 
 
 def resolved_config(
-    request: RunRequest, choice: Choice, bars: BarColumns, symbol: str, interval: str
+    request: RunRequest,
+    choice: Choice,
+    bars: BarColumns,
+    symbol: str,
+    interval: str,
+    funding: FundingWindow | None = None,
 ) -> RunConfig:
     """Return everything that decides the numbers: the request, then the preset, then the defaults."""
     base = choice.account or KernelConfig()
@@ -187,6 +197,10 @@ def resolved_config(
         tick=_first(request.tick, choice.tick),
         paper=False,
         config_sha256=request.config_sha256,
+        funding=source_of(request),
+        funding_marks=request.funding_marks,
+        funding_sha256="" if funding is None else funding.content_sha256,
+        funding_missing=0 if funding is None else funding.missing,
     )
 
 
@@ -201,9 +215,10 @@ def replay(
     run_id: str,
     on_progress: Progress | None,
     is_cancelled: Callable[[], bool] | None,
+    funding: FundingWindow | None = None,
 ) -> Replayed:
     """Step the kernel over the bars in chunks, so that progress shows and cancelling works."""
-    kernel = kernel_of(config, choice, run_id)
+    kernel = kernel_of(config, choice, run_id, funding)
     total = len(bars)
     for first in range(0, total, CHUNK_BARS):
         if is_cancelled is not None and is_cancelled():
@@ -232,6 +247,7 @@ def replay(
         wins=kernel.wins(),
         final_equity=kernel.final_equity(),
         fees_usd=kernel.fees_paid(),
+        funding_usd=None if funding is None else 0.0 - kernel.funding_received(),
         trades_sha256=kernel.trades_sha256(),
         decision_sha256=kernel.decision_hash(),
     )
@@ -254,10 +270,12 @@ def identify(config: RunConfig, choice: Choice, bars: BarColumns, replayed: Repl
     )
 
 
-def kernel_of(config: RunConfig, choice: Choice, run_id: str) -> Kernel:
-    """Return a fresh kernel of one lane. Raises `RunFailed` with `invalid_request`."""
+def kernel_of(config: RunConfig, choice: Choice, run_id: str, funding: FundingWindow | None = None) -> Kernel:
+    """Return a fresh kernel of one lane with its payments. Raises `RunFailed`: invalid_request for what the
+    kernel refuses, not_reproducible for other payments than the configuration's."""
+    exchange = exchange_of(config, funding)
     try:
-        return Kernel(
+        kernel = Kernel(
             KernelConfig(
                 cash=config.initial_cash,
                 notional_usd=config.notional_usd,
@@ -265,6 +283,7 @@ def kernel_of(config: RunConfig, choice: Choice, run_id: str) -> Kernel:
                 slippage_bps=config.slippage_bps,
                 seed=config.seed,
                 stops="intrabar" if config.stops == "intrabar" else "next_open",
+                exchange=exchange,
             ),
             [
                 LaneSpec(
@@ -277,8 +296,10 @@ def kernel_of(config: RunConfig, choice: Choice, run_id: str) -> Kernel:
             ],
             run_id=run_id,
         )
+        give_funding(kernel, 0, funding)
     except ValueError as error:
         raise RunFailed("invalid_request", str(error)) from error
+    return kernel
 
 
 def _window(bars: BarColumns, start_ns: int | None, end_ns: int | None, max_bars: int) -> BarColumns:

@@ -19,7 +19,10 @@ Scalar = float | int | str | None
 
 
 class RunConfig(Record):
-    """config.json: everything that decides a run's numbers. Times are ISO-8601 UTC; fees are bps."""
+    """config.json: everything that decides a run's numbers. Times are ISO-8601 UTC; fees are bps.
+
+    `funding_sha256`: the payments (time, rate, mark) of the window; empty in a run without funding.
+    """
 
     ticker: str
     start: str
@@ -41,6 +44,10 @@ class RunConfig(Record):
     tick: float
     paper: bool
     config_sha256: str
+    funding: str = ""
+    funding_marks: str = ""
+    funding_sha256: str = ""
+    funding_missing: int = 0
 
 
 class Identity(Record):

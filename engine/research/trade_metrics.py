@@ -97,6 +97,7 @@ def _row(name: str, trades: Rows, total: float) -> dict[str, Cell]:
         "win_rate": wins / len(trades),
         "pnl_usd": result,
         "fees_usd": float(np.sum(trades["fees"])),
+        "funding_usd": 0.0 - float(np.sum(trades["funding"])),
         "profit_factor": profit_factor(pnl)[0],
         "share_of_pnl": result / total if total else None,
     }

@@ -13,6 +13,7 @@ from engine.market.validation import BadData
 from engine.research import identity
 from engine.research.artifacts import RUN_ID
 from engine.research.choice import RunFailed, choose
+from engine.research.funding import funding_of
 from engine.research.remake import read_record
 from engine.research.request import RunRequest
 from engine.research.robustness import (
@@ -137,6 +138,9 @@ def _request(config: RunConfig, data: str, strategy: str) -> RunRequest:
         lot=config.lot,
         tick=config.tick,
         seed=config.seed,
+        funding=config.funding,
+        funding_marks=config.funding_marks,
+        max_missing_funding=config.funding_missing,
     )
 
 
@@ -156,7 +160,7 @@ def _proved(report: RunReport, request: RunRequest, home: Path, disk: Disk) -> B
     ):
         if not is_same:
             raise _differs(f"{what}; make the run again and validate that")
-    kernel = kernel_of(config, choice, report.header.run_id)
+    kernel = kernel_of(config, choice, report.header.run_id, funding_of(request, bars, home, disk))
     kernel.replay(0, bars.ts_ns, bars.open, bars.high, bars.low, bars.close, bars.volume)
     if kernel.decision_hash() != proof.decision_sha256:
         raise _differs("the decisions differ from the run's")
