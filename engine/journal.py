@@ -26,7 +26,9 @@ DATASETS = ("ts_ns", "equity", "trades", "decisions", "excursions")
 
 
 class JournalDamaged(Exception):
-    """A journal that cannot be read back as it was written."""
+    """A journal that cannot be read back as it was written; `code` is journal_damaged."""
+
+    code = "journal_damaged"
 
 
 def write_journal(

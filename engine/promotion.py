@@ -6,15 +6,23 @@ a missing check is a blocker (QL-06, QL-46, QL-113, QL-114), not a formality.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 from engine.api.views import OrdersView, PromotionRow, RunRow, RunsView, SessionRow
+from engine.lifecycle.parity.report import BLOCKER_FILE, judge_blocker
+from seams.clock import NS_PER_MS
+from seams.disk import Disk
 from venues.types import OrderStatus
+
+Parity = Callable[[str], tuple[str, ...]]
+"""A run's id → why its replay evidence blocks promotion."""
 
 CLEAN_SESSIONS = 5
 """Paper sessions that must have ended in order (QL-114)."""
 MAX_STRATEGIES = 50
 NOT_BUILT: dict[str, str] = {
     "strategy_seal": "safety.seal",
-    "replay_parity": "engine.lifecycle.parity",
     "promotion_checklist": "safety.gates",
     "live_venue": "venues.hyperliquid",
 }
@@ -22,8 +30,11 @@ NOT_BUILT: dict[str, str] = {
 there: it is taken out where its evidence is read here instead (a test says when)."""
 
 
-def promotion_rows(runs: RunsView, orders: OrdersView) -> tuple[PromotionRow, ...]:
-    """Return each strategy that ran or traded, those of running sessions first, then by name."""
+def promotion_rows(runs: RunsView, orders: OrdersView, parity: Parity) -> tuple[PromotionRow, ...]:
+    """Return each strategy that ran or traded, those of running sessions first, then by name.
+
+    `parity` tells why the replay evidence of a run blocks (empty: it does not); see `parity_reader`.
+    """
     running = {name for row in runs.sessions if row.status == "running" for name in row.strategies}
     traded = {name for row in runs.sessions for name in row.strategies}
     researched = {row.strategy for row in runs.runs}
@@ -33,7 +44,7 @@ def promotion_rows(runs: RunsView, orders: OrdersView) -> tuple[PromotionRow, ..
             strategy=name,
             stage="paper" if name in traded else "research",
             blockers=(
-                *_research(tuple(row for row in runs.runs if row.strategy == name)),
+                *_research(tuple(row for row in runs.runs if row.strategy == name), parity),
                 *_paper(tuple(row for row in runs.sessions if name in row.strategies)),
                 *_orders(name, orders),
                 *(f"not_built:{gate}" for gate in NOT_BUILT),
@@ -43,14 +54,30 @@ def promotion_rows(runs: RunsView, orders: OrdersView) -> tuple[PromotionRow, ..
     )
 
 
-def _research(runs: tuple[RunRow, ...]) -> tuple[str, ...]:
-    """Judge the newest run that succeeded: there must be one, and its checks must have passed."""
+def parity_reader(outputs: Path, disk: Disk, now_ns: int) -> Parity:
+    """Return what judges a run's `release_blocker.json` as of now; what cannot be read blocks (OC-43)."""
+
+    def judge(run_id: str) -> tuple[str, ...]:
+        try:
+            data = disk.read(outputs / "parity" / run_id / BLOCKER_FILE)
+        except FileNotFoundError:
+            data = None
+        except OSError:
+            data = b""
+        return judge_blocker(data, now_ns // NS_PER_MS)
+
+    return judge
+
+
+def _research(runs: tuple[RunRow, ...], parity: Parity) -> tuple[str, ...]:
+    """Judge the newest run that succeeded: its checks must have passed, and its replay must be fresh."""
     newest = max(
         (row for row in runs if row.status == "success"), key=lambda row: row.created_at, default=None
     )
     if newest is None:
         return ("no_successful_run",)
-    return () if newest.trust == "passed" else (f"run_checks_{newest.trust}",)
+    checks = () if newest.trust == "passed" else (f"run_checks_{newest.trust}",)
+    return (*checks, *parity(newest.run_id))
 
 
 def _paper(sessions: tuple[SessionRow, ...]) -> tuple[str, ...]:

@@ -56,6 +56,7 @@ NOUNS: dict[str, Noun] = {
     "forge": Noun("forge", "app", is_group=True),
     "verify": Noun("forge", "verify"),
     "validate": Noun("validate", "validate"),
+    "replay": Noun("replay", "replay"),
     "data": Noun("data", "app", is_group=True),
     "book": Noun("book", "app", is_group=True),
     "engine": Noun("engine", "app", is_group=True),

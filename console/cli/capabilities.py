@@ -25,6 +25,7 @@ CAPABILITIES: tuple[tuple[str, str], ...] = (
     ("research runs with evidence", "engine.api.research"),
     ("look-ahead and warm-up checks on every run", "engine.research.checks"),
     ("reports in one HTML file, made again from artifacts", "engine.research.page"),
+    ("replay parity and release blockers", "engine.lifecycle.parity.replay"),
     ("robustness and validation bundles", "engine.research.validation"),
     ("HDF5 journal", "engine.journal"),
     ("order and session database", "engine.store"),

@@ -17,14 +17,20 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def strategy_sha256(
-    name: str, params: Mapping[str, float], source_sha256: str, build_sha256: str = ""
+    name: str,
+    params: Mapping[str, float],
+    source_sha256: str,
+    build_sha256: str = "",
+    *,
+    kernel: str = "",
 ) -> str:
     """Return the sha256 (hex) of a strategy: its name, parameters, source and build.
 
     The kernel's hash stands for the build: it runs compiled strategies and interprets the others. A
-    forged strategy has a build of its own beside it.
+    forged strategy has a build of its own beside it. `kernel`: the hash to use, empty for the loaded one's.
     """
-    build = f"{kernel_sha256()} {build_sha256}" if build_sha256 else kernel_sha256()
+    kernel = kernel or kernel_sha256()
+    build = f"{kernel} {build_sha256}" if build_sha256 else kernel
     parts = {"name": name, "params": dict(params), "source": source_sha256, "build": build}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 

@@ -80,7 +80,7 @@ def validate(
     folder = home / "outputs" / "runs" / run_id
     report = _read(folder, run_id, disk)
     config = report.config_resolved
-    request = _request(config, data, strategy)
+    request = request_of(config, data, strategy)
     bars = _proved(report, request, home, disk)
     record = read_record(folder / "journal.h5")
     pnl = np.ascontiguousarray(record.trades["pnl"])
@@ -116,7 +116,7 @@ def _read(folder: Path, run_id: str, disk: Disk) -> RunReport:
         raise UnknownRun(f"no run {run_id[:80]!r}: {type(error).__name__}") from error
 
 
-def _request(config: RunConfig, data: str, strategy: str) -> RunRequest:
+def request_of(config: RunConfig, data: str, strategy: str) -> RunRequest:
     """Return the request that gives the run again: everything resolved, the window by its ends."""
     start_ns, last_ns = (
         int(np.datetime64(text.removesuffix("Z"), "ns").astype(np.int64))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 from decimal import Decimal
+from pathlib import Path
 
 import msgspec
 import pytest
 
 from engine.api.views import OrdersView, PromotionRow, RunRow, RunsView, SessionRow
-from engine.promotion import CLEAN_SESSIONS, NOT_BUILT, promotion_rows
+from engine.promotion import CLEAN_SESSIONS, NOT_BUILT, Parity, parity_reader, promotion_rows
+from seams.disk import MemoryDisk
 from tests.console.desk_fixture import order
 from venues.types import OrderStatus
 
@@ -41,10 +43,13 @@ def _run(**words: object) -> RunRow:
 
 
 def _rows(
-    runs: tuple[RunRow, ...] = (), states: tuple[str, ...] = (), orders: OrdersView = NO_ORDERS
+    runs: tuple[RunRow, ...] = (),
+    states: tuple[str, ...] = (),
+    orders: OrdersView = NO_ORDERS,
+    parity: Parity = lambda _: (),
 ) -> tuple[PromotionRow, ...]:
     sessions = tuple(_session(status, number) for number, status in enumerate(states, start=1))
-    return promotion_rows(RunsView(seq=0, at_ns=0, runs=runs, sessions=sessions), orders)
+    return promotion_rows(RunsView(seq=0, at_ns=0, runs=runs, sessions=sessions), orders, parity)
 
 
 @pytest.mark.parametrize(
@@ -91,6 +96,32 @@ def test_strategies_that_trade_now_come_first() -> None:
     names = [row.strategy for row in _rows((_run(strategy="alpha"),), ("running",))]
     assert names == ["cross", "alpha"]
     assert _rows() == ()
+
+
+def test_the_newest_run_needs_a_fresh_replay_that_does_not_block(tmp_path: Path) -> None:
+    now_ns, disk = 400 * 60_000 * 1_000_000, MemoryDisk()
+
+    def blockers(run_id: str) -> tuple[str, ...]:
+        run = _run(run_id=run_id)
+        return _rows((run,), ("success",) * 5, parity=parity_reader(tmp_path, disk, now_ns))[0].blockers
+
+    def write(run_id: str, age_min: int, *codes: str) -> None:
+        body = {
+            "blocked": bool(codes), "generated_at_ms": (400 - age_min) * 60_000, "reason_codes": codes,
+            "report_path": "",
+        }  # fmt: skip
+        path = tmp_path / "parity" / run_id / "release_blocker.json"
+        disk.write_atomic(path, msgspec.json.encode(body))
+
+    write("good", 360)
+    write("old", 361)
+    write("bad", 0, "parity_state_machine")
+    disk.write_atomic(tmp_path / "parity" / "torn" / "release_blocker.json", b'{"blocked"')
+    assert blockers("good") == UNBUILT
+    assert blockers("none") == ("replay_absent", *UNBUILT)
+    assert blockers("old") == ("replay_stale", *UNBUILT)
+    assert blockers("torn") == ("replay_unreadable", *UNBUILT)
+    assert blockers("bad") == ("replay_blocked", "parity_state_machine", *UNBUILT)
 
 
 def test_a_gate_that_has_been_built_is_read_here_and_no_longer_listed_as_missing() -> None:

@@ -1,0 +1,10 @@
+"""Replay parity: what was recorded is executed again and held against its record, decision by decision.
+
+trace.py      two traces compared: every difference has one cause
+contract.py   what must be equal before traces compare at all
+report.py     replay_report.json, the ledger's rows, release_blocker.json and its judge
+runs.py       a run made again from its folder
+sessions.py   a paper session made again from its journal of inputs
+candidates.py sweep candidates made again one by one
+replay.py     the command: find, execute, compare, write
+"""
