@@ -26,6 +26,7 @@ from seams.clock import NS_PER_S
 
 RUN_ID = re.compile(r"\d{8}_\d{6}_[a-z]{1,16}_[0-9a-f]{7}(?:_\d{1,3})?")
 STAGING_PREFIX = ".staging-"
+GENERATION_PREFIX = ".gen-"
 MAX_COLLISIONS = 999
 TRADE_COLUMNS = (
     "entry_at,exit_at,entry_bar,exit_bar,side,quantity,entry_price,exit_price,fees_usd,pnl_usd,reason"
@@ -102,6 +103,29 @@ def write_folder(
     except BaseException:
         staging.discard()
         raise
+
+
+def replace_folder(link: Path, name: str, files: Mapping[str, Fill]) -> Path:
+    """Make `link` mean a new folder with `files`, all at once, and remove the one it meant before.
+
+    `link` is a symbolic link to a hidden sibling `.gen-<link>-<name>`; one rename moves it, so that every
+    reader sees the files of one generation only, also after a crash. One writer at a time.
+    Raises `OSError`; then `link` means what it meant before.
+    """
+    generation = link.with_name(f"{GENERATION_PREFIX}{link.name}-{name}")
+    if link.is_symlink() and os.readlink(link) == generation.name:
+        return link
+    shutil.rmtree(generation, ignore_errors=True)  # published by a process that died before it was named
+    write_folder(generation, files, lambda _: {})
+    pointer = link.with_name(f"{STAGING_PREFIX}{link.name}-link")
+    pointer.unlink(missing_ok=True)
+    os.symlink(generation.name, pointer)
+    os.replace(pointer, link)
+    _sync_folder(link.parent)
+    for old in sorted(link.parent.glob(f"{GENERATION_PREFIX}{link.name}-*")):
+        if old.name != generation.name:
+            shutil.rmtree(old, ignore_errors=True)
+    return link
 
 
 def sweep_staging(runs: Path) -> int:

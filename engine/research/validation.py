@@ -116,6 +116,16 @@ def _read(folder: Path, run_id: str, disk: Disk) -> RunReport:
         raise UnknownRun(f"no run {run_id[:80]!r}: {type(error).__name__}") from error
 
 
+def request_after(runs: Path, run_id: str, disk: Disk) -> RunRequest:
+    """Return the request that goes on where a run ended: everything resolved, from the bar after its last.
+
+    Raises `UnknownRun`.
+    """
+    config = _read(runs / run_id, run_id, disk).config_resolved
+    request = request_of(config, "", "")
+    return msgspec.structs.replace(request, start_ns=request.end_ns, end_ns=None)  # type: ignore[type-var]
+
+
 def request_of(config: RunConfig, data: str, strategy: str) -> RunRequest:
     """Return the request that gives the run again: everything resolved, the window by its ends."""
     start_ns, last_ns = (
