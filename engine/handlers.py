@@ -102,6 +102,8 @@ class Handlers:
 
     async def _once(self, command: c.Command) -> bytes:
         is_kill = isinstance(command.body, c.Kill)
+        if isinstance(command.body, c.EngineStop) and self.stop_requested.is_set():
+            return answer(self.core, command.request_id, None)  # it stops already; its store may be closed
         try:
             kept = self.core.store.requests.recall_reply(command.request_id)
             if kept is not None:
