@@ -30,7 +30,7 @@ test: install
 	$(BIN)/python -m pytest -n 2 -m "not slow"
 
 test-slow: install
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -n 2 -m slow
 
 lint: install
 	$(BIN)/ruff check .

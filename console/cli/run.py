@@ -12,6 +12,7 @@ from console.cli.failure import Failure
 from console.cli.guard import failures
 from console.cli.headless import JsonRequest, SignalFile, read_request, signals
 from console.cli.options import Json, Sets, instant, parameters
+from console.cli.run_text import run_text
 from engine.api import research
 from engine.api.home import home_folder
 
@@ -20,7 +21,6 @@ app.add_typer(candidates.app, name="candidates")
 MAX_COMPARED = 5
 COLUMNS = ("run_id", "status", "trust", "strategy", "ticker", "interval", "total_return", "sharpe_simple",
            "max_drawdown", "trades")  # fmt: skip
-CHECK_COLUMNS = ("name", "status", "points", "bars", "detail")
 FORMS = ("html", "md", "json")
 METRICS = ("sharpe_simple", "total_return", "max_drawdown", "trades")
 
@@ -92,8 +92,7 @@ def start(
         loaded = research.load_config_with_origins(home)
         result = research.start_run(research.run_request(fields), home, loaded=loaded, on_progress=progress)
         sender.completed(result.run_id, result.path)
-    text = f"{output.facts(result)}\n\n{output.table(result.checks, CHECK_COLUMNS, 'no checks')}"
-    output.show({"run": result}, text, as_json)
+    output.show({"run": result}, run_text(result), as_json)
 
 
 @app.command("ls", hidden=True)
