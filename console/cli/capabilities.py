@@ -32,6 +32,8 @@ CAPABILITIES: tuple[tuple[str, str], ...] = (
     ("engine daemon on NATS", "engine.daemon"),
     ("paper sessions", "engine.trading.session"),
     ("walk-forward research", "engine.research.walk_forward"),
+    ("forward sessions that resume", "engine.research.forward"),
+    ("portfolios over forward sessions", "engine.research.forward_portfolio"),
     ("strategy forge to native code", "engine.lifecycle.forge"),
     ("Hyperliquid adapter", "venues.hyperliquid"),
     ("Kraken spot adapter", "venues.kraken"),

@@ -72,11 +72,19 @@ def unreachable(down: NetDown) -> Failure:
 
 
 def act(
-    body: CommandBody, result: type[T], *, operator: str, reason: str = "", timeout_s: float = ANSWER_S
+    body: CommandBody,
+    result: type[T],
+    *,
+    operator: str,
+    reason: str = "",
+    timeout_s: float = ANSWER_S,
+    request_id: str = "",
 ) -> T:
-    """Send one command as `operator` and return its typed result."""
+    """Send one command as `operator` and return its typed result. The engine carries out a `request_id` once
+    and answers it alike ever after; empty: a new one."""
     return talk(
-        lambda client: client.demand(body, result, reason=reason, timeout_s=timeout_s), operator=operator
+        lambda client: client.demand(body, result, reason=reason, timeout_s=timeout_s, request_id=request_id),
+        operator=operator,
     )
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
+import msgspec
 import typer
 
 from console.cli import diagnostics, link, output
 from console.cli.failure import Failure
+from console.cli.headless import JsonRequest, SignalFile, Signals, read_request, signals
 from console.cli.options import Json, Operator, Reason, Sets, operator_name, parameters
 from engine.api import research
 from engine.api.client import EngineClient
@@ -39,23 +41,31 @@ def start(
     symbol: Annotated[list[str] | None, typer.Option("--symbol", help="A symbol; may be repeated.")] = None,
     preset: Annotated[str, typer.Option("--preset", help="A preset of the strategy.")] = "",
     feed: Annotated[
-        str, typer.Option("--feed", help="sandbox, or replay:VENUE/SYMBOL/INTERVAL.")
-    ] = "sandbox",
-    scenario: Annotated[str, typer.Option("--scenario", help="The sandbox market's script.")] = "demo",
-    seed: Annotated[int, typer.Option("--seed", help="The sandbox market's seed.")] = 1,
+        str, typer.Option("--feed", help="sandbox, or replay:VENUE/SYMBOL/INTERVAL. Default: sandbox.")
+    ] = "",
+    scenario: Annotated[
+        str, typer.Option("--scenario", help="The sandbox market's script. Default: demo.")
+    ] = "",
+    seed: Annotated[int | None, typer.Option("--seed", help="The sandbox market's seed. Default: 1.")] = None,
     speed: Annotated[
-        float,
+        float | None,
         typer.Option(
-            "--speed", min=0.0, help="Market seconds for each second; 0 (replay only): as fast as it goes."
+            "--speed",
+            min=0.0,
+            help="Market seconds for each second; 0 (replay only): as fast as it goes. Default: 1.",
         ),
-    ] = 1.0,
+    ] = None,
     supervised: Annotated[
         bool, typer.Option("--supervised", help="Orders wait as tickets for a person.")
     ] = False,
-    max_bars: Annotated[int, typer.Option("--max-bars", min=0, help="End after so many bars.")] = 0,
+    max_bars: Annotated[
+        int | None, typer.Option("--max-bars", min=0, help="End after so many bars. Default: 0, never.")
+    ] = None,
     sets: Sets = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the end and print the result.")] = False,
     wait_s: Annotated[float, typer.Option("--wait-seconds", min=1, help="How long --wait waits.")] = 600.0,
+    json_request: JsonRequest = None,
+    signal_file: SignalFile = None,
     operator: Operator = "",
     as_json: Json = False,
 ) -> None:
@@ -63,27 +73,55 @@ def start(
 
     Example: interlock paper start --strategy ema_cross --symbol BTC-PERP --speed 60 --max-bars 500 --wait
     """
-    body = PaperStart(
-        strategies=tuple(strategy or ()),
-        preset=preset,
-        symbols=tuple(symbol or ()),
-        feed=feed,
-        scenario=scenario,
-        seed=seed,
-        speed=speed,
-        is_supervised=supervised,
-        params=parameters(sets),
-        max_bars=max_bars,
-    )
-    started = link.act(body, SessionStarted, operator=operator_name(operator), timeout_s=10.0)
-    if not wait:
-        payload = {"session_id": started.session_id, "folder": started.folder}
-        output.show(payload, f"started {started.session_id}", as_json)
-        return
-    row = link.talk(lambda client: _until_end(client, started.session_id, wait_s, max_bars), role="observer")
+    asked = read_request(json_request, "paper")
+    given: dict[str, object] = {
+        "strategies": strategy or None,
+        "preset": preset or None,
+        "symbols": symbol or None,
+        "feed": feed or None,
+        "scenario": scenario or None,
+        "seed": seed,
+        "speed": speed,
+        "is_supervised": supervised or None,
+        "params": parameters(sets) or None,
+        "max_bars": max_bars,
+    }
+    with signals(signal_file, "paper", asked.request_id) as sender:
+        body = _body({**asked.params, **{key: value for key, value in given.items() if value is not None}})
+        who = operator_name(operator)
+        started = link.act(body, SessionStarted, operator=who, timeout_s=10.0, request_id=asked.request_id)
+        where = {"run_id": started.session_id, "artifacts_path": started.folder}
+        if not wait:
+            sender.send("SESSION_STARTED", "running", **where)
+            payload = {"session_id": started.session_id, "folder": started.folder}
+            output.show(payload, f"started {started.session_id}", as_json)
+            return
+        row = link.talk(
+            lambda client: _until_end(client, started.session_id, wait_s, body.max_bars), role="observer"
+        )
+        _tell_end(sender, row, where)
     output.show({"session": row}, output.facts(row), as_json)
     if row.status != "success":
         raise typer.Exit(1)
+
+
+def _tell_end(sender: Signals, row: SessionRow, where: dict[str, str]) -> None:
+    if row.status == "success":
+        report_path = f"{where['artifacts_path']}/report.json"
+        sender.send("SESSION_COMPLETED", "success", **where, report_path=report_path)
+        return
+    message = f"{row.session_id} ended as {row.status}: {row.status_reason}"
+    sender.send(
+        "SESSION_FAILED", "error", **where, exit_code=1, error_type=row.status_reason, message=message
+    )
+
+
+def _body(fields: dict[str, object]) -> PaperStart:
+    """Make the command's body. Raises `Failure` (exit 2) for what it has not, or of a wrong type."""
+    try:
+        return msgspec.convert({"strategies": (), **fields}, PaperStart)
+    except msgspec.ValidationError as error:
+        raise Failure("invalid_request", str(error), "see runbooks/consumers.md") from error
 
 
 @app.command()

@@ -95,10 +95,17 @@ class EngineClient:
         return self._read(await self.net.request(subject, encode(message), timeout_s))
 
     async def demand(
-        self, body: CommandBody, result: type[T], *, reason: str = "", timeout_s: float = 2.0
+        self,
+        body: CommandBody,
+        result: type[T],
+        *,
+        reason: str = "",
+        timeout_s: float = 2.0,
+        request_id: str = "",
     ) -> T:
         """Send a command and return its typed result. Raises `EngineRefused` when the engine says no."""
-        return _result(await self.command(body, reason=reason, timeout_s=timeout_s), result)
+        reply = await self.command(body, reason=reason, timeout_s=timeout_s, request_id=request_id)
+        return _result(reply, result)
 
     async def query(self, body: QueryBody, result: type[T], timeout_s: float | None = None) -> T:
         """Ask and return the typed answer. Raises `EngineRefused`, `NetDown` or `NoAnswer`."""

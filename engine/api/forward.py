@@ -19,6 +19,7 @@ from venues.types import Record
 if TYPE_CHECKING:
     from engine.config import Loaded
     from engine.research.forward_files import ForwardState
+    from engine.research.forward_report import PortfolioReport
 
 Scalar = float | int | str | None
 SHOWN = ("total_return", "sharpe_simple", "max_drawdown", "win_rate")
@@ -140,6 +141,20 @@ def show_forward(home: Path, session_id: str, disk: Disk | None = None) -> Forwa
         null_reasons=state.null_reasons,
         files=state.files,
     )
+
+
+def aggregate(
+    fields: Mapping[str, object], home: Path, disk: Disk | None = None, clock: Clock | None = None
+) -> PortfolioReport:
+    """Aggregate forward sessions from plain values and write the report's folder.
+
+    Raises `ValueError` for wrong fields, `RunFailed`: invalid_request, unknown_session, windows_disjoint.
+    """
+    from engine.research.forward_portfolio import PortfolioRequest
+    from engine.research.forward_report import publish_portfolio
+
+    request = msgspec.convert(dict(fields), PortfolioRequest)
+    return publish_portfolio(request, home, disk or RealDisk(), clock or SystemClock())
 
 
 def _row(state: ForwardState, home: Path, new_bars: int) -> ForwardRow:

@@ -20,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.api.endpoint import is_alive
-from engine.research.schemas import Artifact, RunConfig
+from engine.research.schemas import Artifact
 from native.codes import Reason
 from seams.clock import NS_PER_S
+from venues.types import Record
 
 RUN_ID = re.compile(r"\d{8}_\d{6}_[a-z]{1,16}_[0-9a-f]{7}(?:_\d{1,3})?")
 STAGING_PREFIX = ".staging-"
@@ -36,12 +37,12 @@ Fill = bytes | Callable[[Path], object]
 """A file's content, or a function that writes it at a path."""
 
 
-def config_hash(config: RunConfig) -> str:
+def config_hash(config: Record) -> str:
     """Return the sha1 (hex) of the configuration as sorted JSON."""
     return hashlib.sha1(msgspec.json.encode(config, order="sorted"), usedforsecurity=False).hexdigest()
 
 
-def make_run_id(now_ns: int, mode: str, config: RunConfig, runs: Path) -> str:
+def make_run_id(now_ns: int, mode: str, config: Record, runs: Path) -> str:
     """Return `YYYYMMDD_HHMMSS_<mode>_<7 hex>` (UTC); a taken name gets a counted suffix."""
     stamp = np.datetime64(now_ns // NS_PER_S, "s").item().strftime("%Y%m%d_%H%M%S")
     name = f"{stamp}_{mode}_{config_hash(config)[:7]}"

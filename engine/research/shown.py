@@ -24,8 +24,9 @@ UNITS = {
 
 
 COLUMN_ORDER = (
-    "key", "month", "return", "trades", "wins", "win_rate", "pnl_usd", "fees_usd", "profit_factor",
-    "share_of_pnl", "total_return", "total_pnl", "max_drawdown", "sharpe", "percentile", "draws",
+    "key", "month", "return", "trades", "wins", "win_rate", "pnl_usd", "fees_usd", "funding_usd",
+    "profit_factor", "share_of_pnl", "total_return", "total_pnl", "max_drawdown", "sharpe", "percentile",
+    "draws",
     "random_pnl_mean", "random_pnl_low_05", "random_pnl_median", "random_pnl_high_95",
 )  # fmt: skip
 """How people read the cells of a table; files keep them sorted by name."""

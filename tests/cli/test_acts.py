@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import sys
 import types
@@ -147,6 +148,33 @@ def test_paper_start_carries_every_choice_and_waits_for_the_hash(shell: Shell, e
     body = engine.bodies[0]
     assert isinstance(body, PaperStart)
     assert body.params == {"fast": 9.0} and body.seed == 4 and body.is_supervised and body.max_bars == 10
+
+
+def test_paper_start_from_a_file_with_signals(shell: Shell, engine: FakeEngine, tmp_path: Path) -> None:
+    request, lines = tmp_path / "request.json", tmp_path / "signals"
+    params = {"strategies": ["ema_cross"], "symbols": ["BTC-PERP"], "seed": 5, "params": {"fast": 9}}
+    body = {"schema_version": "1.0", "request_id": "R-7", "command": "paper", "params": params}
+    request.write_text(json.dumps(body))
+    words = ("paper", "start", "--json-request", str(request), "--signal-file", str(lines))
+    assert shell(*words, "--max-bars", "10", "--json").code == 0
+    sent = engine.bodies[0]
+    assert isinstance(sent, PaperStart)
+    assert (sent.strategies, sent.seed, sent.params, sent.max_bars) == (("ema_cross",), 5, {"fast": 9}, 10)
+    assert engine.told[0].request_id == "R-7"
+    assert shell(*words, "--wait", "--seed", "6").code == 0
+    assert isinstance(engine.bodies[1], PaperStart) and engine.bodies[1].seed == 6
+    engine.session = session(status="failed", status_reason="exception")
+    assert shell(*words, "--wait").code == 1
+    told = [json.loads(line) for line in lines.read_text().splitlines()]
+    assert [line["event"].removeprefix("SESSION_") for line in told] == [
+        "STARTED", "STARTED", "STARTED", "COMPLETED", "STARTED", "FAILED",
+    ]  # fmt: skip
+    assert {line["request_id"] for line in told} == {"R-7"} and {line["mode"] for line in told} == {"paper"}
+    assert told[1]["run_id"] == told[3]["run_id"] == "P-1" and told[3]["report_path"].endswith("report.json")
+    assert (told[5]["exit_code"], told[5]["error_type"]) == (1, "exception")
+    body["params"] = {"strategies": ["ema_cross"], "luck": 1}
+    request.write_text(json.dumps(body))
+    assert shell(*words).code == 2 and len(engine.bodies) == 3
 
 
 def test_a_session_that_failed_fails_the_wait(shell: Shell, engine: FakeEngine) -> None:

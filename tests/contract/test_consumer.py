@@ -71,6 +71,26 @@ def test_a_sweep_from_a_file(tmp_path: Path) -> None:
     assert "leaderboard.csv" in seen["files"]
 
 
+def test_a_forward_session_and_a_portfolio_from_files(tmp_path: Path) -> None:
+    params = {"strategy": "ema_cross", "data": "BTCUSD_1h.csv", "params": {"fast": 10, "slow": 40}}
+    seen = []
+    for command, wanted, words in (
+        ("forward", params, ("forward", "start")),
+        ("portfolio", {"mode": "equal_weight", "compares": True}, ("portfolio", "aggregate")),
+    ):
+        request, told = tmp_path / f"{command}.json", tmp_path / f"{command}.signals"
+        body = {"schema_version": "1.0", "request_id": f"R-{command}", "command": command, "params": wanted}
+        request.write_text(json.dumps(body))
+        code, answer = drive(tmp_path, *words, "--json-request", str(request), "--signal-file", str(told))
+        assert code == 0, answer
+        first, last = signals(told)
+        assert (first["event"], last["event"]) == ("SESSION_STARTED", "SESSION_COMPLETED")
+        assert {line["request_id"] for line in (first, last)} == {f"R-{command}"}
+        seen.append(json.loads(Path(str(last["report_path"])).read_bytes()))
+    assert seen[0]["bars"] == 1_500 and seen[0]["trades"] == 45
+    assert (seen[1]["mode"], seen[1]["request_id"]) == ("equal_weight", "R-portfolio")
+
+
 @pytest.mark.parametrize(
     "change",
     [
