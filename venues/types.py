@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         """What the type checker sees: a frozen, keyword-only dataclass (msgspec's own declaration
         does not carry those defaults to subclasses)."""
 
-        def __init_subclass__(cls, tag: str | None = None) -> None: ...
+        def __init_subclass__(cls, tag: str | None = None, omit_defaults: bool = False) -> None: ...
 
 else:
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from engine.api.switches import Value
 from engine.strategies import PRESETS, StrategyError, load_strategy
 from native.forged import Forged
 from native.intents import KernelConfig
@@ -23,7 +24,7 @@ class RunFailed(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """What goes into the kernel's lane, and the preset's account (None without a preset).
+    """What goes into the kernel's lane, and the preset's account (None without a preset) and switches.
 
     `file`: FILE.py:Class of the source, empty where there is none.
     """
@@ -33,6 +34,7 @@ class Choice:
     params: dict[str, float]
     source_sha256: str
     account: KernelConfig | None
+    switches: Mapping[str, Value]
     file: str
     lot: float
     tick: float
@@ -64,6 +66,7 @@ def choose(strategy: str, preset: str, params: Mapping[str, float | str]) -> Cho
         params=complete,
         source_sha256=loaded.source_sha256,
         account=base.config if base else None,
+        switches=base.switches if base else {},
         file=f"{loaded.file}:{loaded.class_name}" if loaded.file is not None else "",
         lot=base.lot if base else 1e-6,
         tick=base.tick if base else 0.0,

@@ -33,13 +33,17 @@ CONTRACT_KEYS = (
     "fee_bps",
     "slippage_bps",
     "slippage_mode",
+    "sub_data_sha256",
     "stops",
     "lot",
     "tick",
     "seed",
     "funding_sha256",
 )
-"""What must be equal for two runs' numbers to compare: engine, data, window, account, costs, seed."""
+"""What must be equal for two runs' numbers to compare: engine, data, window, account, costs, seed; and every
+switch (`engine.api.switches`). What config.json leaves out is off."""
+BY_CONTENT = frozenset({"sub_data"})
+"""Switches that name data: their content counts, not the name."""
 
 WINDOW_KEYS = frozenset({"start", "end"})
 CANONICAL = ("total_return", "sharpe_simple", "max_drawdown", "trades", "win_rate")
@@ -61,7 +65,8 @@ class Side:
 def contract_of(config: RunConfig, proof: Identity) -> dict[str, Scalar]:
     """Return what the run's numbers hang on, its strategy and parameters excepted."""
     known = {**msgspec.to_builtins(config), "kernel_sha256": proof.kernel_sha256}
-    return {name: known[name] for name in CONTRACT_KEYS}
+    contract = {name: known[name] for name in CONTRACT_KEYS if name in known}
+    return contract | {name: each for name, each in config.switches.items() if name not in BY_CONTENT}
 
 
 def contract_hash(contract: dict[str, Scalar]) -> str:
@@ -80,7 +85,7 @@ def compare_runs(runs: Path, run_ids: tuple[str, ...], disk: Disk, *, aligns: bo
         raise ValueError(f"{len(wanted)} runs are too many to compare; name two to {MAX_RUNS}")
     sides, excluded = _readable(runs, wanted, disk)
     mixed = _differing([side.contract for side in sides])
-    configs = [msgspec.to_builtins(side.report.config_resolved) for side in sides]
+    configs = [_flat(side.report.config_resolved) for side in sides]
     values = [side.report.results[0] for side in sides]
     window = ""
     if aligns and mixed and set(mixed) <= WINDOW_KEYS:
@@ -90,7 +95,7 @@ def compare_runs(runs: Path, run_ids: tuple[str, ...], disk: Disk, *, aligns: bo
     return Comparison(
         run_ids=tuple(side.report.header.run_id for side in sides),
         metrics={name: tuple(found.get(name) for found in values) for name in names},
-        config_delta={name: tuple(_text(config[name]) for config in configs) for name in _differing(configs)},
+        config_delta={name: tuple(_text(config.get(name, "")) for config in configs) for name in _differing(configs)},
         contract="mixed_contract" if mixed else "same",
         mixed_keys=mixed,
         excluded=tuple(excluded),
@@ -119,7 +124,8 @@ def _readable(runs: Path, run_ids: tuple[str, ...], disk: Disk) -> tuple[list[Si
 
 def _differing(rows: list[dict[str, Any]]) -> tuple[str, ...]:
     """Return the keys whose values are not the same in every row."""
-    return tuple(name for name in (rows[0] if rows else ()) if len({_text(row[name]) for row in rows}) > 1)
+    names = dict.fromkeys(name for row in rows for name in row)
+    return tuple(name for name in names if len({_text(row.get(name, "")) for row in rows}) > 1)
 
 
 def _aligned(sides: list[Side]) -> tuple[str, list[dict[str, Scalar]]]:
@@ -154,6 +160,12 @@ def _on_window(
         equity[begin:end], start, inside, interval_ns_of(config.interval), fees, funding_usd=funding_usd
     )
     return dict(found.values)
+
+
+def _flat(config: RunConfig) -> dict[str, Any]:
+    """Return a configuration as names and values, each switch by its own name."""
+    fields: dict[str, Any] = msgspec.to_builtins(config)
+    return {**fields, **fields.pop("switches", {})}
 
 
 def _text(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.api.switches import Value
 from engine.research.schemas import NOT_CHECKED, Check
 from venues.types import Record
 
@@ -13,7 +14,8 @@ class RunRequest(Record):
     configurations were tried to find this one (deflates the Sharpe ratio). `is_forged`: compile the
     strategy file and run the library. `funding`: empty (none), `data` (the stored series of the data's venue
     and symbol) or VENUE/SYMBOL; `funding_marks`: bars of mark prices, VENUE/SYMBOL/INTERVAL;
-    `max_missing_funding`: how many payments the series may lack."""
+    `max_missing_funding`: how many payments the series may lack. `switches`: assumptions beyond the plain
+    ones by name (`engine.api.switches`)."""
 
     strategy: str = ""
     preset: str = ""
@@ -28,6 +30,9 @@ class RunRequest(Record):
     notional_usd: float | None = None
     fee_bps: float | None = None
     slippage_bps: float | None = None
+    slippage_mode: str = ""
+    stops: str = ""
+    switches: dict[str, Value] = {}
     lot: float | None = None
     tick: float | None = None
     seed: int = 0

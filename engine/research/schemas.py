@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Set
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
+from engine.api.switches import Value, json_properties
 from seams.disk import RealDisk
 from venues.types import Record
 
@@ -18,9 +21,13 @@ PAPER_CONTRACT = "interlock.paper.result"
 Scalar = float | int | str | None
 
 
-class RunConfig(Record):
+Switched = Annotated[dict[str, Value], Meta(extra_json_schema={"properties": json_properties()})]
+
+
+class RunConfig(Record, omit_defaults=True):
     """config.json: everything that decides a run's numbers. Times are ISO-8601 UTC; fees are bps.
 
+    `switches`: assumptions beyond the plain ones (`engine.api.switches`); one that is off is left out.
     `funding_sha256`: the payments (time, rate, mark) of the window; empty in a run without funding.
     """
 
@@ -48,6 +55,8 @@ class RunConfig(Record):
     funding_marks: str = ""
     funding_sha256: str = ""
     funding_missing: int = 0
+    switches: Switched = {}
+    sub_data_sha256: str = ""
 
 
 class Identity(Record):

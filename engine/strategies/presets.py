@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from engine.api.switches import Value
 from native.intents import KernelConfig
 
 ORACLE_ACCOUNT = KernelConfig(cash=1_000_000.0, notional_usd=10_000.0, fee_bps=4.5, slippage_bps=1.0)
@@ -12,12 +13,16 @@ ORACLE_ACCOUNT = KernelConfig(cash=1_000_000.0, notional_usd=10_000.0, fee_bps=4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preset:
-    """One named starting point; `lot` in base units, `tick` 0 leaves prices unrounded."""
+    """One named starting point; `lot` in base units, `tick` 0 leaves prices unrounded.
+
+    `config` is the plain account; `switches` are what it assumes beyond that, by name (`engine.api.switches`).
+    """
 
     strategy: str
     doc: str
     config: KernelConfig
     params: dict[str, float | str] = field(default_factory=dict)
+    switches: dict[str, Value] = field(default_factory=dict)
     lot: float = 1e-6
     tick: float = 0.0
 
