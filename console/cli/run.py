@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from console.cli import candidates, diagnostics, output
+from console.cli.assumptions import with_switches
 from console.cli.failure import Failure
 from console.cli.guard import failures
 from console.cli.headless import JsonRequest, SignalFile, read_request, signals
@@ -34,6 +35,7 @@ def room() -> None:
 
 
 @app.command()
+@with_switches()
 def start(
     data: Annotated[str, typer.Option("--data", help="A file, or VENUE/SYMBOL/INTERVAL of this home.")] = "",
     strategy: Annotated[
@@ -59,6 +61,7 @@ def start(
     json_request: JsonRequest = None,
     signal_file: SignalFile = None,
     as_json: Json = False,
+    assumed: dict[str, object] | None = None,
 ) -> None:
     """Run a strategy over a data window and write its evidence.
 
@@ -83,7 +86,7 @@ def start(
         "max_missing_funding": max_missing,
         "name": name,
     }
-    fields = {**asked.params, **{key: value for key, value in given.items() if value}}
+    fields = {**asked.params, **{key: value for key, value in given.items() if value}, **(assumed or {})}
     fields["request_id"] = asked.request_id
     home = home_folder()
     with signals(signal_file, "run", asked.request_id) as sender, failures():

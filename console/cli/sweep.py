@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from console.cli import diagnostics, output
+from console.cli.assumptions import with_switches
 from console.cli.failure import Failure
 from console.cli.guard import failures
 from console.cli.headless import JsonRequest, SignalFile, read_request, signals
 from console.cli.options import Json, Sets, parameters
 from engine.api import research, sweep
 from engine.api.home import home_folder
+from engine.api.switches import SEARCHED
 from seams.clock import NS_PER_S, SystemClock
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ def room() -> None:
 
 
 @app.command()
+@with_switches(name for name in SEARCHED if name != "seed")
 def start(
     words: Annotated[
         list[str] | None, typer.Argument(help="A YAML or JSON file, and more axes as name=values.")
@@ -65,6 +68,7 @@ def start(
     json_request: JsonRequest = None,
     signal_file: SignalFile = None,
     as_json: Json = False,
+    assumed: dict[str, object] | None = None,
 ) -> None:
     """Sweep over a data window and write its evidence: leaderboard, channels, best run.
 
@@ -91,7 +95,13 @@ def start(
     fields: dict[str, object] = {key: value for key, value in given.items() if value}
     fields |= {key: value for key, value in (("seed", seed), ("in_sample", in_sample)) if value is not None}
     more = {key: value for key, value in asked.params.items() if key != "config_path"}
-    fields = {**more, **fields, "command": "interlock sweep start", "request_id": asked.request_id}
+    fields = {
+        **more,
+        **fields,
+        **(assumed or {}),
+        "command": "interlock sweep start",
+        "request_id": asked.request_id,
+    }
     home = home_folder()
     progress = _Progress()
     try:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.api.home import HomePaths
+from engine.api.switches import gathered
 from engine.api.views import RunDetail, RunRow, SessionRow
 from seams.clock import Clock, SystemClock
 from seams.disk import Disk, RealDisk
@@ -104,12 +105,15 @@ class UnknownSession(LookupError):
 
 
 def run_request(fields: Mapping[str, object]) -> RunRequest:
-    """Make a run's request from plain values. Raises `ValueError` for an unknown field or a wrong type."""
+    """Make a run's request from plain values, switches among them or under `switches`.
+
+    Raises `ValueError` for an unknown field or a wrong type.
+    """
     import msgspec
 
     from engine.research.request import RunRequest
 
-    return msgspec.convert(dict(fields), RunRequest)
+    return msgspec.convert(gathered(fields), RunRequest)
 
 
 def start_run(

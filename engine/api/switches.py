@@ -38,8 +38,8 @@ class Switch(Record):
 
 
 def _row(
-    part: Part, name: str, option: str, off: Value | None, doc: str, field: str = "", kind: Kind | None = None,
-    choices: tuple[str, ...] = (),
+    part: Part, name: str, option: str, off: Value | None, doc: str, field: str = "",
+    kind: Kind | None = None, choices: tuple[str, ...] = (),
 ) -> Switch:  # fmt: skip
     kinds: dict[type, Kind] = {bool: "flag", int: "whole", float: "number", str: "word"}
     return Switch(
@@ -56,12 +56,12 @@ SWITCHES: tuple[Switch, ...] = (
     _row("account", "slippage_bps", "--slippage-bps", None, "Adverse slippage of every fill", kind="number"),
     _row("account", "lot", "--lot", None, "Sizes are rounded down to it, in base units", kind="number"),
     _row("account", "tick", "--tick", None, "Prices are rounded to it, against us; 0: not", kind="number"),
-    _row("account", "seed", "--seed", None, "The seed of every draw", kind="whole"),
+    _row("account", "seed", "--seed", 0, "The seed of every draw"),
     _row("account", "slippage_mode", "--slippage-mode", None,
          "fixed or atr: clamp(k x ATR(14) / close, low, high) of the last close", kind="word",
          choices=("fixed", "atr")),
-    _row("account", "stops", "--stops", None, "intrabar or next_open: where stops and targets fill", kind="word",
-         choices=("intrabar", "next_open")),
+    _row("account", "stops", "--stops", None, "intrabar or next_open: where stops and targets fill",
+         kind="word", choices=("intrabar", "next_open")),
     _row("exchange", "k_atr", "--k-atr", 0.05, "The k of the slippage by ATR", "slippage_atr"),
     _row("exchange", "slippage_low_bps", "--slippage-low-bps", 2.0, "Its least slippage"),
     _row("exchange", "slippage_high_bps", "--slippage-high-bps", 30.0, "Its greatest slippage"),
@@ -69,7 +69,8 @@ SWITCHES: tuple[Switch, ...] = (
          "Fee of a fill that rested; below 0 a rebate; as the taker's where not named", kind="number"),
     _row("exchange", "entry_limit_bps", "--entry-limit-bps", None,
          "Entries rest so far on the better side of the close; else they go to the market", kind="number"),
-    _row("exchange", "limit_bars", "--limit-bars", 0, "A resting entry is withdrawn after so many bars; 0: never"),
+    _row("exchange", "limit_bars", "--limit-bars", 0,
+         "A resting entry is withdrawn after so many bars; 0: never"),
     _row("exchange", "touch_fill_probability", "--touch-fill-probability", 0.0,
          "How likely a mere touch fills a resting entry"),
     _row("exchange", "partial_fill_share", "--partial-fill-share", 0.0,
@@ -146,6 +147,11 @@ def read(given: Mapping[str, object]) -> dict[str, Value]:
     return {name: value for name, value in found.items() if value != BY_NAME[name].off}
 
 
+def chosen(name: str, word: str) -> str:
+    """Return the word if it is one of the row's choices. Raises `ValueError`."""
+    return str(_value(BY_NAME[name], word))
+
+
 def _value(row: Switch, given: object) -> Value:
     """Return a value of the row's kind; a whole number is a number too, nothing else is guessed."""
     if row.kind == "flag" and isinstance(given, bool):
@@ -169,7 +175,7 @@ def words_of(values: Mapping[str, object]) -> list[str]:
     words: list[str] = []
     for row in SWITCHES:
         value = values.get(row.name)
-        if value is None or value == "" or value is False:
+        if value is None or value == "" or value is False or (row.part == "account" and value == row.off):
             continue
         text = f"{value:.15g}" if isinstance(value, float) else str(value)
         words += [row.option] if row.kind == "flag" else [row.option, text]
@@ -195,7 +201,8 @@ def to_markdown(rows: Iterable[Switch] = SWITCHES) -> str:
     """Return the table of `docs/assumptions.md`."""
     lines = ["| option | in config.json | off, or default | meaning |", "|---|---|---|---|"]
     for row in rows:
-        off = "preset, settings" if row.part == "account" else "none" if row.off in (None, "") else str(row.off)
+        nothing = "preset, settings" if row.part == "account" else "none"
+        off = nothing if row.off is None or row.off == "" else str(row.off).lower()
         kept = {"cash": "initial_cash"}.get(row.name, row.name)
         place = f"`{kept}`" if row.part == "account" else f"`switches.{kept}`"
         lines.append(f"| `{row.option}` | {place} | {off} | {row.doc} |")

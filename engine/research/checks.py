@@ -16,8 +16,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.research.schemas import FAILED, NOT_CHECKED, PASSED, Check, worst
-from native.codes import Action
+from engine.research.kernels import give_sub_bars
+from engine.research.schemas import FAILED, NOT_CHECKED, PASSED, Check, RunConfig, worst
+from engine.research.switching import DRAWN
+from native.codes import Action, Reason
 from native.kernel import Kernel
 from native.strategy import Strategy
 from seams.clock import iso_z
@@ -50,13 +52,31 @@ Holdings = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 def check_run(
-    make_kernel: MakeKernel, bars: BarColumns, decisions: Rows, trades: Rows, seed: int
+    make_kernel: MakeKernel,
+    bars: BarColumns,
+    decisions: Rows,
+    trades: Rows,
+    config: RunConfig,
+    is_liquidated: bool = False,
+    sub_bars: BarColumns | None = None,
 ) -> tuple[Check, ...]:
     """Run every check. `make_kernel` gives a new kernel with a new strategy each time."""
-    return (
-        look_ahead(make_kernel, bars, decisions, trades, seed),
-        warm_up(make_kernel, bars, decisions, seed),
-    )
+    seed, drawn = config.seed, [name for name in DRAWN if name in config.switches]
+    decided = decisions[decisions["reason"] != Reason.END_OF_DATA]
+    if drawn:
+        word = f"{', '.join(drawn)} draw by an order's number, which a later start changes"
+        settled = _unchecked("warm_up", "seeded_draws", word)
+    else:
+        settled = warm_up(make_kernel, bars, decided, seed)
+    found = (look_ahead(make_kernel, bars, decided, trades, seed, sub_bars), settled)
+    return (*found, liquidation(is_liquidated)) if "leverage" in config.switches else found
+
+
+def liquidation(is_liquidated: bool) -> Check:
+    """Tell whether the exchange took a position away: what follows is not the strategy's result."""
+    if is_liquidated:
+        return _failed("liquidation", "liquidated", "a position was liquidated; no entry followed", 1, 0)
+    return _passed("liquidation", "no position was liquidated", 1, 0)
 
 
 def trust_of(checks: tuple[Check, ...]) -> str:
@@ -64,7 +84,14 @@ def trust_of(checks: tuple[Check, ...]) -> str:
     return worst({check.status for check in checks})
 
 
-def look_ahead(make_kernel: MakeKernel, bars: BarColumns, decisions: Rows, trades: Rows, seed: int) -> Check:
+def look_ahead(
+    make_kernel: MakeKernel,
+    bars: BarColumns,
+    decisions: Rows,
+    trades: Rows,
+    seed: int,
+    sub_bars: BarColumns | None = None,
+) -> Check:
     """Compare decisions of prefixes, and of one prefix with a mirrored future, byte for byte."""
     if len(bars) < MIN_BARS:
         return _unchecked("look_ahead", "too_few_bars", f"fewer than {MIN_BARS} bars")
@@ -81,6 +108,8 @@ def look_ahead(make_kernel: MakeKernel, bars: BarColumns, decisions: Rows, trade
             word = f"cut after bar {cut}, the decisions differ from {iso_z(at)} on"
             return _failed("look_ahead", "prefix_differs", word, count, sum(cuts[:count]))
     middle = cuts[len(cuts) // 2]
+    if sub_bars is not None:
+        give_sub_bars(kernels[middle], _mirrored_path(sub_bars, bars, middle))
     return _mirrored(kernels[middle], bars, decisions, trades, cuts, middle)
 
 
@@ -206,8 +235,11 @@ def _cut(bars: BarColumns, first: int, last: int, is_compiled: bool) -> BarColum
 
 def _mirror(bars: BarColumns, cut: int, end: int) -> BarColumns:
     """Return bars `cut` to `end` with their moves turned round: p becomes close² / p, the close before."""
-    level = float(bars.close[cut - 1]) ** 2
-    part = slice(cut, end)
+    return _turned(bars, cut, end, float(bars.close[cut - 1]) ** 2)
+
+
+def _turned(bars: BarColumns, first: int, end: int, level: float) -> BarColumns:
+    part = slice(first, end)
     return msgspec.structs.replace(
         bars,
         ts_ns=bars.ts_ns[part].copy(),
@@ -217,6 +249,14 @@ def _mirror(bars: BarColumns, cut: int, end: int) -> BarColumns:
         close=level / bars.close[part],
         volume=bars.volume[part].copy(),
     )
+
+
+def _mirrored_path(subs: BarColumns, bars: BarColumns, cut: int) -> BarColumns:
+    """Return finer bars with those after the cut turned round as their bars are."""
+    at = int(np.searchsorted(subs.ts_ns, bars.ts_ns[cut], side="left"))
+    turned = _turned(subs, at, len(subs), float(bars.close[cut - 1]) ** 2)
+    joined = {name: np.concatenate([getattr(subs, name)[:at], getattr(turned, name)]) for name in COLUMNS}
+    return msgspec.structs.replace(subs, **joined)
 
 
 def _first_difference(one: Rows, two: Rows) -> int | None:

@@ -19,6 +19,7 @@ from engine.research.artifacts import RUN_ID
 from engine.research.index import read_row
 from engine.research.metrics import compute_metrics
 from engine.research.schemas import Identity, RunConfig, RunReport, Scalar
+from engine.research.shown import shown_values
 from seams.clock import iso_z
 from seams.disk import Disk
 
@@ -95,7 +96,9 @@ def compare_runs(runs: Path, run_ids: tuple[str, ...], disk: Disk, *, aligns: bo
     return Comparison(
         run_ids=tuple(side.report.header.run_id for side in sides),
         metrics={name: tuple(found.get(name) for found in values) for name in names},
-        config_delta={name: tuple(_text(config.get(name, "")) for config in configs) for name in _differing(configs)},
+        config_delta={
+            name: tuple(_text(config.get(name, "")) for config in configs) for name in _differing(configs)
+        },
         contract="mixed_contract" if mixed else "same",
         mixed_keys=mixed,
         excluded=tuple(excluded),
@@ -170,5 +173,5 @@ def _flat(config: RunConfig) -> dict[str, Any]:
 
 def _text(value: object) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{name}={each:g}" for name, each in value.items())
+        return shown_values(value)
     return str(value)

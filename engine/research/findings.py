@@ -14,15 +14,16 @@ from engine.research.baselines import Ground, baselines
 from engine.research.bootstrap import bootstrap
 from engine.research.checks import MakeKernel, check_run, trust_of
 from engine.research.funding import cost_per_unit
+from engine.research.kernels import NOTHING, Beside
 from engine.research.metrics import Context, Metrics, compute_metrics
 from engine.research.risk import deflated_sharpe
 from engine.research.schemas import Baseline, Bootstrap, Check, MultipleTesting, RunConfig, RunsIndex
+from engine.research.switching import fixed_slippage_bps
 from seams.disk import Disk
 from seams.rng import Rng
 
 if TYPE_CHECKING:
     from engine.market.catalogue import BarColumns
-    from engine.market.funding import FundingWindow
     from engine.research.run import Replayed
 
 
@@ -55,7 +56,7 @@ def find_out(
     *,
     trials: int,
     earlier_runs: int,
-    funding: FundingWindow | None = None,
+    beside: Beside = NOTHING,
 ) -> Findings:
     """Judge a replay. Draws come from the run's seed and data, so equal runs find equal things."""
     rng = Rng(config.seed)
@@ -63,7 +64,7 @@ def find_out(
         ts_ns=bars.ts_ns,
         high=bars.high,
         low=bars.low,
-        slippage_bps=config.slippage_bps,
+        slippage_bps=fixed_slippage_bps(config),
         symbols=(config.ticker,),
         trials=trials,
     )
@@ -76,7 +77,7 @@ def find_out(
         notional_usd=config.notional_usd,
         fee_bps=config.fee_bps,
         slippage_bps=config.slippage_bps,
-        funding=cost_per_unit(funding, bars.ts_ns),
+        funding=cost_per_unit(beside.funding, bars.ts_ns),
     )
     metrics = compute_metrics(
         replayed.equity,
@@ -91,7 +92,15 @@ def find_out(
     metrics.values["final_equity"] = replayed.final_equity
     return Findings(
         metrics=metrics,
-        checks=check_run(make_kernel, bars, replayed.decisions, replayed.trades, config.seed),
+        checks=check_run(
+            make_kernel,
+            bars,
+            replayed.decisions,
+            replayed.trades,
+            config,
+            replayed.is_liquidated,
+            beside.sub_bars,
+        ),
         baselines=baselines(ground, replayed.trades, rng),
         bootstrap=bootstrap(metrics.basis, config.seed, rng),
         testing=_testing(metrics, trials, earlier_runs),

@@ -12,7 +12,6 @@ from engine.research.choice import RunFailed
 from engine.research.request import RunRequest
 from engine.research.schemas import RunConfig
 from native.kernel import Kernel
-from native.rules import PLAIN_EXCHANGE, ExchangeRules
 from seams.disk import Disk
 
 if TYPE_CHECKING:
@@ -59,13 +58,11 @@ def source_of(request: RunRequest) -> str:
     return "/".join(parts[:2])
 
 
-def exchange_of(config: RunConfig, funding: FundingWindow | None) -> ExchangeRules:
-    """Return the exchange's rules of a run. Raises `RunFailed` where its payments are not at hand: numbers
-    without them would be another run's."""
+def demand_payments(config: RunConfig, funding: FundingWindow | None) -> None:
+    """Raise `RunFailed` where a run's payments are not at hand: without them it would be another run."""
     found = "" if funding is None else funding.content_sha256
     if found != config.funding_sha256:
         raise RunFailed("not_reproducible", "this needs the run's funding payments, and has others or none")
-    return PLAIN_EXCHANGE if funding is None else ExchangeRules(has_funding=True)
 
 
 def give_funding(kernel: Kernel, lane: int, funding: FundingWindow | None) -> None:

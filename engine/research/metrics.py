@@ -59,12 +59,14 @@ class Metrics:
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """What the equity curve alone does not tell: times (bars,), prices (bars,), costs, names, trials."""
+    """What the equity curve alone does not tell: times (bars,), prices (bars,), costs, names, trials.
+
+    `slippage_bps` None: it is not the same for every fill."""
 
     ts_ns: NDArray[np.int64]
     high: Floats
     low: Floats
-    slippage_bps: float = 0.0
+    slippage_bps: float | None = 0.0
     symbols: Sequence[str] = ()
     trials: int = 1
 
@@ -222,7 +224,10 @@ def _holding_book(held: Floats, interval_ns: int) -> Book:
     }
 
 
-def _cost_book(trades: NDArray[Any], slippage_bps: float, funding_usd: float | None) -> Book:
+def _cost_book(trades: NDArray[Any], slippage_bps: float | None, funding_usd: float | None) -> Book:
+    if slippage_bps is None:
+        unknown = dict.fromkeys(("slippage_usd", "gross_pnl_usd", "cost_share"), (None, "slippage_varies"))
+        return {**unknown, "funding_usd": (funding_usd, "no_funding_data")}
     slippage = float(np.sum(traded_notional(trades))) * slippage_bps / 1e4
     costs = float(np.sum(trades["fees"])) + slippage
     if funding_usd is not None:

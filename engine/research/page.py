@@ -17,7 +17,7 @@ from engine.research import charts
 from engine.research.definitions import GROUPS, METRICS
 from engine.research.metrics import drawdown_curve
 from engine.research.schemas import FAILED, PASSED, Interval, RunReport, Scalar
-from engine.research.shown import ordered, shown
+from engine.research.shown import ordered, shown, shown_values
 from engine.research.style import CSS
 
 Floats = NDArray[np.float64]
@@ -295,6 +295,7 @@ def _evidence(report: RunReport) -> str:
         "parameters": ", ".join(f"{name}={value:g}" for name, value in config.params.items()) or "none",
         "account": f"{config.initial_cash:,.2f} cash, {config.notional_usd:,.2f} per entry",
         "costs": f"fee {config.fee_bps:g} bps, slippage {config.slippage_bps:g} bps ({config.slippage_mode})",
+        **({"switched on": shown_values(config.switches)} if config.switches else {}),
         "data": f"{config.data} ({config.start} to {config.end})",
         "made": f"{report.header.created_at}, commit {report.header.git_commit}",
     }

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.api.switches import words_of
 from engine.journal import write_journal
 from engine.research import identity
 from engine.research.artifacts import Fill, config_hash, trades_csv, write_folder
@@ -181,6 +182,7 @@ def reproduce_command(request: RunRequest) -> str:
     words += (
         ["--max-missing-funding", str(request.max_missing_funding)] if request.max_missing_funding else []
     )
+    words += words_of({**msgspec.to_builtins(request), **request.switches})
     words += ["--start", iso_z(request.start_ns)] if request.start_ns is not None else []
     words += ["--end", iso_z(request.end_ns)] if request.end_ns is not None else []
     words += ["--max-bars", str(request.max_bars)] if request.max_bars else []

@@ -15,9 +15,9 @@ from engine.api.views import RunDetail, RunRow, SessionRow, TradeRow
 from engine.research.artifacts import RUN_ID
 from engine.research.index import read_row, scan_runs
 from engine.research.metrics import drawdown_curve
-from engine.research.shown import shown_value
 from engine.research.schemas import IndexRow, RunReport
 from engine.research.session_health import list_sessions
+from engine.research.shown import shown_values
 from seams.clock import Clock, FixedClock
 from seams.disk import Disk
 
@@ -146,7 +146,7 @@ def _trades(data: bytes, limit: int) -> tuple[TradeRow, ...]:
 
 def _text(value: object) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{name}={shown_value(each)}" for name, each in value.items())
+        return shown_values(value)
     return str(value)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from engine.research.definitions import GROUPS, METRICS
 from engine.research.page import IDENTITY, SPLITS
 from engine.research.schemas import RunReport, Scalar
-from engine.research.shown import ordered, shown
+from engine.research.shown import ordered, shown, shown_values
 
 
 def run_markdown(report: RunReport) -> str:
@@ -32,6 +32,7 @@ def run_markdown(report: RunReport) -> str:
         f"- parameters: {', '.join(f'{k}={v:g}' for k, v in config.params.items()) or 'none'}",
         f"- cash {config.initial_cash:,.2f}, notional {config.notional_usd:,.2f} per entry",
         f"- fee {config.fee_bps:g} bps, slippage {config.slippage_bps:g} bps ({config.slippage_mode})",
+        *([f"- switched on: {shown_values(config.switches)}"] if config.switches else []),
         f"- reproduce: `{report.reproduce['command']}`",
         "",
         "## Identity",

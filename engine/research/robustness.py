@@ -6,7 +6,6 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +15,7 @@ from engine.research.risk import monthly
 from engine.research.schemas import RunConfig, Scalar
 from engine.research.sweep.evaluate import Field
 from engine.research.sweep.trials import Result, Trial, sharpe_simple
+from engine.research.switching import with_costs
 from seams.rng import Rng
 from venues.types import Record
 
@@ -136,8 +136,7 @@ def cost_stress(request: RunRequest, config: RunConfig, bars: BarColumns) -> Cos
 def _at(
     request: RunRequest, config: RunConfig, bars: BarColumns, fee_bps: float, slippage_bps: float
 ) -> float:
-    costs = {"fee_bps": fee_bps, "slippage_bps": slippage_bps}
-    changed = msgspec.structs.replace(config, **costs)  # type: ignore[type-var]
+    changed = with_costs(config, fee_bps, slippage_bps)
     trial = Trial(number=0, params=config.params)
     return Field(request, changed, bars).results([trial], 1)[0].total_pnl
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,15 +10,19 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.api.switches import chosen
 from engine.research import identity
 from engine.research.artifacts import config_hash, make_run_id, sweep_staging
+from engine.research.bars import load_bars, short_name
 from engine.research.choice import Choice, RunFailed, build_of, choose, execution_of, forged
 from engine.research.findings import Findings, count_earlier_runs, find_out
-from engine.research.funding import exchange_of, funding_of, give_funding, source_of
+from engine.research.funding import source_of
+from engine.research.kernels import NOTHING, Beside, beside_of, kernel_of
 from engine.research.request import RunRequest as RunRequest
 from engine.research.request import RunResult as RunResult
 from engine.research.schemas import Identity, RunConfig, json_bytes
-from native.kernel import Kernel, KernelConfig, LaneSpec
+from engine.research.switching import resolved_switches
+from native.intents import KernelConfig
 from seams.clock import Clock, iso_z
 from seams.disk import Disk
 from venues.types import Record
@@ -27,10 +30,8 @@ from venues.types import Record
 if TYPE_CHECKING:
     from engine.config import Settings
     from engine.market.catalogue import BarColumns
-    from engine.market.funding import FundingWindow
 
 CHUNK_BARS = 1 << 18
-FILE_SUFFIXES = (".csv", ".gz", ".parquet", ".pq", ".txt")
 MODE = "run"
 
 Progress = Callable[[int, int], None]
@@ -50,6 +51,7 @@ class Replayed(Record):
     final_equity: float
     fees_usd: float
     funding_usd: float | None
+    is_liquidated: bool
     trades_sha256: str
     decision_sha256: str
 
@@ -75,24 +77,24 @@ def run_backtest(
 
     choice = _choice(request, home, disk)
     bars, symbol, interval = load_bars(request, home, disk)
-    funding = funding_of(request, bars, home, disk)
-    config = resolved_config(request, choice, bars, symbol, interval, funding)
+    beside = beside_of(request, choice, bars, home, disk)
+    config = resolved_config(request, choice, bars, symbol, interval, beside)
     runs = home / "outputs" / "runs"
     disk.make_folder(runs)
     sweep_staging(runs)
     created_ns = clock.now_ns()
     run_id = make_run_id(created_ns, MODE, config, runs)
     try:
-        replayed = replay(config, choice, bars, run_id, on_progress, is_cancelled, funding)
+        replayed = replay(config, choice, bars, run_id, on_progress, is_cancelled, beside)
         proof = identify(config, choice, bars, replayed)
         findings = find_out(
             config,
             bars,
             replayed,
-            lambda: kernel_of(config, _choice(request, home, disk), "check", funding),
+            lambda: kernel_of(config, _choice(request, home, disk), "check", beside),
             trials=request.trials,
             earlier_runs=count_earlier_runs(runs.parent / "runs_index.json", bars.content_sha256, disk),
-            funding=funding,
+            beside=beside,
         )
         folder = publish_run(
             runs / run_id, request, config, proof, findings, replayed, bars.ts_ns, iso_z(created_ns)
@@ -129,59 +131,31 @@ def with_settings(request: RunRequest, settings: Settings) -> RunRequest:
     return msgspec.structs.replace(request, **changes)  # type: ignore[type-var]
 
 
-def load_bars(request: RunRequest, home: Path, disk: Disk) -> tuple[BarColumns, str, str]:
-    """Return the bars of the request's window, their symbol and interval."""
-    from engine.market import catalogue
-
-    name = request.data
-    if name.lower().endswith(FILE_SUFFIXES):
-        path = Path(name).expanduser()
-        bars = catalogue.load_file(path, request.interval or None)
-        symbol = request.symbol or symbol_of(path.name)
-        interval = request.interval or interval_text(bars.interval_ns)
-    else:
-        parts = name.split("/")
-        if len(parts) != 3:
-            raise RunFailed("invalid_request", f"data must be a file or VENUE/SYMBOL/INTERVAL, not {name!r}")
-        bars = catalogue.load(home, parts[0], parts[1], parts[2])
-        symbol, interval = parts[1], parts[2]
-    bars = _window(bars, request.start_ns, request.end_ns, request.max_bars)
-    if not len(bars):
-        raise RunFailed("no_bars", f"no bars of {name} lie in the window")
-    return bars, symbol, interval
-
-
-def symbol_of(file_name: str) -> str:
-    """Guess a symbol from a file name: the part before the first underscore or dot."""
-    return re.split(r"[_.]", file_name, maxsplit=1)[0].upper() or "UNKNOWN"
-
-
-def interval_text(interval_ns: int) -> str:
-    """Write an interval such as 1m, 4h or 1d."""
-    seconds = interval_ns // 1_000_000_000
-    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
-        if seconds and seconds % size == 0:
-            return f"{seconds // size}{unit}"
-    return f"{seconds}s"
-
-
 def resolved_config(
     request: RunRequest,
     choice: Choice,
     bars: BarColumns,
     symbol: str,
     interval: str,
-    funding: FundingWindow | None = None,
+    beside: Beside = NOTHING,
 ) -> RunConfig:
     """Return everything that decides the numbers: the request, then the preset, then the defaults."""
     base = choice.account or KernelConfig()
-    is_file = request.data.lower().endswith(FILE_SUFFIXES)
+    try:
+        mode = chosen("slippage_mode", request.slippage_mode or base.exchange.slippage_mode)
+        stops = chosen("stops", request.stops or base.stops)
+    except ValueError as error:
+        raise RunFailed("invalid_request", str(error)) from error
+    funding, sub_bars = beside
+    switches = resolved_switches(request, choice.switches)
+    if "sub_data" in switches:
+        switches["sub_data"] = short_name(str(switches["sub_data"]))
     return RunConfig(
         ticker=symbol,
         start=iso_z(int(bars.ts_ns[0])),
         end=iso_z(int(bars.ts_ns[-1])),
         interval=interval,
-        data=Path(request.data).name if is_file else request.data,
+        data=short_name(request.data),
         data_sha256=bars.content_sha256,
         strategy=choice.name,
         preset=request.preset,
@@ -191,8 +165,8 @@ def resolved_config(
         notional_usd=_first(request.notional_usd, base.notional_usd),
         fee_bps=_first(request.fee_bps, base.fee_bps),
         slippage_bps=_first(request.slippage_bps, base.slippage_bps),
-        slippage_mode="fixed",
-        stops=base.stops,
+        slippage_mode=mode,
+        stops=stops,
         lot=_first(request.lot, choice.lot),
         tick=_first(request.tick, choice.tick),
         paper=False,
@@ -201,6 +175,8 @@ def resolved_config(
         funding_marks=request.funding_marks,
         funding_sha256="" if funding is None else funding.content_sha256,
         funding_missing=0 if funding is None else funding.missing,
+        switches=switches,
+        sub_data_sha256="" if sub_bars is None else sub_bars.content_sha256,
     )
 
 
@@ -215,10 +191,10 @@ def replay(
     run_id: str,
     on_progress: Progress | None,
     is_cancelled: Callable[[], bool] | None,
-    funding: FundingWindow | None = None,
+    beside: Beside = NOTHING,
 ) -> Replayed:
     """Step the kernel over the bars in chunks, so that progress shows and cancelling works."""
-    kernel = kernel_of(config, choice, run_id, funding)
+    kernel = kernel_of(config, choice, run_id, beside)
     total = len(bars)
     for first in range(0, total, CHUNK_BARS):
         if is_cancelled is not None and is_cancelled():
@@ -238,6 +214,8 @@ def replay(
             raise RunFailed("bad_bars", str(error)) from error
         if on_progress is not None:
             on_progress(part.stop, total)
+    if config.switches.get("close_at_end"):
+        kernel.finish(0)
     equity = kernel.equity_curve()
     assert len(equity) == total, "one equity value per bar"
     return Replayed(
@@ -247,7 +225,8 @@ def replay(
         wins=kernel.wins(),
         final_equity=kernel.final_equity(),
         fees_usd=kernel.fees_paid(),
-        funding_usd=None if funding is None else 0.0 - kernel.funding_received(),
+        funding_usd=None if beside.funding is None else 0.0 - kernel.funding_received(),
+        is_liquidated=kernel.is_liquidated(),
         trades_sha256=kernel.trades_sha256(),
         decision_sha256=kernel.decision_hash(),
     )
@@ -268,50 +247,6 @@ def identify(config: RunConfig, choice: Choice, bars: BarColumns, replayed: Repl
         decision_sha256=replayed.decision_sha256,
         trades_sha256=replayed.trades_sha256,
     )
-
-
-def kernel_of(config: RunConfig, choice: Choice, run_id: str, funding: FundingWindow | None = None) -> Kernel:
-    """Return a fresh kernel of one lane with its payments. Raises `RunFailed`: invalid_request for what the
-    kernel refuses, not_reproducible for other payments than the configuration's."""
-    exchange = exchange_of(config, funding)
-    try:
-        kernel = Kernel(
-            KernelConfig(
-                cash=config.initial_cash,
-                notional_usd=config.notional_usd,
-                fee_bps=config.fee_bps,
-                slippage_bps=config.slippage_bps,
-                seed=config.seed,
-                stops="intrabar" if config.stops == "intrabar" else "next_open",
-                exchange=exchange,
-            ),
-            [
-                LaneSpec(
-                    symbol=config.ticker,
-                    strategy=choice.strategy,
-                    params=config.params if isinstance(choice.strategy, str) else {},
-                    lot=config.lot,
-                    tick=config.tick,
-                )
-            ],
-            run_id=run_id,
-        )
-        give_funding(kernel, 0, funding)
-    except ValueError as error:
-        raise RunFailed("invalid_request", str(error)) from error
-    return kernel
-
-
-def _window(bars: BarColumns, start_ns: int | None, end_ns: int | None, max_bars: int) -> BarColumns:
-    """Cut to `start_ns <= t < end_ns` and at most `max_bars`; the content hash stays that of the whole
-    set (the window is recorded beside it)."""
-    if start_ns is None and end_ns is None and not max_bars:
-        return bars
-    first = 0 if start_ns is None else int(np.searchsorted(bars.ts_ns, start_ns, side="left"))
-    last = len(bars) if end_ns is None else int(np.searchsorted(bars.ts_ns, end_ns, side="left"))
-    last = min(last, first + max_bars) if max_bars else last
-    names = ("ts_ns", "open", "high", "low", "close", "volume")
-    return msgspec.structs.replace(bars, **{name: getattr(bars, name)[first:last] for name in names})
 
 
 def _note_failure(home: Path, run_id: str, error: Exception, at_ns: int, disk: Disk) -> None:

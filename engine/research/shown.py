@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from engine.research.definitions import BY_ID
 from engine.research.schemas import Scalar
@@ -46,6 +46,22 @@ def shown(name: str, value: Scalar) -> str:
     if isinstance(value, str):
         return value
     return _WRITERS.get(unit, _ratio)(value)
+
+
+def shown_value(value: bool | int | float | str) -> str:
+    """Write a parameter's or a switch's value, numbers at their shortest."""
+    return (
+        f"{value:g}"
+        if isinstance(value, float)
+        else str(value).lower()
+        if isinstance(value, bool)
+        else str(value)
+    )
+
+
+def shown_values(values: Mapping[str, bool | int | float | str]) -> str:
+    """Write names with their values."""
+    return ", ".join(f"{name}={shown_value(each)}" for name, each in values.items())
 
 
 def duration(seconds: float) -> str:

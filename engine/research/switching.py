@@ -31,6 +31,8 @@ def resolved_switches(request: RunRequest, preset: Mapping[str, Value]) -> dict[
 
 def kernel_config(config: RunConfig, *, has_funding: bool = False) -> KernelConfig:
     """Return the kernel's configuration of a run. Raises `ValueError` for what it cannot be."""
+    # The length of a bar is what latency, gaps and sub-bars are counted in; a plain run does not need it.
+    interval_ns = interval_ns_of(config.interval) if config.switches else 0
     return KernelConfig(
         cash=config.initial_cash,
         notional_usd=config.notional_usd,
@@ -38,7 +40,7 @@ def kernel_config(config: RunConfig, *, has_funding: bool = False) -> KernelConf
         slippage_bps=config.slippage_bps,
         seed=config.seed,
         stops="intrabar" if config.stops == "intrabar" else "next_open",
-        **rules_of(config.switches, config.slippage_mode, interval_ns_of(config.interval), has_funding),
+        **rules_of(config.switches, config.slippage_mode, interval_ns, has_funding),
     )
 
 
@@ -57,11 +59,10 @@ def rules_of(
     for name, value in switches.items():
         row = BY_NAME[name]
         if row.part in parts:
-            parts[row.part][row.field] = convert.get(name, lambda same: same)(value)
+            parts[row.part][row.field] = convert[name](value) if name in convert else value
     exchange = {**parts["exchange"], "slippage_mode": slippage_mode, "has_funding": has_funding}
     exchange["has_sub_bars"] = bool(switches.get("sub_data"))
-    # The length of a bar is what latency, gaps and sub-bars are counted in; a plain run does not need it.
-    exchange["interval_ns"] = interval_ns if switches else 0
+    exchange["interval_ns"] = interval_ns
     return {
         "exchange": ExchangeRules(**exchange),
         "guards": GuardRules(**parts["guards"]),

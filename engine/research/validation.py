@@ -12,8 +12,9 @@ from engine.market.catalogue import BarColumns
 from engine.market.validation import BadData
 from engine.research import identity
 from engine.research.artifacts import RUN_ID
+from engine.research.bars import load_bars
 from engine.research.choice import RunFailed, choose
-from engine.research.funding import funding_of
+from engine.research.kernels import beside_of, kernel_of
 from engine.research.remake import read_record
 from engine.research.request import RunRequest
 from engine.research.robustness import (
@@ -26,7 +27,6 @@ from engine.research.robustness import (
     monte_carlo,
     sensitivity,
 )
-from engine.research.run import kernel_of, load_bars
 from engine.research.schemas import FAILED, NOT_CHECKED, PASSED, RunConfig, RunReport, json_bytes, worst
 from engine.research.walk_publish import WalkResult
 from seams.disk import Disk
@@ -145,6 +145,9 @@ def request_of(config: RunConfig, data: str, strategy: str) -> RunRequest:
         notional_usd=config.notional_usd,
         fee_bps=config.fee_bps,
         slippage_bps=config.slippage_bps,
+        slippage_mode=config.slippage_mode,
+        stops=config.stops,
+        switches=dict(config.switches),
         lot=config.lot,
         tick=config.tick,
         seed=config.seed,
@@ -170,8 +173,10 @@ def _proved(report: RunReport, request: RunRequest, home: Path, disk: Disk) -> B
     ):
         if not is_same:
             raise _differs(f"{what}; make the run again and validate that")
-    kernel = kernel_of(config, choice, report.header.run_id, funding_of(request, bars, home, disk))
+    kernel = kernel_of(config, choice, report.header.run_id, beside_of(request, choice, bars, home, disk))
     kernel.replay(0, bars.ts_ns, bars.open, bars.high, bars.low, bars.close, bars.volume)
+    if config.switches.get("close_at_end"):
+        kernel.finish(0)
     if kernel.decision_hash() != proof.decision_sha256:
         raise _differs("the decisions differ from the run's")
     return bars

@@ -18,15 +18,18 @@ import yaml
 from numpy.typing import NDArray
 
 from engine.market.catalogue import BarColumns
+from engine.research.bars import load_bars
 from engine.research.choice import Choice, RunFailed, choose
+from engine.research.kernels import kernel_of
 from engine.research.metrics import Context, compute_metrics
-from engine.research.run import kernel_of, load_bars, resolved_config
+from engine.research.run import resolved_config
 from engine.research.schemas import RunConfig, Scalar
 from engine.research.sweep.evaluate import Field
 from engine.research.sweep.plan import cut
 from engine.research.sweep.proposals import next_trials
 from engine.research.sweep.request import SweepRequest, make_request
 from engine.research.sweep.trials import Result, Trial, sharpe_simple
+from engine.research.switching import fixed_slippage_bps
 from seams.clock import iso_z
 from seams.disk import Disk
 from venues.types import Record
@@ -225,7 +228,7 @@ def _test(
         ts_ns=after.ts_ns,
         high=after.high,
         low=after.low,
-        slippage_bps=config.slippage_bps,
+        slippage_bps=fixed_slippage_bps(config),
         symbols=(config.ticker,),
     )
     values = compute_metrics(

@@ -15,7 +15,7 @@ ORACLE_ACCOUNT = KernelConfig(cash=1_000_000.0, notional_usd=10_000.0, fee_bps=4
 class Preset:
     """One named starting point; `lot` in base units, `tick` 0 leaves prices unrounded.
 
-    `config` is the plain account; `switches` are what it assumes beyond that, by name (`engine.api.switches`).
+    `config` is the plain account; `switches` are what it assumes beyond (`engine.api.switches`).
     """
 
     strategy: str

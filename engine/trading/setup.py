@@ -201,9 +201,13 @@ def _assemble(
 def _choose(strategy: str, start: PaperStart, faster: dict[str, dict[str, float]]) -> Choice:
     params = {**faster.get(strategy.replace("-", "_"), {}), **start.params}
     try:
-        return choose(strategy, start.preset, params)
+        choice = choose(strategy, start.preset, params)
     except RunFailed as error:
         raise Refusal("unknown_strategy", str(error)) from error
+    if choice.switches:
+        names = ", ".join(choice.switches)
+        raise Refusal("invalid_config", f"a session cannot assume {names}, as preset {start.preset} does")
+    return choice
 
 
 def run_fingerprint(core: Core, start: PaperStart) -> str:

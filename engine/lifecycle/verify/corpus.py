@@ -95,7 +95,7 @@ def real_case(name: str, bars: BarColumns) -> Case:
 
 
 def _real(home: Path, disk: Disk, data: Sequence[str]) -> list[tuple[str, BarColumns]]:
-    from engine.research.run import load_bars
+    from engine.research.bars import load_bars
 
     if data:
         return [(name, load_bars(RunRequest(data=name), home, disk)[0]) for name in data]

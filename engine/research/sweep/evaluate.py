@@ -19,8 +19,8 @@ import msgspec
 
 from engine.bus import follow_parent
 from engine.research.choice import Choice, RunFailed, choose
+from engine.research.kernels import kernel_of
 from engine.research.request import RunRequest
-from engine.research.run import kernel_of
 from engine.research.schemas import RunConfig
 from engine.research.sweep.threads import in_threads, run_flips
 from engine.research.sweep.trials import Result, Trial, config_id, result_of
@@ -44,6 +44,8 @@ class Field:
     """One window of bars under one account; what a trial needs besides its parameters."""
 
     def __init__(self, request: RunRequest, config: RunConfig, bars: BarColumns) -> None:
+        if config.switches.get("close_at_end"):
+            raise RunFailed("invalid_request", "trials are not closed at the end; leave close_at_end off")
         self.request, self.config, self.bars = request, config, bars
         self.columns = tuple(getattr(bars, name) for name in COLUMNS)
         self._lanes: FlipMarket | None = None

@@ -9,9 +9,10 @@ import msgspec
 
 from engine.market.catalogue import BarColumns
 from engine.research import identity
+from engine.research.bars import load_bars
 from engine.research.choice import Choice, RunFailed, choose
 from engine.research.request import RunRequest
-from engine.research.run import load_bars, resolved_config
+from engine.research.run import resolved_config
 from engine.research.schemas import RunConfig
 from engine.research.sweep.proposals import next_trials
 from engine.research.sweep.request import SweepRequest

@@ -11,8 +11,9 @@ import msgspec
 from engine.research.artifacts import Fill, make_run_id, sweep_staging
 from engine.research.findings import count_earlier_runs, find_out
 from engine.research.index import refresh_runs_index
+from engine.research.kernels import kernel_of
 from engine.research.publish import Kind, publish_run
-from engine.research.run import identify, kernel_of, replay
+from engine.research.run import identify, replay
 from engine.research.schemas import json_bytes
 from engine.research.sweep.evaluate import Field
 from engine.research.sweep.evidence import (

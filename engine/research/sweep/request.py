@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 import yaml
 
+from engine.api.switches import KEPT, SEARCHED, gathered, read
 from engine.research.choice import RunFailed
 from engine.research.request import RunRequest
 from venues.types import Record
@@ -19,7 +20,8 @@ Method = Literal["grid", "random", "tpe"]
 Objective = Literal["total_pnl", "score_v1", "sharpe_simple", "profit_factor"]
 MAX_TRIALS = 5_000_000
 BASE = ("strategy", "preset", "data", "params", "symbol", "interval", "start_ns", "end_ns", "max_bars",
-        "cash", "notional_usd", "fee_bps", "slippage_bps", "lot", "tick", "name")  # fmt: skip
+        "cash", "notional_usd", "fee_bps", "slippage_bps", "slippage_mode", "stops", "lot", "tick", "name",
+        "switches", *KEPT)  # fmt: skip
 UNSEEN = ("command", "config_path", "request_id")
 """Fields of a run that the program fills in."""
 OWN = ("method", "trials", "seed", "objective", "in_sample", "embargo_bars", "candidates", "shortlist",
@@ -108,13 +110,27 @@ def make_request(fields: Mapping[str, object]) -> SweepRequest:
     if not isinstance(grid, Mapping) or not grid:
         raise _bad("param_grid must name at least one parameter")
     own = {name: fields[name] for name in OWN if name in fields}
-    base = {name: value for name, value in fields.items() if name not in (*OWN, "param_grid")}
+    base = _base({name: value for name, value in fields.items() if name not in (*OWN, "param_grid")})
     axes = tuple(axis(str(name), value) for name, value in sorted(grid.items()))
     try:
         request = msgspec.convert({"base": base, "axes": axes, **own}, SweepRequest)
     except msgspec.ValidationError as error:
         raise _bad(str(error)) from error
     return _checked(request)
+
+
+def _base(fields: Mapping[str, object]) -> dict[str, object]:
+    """Put the switches together; those that a trial cannot assume are refused, not left out."""
+    try:
+        base = gathered(fields)
+        switches = base.get("switches", {})
+        assert isinstance(switches, Mapping)
+        found = read(switches)
+    except ValueError as error:
+        raise _bad(str(error)) from error
+    if foreign := sorted(set(found) - set(SEARCHED)):
+        raise _bad(f"a sweep's trials cannot assume {', '.join(foreign)}; only a single run can")
+    return {**base, "switches": found} if found else base
 
 
 def axis(name: str, given: object) -> Axis:

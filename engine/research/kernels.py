@@ -1,0 +1,67 @@
+"""A run's kernel: its rules from the configuration, its lane, and what it reads besides the bars."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from engine.research.bars import load_sub_bars
+from engine.research.choice import Choice, RunFailed
+from engine.research.funding import demand_payments, funding_of, give_funding
+from engine.research.request import RunRequest
+from engine.research.schemas import RunConfig
+from engine.research.switching import kernel_config, resolved_switches
+from native.intents import LaneSpec
+from native.kernel import Kernel
+from seams.disk import Disk
+
+if TYPE_CHECKING:
+    from engine.market.catalogue import BarColumns
+    from engine.market.funding import FundingWindow
+
+
+class Beside(NamedTuple):
+    """What a run reads besides its bars; None where it has none."""
+
+    funding: FundingWindow | None = None
+    sub_bars: BarColumns | None = None
+
+
+NOTHING = Beside()
+
+
+def beside_of(request: RunRequest, choice: Choice, bars: BarColumns, home: Path, disk: Disk) -> Beside:
+    """Load what a request names besides its bars. Raises `RunFailed` and what the stores raise."""
+    sub_data = resolved_switches(request, choice.switches).get("sub_data")
+    return Beside(
+        funding=funding_of(request, bars, home, disk),
+        sub_bars=load_sub_bars(str(sub_data), bars, home, disk) if sub_data else None,
+    )
+
+
+def kernel_of(config: RunConfig, choice: Choice, run_id: str, beside: Beside = NOTHING) -> Kernel:
+    """Return a fresh kernel of one lane with its payments and sub-bars. Raises `RunFailed`: invalid_request
+    for what the kernel refuses, not_reproducible where what is beside is not the configuration's."""
+    demand_payments(config, beside.funding)
+    if ("" if beside.sub_bars is None else beside.sub_bars.content_sha256) != config.sub_data_sha256:
+        raise RunFailed("not_reproducible", "this needs the run's finer bars, and has others or none")
+    try:
+        rules = kernel_config(config, has_funding=beside.funding is not None)
+        kernel = Kernel(rules, [lane_of(config.ticker, choice, config.lot, config.tick)], run_id=run_id)
+        give_funding(kernel, 0, beside.funding)
+        give_sub_bars(kernel, beside.sub_bars)
+    except ValueError as error:
+        raise RunFailed("invalid_request", str(error)) from error
+    return kernel
+
+
+def lane_of(symbol: str, choice: Choice, lot: float, tick: float) -> LaneSpec:
+    """Return one strategy on one symbol; an instance holds its parameters itself."""
+    params = choice.params if isinstance(choice.strategy, str) else {}
+    return LaneSpec(symbol=symbol, strategy=choice.strategy, params=params, lot=lot, tick=tick)
+
+
+def give_sub_bars(kernel: Kernel, subs: BarColumns | None) -> None:
+    """Hand the lane its finer bars, once more where they changed after the last bar stepped."""
+    if subs is not None:
+        kernel.set_sub_bars(0, subs.ts_ns, subs.open, subs.high, subs.low, subs.close, subs.volume)
