@@ -129,7 +129,7 @@ def test_sub_bars_are_walked_and_named_by_their_content(tmp_path: Path) -> None:
     plain = start(tmp_path, coarse, **asked)
     walked = start(tmp_path, coarse, **asked, sub_data=str(fine))
     assert plain.trades_sha256 != walked.trades_sha256, "an order acts at the next finer bar"
-    assert config_of(walked)["switches"] == {"sub_data": fine.name}
+    assert config_of(walked)["switches"] == {"latency_ms": 1.0, "sub_data": fine.name}
     look_ahead = next(check for check in walked.checks if check.name == "look_ahead")
     assert look_ahead.status == "passed"
     found = research.compare_runs(tmp_path, (plain.run_id, walked.run_id))
@@ -139,7 +139,7 @@ def test_sub_bars_are_walked_and_named_by_their_content(tmp_path: Path) -> None:
 
 
 def test_liquidation_marks_the_run(tmp_path: Path, bars: Path) -> None:
-    result = start(tmp_path, bars, leverage=100.0, cash=200.0, notional_usd=19_000.0, fee_bps=0.0)
+    result = start(tmp_path, bars, preset="hold", leverage=100.0, cash=200.0, notional_usd=19_000.0)
     assert {check.name: check.reason for check in result.checks}["liquidation"] == "liquidated"
     assert result.trust == "failed"
     safe = start(tmp_path, bars, leverage=2.0)
