@@ -15,6 +15,7 @@ import numpy as np
 
 from engine.research import identity
 from engine.research.artifacts import make_run_id, trades_csv
+from engine.research.bars import load_bars
 from engine.research.choice import Choice, RunFailed, choose, forged
 from engine.research.forward_files import (
     EQUITY,
@@ -27,10 +28,12 @@ from engine.research.forward_files import (
     equity_csv,
 )
 from engine.research.funding import funding_of
+from engine.research.kernels import Beside, kernel_of
 from engine.research.metrics import Context, compute_metrics
 from engine.research.request import RunRequest
-from engine.research.run import CHUNK_BARS, RunCancelled, kernel_of, load_bars, resolved_config
+from engine.research.run import CHUNK_BARS, RunCancelled, resolved_config
 from engine.research.schemas import RunConfig
+from engine.research.switching import resolved_switches
 from native.kernel import Kernel
 from seams.clock import Clock, iso_z
 from seams.disk import Disk
@@ -61,8 +64,8 @@ def start_forward(
     book = ForwardBook(home, disk)
     choice = choice_of(request, home, disk)
     bars, symbol, interval = load_bars(request, home, disk)
-    funding = funding_of(request, bars, home, disk)
-    config = resolved_config(request, choice, bars, symbol, interval, funding)
+    beside = Beside(funding=_unending(request, choice, bars, home, disk))
+    config = resolved_config(request, choice, bars, symbol, interval, beside)
     now_ns = clock.now_ns()
     with book.writing():
         session = Forward(
@@ -130,11 +133,12 @@ def advance(
         _demand_same_past(old, bars, rebuilds)
         if len(bars) == old.bars and not rebuilds:
             return None
-    funding = funding_of(session.request, bars, home, disk)
+    funding = _unending(session.request, choice, bars, home, disk)
     if old is not None and _funding_sha256(funding, old.last_ns) != old.funding_sha256:
         raise _changed("funding payments that it has booked changed", "restore the series")
-    config = resolved_config(session.request, choice, bars, symbol, interval, funding)
-    kernel = kernel_of(config, choice, session.session_id, funding)
+    beside = Beside(funding=funding)
+    config = resolved_config(session.request, choice, bars, symbol, interval, beside)
+    kernel = kernel_of(config, choice, session.session_id, beside)
     done = 0
     if old is not None and not rebuilds:
         _restore(kernel, old)
@@ -161,6 +165,16 @@ def _restore(kernel: Kernel, old: ForwardState) -> None:
     except ValueError as error:
         raise _changed(str(error), "resume with --rebuild") from error
     assert kernel.state_hash() == old.state_sha256, "a state goes in as it came out"
+
+
+def _unending(
+    request: RunRequest, choice: Choice, bars: BarColumns, home: Path, disk: Disk
+) -> FundingWindow | None:
+    """Return a session's payments. Raises `RunFailed` too for switches that need to know where it ends."""
+    foreign = sorted({"close_at_end", "sub_data"} & set(resolved_switches(request, choice.switches)))
+    if foreign:
+        raise RunFailed("invalid_request", f"a session that goes on cannot assume {', '.join(foreign)}")
+    return funding_of(request, bars, home, disk)
 
 
 def _replay(

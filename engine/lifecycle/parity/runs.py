@@ -20,10 +20,12 @@ from engine.market.catalogue import BarColumns, list_sets
 from engine.market.validation import BadData
 from engine.research import identity
 from engine.research.artifacts import RUN_ID, config_hash
+from engine.research.bars import load_bars
 from engine.research.choice import Choice, RunFailed, build_of, choose, forged
 from engine.research.comparison import contract_hash, contract_of
+from engine.research.kernels import Beside, beside_of
 from engine.research.request import RunRequest
-from engine.research.run import load_bars, replay
+from engine.research.run import replay
 from engine.research.schemas import RunConfig, RunReport
 from engine.research.validation import request_of
 from seams.clock import iso_z
@@ -49,6 +51,7 @@ class Remade(Record):
     choice: Choice
     bars: BarColumns
     strategy_sha256: str
+    beside: Beside
 
 
 def run_subject(
@@ -65,7 +68,7 @@ def run_subject(
     proof = report.identity
 
     def execute() -> tuple[Trace, list[Difference]]:
-        made = replay(remade.config, remade.choice, remade.bars, run_id, on_progress, None)
+        made = replay(remade.config, remade.choice, remade.bars, run_id, on_progress, None, remade.beside)
         trace = Trace(decisions=made.decisions, trades=made.trades, equity=made.equity)
         claims = claim(
             "identity",
@@ -111,6 +114,10 @@ def remake(report: RunReport, home: Path, disk: Disk, where: Where) -> Remade:
             f"its bars {config.data} (content {config.data_sha256[:12]}) are not found; name them with --data"
         ) from error
     choice, strategy_sha256 = _choice(report, config, request, home, disk)
+    try:
+        beside = beside_of(request, choice, bars, home, disk)
+    except (OSError, LookupError, ValueError, BadData) as error:
+        raise _not_reproducible(f"what it read besides its bars is not found: {error}") from error
     found = msgspec.structs.replace(  # type: ignore[type-var]
         config,
         data_sha256=bars.content_sha256,
@@ -124,6 +131,7 @@ def remake(report: RunReport, home: Path, disk: Disk, where: Where) -> Remade:
         choice=choice,
         bars=bars,
         strategy_sha256=strategy_sha256,
+        beside=beside,
     )
 
 
