@@ -9,9 +9,10 @@ import sys
 
 import msgspec
 
-from engine.api.commands import JobBody, SweepStart
+from engine.api.commands import JobBody, RunStart, SweepStart
 from engine.api.views import JobRow
 from engine.core import Core
+from engine.ops.process_use import process_use
 from engine.worker import Progress, Published
 from safety.canonical import changed
 from safety.reasons import Refusal
@@ -39,6 +40,10 @@ class Jobs:
         """Start a worker process and return the job's id. Raises `Refusal`."""
         if len(self._tasks) >= MAX_JOBS:
             raise Refusal("session_exists", f"{MAX_JOBS} jobs run already")
+        version = body.version if isinstance(body, RunStart) else ""
+        busy = next((row for row in self._rows.values() if row.version and row.job_id in self._tasks), None)
+        if version and busy is not None:
+            raise Refusal("crucible_busy", f"{busy.job_id} runs {busy.strategy} {busy.version}")
         job_id = self._core.ids.new("J")
         kind, what = _described(body)
         self._rows[job_id] = JobRow(
@@ -48,6 +53,8 @@ class Jobs:
             operator=operator,
             state="running",
             started_ns=self._core.clock.now_ns(),
+            strategy=(body.strategy or body.preset) if version else "",
+            version=version,
         )
         self._core.note(f"{kind}_started", operator, f"{job_id}: {what}")
         self._tasks[job_id] = asyncio.get_running_loop().create_task(self._run(job_id, body))
@@ -65,8 +72,16 @@ class Jobs:
         asyncio.get_running_loop().call_later(GRACE_S, self._end, child)
 
     def rows(self) -> tuple[JobRow, ...]:
-        """Return the jobs, newest first."""
-        return tuple(reversed(self._rows.values()))
+        """Return the jobs, newest first, with what the running ones use now."""
+        return tuple(self._with_use(row) for row in reversed(self._rows.values()))
+
+    def _with_use(self, row: JobRow) -> JobRow:
+        child = self._children.get(row.job_id)
+        use = process_use(child.pid, self._core.disk) if child is not None else None
+        if use is None:
+            return row
+        elapsed_s = max(1e-6, (self._core.clock.now_ns() - row.started_ns) / NS_PER_S)
+        return changed(row, cpu_pct=100.0 * use.cpu_s / elapsed_s, rss_mb=use.rss_mb)
 
     async def close(self) -> None:
         """Stop every job: one that did not finish leaves nothing."""

@@ -77,6 +77,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     ("funding_missing", "Funding payments are missing", "The stored series does not cover the window; a result without them would look better or worse than it was.", "Import the missing payments, shorten the window, or allow so many to be missing.", _FEED),
     ("set_exists", "Data of that name is already there", "It was imported, or made from another source; replacing it would change what its name means.", "Choose another venue name or interval, or allow the replacement.", _FEED),
     ("windows_disjoint", "The windows do not meet", "The sets have no bar in a common span, or not the same span as was asked.", "Import the missing span, or let the windows be cut to the common one.", _FEED),
+    ("crucible_busy", "A crucible run is on", "One runs at a time, so that nothing else moves its figures.", "Wait for it (interlock crucible status), or stop it.", _START),
     ("reader_busy", "Too many questions wait", "The reader of evidence answers one question at a time.", "Ask again in a moment.", _START),
     ("reader_failed", "The reader of evidence failed", "It ended or took too long; the engine itself goes on.", "Ask again; if it stays, look at the file with the command line.", _START),
     ("not_found", "Not found", "There is nothing under this name.", "List what there is.", _START),

@@ -54,6 +54,7 @@ NOUNS: dict[str, Noun] = {
     "walkforward": Noun("walkforward", "app", is_group=True),
     "forward": Noun("forward", "app", is_group=True),
     "portfolio": Noun("portfolio", "app", is_group=True),
+    "crucible": Noun("crucible", "app", is_group=True),
     "job": Noun("job", "app", is_group=True),
     "forge": Noun("forge", "app", is_group=True),
     "verify": Noun("forge", "verify"),

@@ -34,6 +34,7 @@ CAPABILITIES: tuple[tuple[str, str], ...] = (
     ("walk-forward research", "engine.research.walk_forward"),
     ("forward sessions that resume", "engine.research.forward"),
     ("portfolios over forward sessions", "engine.research.forward_portfolio"),
+    ("crucible runs of one version at a time", "engine.api.crucible"),
     ("strategy forge to native code", "engine.lifecycle.forge"),
     ("Hyperliquid adapter", "venues.hyperliquid"),
     ("Kraken spot adapter", "venues.kraken"),

@@ -102,7 +102,10 @@ class PaperStop(Record, tag="paper_stop"):
 
 
 class RunStart(Record, tag="run_start"):
-    """Start a research run as a job of its own process. Same fields as `interlock run start`."""
+    """Start a research run as a job of its own process. Same fields as `interlock run start`.
+
+    `version` makes it a crucible run of that version of the strategy: one at a time.
+    """
 
     strategy: str
     preset: str = ""
@@ -110,6 +113,7 @@ class RunStart(Record, tag="run_start"):
     params: dict[str, float | str] = {}
     max_bars: int = 0
     name: str = ""
+    version: str = ""
 
 
 class SweepStart(Record, tag="sweep_start"):

@@ -285,7 +285,9 @@ class JobRow(Record):
     """Research work asked for from a console. `done`, `total` and the rate are in `unit`s.
 
     `state` is running, cancelling, finished, failed or aborted: whether the work was done, not whether
-    its result may be trusted (`RunRow.trust`). `left_s` is an estimate, None while there is none.
+    its result may be trusted (`RunRow.trust`). `left_s` is an estimate, None while there is none. `cpu_pct`
+    (of one core, over its life) and `rss_mb` are None where the process is gone or the host does not say.
+    `strategy` and `version` are those of a crucible run.
     """
 
     job_id: str
@@ -301,6 +303,10 @@ class JobRow(Record):
     left_s: float | None = None
     run_id: str = ""
     message: str = ""
+    strategy: str = ""
+    version: str = ""
+    cpu_pct: float | None = None
+    rss_mb: float | None = None
 
 
 class RunsView(Record, tag="runs"):
