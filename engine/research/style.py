@@ -30,7 +30,7 @@ white-space:pre-wrap}
 .badges{display:flex;gap:8px;flex-wrap:wrap;margin:14px 0 26px}
 .badge{border:1px solid currentColor;border-radius:999px;padding:1px 11px;font-size:13px;font-weight:600}
 .good{color:var(--gain)}.bad{color:var(--loss)}.mild{color:var(--soft)}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:1px;background:var(--line);
+.tiles{display:grid;grid-template-columns:repeat(4,1fr);gap:1px;background:var(--line);
 border:1px solid var(--line);border-radius:10px;overflow:hidden}
 .tile{background:var(--card);padding:14px 16px}
 .tile b{display:block;font-size:22px;font-weight:600;line-height:1.25;letter-spacing:-.01em}
@@ -70,7 +70,7 @@ details:last-of-type{border-bottom:1px solid var(--line)}
 summary{cursor:pointer;font-weight:600}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:4px 20px;margin:0}
 dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}
-@media(max-width:720px){.pair{grid-template-columns:1fr}main{padding:24px 16px}dl{grid-template-columns:1fr}}
+@media(max-width:720px){.tiles{grid-template-columns:1fr 1fr}.pair{grid-template-columns:1fr}main{padding:24px 16px}dl{grid-template-columns:1fr}}
 @media print{body{background:#fff}details{break-inside:avoid}figure,table{break-inside:avoid}}
 """
 )

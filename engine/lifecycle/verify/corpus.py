@@ -137,10 +137,14 @@ def _flat() -> Bars:
     return [(index * NS_PER_MINUTE, 50.0, 50.0, 50.0, 50.0, 0.0) for index in range(HARD_BARS)]
 
 
-def _steps() -> Bars:
-    """Flat stretches with jumps: averages meet and part again exactly."""
-    levels = [100.0 if index // 40 % 2 else 104.0 for index in range(HARD_BARS)]
+def _steps(first: float = 104.0, second: float = 100.0) -> Bars:
+    """Flat stretches with jumps: averages that are exactly equal part at the first one."""
+    levels = [second if index // 40 % 2 else first for index in range(HARD_BARS)]
     return [(index * NS_PER_MINUTE, p, p, p, p, 2.0) for index, p in enumerate(levels)]
+
+
+def _steps_up() -> Bars:
+    return _steps(100.0, 104.0)
 
 
 def _coarse() -> Bars:
@@ -205,6 +209,7 @@ def _refused() -> Bars:
 HARD: dict[str, Callable[[], Bars]] = {
     "flat": _flat,
     "steps": _steps,
+    "steps-up": _steps_up,
     "coarse": _coarse,
     "one-tick": _one_tick,
     "gaps": _gaps,

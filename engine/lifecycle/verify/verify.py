@@ -24,6 +24,8 @@ from seams.rng import Rng
 
 REPORT = "verify_report.json"
 DRAWN_SETS = 4
+SWITCH_VALUES = 5
+"""A whole number with fewer values than this is a switch."""
 
 Progress = Callable[[int, int], None]
 Make = Callable[[], Strategy]
@@ -75,24 +77,52 @@ def _source_of(loaded: LoadedStrategy, spec: str) -> str:
 
 
 def param_sets(loaded: LoadedStrategy, given: Mapping[str, float | str]) -> list[dict[str, float]]:
-    """Return the given set (defaults filled in) and some drawn from the bounds that the strategy accepts.
+    """Return the given set (defaults filled in), each switch turned, and some drawn from the bounds.
 
-    Every other drawn set has whole numbers of the form 2^k - 1: averages of such periods are exact on the
-    corpus's even prices, so that values tie and `<` can be told from `<=`.
+    A switch is a whole number of few values: what it turns on must run at least once. With it, and in every
+    other drawn set, whole numbers have the form 2^k - 1: averages of such periods are exact on the corpus's
+    even prices, so that values tie and `<` can be told from `<=`.
     """
-    found = [loaded.complete(given)]
+    base = loaded.complete(given)
+    found = [base, *_switched(loaded, base)]
+    room = len(found) + DRAWN_SETS
     chance = Rng(SEED).stream("params", loaded.name)
     for _ in range(20 * DRAWN_SETS):
-        if len(found) > DRAWN_SETS or not loaded.params:
+        if len(found) == room or not loaded.params:
             break
-        is_exact = len(found) % 2 == 0
+        is_exact = (room - len(found)) % 2 == 1
         drawn = {spec.name: _drawn(spec, chance.random(), is_exact) for spec in loaded.params}
-        try:
-            loaded.build(drawn)
-        except StrategyError:
-            continue  # on_start does not accept this combination
-        found.append(drawn)
+        if _is_accepted(loaded, drawn):
+            found.append(drawn)
     return found
+
+
+def _switched(loaded: LoadedStrategy, base: Mapping[str, float]) -> list[dict[str, float]]:
+    """Return the set with one switch changed and exact periods, for each value that `on_start` accepts."""
+    exact = {spec.name: _exact(spec, round(base[spec.name])) for spec in loaded.params if _is_period(spec)}
+    sets = [
+        {**base, **exact, spec.name: float(value)}
+        for spec in filter(_is_switch, loaded.params)
+        for value in range(int(spec.low), int(spec.high) + 1)
+        if value != base[spec.name]
+    ]
+    return [each for each in sets if _is_accepted(loaded, each)]
+
+
+def _is_period(spec: ParamSpec) -> bool:
+    return isinstance(spec.default, int) and not _is_switch(spec)
+
+
+def _is_switch(spec: ParamSpec) -> bool:
+    return isinstance(spec.default, int) and spec.high - spec.low < SWITCH_VALUES
+
+
+def _is_accepted(loaded: LoadedStrategy, params: Mapping[str, float]) -> bool:
+    try:
+        loaded.build(params)
+    except StrategyError:
+        return False
+    return True
 
 
 def _drawn(spec: ParamSpec, share: float, is_exact: bool) -> float:
@@ -102,8 +132,13 @@ def _drawn(spec: ParamSpec, share: float, is_exact: bool) -> float:
     if not isinstance(spec.default, int):
         return value
     whole = round(value)
+    return _exact(spec, whole) if is_exact else float(whole)
+
+
+def _exact(spec: ParamSpec, whole: int) -> float:
+    """Return the largest 2^k - 1 up to a whole number, or the number where the bounds do not allow it."""
     exact = (1 << (whole + 1).bit_length() - 1) - 1
-    return float(exact if is_exact and spec.low <= exact <= spec.high and whole > 2 else whole)
+    return float(exact if spec.low <= exact <= spec.high and whole > 2 else whole)
 
 
 def _first_divergence(
