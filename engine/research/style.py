@@ -70,7 +70,8 @@ details:last-of-type{border-bottom:1px solid var(--line)}
 summary{cursor:pointer;font-weight:600}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:4px 20px;margin:0}
 dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}
-@media(max-width:720px){.tiles{grid-template-columns:1fr 1fr}.pair{grid-template-columns:1fr}main{padding:24px 16px}dl{grid-template-columns:1fr}}
+@media(max-width:720px){.tiles{grid-template-columns:1fr 1fr}
+.pair{grid-template-columns:1fr}main{padding:24px 16px}dl{grid-template-columns:1fr}}
 @media print{body{background:#fff}details{break-inside:avoid}figure,table{break-inside:avoid}}
 """
 )
