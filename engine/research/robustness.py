@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.market.catalogue import BarColumns
+from engine.research.kernels import NOTHING, Beside
 from engine.research.request import RunRequest
 from engine.research.risk import monthly
 from engine.research.schemas import RunConfig, Scalar
@@ -80,10 +81,16 @@ class Concentration(Record):
     largest_symbol_share: float | None
 
 
-def sensitivity(request: RunRequest, config: RunConfig, bars: BarColumns, workers: int) -> Sensitivity:
+def sensitivity(
+    request: RunRequest,
+    config: RunConfig,
+    bars: BarColumns,
+    workers: int,
+    beside: Beside = NOTHING,
+) -> Sensitivity:
     """Run the neighbours of a configuration."""
     trials = [Trial(number=number, params=params) for number, params in enumerate(_neighbours(config.params))]
-    results = Field(request, config, bars).results(trials, workers) if trials else []
+    results = Field(request, config, bars, beside).results(trials, workers) if trials else []
     good = [each.total_pnl for each in results if not each.is_rejected]
     return Sensitivity(
         rows=tuple(_row(each, config.params, bars.interval_ns) for each in results),
@@ -120,11 +127,13 @@ def _row(result: Result, params: Mapping[str, float], interval_ns: int) -> Cells
     }
 
 
-def cost_stress(request: RunRequest, config: RunConfig, bars: BarColumns) -> CostStress:
+def cost_stress(
+    request: RunRequest, config: RunConfig, bars: BarColumns, beside: Beside = NOTHING
+) -> CostStress:
     """Run the configuration at each level of slippage, and with fee and slippage doubled."""
     levels = sorted({*SLIPPAGES_BPS, config.slippage_bps})
-    pnl = {level: _at(request, config, bars, config.fee_bps, level) for level in levels}
-    doubled = _at(request, config, bars, 2 * config.fee_bps, 2 * config.slippage_bps)
+    pnl = {level: _at(request, config, bars, config.fee_bps, level, beside) for level in levels}
+    doubled = _at(request, config, bars, 2 * config.fee_bps, 2 * config.slippage_bps, beside)
     return CostStress(
         rows=tuple({"slippage_bps": level, "total_pnl": pnl[level]} for level in levels),
         pnl_at_20_bps=pnl[GATE_SLIPPAGE_BPS],
@@ -134,11 +143,16 @@ def cost_stress(request: RunRequest, config: RunConfig, bars: BarColumns) -> Cos
 
 
 def _at(
-    request: RunRequest, config: RunConfig, bars: BarColumns, fee_bps: float, slippage_bps: float
+    request: RunRequest,
+    config: RunConfig,
+    bars: BarColumns,
+    fee_bps: float,
+    slippage_bps: float,
+    beside: Beside,
 ) -> float:
     changed = with_costs(config, fee_bps, slippage_bps)
     trial = Trial(number=0, params=config.params)
-    return Field(request, changed, bars).results([trial], 1)[0].total_pnl
+    return Field(request, changed, bars, beside).results([trial], 1)[0].total_pnl
 
 
 def break_even(points: Sequence[tuple[float, float]]) -> float | None:

@@ -14,7 +14,7 @@ from engine.research import identity
 from engine.research.artifacts import RUN_ID
 from engine.research.bars import load_bars
 from engine.research.choice import RunFailed, choose
-from engine.research.kernels import beside_of, kernel_of
+from engine.research.kernels import Beside, beside_of, kernel_of
 from engine.research.remake import read_record
 from engine.research.request import RunRequest
 from engine.research.robustness import (
@@ -81,11 +81,11 @@ def validate(
     report = _read(folder, run_id, disk)
     config = report.config_resolved
     request = request_of(config, data, strategy)
-    bars = _proved(report, request, home, disk)
+    bars, beside = _proved(report, request, home, disk)
     record = read_record(folder / "journal.h5")
     pnl = np.ascontiguousarray(record.trades["pnl"])
     walked = _walk(home, walk_id, config, disk) if walk_id else None
-    costs = cost_stress(request, config, bars)
+    costs = cost_stress(request, config, bars, beside)
     spread = concentration(record.trades, record.equity, record.ts_ns, config.initial_cash)
     gates = _gates(report, costs, spread, walked)
     path = home / "outputs" / "validations" / f"{run_id}.json"
@@ -95,7 +95,7 @@ def validate(
         run_id=run_id,
         verdict=worst({gate.status for gate in gates}),
         gates=gates,
-        sensitivity=sensitivity(request, config, bars, workers),
+        sensitivity=sensitivity(request, config, bars, workers, beside),
         costs=costs,
         monte_carlo=monte_carlo(pnl, config.initial_cash, iterations, config.seed),
         concentration=spread,
@@ -157,8 +157,8 @@ def request_of(config: RunConfig, data: str, strategy: str) -> RunRequest:
     )
 
 
-def _proved(report: RunReport, request: RunRequest, home: Path, disk: Disk) -> BarColumns:
-    """Return the run's bars, after they gave its decisions again. Raises `RunFailed`."""
+def _proved(report: RunReport, request: RunRequest, home: Path, disk: Disk) -> tuple[BarColumns, Beside]:
+    """Return the bars and what stood beside them, after they gave the decisions again. Raises `RunFailed`."""
     proof, config = report.identity, report.config_resolved
     try:
         bars, _, _ = load_bars(request, home, disk)
@@ -173,13 +173,14 @@ def _proved(report: RunReport, request: RunRequest, home: Path, disk: Disk) -> B
     ):
         if not is_same:
             raise _differs(f"{what}; make the run again and validate that")
-    kernel = kernel_of(config, choice, report.header.run_id, beside_of(request, choice, bars, home, disk))
+    beside = beside_of(request, choice, bars, home, disk)
+    kernel = kernel_of(config, choice, report.header.run_id, beside)
     kernel.replay(0, bars.ts_ns, bars.open, bars.high, bars.low, bars.close, bars.volume)
     if config.switches.get("close_at_end"):
         kernel.finish(0)
     if kernel.decision_hash() != proof.decision_sha256:
         raise _differs("the decisions differ from the run's")
-    return bars
+    return bars, beside
 
 
 def _walk(home: Path, walk_id: str, config: RunConfig, disk: Disk) -> WalkResult:

@@ -156,3 +156,14 @@ def test_a_file_has_no_venue_to_take_funding_from(home: Path) -> None:
     assert named.metrics["funding_usd"] == start(home, funding="data").metrics["funding_usd"]
     with pytest.raises(LookupError, match="no funding for v Y"):
         start(home, funding="v/Y")
+
+
+def test_validation_stresses_a_run_with_its_funding(home: Path) -> None:
+    result = start(home, "ema_cross", funding="data", params={"fast": 3.0, "slow": 8.0}, slippage_bps=20.0)
+    assert result.metrics["funding_usd"] not in (None, 0.0)
+    made = research.validate_run(home, result.run_id)
+    assert made.costs.pnl_at_20_bps == pytest.approx(result.metrics["total_pnl"], abs=1e-6)
+    without = start(home, "ema_cross", params={"fast": 3.0, "slow": 8.0}, slippage_bps=20.0)
+    other = research.validate_run(home, without.run_id)
+    paid = other.costs.pnl_at_20_bps - made.costs.pnl_at_20_bps
+    assert paid == pytest.approx(result.metrics["funding_usd"], abs=1e-6)

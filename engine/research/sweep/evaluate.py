@@ -19,7 +19,7 @@ import msgspec
 
 from engine.bus import follow_parent
 from engine.research.choice import Choice, RunFailed, choose
-from engine.research.kernels import kernel_of
+from engine.research.kernels import NOTHING, Beside, kernel_of
 from engine.research.request import RunRequest
 from engine.research.schemas import RunConfig
 from engine.research.sweep.threads import in_threads, run_flips
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from engine.lifecycle.forge.load import Library
     from engine.market.catalogue import BarColumns
 
+
 FLIP = "ema_cross"
 PLACE = re.compile(r"[^/:]+\.py:\d+")
 LANE_CHUNK, CHUNK_TURNS = 1024, 8
@@ -43,10 +44,12 @@ COLUMNS = ("ts_ns", "open", "high", "low", "close", "volume")
 class Field:
     """One window of bars under one account; what a trial needs besides its parameters."""
 
-    def __init__(self, request: RunRequest, config: RunConfig, bars: BarColumns) -> None:
+    def __init__(
+        self, request: RunRequest, config: RunConfig, bars: BarColumns, beside: Beside = NOTHING
+    ) -> None:
         if config.switches.get("close_at_end"):
             raise RunFailed("invalid_request", "trials are not closed at the end; leave close_at_end off")
-        self.request, self.config, self.bars = request, config, bars
+        self.request, self.config, self.bars, self.beside = request, config, bars, beside
         self.columns = tuple(getattr(bars, name) for name in COLUMNS)
         self._lanes: FlipMarket | None = None
         self._has_lanes = True
@@ -59,7 +62,7 @@ class Field:
         """Step over the bars once, so that later failures are the strategy's. Raises `RunFailed`."""
         config = msgspec.structs.replace(self.config, params={})  # type: ignore[type-var]
         try:
-            kernel_of(config, choose("buy_and_hold", "", {}), "sweep").replay(0, *self.columns)
+            kernel_of(config, choose("buy_and_hold", "", {}), "sweep", self.beside).replay(0, *self.columns)
         except ValueError as error:
             raise RunFailed("bad_bars", str(error)) from error
 
@@ -93,7 +96,7 @@ class Field:
     def _prepared(self, choice: Choice) -> FlipMarket | None:
         """Prepare the bars for the lanes once; None where the lanes do not know this account."""
         if self._lanes is None and self._has_lanes:
-            account = kernel_of(self._with(choice), choice, "sweep").config
+            account = kernel_of(self._with(choice), choice, "sweep", self.beside).config
             try:
                 if is_plain(account):
                     self._lanes = FlipMarket(account, self.config.lot, self.config.tick, *self.columns)
@@ -145,7 +148,7 @@ class Field:
         if library is not None:
             forged = library.instance(choice.params)
             choice = dataclasses.replace(choice, strategy=forged)
-        return kernel_of(self._with(choice), choice, "sweep")
+        return kernel_of(self._with(choice), choice, "sweep", self.beside)
 
     def is_interpreted(self, choice: Choice) -> bool:
         """Tell whether the strategy needs the interpreter at every bar."""
@@ -208,7 +211,7 @@ class LocalExecutor:
                 self._workers,
                 mp_context=multiprocessing.get_context("spawn"),
                 initializer=_enter,
-                initargs=(self._field.request, self._field.config, self._field.bars),
+                initargs=(self._field.request, self._field.config, self._field.bars, self._field.beside),
             )
         return list(self._pool.map(_one, trials))
 
@@ -241,11 +244,11 @@ def forged_library(request: RunRequest) -> Library | None:
 _FIELDS: list[Field] = []
 
 
-def _enter(request: RunRequest, config: RunConfig, bars: BarColumns) -> None:
+def _enter(request: RunRequest, config: RunConfig, bars: BarColumns, beside: Beside) -> None:
     """Prepare a worker process: it ends with its parent, and leaves Ctrl-C to it."""
     follow_parent(signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _FIELDS.append(Field(request, config, bars))
+    _FIELDS.append(Field(request, config, bars, beside))
 
 
 def _one(trial: Trial) -> Result:
