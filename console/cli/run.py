@@ -37,14 +37,22 @@ def room() -> None:
 @app.command()
 @with_switches()
 def start(
-    data: Annotated[str, typer.Option("--data", help="A file, or VENUE/SYMBOL/INTERVAL of this home.")] = "",
+    data: Annotated[
+        list[str] | None,
+        typer.Option("--data", help="A file, or VENUE/SYMBOL/INTERVAL of this home; several: a portfolio."),
+    ] = None,
     strategy: Annotated[
-        str, typer.Option("--strategy", help="A bundled strategy, or a file; a preset names its own.")
-    ] = "",
+        list[str] | None,
+        typer.Option("--strategy", help="A bundled strategy, or a file; a preset names its own; repeat."),
+    ] = None,
     preset: Annotated[str, typer.Option("--preset", help="A preset of the strategy.")] = "",
     max_bars: Annotated[int, typer.Option("--max-bars", min=0, help="Only the first so many bars.")] = 0,
     first: Annotated[str, typer.Option("--start", help="The first date or UTC time.")] = "",
     end: Annotated[str, typer.Option("--end", help="The date or UTC time before which it ends.")] = "",
+    universe: Annotated[
+        str, typer.Option("--universe", help="A CSV of listings: its symbols for the * in V/*/INTERVAL.")
+    ] = "",
+    at: Annotated[str, typer.Option("--at", help="The date on which they were listed.")] = "",
     sets: Sets = None,
     is_forged: Annotated[bool, typer.Option("--forged", help="Compile the file, run the library.")] = False,
     has_funding: Annotated[
@@ -73,9 +81,13 @@ def start(
 
     asked = read_request(json_request, "run")
     given: dict[str, object] = {
-        "strategy": strategy,
+        "strategy": (strategy or [""])[0],
+        "more_strategies": (strategy or [])[1:],
         "preset": preset,
-        "data": data,
+        "data": (data or [""])[0],
+        "more_data": (data or [])[1:],
+        "universe": universe,
+        "at_ns": instant(at) if at else None,
         "params": parameters(sets),
         "max_bars": max_bars,
         "start_ns": instant(first) if first else None,

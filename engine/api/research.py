@@ -134,7 +134,12 @@ def start_run(
 
     if loaded is not None:
         request = with_settings(request, loaded.settings)
-    return run_backtest(
+    run = run_backtest
+    if request.is_portfolio:
+        from engine.research.portfolio import run_portfolio
+
+        run = run_portfolio
+    return run(
         request,
         home,
         disk or RealDisk(),

@@ -174,6 +174,11 @@ def universe(
     )
 
 
+def listed_at(history: History, at_ns: int) -> list[str]:
+    """Return the symbols that could be traded at a time, those that died since among them, by name."""
+    return sorted(listing.symbol for listing in history.listings if not _why_not(listing, at_ns))
+
+
 def _why_not(listing: Listing | None, at_ns: int) -> str:
     """Say why a market could not be traded at a time; nothing where it could, or is not in the history."""
     if listing is None:

@@ -11,7 +11,7 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -140,8 +140,11 @@ def sweep_staging(runs: Path) -> int:
     return removed
 
 
-def trades_csv(trades: NDArray[Any]) -> bytes:
-    """Return trades.csv: times ISO-8601 UTC, quantity in base units, money in account currency."""
+def trades_csv(trades: NDArray[Any], symbols: Sequence[str] = ()) -> bytes:
+    """Return trades.csv: times ISO-8601 UTC, quantity in base units, money in account currency.
+
+    `symbols` by lane (a portfolio's) make a first column.
+    """
     codes = {int(reason): reason.code for reason in Reason}
     columns = (
         _times(trades["entry_ts_ns"]),
@@ -157,7 +160,12 @@ def trades_csv(trades: NDArray[Any]) -> bytes:
         [codes.get(reason, str(reason)) for reason in trades["reason"].tolist()],
     )
     line = "%sZ,%sZ,%d,%d,%s,%.6f,%.6f,%.6f,%.6f,%.6f,%s"
-    return "\n".join([TRADE_COLUMNS, *(line % row for row in zip(*columns, strict=True)), ""]).encode()
+    rows = [line % row for row in zip(*columns, strict=True)]
+    head = TRADE_COLUMNS
+    if symbols:
+        head = f"symbol,{head}"
+        rows = [f"{symbols[lane]},{row}" for lane, row in zip(trades["lane"].tolist(), rows, strict=True)]
+    return "\n".join([head, *rows, ""]).encode()
 
 
 def _times(ns: NDArray[np.int64]) -> list[str]:

@@ -62,14 +62,7 @@ def buy_and_hold(ground: Ground, name: str, notional_usd: float) -> Baseline:
     what = f"buy {notional_usd:,.0f} at the second bar's open and keep it"
     if len(ground.close) < 2 or notional_usd <= 0:
         return Baseline(name=name, what=what, values={"reason": "too_few_bars"})
-    fill = float(ground.open[1]) * (1 + ground.slippage_bps / 1e4)
-    units = notional_usd / fill
-    curve = ground.close - fill
-    curve *= units
-    curve += ground.cash - notional_usd * ground.fee_bps / 1e4
-    if ground.funding is not None:
-        curve -= units * (ground.funding - ground.funding[1])
-    curve[0] = ground.cash
+    curve = held_curve(ground, notional_usd)
     basis = basis_of(curve, ground.cash, ground.ts_ns, ground.interval_ns)
     gain = float(curve[-1]) - ground.cash
     values: dict[str, Scalar] = {
@@ -79,6 +72,19 @@ def buy_and_hold(ground: Ground, name: str, notional_usd: float) -> Baseline:
         "sharpe": sharpe_simple(basis.returns, basis.per_year)[0],
     }
     return Baseline(name=name, what=what, values=values)
+
+
+def held_curve(ground: Ground, notional_usd: float) -> Floats:
+    """Return the equity (bars,) of `notional_usd` bought at the second bar's open and kept."""
+    fill = float(ground.open[1]) * (1 + ground.slippage_bps / 1e4)
+    units = notional_usd / fill
+    curve = ground.close - fill
+    curve *= units
+    curve += ground.cash - notional_usd * ground.fee_bps / 1e4
+    if ground.funding is not None:
+        curve -= units * (ground.funding - ground.funding[1])
+    curve[0] = ground.cash
+    return curve
 
 
 def random_entries(ground: Ground, trades: Rows, rng: Rng) -> Baseline:

@@ -65,7 +65,7 @@ def check_run(
     decided = decisions[decisions["reason"] != Reason.END_OF_DATA]
     if drawn:
         word = f"{', '.join(drawn)} draw by an order's number, which a later start changes"
-        settled = _unchecked("warm_up", "seeded_draws", word)
+        settled = not_checked("warm_up", "seeded_draws", word)
     else:
         settled = warm_up(make_kernel, bars, decided, seed)
     found = (look_ahead(make_kernel, bars, decided, trades, seed, sub_bars), settled)
@@ -75,8 +75,8 @@ def check_run(
 def liquidation(is_liquidated: bool) -> Check:
     """Tell whether the exchange took a position away: what follows is not the strategy's result."""
     if is_liquidated:
-        return _failed("liquidation", "liquidated", "a position was liquidated; no entry followed", 1, 0)
-    return _passed("liquidation", "no position was liquidated", 1, 0)
+        return check_failed("liquidation", "liquidated", "a position was liquidated; no entry followed", 1, 0)
+    return check_passed("liquidation", "no position was liquidated", 1, 0)
 
 
 def trust_of(checks: tuple[Check, ...]) -> str:
@@ -94,7 +94,7 @@ def look_ahead(
 ) -> Check:
     """Compare decisions of prefixes, and of one prefix with a mirrored future, byte for byte."""
     if len(bars) < MIN_BARS:
-        return _unchecked("look_ahead", "too_few_bars", f"fewer than {MIN_BARS} bars")
+        return not_checked("look_ahead", "too_few_bars", f"fewer than {MIN_BARS} bars")
     is_compiled = _is_compiled(make_kernel())
     budget = COMPILED_BUDGET_BARS if is_compiled else INTERPRETED_BUDGET_BARS
     reach = min(len(bars) - 1, 2 * budget // CUTS)
@@ -103,10 +103,10 @@ def look_ahead(
     kernels = {cut: make_kernel() for cut in cuts}
     for count, (cut, kernel) in enumerate(kernels.items(), start=1):
         found = _decide(kernel, _cut(bars, 0, cut, is_compiled))
-        at = _first_difference(found, _until(decisions, int(bars.ts_ns[cut - 1])))
+        at = first_difference(found, until(decisions, int(bars.ts_ns[cut - 1])))
         if at is not None:
             word = f"cut after bar {cut}, the decisions differ from {iso_z(at)} on"
-            return _failed("look_ahead", "prefix_differs", word, count, sum(cuts[:count]))
+            return check_failed("look_ahead", "prefix_differs", word, count, sum(cuts[:count]))
     middle = cuts[len(cuts) // 2]
     if sub_bars is not None:
         give_sub_bars(kernels[middle], _mirrored_path(sub_bars, bars, middle))
@@ -122,19 +122,19 @@ def _mirrored(
     found = _decide(kernel, _mirror(bars, cut, end))
     stepped, points = sum(cuts) + end - cut, len(cuts) + 1
     window = (int(bars.ts_ns[cut]), int(bars.ts_ns[end - 1]))
-    real, other = (_keys(_between(rows, *window)) for rows in (decisions, found))
+    real, other = (keys(between(rows, *window)) for rows in (decisions, found))
     share = len(real & other) / len(real) if real else 0.0
     where = f"{len(cuts)} prefixes and a mirrored future within the first {end:,} of {len(bars):,} bars"
     if len(real) < MIN_MIRRORED or share < SAME_SHARE:
-        return _passed("look_ahead", where, points, stepped)
-    t_value = _t_value(trades["pnl"])
-    if t_value > SUSPICIOUS_T:
+        return check_passed("look_ahead", where, points, stepped)
+    advantage = t_value(trades["pnl"])
+    if advantage > SUSPICIOUS_T:
         word = (
             f"{share:.0%} of the decisions after bar {cut} stay the same in a mirrored market, and the "
-            f"trades win too often for that to be a calendar rule (t = {t_value:.1f})"
+            f"trades win too often for that to be a calendar rule (t = {advantage:.1f})"
         )
-        return _failed("look_ahead", "knows_the_future", word, points, stepped)
-    return _passed("look_ahead", f"{where}; the decisions do not depend on prices", points, stepped)
+        return check_failed("look_ahead", "knows_the_future", word, points, stepped)
+    return check_passed("look_ahead", f"{where}; the decisions do not depend on prices", points, stepped)
 
 
 def warm_up(make_kernel: MakeKernel, bars: BarColumns, decisions: Rows, seed: int) -> Check:
@@ -146,9 +146,9 @@ def warm_up(make_kernel: MakeKernel, bars: BarColumns, decisions: Rows, seed: in
     kernel = make_kernel()
     warmups = _warmups(kernel, len(bars))
     if not warmups:
-        return _unchecked("warm_up", "too_few_bars", "the data are too short for a later start")
+        return not_checked("warm_up", "too_few_bars", "the data are too short for a later start")
     if not len(decisions):
-        return _unchecked("warm_up", "no_decisions", "nothing was decided")
+        return not_checked("warm_up", "no_decisions", "nothing was decided")
     draw = Rng(seed).stream("warm_up", bars.content_sha256, len(bars))
     stepped, needed, compared = 0, 0, 0
     room = min(warmups[-1] + SETTLE_BARS, len(bars) - 1)
@@ -160,12 +160,12 @@ def warm_up(make_kernel: MakeKernel, bars: BarColumns, decisions: Rows, seed: in
         settled, count = _settles(decisions, late, part.ts_ns, warmups)
         if settled is None:
             word = f"started at bar {start}, the decisions still differ after {warmups[-1]} bars"
-            return _failed("warm_up", "never_settles", word, STARTS, stepped)
+            return check_failed("warm_up", "never_settles", word, STARTS, stepped)
         needed, compared = max(needed, settled), compared + count
     if not compared:
-        return _unchecked("warm_up", "never_in_step", "no decision after a later start could be compared")
+        return not_checked("warm_up", "never_in_step", "no decision after a later start could be compared")
     word = f"{STARTS} later starts decide the same after {needed} bars ({compared} decisions compared)"
-    return _passed("warm_up", word, STARTS, stepped)
+    return check_passed("warm_up", word, STARTS, stepped)
 
 
 def _warmups(kernel: Kernel, bars: int) -> list[int]:
@@ -188,7 +188,7 @@ def _settles(whole: Rows, late: Rows, ts_ns: NDArray[np.int64], warmups: list[in
         begin = _in_step(*held, int(ts_ns[warmup]), last)
         if begin is None:
             return warmup, 0
-        one, two = (_sequence(_between(rows, begin, last)) for rows in (whole, late))
+        one, two = (_sequence(between(rows, begin, last)) for rows in (whole, late))
         count = len(one)
         if one == two:
             return warmup, count
@@ -235,10 +235,10 @@ def _cut(bars: BarColumns, first: int, last: int, is_compiled: bool) -> BarColum
 
 def _mirror(bars: BarColumns, cut: int, end: int) -> BarColumns:
     """Return bars `cut` to `end` with their moves turned round: p becomes close² / p, the close before."""
-    return _turned(bars, cut, end, float(bars.close[cut - 1]) ** 2)
+    return turned_round(bars, cut, end, float(bars.close[cut - 1]) ** 2)
 
 
-def _turned(bars: BarColumns, first: int, end: int, level: float) -> BarColumns:
+def turned_round(bars: BarColumns, first: int, end: int, level: float) -> BarColumns:
     part = slice(first, end)
     return msgspec.structs.replace(
         bars,
@@ -254,12 +254,12 @@ def _turned(bars: BarColumns, first: int, end: int, level: float) -> BarColumns:
 def _mirrored_path(subs: BarColumns, bars: BarColumns, cut: int) -> BarColumns:
     """Return finer bars with those after the cut turned round as their bars are."""
     at = int(np.searchsorted(subs.ts_ns, bars.ts_ns[cut], side="left"))
-    turned = _turned(subs, at, len(subs), float(bars.close[cut - 1]) ** 2)
+    turned = turned_round(subs, at, len(subs), float(bars.close[cut - 1]) ** 2)
     joined = {name: np.concatenate([getattr(subs, name)[:at], getattr(turned, name)]) for name in COLUMNS}
     return msgspec.structs.replace(subs, **joined)
 
 
-def _first_difference(one: Rows, two: Rows) -> int | None:
+def first_difference(one: Rows, two: Rows) -> int | None:
     """Return the time of the first row that differs in any byte, or None."""
     if one.tobytes() == two.tobytes():
         return None
@@ -269,11 +269,11 @@ def _first_difference(one: Rows, two: Rows) -> int | None:
     return int(one["ts_ns"][unequal[0]]) if len(unequal) else int(longer["ts_ns"][length])
 
 
-def _until(rows: Rows, last_ns: int) -> Rows:
+def until(rows: Rows, last_ns: int) -> Rows:
     return rows[rows["ts_ns"] <= last_ns]
 
 
-def _between(rows: Rows, first_ns: int, last_ns: int) -> Rows:
+def between(rows: Rows, first_ns: int, last_ns: int) -> Rows:
     times = rows["ts_ns"]
     return rows[(times >= first_ns) & (times <= last_ns)]
 
@@ -282,11 +282,11 @@ def _sequence(rows: Rows) -> list[tuple[int, int, int]]:
     return list(zip(rows["ts_ns"].tolist(), rows["action"].tolist(), rows["side"].tolist(), strict=True))
 
 
-def _keys(rows: Rows) -> set[tuple[int, int, int]]:
+def keys(rows: Rows) -> set[tuple[int, int, int]]:
     return set(_sequence(rows))
 
 
-def _t_value(pnl: NDArray[np.float64]) -> float:
+def t_value(pnl: NDArray[np.float64]) -> float:
     """Return mean over standard error of the trades' net P&L; 0 below ten trades."""
     deviation = float(np.std(pnl, ddof=1)) if len(pnl) >= MIN_MIRRORED else 0.0
     return float(np.mean(pnl)) / deviation * math.sqrt(len(pnl)) if deviation > 0 else 0.0
@@ -296,13 +296,13 @@ def _is_compiled(kernel: Kernel) -> bool:
     return not isinstance(kernel.lanes[0].strategy, Strategy)
 
 
-def _passed(name: str, detail: str, points: int, bars: int) -> Check:
+def check_passed(name: str, detail: str, points: int, bars: int) -> Check:
     return Check(name=name, status=PASSED, reason="", detail=detail, points=points, bars=bars)
 
 
-def _failed(name: str, reason: str, detail: str, points: int, bars: int) -> Check:
+def check_failed(name: str, reason: str, detail: str, points: int, bars: int) -> Check:
     return Check(name=name, status=FAILED, reason=reason, detail=detail, points=points, bars=bars)
 
 
-def _unchecked(name: str, reason: str, detail: str) -> Check:
+def not_checked(name: str, reason: str, detail: str) -> Check:
     return Check(name=name, status=NOT_CHECKED, reason=reason, detail=detail, points=0, bars=0)

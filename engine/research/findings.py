@@ -103,7 +103,7 @@ def find_out(
         ),
         baselines=baselines(ground, replayed.trades, rng),
         bootstrap=bootstrap(metrics.basis, config.seed, rng),
-        testing=_testing(metrics, trials, earlier_runs),
+        testing=testing_of(metrics, trials, earlier_runs),
     )
 
 
@@ -116,7 +116,7 @@ def count_earlier_runs(index: Path, data_sha256: str, disk: Disk) -> int:
     return sum(row.data_sha256 == data_sha256 for row in rows)
 
 
-def _testing(metrics: Metrics, trials: int, earlier_runs: int) -> MultipleTesting:
+def testing_of(metrics: Metrics, trials: int, earlier_runs: int) -> MultipleTesting:
     """Deflate by all runs on this data too: looking is testing, declared or not."""
     odds, basis = metrics.values["probabilistic_sharpe"], metrics.basis
     is_known = isinstance(odds, float) and basis is not None

@@ -28,7 +28,12 @@ TILES = (
 IDENTITY = (
     "kernel_sha256", "strategy_sha256", "config_sha256", "data_sha256", "decision_sha256", "trades_sha256",
 )  # fmt: skip
-SPLITS = (("per_side", "Side"), ("per_symbol", "Symbol"), ("per_reason", "Reason of exit"))
+SPLITS = (
+    ("per_side", "Side"),
+    ("per_symbol", "Symbol"),
+    ("per_strategy", "Strategy"),
+    ("per_reason", "Reason of exit"),
+)
 BADGE = {PASSED: "good", FAILED: "bad"}
 POLICY = "default-src 'none';style-src 'unsafe-inline'"
 FULL_TINT = 0.15

@@ -149,7 +149,7 @@ def publish_run(
         "metadata.json": json_bytes(metadata),
         "config.json": json_bytes(config),
         "metrics.json": json_bytes(measured),
-        "trades.csv": trades_csv(replayed.trades),
+        "trades.csv": trades_csv(replayed.trades, [lane.symbol for lane in config.lanes]),
         "journal.h5": journal,
         **kind.more,
     }
@@ -173,8 +173,10 @@ def reproduce_command(request: RunRequest) -> str:
     if request.command:
         return request.command
     words = ["interlock", "run", "start", "--data", request.data]
+    words += [word for each in request.more_data for word in ("--data", each)]
     words += ["--preset", request.preset] if request.preset else []
     words += ["--strategy", request.strategy] if request.strategy else []
+    words += [word for each in request.more_strategies for word in ("--strategy", each)]
     words += ["--forged"] if request.is_forged else []
     words += ["--funding"] if request.funding == OF_DATA else []
     words += ["--funding-from", request.funding] if request.funding not in ("", OF_DATA) else []
@@ -183,6 +185,8 @@ def reproduce_command(request: RunRequest) -> str:
         ["--max-missing-funding", str(request.max_missing_funding)] if request.max_missing_funding else []
     )
     words += words_of({**msgspec.to_builtins(request), **request.switches})
+    words += ["--universe", request.universe] if request.universe else []
+    words += ["--at", iso_z(request.at_ns)] if request.at_ns is not None else []
     words += ["--start", iso_z(request.start_ns)] if request.start_ns is not None else []
     words += ["--end", iso_z(request.end_ns)] if request.end_ns is not None else []
     words += ["--max-bars", str(request.max_bars)] if request.max_bars else []

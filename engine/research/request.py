@@ -15,11 +15,21 @@ class RunRequest(Record):
     strategy file and run the library. `funding`: empty (none), `data` (the stored series of the data's venue
     and symbol) or VENUE/SYMBOL; `funding_marks`: bars of mark prices, VENUE/SYMBOL/INTERVAL;
     `max_missing_funding`: how many payments the series may lack. `switches`: assumptions beyond the plain
-    ones by name (`engine.api.switches`)."""
+    ones by name (`engine.api.switches`). With `more_data` or `more_strategies`, each strategy trades each of
+    them under one account; `universe` is a CSV of listings (symbol, listed, delisted): those of `at_ns` stand
+    for the `*` in data VENUE/*/INTERVAL."""
+
+    @property
+    def is_portfolio(self) -> bool:
+        return bool(self.more_data or self.more_strategies or self.universe)
 
     strategy: str = ""
     preset: str = ""
     data: str
+    more_data: tuple[str, ...] = ()
+    more_strategies: tuple[str, ...] = ()
+    universe: str = ""
+    at_ns: int | None = None
     params: dict[str, float | str] = {}
     symbol: str = ""
     interval: str = ""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.api.switches import chosen
+from engine.api.switches import BY_NAME, chosen
 from engine.research import identity
 from engine.research.artifacts import config_hash, make_run_id, sweep_staging
 from engine.research.bars import load_bars, short_name
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 CHUNK_BARS = 1 << 18
 MODE = "run"
+INDEX = Path("outputs") / "runs_index.json"
 
 Progress = Callable[[int, int], None]
 
@@ -71,33 +72,72 @@ def run_backtest(
     what the market catalogue raises for its data, or `OSError`. A failure leaves no run folder, only
     `outputs/failed/<run_id>.json`.
     """
-    # Here, not above: the engine imports this module for its types and must not pay for HDF5.
-    from engine.research.index import refresh_runs_index
-    from engine.research.publish import publish_run
-
     choice = _choice(request, home, disk)
     bars, symbol, interval = load_bars(request, home, disk)
     beside = beside_of(request, choice, bars, home, disk)
     config = resolved_config(request, choice, bars, symbol, interval, beside)
-    runs = home / "outputs" / "runs"
-    disk.make_folder(runs)
-    sweep_staging(runs)
-    created_ns = clock.now_ns()
-    run_id = make_run_id(created_ns, MODE, config, runs)
-    try:
+    if shared := sorted(name for name in config.switches if BY_NAME[name].part == "portfolio"):
+        raise RunFailed("invalid_request", f"{', '.join(shared)} is for several symbols; name more data")
+
+    def make(run_id: str) -> Made:
         replayed = replay(config, choice, bars, run_id, on_progress, is_cancelled, beside)
-        proof = identify(config, choice, bars, replayed)
         findings = find_out(
             config,
             bars,
             replayed,
             lambda: kernel_of(config, _choice(request, home, disk), "check", beside),
             trials=request.trials,
-            earlier_runs=count_earlier_runs(runs.parent / "runs_index.json", bars.content_sha256, disk),
+            earlier_runs=count_earlier_runs(home / INDEX, bars.content_sha256, disk),
             beside=beside,
         )
+        return Made(identify(config, choice, bars, replayed), findings, replayed, bars.ts_ns)
+
+    result = published(request, config, make, home, disk, clock)
+    execution = {"execution": execution_of(choice), "build_sha256": build_of(choice)}
+    return msgspec.structs.replace(result, **execution)  # type: ignore[type-var]
+
+
+class Made(NamedTuple):
+    """What a run gave, before it is published: `ts_ns` are the times of the equity."""
+
+    proof: Identity
+    findings: Findings
+    replayed: Replayed
+    ts_ns: NDArray[np.int64]
+
+
+def published(
+    request: RunRequest,
+    config: RunConfig,
+    make: Callable[[str], Made],
+    home: Path,
+    disk: Disk,
+    clock: Clock,
+) -> RunResult:
+    """Make a run under its new id and publish its folder; a failure leaves a note instead.
+
+    Raises what `make` raises, or `OSError`.
+    """
+    # Here, not above: the engine imports this module for its types and must not pay for HDF5.
+    from engine.research.index import refresh_runs_index
+    from engine.research.publish import publish_run
+
+    runs = home / "outputs" / "runs"
+    disk.make_folder(runs)
+    sweep_staging(runs)
+    created_ns = clock.now_ns()
+    run_id = make_run_id(created_ns, MODE, config, runs)
+    try:
+        made = make(run_id)
         folder = publish_run(
-            runs / run_id, request, config, proof, findings, replayed, bars.ts_ns, iso_z(created_ns)
+            runs / run_id,
+            request,
+            config,
+            made.proof,
+            made.findings,
+            made.replayed,
+            made.ts_ns,
+            iso_z(created_ns),
         )
     except RunCancelled:
         raise
@@ -105,9 +145,7 @@ def run_backtest(
         _note_failure(home, run_id, error, created_ns, disk)
         raise
     refresh_runs_index(runs, disk, clock)
-    result = _result(run_id, folder, request, config, proof, findings, replayed)
-    execution = {"execution": execution_of(choice), "build_sha256": build_of(choice)}
-    return msgspec.structs.replace(result, **execution)  # type: ignore[type-var]
+    return _result(run_id, folder, request, config, made.proof, made.findings, made.replayed)
 
 
 def _choice(request: RunRequest, home: Path, disk: Disk) -> Choice:

@@ -21,6 +21,18 @@ PAPER_CONTRACT = "interlock.paper.result"
 Scalar = float | int | str | None
 
 
+class LaneConfig(Record):
+    """One strategy on one symbol of a portfolio run, over its own window."""
+
+    symbol: str
+    strategy: str
+    data: str
+    data_sha256: str
+    start: str
+    end: str
+    bars: int
+
+
 Switched = Annotated[dict[str, Value], Meta(extra_json_schema={"properties": json_properties()})]
 
 
@@ -28,6 +40,7 @@ class RunConfig(Record, omit_defaults=True):
     """config.json: everything that decides a run's numbers. Times are ISO-8601 UTC; fees are bps.
 
     `switches`: assumptions beyond the plain ones (`engine.api.switches`); one that is off is left out.
+    `lanes`: those of a portfolio run, whose `data_sha256` is over theirs.
     `funding_sha256`: the payments (time, rate, mark) of the window; empty in a run without funding.
     """
 
@@ -57,6 +70,7 @@ class RunConfig(Record, omit_defaults=True):
     funding_missing: int = 0
     switches: Switched = {}
     sub_data_sha256: str = ""
+    lanes: tuple[LaneConfig, ...] = ()
 
 
 class Identity(Record):

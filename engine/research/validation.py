@@ -127,7 +127,14 @@ def request_after(runs: Path, run_id: str, disk: Disk) -> RunRequest:
 
 
 def request_of(config: RunConfig, data: str, strategy: str) -> RunRequest:
-    """Return the request that gives the run again: everything resolved, the window by its ends."""
+    """Return the request that gives the run again: everything resolved, the window by its ends.
+
+    Raises `RunFailed` for a portfolio's: nothing that starts from a finished run knows several symbols.
+    """
+    if config.lanes:
+        raise RunFailed(
+            "invalid_request", "a portfolio run is made again by its command, not from its folder"
+        )
     start_ns, last_ns = (
         int(np.datetime64(text.removesuffix("Z"), "ns").astype(np.int64))
         for text in (config.start, config.end)

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 
-def write_bars(path: Path, count: int = 3_000, seed: int = 7, minutes: int = 1) -> Path:
-    """Write a random walk from 100 as CSV and return the path."""
-    closes = 100.0 * np.exp(np.cumsum(np.random.default_rng(seed).normal(0, 0.002, count)))
+def write_bars(path: Path, count: int = 3_000, seed: int = 7, minutes: int = 1, level: float = 100.0) -> Path:
+    """Write a random walk from `level` as CSV and return the path."""
+    closes = level * np.exp(np.cumsum(np.random.default_rng(seed).normal(0, 0.002, count)))
     lines = ["ts_ms,open,high,low,close,volume"]
-    before = 100.0
+    before = level
     for at, price in enumerate(closes):
         high, low = max(before, price) * 1.0005, min(before, price) * 0.9995
         time_ms = 1_699_999_200_000 + at * minutes * 60_000
