@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 
 from console.cli import facade, output
+from console.cli.assumptions import with_switches
 from console.cli.exit_codes import ExitCode
 from console.cli.failure import Failure
 from console.cli.options import Json
 from engine.api.home import home_folder
+from engine.api.switches import GENERATED
 
 LOCAL = "engine.api.local"
 TICK_COLUMNS = ("number", "price", "action", "direction", "confidence", "notional_usd")
@@ -20,6 +22,7 @@ ITERATION_COLUMNS = ("number", "seed", "final_equity", "max_drawdown", "trades",
 CHECK_COLUMNS = ("name", "now", "after", "limit", "result", "reason")
 
 
+@with_switches(GENERATED)
 def simulate(
     steps: Annotated[
         int, typer.Option("--steps", envvar="AQTS_STEPS", min=1, max=100_000, help="How many bars.")
@@ -29,6 +32,7 @@ def simulate(
     ] = "bull",
     seed: Annotated[int, typer.Option("--seed", help="The market's seed.")] = 1,
     as_json: Json = False,
+    assumed: dict[str, object] | None = None,
 ) -> None:
     """Step a strategy over a generated market and show each tick: price, action, signal.
 
@@ -36,15 +40,16 @@ def simulate(
     """
     run = facade.function(LOCAL, "run_simulation")
     try:
-        made = output.record(run(steps=steps, scenario=scenario, seed=seed))
+        made = output.record(run(steps=steps, scenario=scenario, seed=seed, assumed=assumed or {}))
     except ValueError as unknown:
-        raise Failure("invalid_request", str(unknown), "name one of the sandbox's scenarios") from unknown
+        raise Failure("invalid_request", str(unknown), "see --help") from unknown
     ticks = output.records(made["ticks"])
     summary = {name: value for name, value in made.items() if name != "ticks"}
     text = output.table(ticks, TICK_COLUMNS, "no ticks") + "\n\n" + output.facts(summary)
     output.show({"simulation": made}, text, as_json)
 
 
+@with_switches(GENERATED)
 def backtest(
     iterations: Annotated[
         int,
@@ -58,6 +63,7 @@ def backtest(
     ] = "bull",
     seed: Annotated[int, typer.Option("--seed", help="The first market's seed.")] = 1,
     as_json: Json = False,
+    assumed: dict[str, object] | None = None,
 ) -> None:
     """Back-test a strategy on many generated markets of one scenario: a row each, mean and deviation.
 
@@ -65,7 +71,9 @@ def backtest(
     """
     run = facade.function(LOCAL, "run_scenarios")
     try:
-        made = output.record(run(iterations=iterations, steps=steps, scenario=scenario, seed=seed))
+        made = output.record(
+            run(iterations=iterations, steps=steps, scenario=scenario, seed=seed, assumed=assumed or {})
+        )
     except ValueError as unknown:
         raise Failure("invalid_request", str(unknown), "see --help for the scenarios") from unknown
     rows = output.records(made["iterations"])

@@ -6,7 +6,7 @@ import locale
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from engine.api.commands import KillDone
@@ -90,18 +90,20 @@ def doctor(home: Path, tell: Tell = lambda done, total, label: None) -> tuple[Pa
     return (*_library_rows(tell), _disk_row(home), _server_row(), *_terminal_rows(), _engine_row(home))
 
 
-def run_simulation(*, steps: int, scenario: str, seed: int) -> Record:
+def run_simulation(*, steps: int, scenario: str, seed: int, assumed: Mapping[str, object]) -> Record:
     """Step a strategy over a generated market. Raises `ValueError` for an unknown scenario."""
     from engine.research.simulate import simulate
 
-    return simulate(steps=steps, scenario=scenario, seed=seed)
+    return simulate(steps=steps, scenario=scenario, seed=seed, assumed=assumed)
 
 
-def run_scenarios(*, iterations: int, steps: int, scenario: str, seed: int) -> Record:
+def run_scenarios(
+    *, iterations: int, steps: int, scenario: str, seed: int, assumed: Mapping[str, object]
+) -> Record:
     """Back-test over many draws of one scenario. Raises `ValueError` for an unknown scenario."""
     from engine.research.scenarios import backtest
 
-    return backtest(iterations=iterations, steps=steps, scenario=scenario, seed=seed)
+    return backtest(iterations=iterations, steps=steps, scenario=scenario, seed=seed, assumed=assumed)
 
 
 def run_dry(raw: dict[str, object], home: Path, environ: dict[str, str]) -> Record:

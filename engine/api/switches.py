@@ -115,6 +115,22 @@ KEPT: tuple[str, ...] = tuple(row.name for row in SWITCHES if row.part != "accou
 """The names that config.json keeps under `switches`, where they are on."""
 SEARCHED: tuple[str, ...] = tuple(row.name for row in SWITCHES if row.part not in ("portfolio", "run"))
 """What every trial of a sweep can assume."""
+NOT_GENERATED = frozenset(
+    {
+        "seed",
+        "stops",
+        "lot",
+        "tick",
+        "gap_limit_bars",
+        "leverage",
+        "maintenance_margin",
+        "liquidation_fee_bps",
+    }
+)
+GENERATED: tuple[str, ...] = tuple(
+    name for name in SEARCHED if name not in NOT_GENERATED and BY_NAME[name].part != "sizing"
+)
+"""What `simulate` and `backtest` can assume: no gaps, lots or ticks; one size for all entries."""
 
 assert len(BY_NAME) == len(SWITCHES) == len({row.option for row in SWITCHES})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,9 @@ from numpy.typing import NDArray
 
 from engine.research.metrics import Context, compute_metrics
 from engine.research.schemas import Scalar
-from engine.research.simulate import BAR_NS, START_NS, WARMUP_BARS, view
-from native.intents import KernelConfig, LaneSpec
+from engine.research.simulate import BAR_NS, PLAIN, START_NS, WARMUP_BARS, view
+from engine.research.switching import generated_config
+from native.intents import LaneSpec
 from native.kernel import Kernel
 from seams.rng import Rng
 from venues.sandbox.market import SandboxMarket
@@ -60,13 +62,23 @@ class Backtest(Record):
     deviation: dict[str, Scalar]
 
 
-def backtest(*, iterations: int, steps: int, scenario: str, seed: int, symbol: str = "BTC-PERP") -> Backtest:
+def backtest(
+    *,
+    iterations: int,
+    steps: int,
+    scenario: str,
+    seed: int,
+    symbol: str = "BTC-PERP",
+    assumed: Mapping[str, object] = PLAIN,
+) -> Backtest:
     """Run `ema_cross` on `iterations` markets of `steps` one-minute bars, seeds counted up from `seed`.
 
-    Raises `ValueError` for a scenario that the sandbox does not know.
+    Raises `ValueError` for a scenario that the sandbox does not know, or an unknown switch in `assumed`.
     """
     assert 0 < iterations <= 1_000 and 0 < steps <= 100_000
-    rows = tuple(_one(number, steps, scenario, seed + number, symbol) for number in range(iterations))
+    rows = tuple(
+        _one(number, steps, scenario, seed + number, symbol, assumed) for number in range(iterations)
+    )
     columns = {
         name: [getattr(row, name) for row in rows if getattr(row, name) is not None] for name in AVERAGED
     }
@@ -83,10 +95,12 @@ def backtest(*, iterations: int, steps: int, scenario: str, seed: int, symbol: s
     )
 
 
-def _one(number: int, steps: int, scenario: str, seed: int, symbol: str) -> Iteration:
+def _one(
+    number: int, steps: int, scenario: str, seed: int, symbol: str, assumed: Mapping[str, object]
+) -> Iteration:
     market = SandboxMarket(seed=seed, scenario=ALIASES.get(scenario, scenario))
     lane = LaneSpec(symbol=symbol, strategy="ema_cross", params={"fast": 9, "slow": 21})
-    kernel = Kernel(KernelConfig(cash=100_000.0, stops="next_open", seed=seed), [lane])
+    kernel = Kernel(generated_config(assumed, seed, BAR_NS), [lane])
     bars = np.empty((3, WARMUP_BARS + steps))
     confidences = []
     for index in range(WARMUP_BARS + steps):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from native.intents import KernelConfig, LaneSpec
+from collections.abc import Mapping
+
+from engine.research.switching import generated_config
+from native.intents import LaneSpec
 from native.kernel import Kernel
 from seams.clock import NS_PER_S
 from venues.sandbox.market import SandboxMarket
@@ -11,6 +14,7 @@ from venues.types import Record
 BAR_NS = 60 * NS_PER_S
 START_NS = 1_767_225_600 * NS_PER_S
 WARMUP_BARS = 120
+PLAIN: Mapping[str, object] = {}
 
 
 class Tick(Record):
@@ -41,12 +45,17 @@ class Simulation(Record):
     decision_sha256: str
 
 
-def simulate(*, steps: int, scenario: str, seed: int, symbol: str = "BTC-PERP") -> Simulation:
-    """Step `ema_cross` over `steps` generated one-minute bars. Raises `ValueError`: unknown scenario."""
+def simulate(
+    *, steps: int, scenario: str, seed: int, symbol: str = "BTC-PERP", assumed: Mapping[str, object] = PLAIN
+) -> Simulation:
+    """Step `ema_cross` over `steps` generated one-minute bars, under the switches `assumed`.
+
+    Raises `ValueError` for an unknown scenario or switch.
+    """
     assert 0 < steps <= 100_000
     market = SandboxMarket(seed=seed, scenario=scenario)
     lane = LaneSpec(symbol=symbol, strategy="ema_cross", params={"fast": 9, "slow": 21})
-    kernel = Kernel(KernelConfig(cash=100_000.0, stops="next_open", seed=seed), [lane])
+    kernel = Kernel(generated_config(assumed, seed, BAR_NS), [lane])
     ticks: list[Tick] = []
     peak = drawdown = 0.0
     for index in range(WARMUP_BARS + steps):

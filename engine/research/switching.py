@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from engine.api.switches import BY_NAME, Value, read
+from engine.api.switches import BY_NAME, GENERATED, Value, chosen, read
 from engine.market.validation import interval_ns_of
 from engine.research.choice import RunFailed
 from engine.research.request import RunRequest
@@ -17,6 +17,7 @@ from native.rules import ExchangeRules, GuardRules, PortfolioRules, SizingRules
 from seams.clock import NS_PER_S
 
 SIZINGS = {"fixed": "notional", "fraction": "equity", "risk": "risk", "kelly": "kelly"}
+ACCOUNT = ("cash", "notional_usd", "fee_bps", "slippage_bps")
 DRAWN = ("latency_jitter_ms", "reject_probability", "timeout_probability", "touch_fill_probability")
 """Switches that draw by an order's number: a run that starts later draws otherwise."""
 
@@ -42,6 +43,20 @@ def kernel_config(config: RunConfig, *, has_funding: bool = False) -> KernelConf
         stops="intrabar" if config.stops == "intrabar" else "next_open",
         **rules_of(config.switches, config.slippage_mode, interval_ns, has_funding),
     )
+
+
+def generated_config(assumed: Mapping[str, object], seed: int, interval_ns: int) -> KernelConfig:
+    """Return the configuration of a generated market's account: 100,000, stops at the next open.
+
+    `assumed`: switches and account names (`GENERATED`). Raises `ValueError`.
+    """
+    own: dict[str, Any] = {name: float(str(assumed[name])) for name in ACCOUNT if name in assumed}
+    switches = read({name: value for name, value in assumed.items() if name not in (*own, "slippage_mode")})
+    if foreign := sorted(set(switches) - set(GENERATED)):
+        raise ValueError(f"a generated market cannot assume {', '.join(foreign)}")
+    mode = chosen("slippage_mode", str(assumed.get("slippage_mode", "fixed")))
+    rules = rules_of(switches, mode, interval_ns if switches else 0)
+    return KernelConfig(**{"cash": 100_000.0, **own}, stops="next_open", seed=seed, **rules)
 
 
 def rules_of(

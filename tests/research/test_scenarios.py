@@ -59,3 +59,18 @@ def test_win_rates_and_drawdowns_are_fractions() -> None:
         assert 0.0 <= row.max_drawdown < 1.0 and 0.0 <= row.avg_confidence <= 1.0
         assert row.win_rate is None or 0.0 <= row.win_rate <= 1.0
         assert np.isfinite(row.final_equity)
+
+
+def test_generated_markets_take_the_same_switches() -> None:
+    free, dear = (
+        backtest(
+            iterations=2, steps=600, scenario="bull", seed=1, assumed={"fee_bps": fee, "cooldown_bars": 5}
+        )
+        for fee in (0.0, 20.0)
+    )
+    plain = backtest(iterations=2, steps=600, scenario="bull", seed=1)
+    for cheap, costly, usual in zip(free.iterations, dear.iterations, plain.iterations, strict=True):
+        assert costly.final_equity < cheap.final_equity
+        assert costly.decision_sha256 == cheap.decision_sha256 and cheap.trades <= usual.trades
+    with pytest.raises(ValueError, match="close_at_end"):
+        backtest(iterations=1, steps=10, scenario="bull", seed=1, assumed={"close_at_end": True})
