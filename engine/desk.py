@@ -20,6 +20,7 @@ from engine.research.session_health import refresh_sessions_index
 from engine.research.sessions import ENDINGS, SessionFolder
 from engine.store.failures import StoreError
 from engine.store.rows import SessionRecord
+from engine.trading.inputs import JOURNAL, JournalledKernel
 from engine.trading.rows import ticket_row
 from engine.trading.session import PaperSession
 from engine.trading.setup import build_session
@@ -151,6 +152,8 @@ class Desk:
         status = ENDINGS[reason]
         try:
             self._close_tickets(session)
+            if isinstance(session.kernel, JournalledKernel):
+                entry.folder.put_artifact(JOURNAL, session.kernel.journal())
             entry.folder.finish(
                 reason,
                 metrics=self._metrics(session),

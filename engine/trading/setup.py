@@ -15,11 +15,11 @@ from engine.market.catalogue import load
 from engine.market.hub import MarketHub
 from engine.market.validation import interval_ns_of
 from engine.research.choice import Choice, RunFailed, choose
+from engine.trading.inputs import JournalledKernel, LaneFacts, SessionFacts
 from engine.trading.ledger import Ledger
 from engine.trading.pipeline import policy_of
 from engine.trading.session import PaperSession, SessionPlan
 from native.intents import KernelConfig, LaneSpec
-from native.kernel import Kernel
 from safety.reasons import Refusal
 from seams.clock import NS_PER_S
 from venues.replay import ReplayFeed
@@ -194,8 +194,33 @@ def _assemble(
         run_fingerprint=run_fingerprint(core, start),
         uses_market_time=uses_market_time,
     )
-    kernel = Kernel(config, lanes, matching="external", run_id=session_id)
+    kernel = JournalledKernel(config, lanes, matching="external", run_id=session_id)
+    kernel.facts = _facts(core, plan, config, lanes, chosen)
     return PaperSession(core, plan, hub, venue, kernel, Ledger(Decimal(str(config.cash))), feed.stop)
+
+
+def _facts(
+    core: Core, plan: SessionPlan, config: KernelConfig, lanes: list[LaneSpec], chosen: list[Choice]
+) -> SessionFacts:
+    """Return what a replay builds the session's kernel from."""
+    return SessionFacts(
+        session_id=plan.session_id,
+        feed=plan.feed_name,
+        kernel_sha256=core.kernel_sha256,
+        config=msgspec.to_builtins(config),
+        lanes=tuple(
+            LaneFacts(
+                symbol=lane.symbol,
+                strategy=choice.name,
+                file=choice.file,
+                source_sha256=choice.source_sha256,
+                params=choice.params,
+                lot=lane.lot,
+                tick=lane.tick,
+            )
+            for lane, choice in zip(lanes, chosen, strict=True)
+        ),
+    )
 
 
 def _choose(strategy: str, start: PaperStart, faster: dict[str, dict[str, float]]) -> Choice:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import msgspec
 
-from engine.journal import JournalDamaged
 from engine.lifecycle.parity.contract import (
     KERNEL,
     MIXED,
@@ -29,6 +28,7 @@ from engine.lifecycle.parity.report import (
     listed,
 )
 from engine.lifecycle.parity.runs import Where, run_subject
+from engine.lifecycle.parity.sessions import session_subject
 from engine.lifecycle.parity.subject import Subject
 from engine.lifecycle.parity.trace import Cause, Difference, Trace, compare, in_order
 from engine.research import identity
@@ -70,15 +70,18 @@ def replay_recorded(
     try:
         subject = _subject(name, home, disk, where, on_progress)
         demand_kernel(subject.recorded_contract, allows_other_kernel)
-    except (RunFailed, JournalDamaged) as error:
-        block(folder, error.code, disk, clock)
+    except Exception as error:
+        if code := getattr(error, "code", ""):
+            block(folder, code, disk, clock)
         raise
     report = judge(subject, clock, allows_other_kernel)
     return write(report, folder, report_path, disk)
 
 
 def _subject(name: str, home: Path, disk: Disk, where: Where, on_progress: Progress | None) -> Subject:
-    return run_subject(name, home, disk, where, on_progress)
+    if is_run(name):
+        return run_subject(name, home, disk, where, on_progress)
+    return session_subject(name, home, disk, where)
 
 
 def demand_kernel(recorded: Contract, allows_other_kernel: bool) -> None:
