@@ -70,11 +70,11 @@ def replay_recorded(
     try:
         subject = _subject(name, home, disk, where, on_progress)
         demand_kernel(subject.recorded_contract, allows_other_kernel)
+        report = judge(subject, clock, allows_other_kernel)
     except Exception as error:
         if code := getattr(error, "code", ""):
             block(folder, code, disk, clock)
         raise
-    report = judge(subject, clock, allows_other_kernel)
     return write(report, folder, report_path, disk)
 
 
