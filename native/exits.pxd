@@ -85,30 +85,6 @@ cdef inline void exit_at(LaneState* s, int64_t ts, double price, double close, i
         leave(s, ts, price, close, 2, s.units, reason)
 
 
-cdef inline void exits_step(LaneState* s, int64_t ts, double o, double h, double l, double c) noexcept nogil:
-    """Stop first, then target, then trail for the next bar; a gap through a level fills at the open."""
-    cdef double level
-    cdef int64_t why = WHY_TRAILING if s.has_trailed else WHY_STOP
-    if s.side > 0:
-        if l <= s.stop:
-            exit_at(s, ts, o if o < s.stop else s.stop, c, why)
-        elif h >= s.target:
-            exit_at(s, ts, o if o > s.target else s.target, c, WHY_TARGET)
-        else:
-            level = h - s.trail
-            if level > s.stop:
-                s.stop, s.has_trailed = level, 1
-    else:
-        if h >= s.stop:
-            exit_at(s, ts, o if o > s.stop else s.stop, c, why)
-        elif l <= s.target:
-            exit_at(s, ts, o if o < s.target else s.target, c, WHY_TARGET)
-        else:
-            level = l + s.trail
-            if level < s.stop:
-                s.stop, s.has_trailed = level, 1
-
-
 cdef inline int64_t part_units(LaneState* s) noexcept nogil:
     """The units that leave at the partial target: the share, rounded down to the lot."""
     cdef int64_t units = <int64_t>floor(<double>s.units * s.partial)

@@ -1,18 +1,16 @@
 """The C interface of a forged strategy, and the steps that run one.
 
 A forged strategy is a freestanding library: `init` makes its state, `on_bar` answers one bar, and
-`signals` answers many where the strategy does not read the position. Answers of many bars are ready
-before the account moves, so that replay pays no call per bar and passes quiet bars in a short loop.
+`signals` answers many where the strategy does not read the position, so that replay pays no call per bar.
 """
 
 from libc.math cimport INFINITY
 from libc.stdint cimport int64_t
 
-from native.account cimport open_result_c
 from native.entries cimport decide_step
-from native.indicators cimport atr_step, ema_next, true_range
+from native.indicators cimport atr_step
 from native.lane cimport exits_bar, finish_step, open_bar
-from native.replay cimport CHUNK, Columns, good_until
+from native.replay cimport CHUNK, SPARE, Answers, Columns, account_for, columns_from, good_bars, ilc_quiet
 from native.state cimport KEEP, LaneState, Wish
 
 cdef enum:
@@ -102,93 +100,6 @@ cdef inline int64_t forged_close(
     return 0
 
 
-cdef inline int64_t quiet_until(const signed char* want, int64_t side, int64_t start, int64_t end) noexcept nogil:
-    """Return the first bar in [start, end) whose answer changes what is held, or end."""
-    cdef int64_t i = start
-    while i < end and (want[i] == side or want[i] == KEEP):
-        i += 1
-    return i
-
-
-cdef inline int64_t held_until(LaneState* s, int64_t start, int64_t end) noexcept nogil:
-    """Return the bar in [start, end) on which the longest holding time ends, or end."""
-    cdef int64_t last = start + s.hold_bars - 1 - (s.bars - s.entry_bar)
-    if s.hold_bars == 0 or last >= end:
-        return end
-    return last if last > start else start
-
-
-cdef inline int64_t untouched_until(LaneState* s, const Columns* x, int64_t start, int64_t end) noexcept nogil:
-    """Trail the stop; return the first bar in [start, end) that touches a level, or end.
-
-    A short is the long of negated prices, which is exact.
-    """
-    cdef double side = <double>s.side
-    cdef const double* worst = x.low if s.side > 0 else x.high
-    cdef const double* best = x.high if s.side > 0 else x.low
-    cdef double stop = side * s.stop, near = side * s.target, trail = s.trail, level
-    cdef int64_t i = start, has_trailed = s.has_trailed
-    if s.partial > 0.0 and side * s.partial_target < near:
-        near = side * s.partial_target
-    if s.breakeven > 0.0 and side * s.breakeven < near:
-        near = side * s.breakeven
-    while i < end and not (side * worst[i] <= stop or side * best[i] >= near):
-        level = side * best[i] - trail
-        if level > stop:
-            stop, has_trailed = level, 1
-        i += 1
-    s.stop, s.has_trailed = side * stop, has_trailed
-    return i
-
-
-cdef inline void mark_quiet(LaneState* s, const Columns* x, int64_t start, int64_t end) noexcept nogil:
-    """The marks and the ATR of [start, end) for an unchanged position."""
-    cdef const double* h = x.high
-    cdef const double* l = x.low
-    cdef const double* close = x.close
-    cdef double a = s.atr.a, b = s.atr.b
-    cdef double atr = ema_next(a, b, s.atr.value, true_range(h[start], l[start], s.last_close))
-    cdef double realised = s.realised, entry = s.entry, entry_fee = s.entry_fee
-    cdef double held = <double>s.side * s.quantity
-    cdef double* equity = s.equity + s.equity_count - start
-    cdef int64_t i
-    # Previous closes come from the column: carried along, they would lengthen the chain of the average.
-    for i in range(start + 1, end):
-        atr = ema_next(a, b, atr, true_range(h[i], l[i], close[i - 1]))
-    s.atr.value = atr
-    if not s.rules.keeps_equity:
-        return
-    if held == 0.0:
-        for i in range(start, end):
-            equity[i] = realised + 0.0
-    else:
-        for i in range(start, end):
-            equity[i] = realised + open_result_c(held, close[i], entry, entry_fee)
-    s.equity_count += end - start
-
-
-cdef inline int64_t hold_quiet(
-    LaneState* s, const Columns* x, const signed char* want, int64_t start, int64_t stop_before
-) noexcept nogil:
-    """Pass bars on which nothing can happen but marking and trailing; return the first of another kind.
-
-    The same arithmetic as the full step, for nothing pending and no part exit.
-    """
-    cdef int64_t end = quiet_until(want, s.side, start, stop_before)
-    if s.side:
-        end = held_until(s, start, end)
-        end = untouched_until(s, x, start, end) if s.is_bracket else end
-    if end == start:
-        return start
-    mark_quiet(s, x, start, end)
-    s.last_close = s.atr.previous_close = x.close[end - 1]
-    s.open_ts = s.last_ts = x.ts[end - 1]
-    s.atr.count += end - start
-    s.bars += end - start
-    s.is_data_bad = 0
-    return end
-
-
 cdef inline void fail_at(LaneState* s, const Columns* x, int64_t i) noexcept nogil:
     """What the account sees of a bar on which the strategy failed: its open and its levels, no mark."""
     open_bar(s, x.ts[i], x.open[i])
@@ -197,45 +108,28 @@ cdef inline void fail_at(LaneState* s, const Columns* x, int64_t i) noexcept nog
 
 cdef inline int64_t good_answers(const LaneState* s, const ForgedAnswers* answers, int64_t n) noexcept nogil:
     """Return the first of `n` answers with levels that the kernel refuses, or n."""
-    cdef int64_t i
-    for i in range(n):
-        if answers.want[i] != KEEP and not is_good_answer(s, &answers.wish[i]):
-            return i
-    return n
-
-
-cdef inline void account_answers(
-    LaneState* s, const Columns* x, const ForgedAnswers* answers, int64_t has_levels, int64_t n
-) noexcept nogil:
-    """Move the account over `n` answered bars."""
-    cdef int64_t i = 0, had_pending
-    cdef const signed char* want = answers.want
-    while i < n:
-        if s.rules.is_plain and s.bars and not (s.pending or s.exit_units):
-            i = hold_quiet(s, x, want, i, n)
-            if i == n:
-                return
-        open_bar(s, x.ts[i], x.open[i])
-        had_pending = s.pending
-        begin_close(s, x.ts[i], x.open[i], x.high[i], x.low[i], x.close[i], x.volume[i])
-        decide_step(s, x.ts[i], x.close[i], want[i], had_pending, &answers.wish[i] if has_levels else NULL)
-        finish_step(s, x.ts[i], x.close[i])
-        i += 1
+    cdef int64_t i = ilc_quiet(answers.want, KEEP, KEEP, 0, n)
+    while i < n and is_good_answer(s, &answers.wish[i]):
+        i = ilc_quiet(answers.want, KEEP, KEEP, i + 1, n)
+    return i
 
 
 cdef inline int64_t replay_answers(
-    LaneState* s, const ForgedCalls* f, const Columns* x, int64_t n, int64_t* error
+    LaneState* s, const ForgedCalls* f, const Columns* x, const double* atr, int64_t room, int64_t n, int64_t* error
 ) noexcept nogil:
     """Have `n` good bars (at most CHUNK) answered, then account for them; return how many were stepped."""
-    cdef signed char[CHUNK] want
+    cdef signed char[CHUNK + SPARE] want
     cdef Wish[CHUNK] wish
     cdef ForgedAnswers answers
+    cdef Answers given
     cdef int64_t done, good
     answers.want, answers.wish, answers.error = want, wish, 0
     done = f.signals(f.state, x, n, s.bars, &answers)
     good = good_answers(s, &answers, done) if f.has_levels else done
     error[0] = answers.error if good == done else BAD_ANSWER
-    account_answers(s, x, &answers, f.has_levels, good)
+    given.want, given.wish, given.atr = want, wish if f.has_levels else NULL, atr
+    given.room = room
+    account_for(s, x, &given, good)
     return good
 
 
@@ -257,22 +151,22 @@ cdef inline int64_t replay_forged(
 ) noexcept nogil:
     """Step forged bars; return how many were stepped. `error` tells a failed strategy from a bad bar."""
     cdef LaneState local = lane[0]
-    cdef int64_t i = 0, end, good, done
+    cdef double[CHUNK] atr
+    cdef int64_t i = 0, size, good, done
     cdef Columns part
     error[0] = 0
     while i < n:
-        end = i + CHUNK if i + CHUNK < n else n
-        good = good_until(x, i, end, local.last_ts)
-        part.ts, part.open, part.high = x.ts + i, x.open + i, x.high + i
-        part.low, part.close, part.volume = x.low + i, x.close + i, x.volume + i
+        part = columns_from(x, i)
+        size = CHUNK if i + CHUNK < n else n - i
+        good = good_bars(&local, &part, size, atr)
         if f.signals == NULL:
-            i += replay_each(&local, f, &part, good - i, error)
+            done = replay_each(&local, f, &part, good, error)
         else:
-            done = replay_answers(&local, f, &part, good - i, error)
+            done = replay_answers(&local, f, &part, atr, n - i, good, error)
             if error[0]:
                 fail_at(&local, &part, done)
-            i += done
-        if error[0] or good < end:
+        i += done
+        if error[0] or good < size:
             break
     lane[0] = local
     return i

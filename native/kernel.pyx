@@ -272,7 +272,7 @@ cdef class Kernel(LaneTable):
                     done = replay_forged(s, &forged.calls, &columns, n, &error)
             else:
                 with nogil:
-                    done = replay_bars(s, s.rules.kind, &columns, n)
+                    done = replay_bars(s, &columns, n)
         self._check_memory(s)
         if error:
             _raise_forged(forged, error)

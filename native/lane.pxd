@@ -9,8 +9,8 @@ from libc.stdint cimport int64_t
 from native.account cimport execute, open_result
 from native.entries cimport decide_step
 from native.exchange cimport begin_bar, path_step
-from native.exits cimport exits_step, ladder_step
-from native.indicators cimport atr_step, ema_step, rsi_step, sma_step
+from native.exits cimport ladder_step
+from native.indicators cimport EmaState, atr_step, ema_step, rsi_step, sma_step
 from native.state cimport *
 
 
@@ -30,27 +30,32 @@ cdef inline void open_step(LaneState* s, int64_t ts, double price) noexcept nogi
     s.pending = 0
 
 
-cdef inline int64_t compiled_signal(LaneState* s, int64_t kind, double c) noexcept nogil:
-    """Move the built-in strategy's indicators by one close and return what it wants."""
-    cdef double fast, slow, was_fast, was_slow, rsi
-    if kind == KIND_EMA_CROSS:
-        was_fast, was_slow = s.ema_fast.value, s.ema_slow.value
-        fast = ema_step(&s.ema_fast, c)
-        slow = ema_step(&s.ema_slow, c)
-        if s.bars < s.rules.first_bar:
-            return KEEP
-        if s.rules.is_bracket:
-            if fast > slow and was_fast <= was_slow:
-                return 1
-            return -1 if fast < slow and was_fast >= was_slow else KEEP
-        if fast > slow:
+cdef inline int64_t cross_signal(EmaState* fast, EmaState* slow, bint is_bracket, double c) noexcept nogil:
+    """Move two averages by one close: which is above, or with a bracket which has crossed just now."""
+    cdef double was_fast = fast.value, was_slow = slow.value
+    cdef double f = ema_step(fast, c)
+    cdef double g = ema_step(slow, c)
+    if is_bracket:
+        if f > g and was_fast <= was_slow:
             return 1
-        return -1 if fast < slow else KEEP
+        return -1 if f < g and was_fast >= was_slow else KEEP
+    if f > g:
+        return 1
+    return -1 if f < g else KEEP
+
+
+cdef inline int64_t compiled_signal(LaneState* s, int64_t kind, int64_t bar, double c) noexcept nogil:
+    """Move the built-in strategy's indicators by the close of bar number `bar` and return what it wants."""
+    cdef double fast, slow, rsi
+    cdef int64_t want
+    if kind == KIND_EMA_CROSS:
+        want = cross_signal(&s.ema_fast, &s.ema_slow, s.rules.is_bracket, c)
+        return KEEP if bar < s.rules.first_bar else want
     if kind == KIND_RSI_MA_CROSS:
         fast = sma_step(&s.sma_fast, c)
         slow = sma_step(&s.sma_slow, c)
         rsi = rsi_step(&s.rsi, c)
-        if s.bars < s.rules.first_bar:
+        if bar < s.rules.first_bar:
             return KEEP
         if fast > slow and rsi < s.rules.rsi_buy_max:
             return 1
@@ -67,20 +72,6 @@ cdef inline void finish_step(LaneState* s, int64_t ts, double c) noexcept nogil:
     s.last_ts = ts
     s.is_data_bad = 0
     s.bars += 1
-
-
-cdef inline void close_step(
-    LaneState* s, int64_t kind, int64_t ts, double o, double h, double l, double c
-) noexcept nogil:
-    """A bar closes under a compiled strategy: exits, indicators, wish, orders, mark."""
-    cdef int64_t had_pending = s.pending
-    cdef int64_t want
-    if s.is_bracket and s.side:
-        exits_step(s, ts, o, h, l, c)
-    atr_step(&s.atr, h, l, c)
-    want = compiled_signal(s, kind, c)
-    decide_step(s, ts, c, want, had_pending, NULL)
-    finish_step(s, ts, c)
 
 
 cdef inline bint is_good_bar(double o, double h, double l, double c, double v) noexcept nogil:
@@ -118,5 +109,5 @@ cdef inline void close_bar(
     cdef int64_t had_pending = s.pending
     exits_bar(s, ts, o, h, l, c, v)
     atr_step(&s.atr, h, l, c)
-    decide_step(s, ts, c, compiled_signal(s, s.rules.kind, c), had_pending, NULL)
+    decide_step(s, ts, c, compiled_signal(s, s.rules.kind, s.bars, c), had_pending, NULL)
     finish_step(s, ts, c)

@@ -9,12 +9,14 @@ import numpy as np
 from cpython.bytes cimport PyBytes_AsString, PyBytes_FromStringAndSize
 from libc.math cimport INFINITY, isfinite
 from libc.stdint cimport int64_t
-from libc.stdlib cimport calloc, free, realloc
+from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
 from native.account cimport open_result
 from native.extras cimport fill_rules
 from native.indicators cimport atr_init, ema_init, il_sma_init, rsi_init
+from native.replay cimport SPARE
+from native.rooms cimport drop_room, more_room, room_for
 from native.state cimport *
 from native.strategy cimport Bar
 
@@ -101,10 +103,7 @@ cdef class LaneTable:
         if self.states == NULL:
             return
         for i in range(self.count):
-            free(self.states[i].trades)
-            free(self.states[i].decisions)
-            free(self.states[i].notes)
-            free(self.states[i].equity)
+            _drop_records(self.states + i)
             free(self.states[i].fundings)
             free(self.states[i].sma_fast.ring)
             free(self.states[i].sma_slow.ring)
@@ -158,15 +157,15 @@ cdef class LaneTable:
 
     cdef _make_room(self, LaneState* s, int64_t bars):
         """Make room for `bars` more equity marks, at least doubling, so appends cost O(1)."""
-        cdef int64_t wanted = s.equity_count + bars
-        cdef double* grown
+        cdef int64_t wanted = s.equity_count + bars + SPARE
+        cdef void* more
         if not s.rules.keeps_equity or wanted <= s.equity_room:
             return
         wanted = max(wanted, 2 * s.equity_room, 1024)
-        grown = <double*>realloc(s.equity, wanted * sizeof(double))
-        if grown == NULL:
+        more = more_room(s.equity, s.equity_count, &s.equity_room, wanted, sizeof(double))
+        if more == NULL:
             raise MemoryError
-        s.equity, s.equity_room = grown, wanted
+        s.equity = <double*>more
 
     def bar_count(self, lane):
         """Return how many bars the lane has closed."""
@@ -345,18 +344,12 @@ cdef class LaneTable:
         s.trades, s.decisions, s.notes, s.equity = NULL, NULL, NULL, NULL
         s.sma_fast.ring, s.sma_slow.ring = old.sma_fast.ring, old.sma_slow.ring
         s.fundings, s.funding_count, s.account = old.fundings, old.funding_count, old.account
-        free(old.trades)
-        free(old.decisions)
-        free(old.notes)
-        free(old.equity)
-        s.trades = <Trade*>_copied(source, size[1])
-        s.trade_room = s.trade_count
+        _drop_records(&old)
+        s.trades = <Trade*>_copied(source, s.trade_count, &s.trade_room, sizeof(Trade))
         source += size[1]
-        s.decisions = <Decision*>_copied(source, size[2])
-        s.decision_room = s.decision_count
+        s.decisions = <Decision*>_copied(source, s.decision_count, &s.decision_room, sizeof(Decision))
         source += size[2]
-        s.equity = <double*>_copied(source, size[3])
-        s.equity_room = s.equity_count
+        s.equity = <double*>_copied(source, s.equity_count, &s.equity_room, sizeof(double))
         source += size[3]
         memcpy(s.sma_fast.ring, source, size[4])
         memcpy(s.sma_slow.ring, source + size[4], size[5])
@@ -364,13 +357,20 @@ cdef class LaneTable:
             self.strategies[index].import_state(head["strategy"])
 
 
-cdef void* _copied(const char* source, int64_t size) except? NULL:
+cdef void _drop_records(LaneState* s) noexcept:
+    drop_room(s.trades, s.trade_room, sizeof(Trade))
+    drop_room(s.decisions, s.decision_room, sizeof(Decision))
+    drop_room(s.notes, s.note_room, sizeof(FillNote))
+    drop_room(s.equity, s.equity_room, sizeof(double))
+
+
+cdef void* _copied(const char* source, int64_t count, int64_t* room, size_t item) except? NULL:
     """Copy a record buffer; an empty one is NULL."""
     cdef void* copy
-    if size == 0:
+    if count == 0:
         return NULL
-    copy = calloc(1, size)
+    copy = room_for(room, count, item)
     if copy == NULL:
         raise MemoryError
-    memcpy(copy, source, size)
+    memcpy(copy, source, <size_t>count * item)
     return copy

@@ -26,7 +26,8 @@ cdef inline int64_t size_units_c(double notional, double price, int64_t lot_unit
     if not raw < 9.0e18:
         return 0
     cdef int64_t units = <int64_t>raw
-    return units - units % lot_units
+    # A division of whole numbers is as long as the rest of this; the usual lot is one unit.
+    return units - units % lot_units if lot_units > 1 else units
 
 
 cdef inline double fee_c(double price, int64_t units, double fee_fraction) noexcept nogil:

@@ -1,175 +1,211 @@
-"""Replay of compiled strategies over columns: the steps of `lane.pxd`, and a short loop where nothing happens."""
+"""Replay over columns, chunk by chunk: look at the bars, have them answered, then move the account.
 
-from libc.stdint cimport int64_t, uint64_t
-from libc.string cimport memcpy
+What a strategy says does not depend on the account (or it is stepped bar by bar), so a chunk's answers are
+ready before the account moves, and bars on which nothing can happen are passed in short loops with the same
+inline arithmetic as the steps of `lane.pxd`.
+"""
 
-from native.indicators cimport ema_next, true_range
-from native.account cimport open_result_c
-from native.lane cimport close_bar, close_step, is_good_bar, open_bar, open_step
-from native.state cimport KIND_EMA_CROSS, LaneState
+from libc.stdint cimport int64_t
+from libc.string cimport memset
+
+from native.entries cimport decide_step
+from native.indicators cimport AtrState, EmaState, atr_step
+from native.lane cimport compiled_signal, cross_signal, exits_bar, finish_step, is_good_bar, open_bar
+from native.state cimport *
 
 cdef enum:
-    CHUNK = 512     # bars checked ahead of their use: six columns of it stay in the first-level cache
+    CHUNK = 512     # bars looked at ahead of their use: six columns of it stay in the first-level cache
 
-cdef extern from *:
-    """#define INTERLOCK_LARGEST_DOUBLE_BITS 0x7FEFFFFFFFFFFFFFULL"""
-    const uint64_t LARGEST "INTERLOCK_LARGEST_DOUBLE_BITS"
+cdef extern from "columns.h" nogil:
+    enum:
+        SPARE "ILC_SPARE"
 
-cdef struct Columns:
-    const int64_t* ts
-    const double* open
-    const double* high
-    const double* low
-    const double* close
-    const double* volume
+    ctypedef struct Columns "ilc_columns":
+        const int64_t* ts
+        const double* open
+        const double* high
+        const double* low
+        const double* close
+        const double* volume
+
+    bint ilc_look(const Columns*, int64_t n, double a, double b, double value, double last, double* atr) noexcept
+    void ilc_mark(
+        const double* close, int64_t n, int64_t room, double realised, double held, double entry, double entry_fee,
+        double* equity
+    ) noexcept
+    int64_t ilc_quiet(const signed char* want, signed char side, signed char keep, int64_t, int64_t) noexcept
 
 
-cdef inline uint64_t bits_of(const double* x) noexcept nogil:
-    cdef uint64_t bits
-    memcpy(&bits, x, sizeof(bits))
-    return bits
+# The answers of a chunk, and what the account needs beside its columns.
+cdef struct Answers:
+    const signed char* want     # -1, 0, +1 or KEEP
+    const Wish* wish            # NULL for strategies without levels
+    const double* atr           # after each bar
+    int64_t room                # bars from the chunk's first to the end of the columns
 
 
-cdef inline int64_t good_until(const Columns* x, int64_t start, int64_t end, int64_t last_ts) noexcept nogil:
-    """Return the first bad bar in [start, end), or end.
+cdef inline Columns columns_from(const Columns* x, int64_t start) noexcept nogil:
+    cdef Columns part
+    part.ts, part.open, part.high = x.ts + start, x.open + start, x.high + start
+    part.low, part.close, part.volume = x.low + start, x.close + start, x.volume + start
+    return part
 
-    Positive doubles order like their bits, so one sign bit tells of any bar in doubt; the loop is
-    integer arithmetic without a branch, which vectorises. What is in doubt is looked at bar by bar.
-    """
-    cdef const int64_t* ts = x.ts
-    cdef uint64_t o, h, l, c, v
-    cdef uint64_t doubt = 0
+
+cdef inline int64_t good_bars(const LaneState* s, const Columns* x, int64_t n, double* atr) noexcept nogil:
+    """Return the first bad bar of a chunk, or n; write the ATR after each good bar."""
+    cdef int64_t last_ts = s.last_ts
+    cdef AtrState average = s.atr
     cdef int64_t i
-    for i in range(start + 1, end):
-        doubt |= <uint64_t>ts[i - 1] | <uint64_t>ts[i] | (<uint64_t>ts[i] - <uint64_t>ts[i - 1] - 1)
-    for i in range(start, end):
-        o, h, l = bits_of(x.open + i), bits_of(x.high + i), bits_of(x.low + i)
-        c, v = bits_of(x.close + i), bits_of(x.volume + i)
-        # Not negative, not zero (but the volume), not above the largest finite double, high >= low.
-        doubt |= (
-            o | (o - 1) | (LARGEST - o) | l | (l - 1) | h | (h - l) | (LARGEST - h)
-            | c | (c - 1) | (LARGEST - c) | v | (LARGEST - v)
-        )
-    if ts[start] > last_ts and not doubt >> 63:
-        return end
-    for i in range(start, end):
-        if ts[i] <= last_ts or not is_good_bar(x.open[i], x.high[i], x.low[i], x.close[i], x.volume[i]):
+    # The very first bar has no previous close: it and what is in doubt are looked at bar by bar.
+    if average.count and n and x.ts[0] > last_ts and not ilc_look(
+        x, n, average.a, average.b, average.value, average.previous_close, atr
+    ):
+        return n
+    for i in range(n):
+        if x.ts[i] <= last_ts or not is_good_bar(x.open[i], x.high[i], x.low[i], x.close[i], x.volume[i]):
             return i
-        last_ts = ts[i]
-    return end
+        last_ts = x.ts[i]
+        atr[i] = atr_step(&average, x.high[i], x.low[i], x.close[i])
+    return n
 
 
-cdef inline int64_t hold_flip(LaneState* s, const Columns* x, int64_t start, int64_t end) noexcept nogil:
-    """Pass bars over which a flip position is only held and marked; return the first that needs a full step.
+cdef inline int64_t held_until(LaneState* s, int64_t start, int64_t end) noexcept nogil:
+    """Return the bar in [start, end) on which the longest holding time ends, or end."""
+    cdef int64_t last = start + s.hold_bars - 1 - (s.bars - s.entry_bar)
+    if s.hold_bars == 0 or last >= end:
+        return end
+    return last if last > start else start
 
-    The same arithmetic as `close_step`; for a position without levels, nothing pending, past the first bar.
+
+cdef inline int64_t untouched_until(LaneState* s, const Columns* x, int64_t start, int64_t end) noexcept nogil:
+    """Trail the stop; return the first bar in [start, end) that touches a level, or end.
+
+    A short is the long of negated prices, which is exact.
     """
-    cdef const double* h = x.high
-    cdef const double* l = x.low
-    cdef const double* close = x.close
-    cdef bint is_long = s.side > 0
-    # Held as long as the average on our side is not below the other one.
-    cdef double ours = s.ema_fast.value if is_long else s.ema_slow.value
-    cdef double other = s.ema_slow.value if is_long else s.ema_fast.value
-    cdef double a_ours = s.ema_fast.a if is_long else s.ema_slow.a
-    cdef double b_ours = s.ema_fast.b if is_long else s.ema_slow.b
-    cdef double a_other = s.ema_slow.a if is_long else s.ema_fast.a
-    cdef double b_other = s.ema_slow.b if is_long else s.ema_fast.b
-    cdef double a = s.atr.a, b = s.atr.b, atr = s.atr.value, last = s.last_close
-    cdef double realised = s.realised, entry = s.entry, entry_fee = s.entry_fee
-    cdef double held = <double>s.side * s.quantity
-    cdef double c, next_ours, next_other
-    cdef double* equity = s.equity + s.equity_count - start
-    cdef int64_t keeps_equity = s.rules.keeps_equity
+    cdef double side = <double>s.side
+    cdef const double* worst = x.low if s.side > 0 else x.high
+    cdef const double* best = x.high if s.side > 0 else x.low
+    cdef double old = side * s.stop, stop = old, near = side * s.target, trail = s.trail, most, level
     cdef int64_t i = start
+    if s.partial > 0.0 and side * s.partial_target < near:
+        near = side * s.partial_target
+    if s.breakeven > 0.0 and side * s.breakeven < near:
+        near = side * s.breakeven
     while i < end:
-        c = close[i]
-        next_ours = ema_next(a_ours, b_ours, ours, c)
-        next_other = ema_next(a_other, b_other, other, c)
-        if next_ours < next_other:
+        most = side * best[i]
+        if side * worst[i] <= stop or most >= near:
             break
-        ours, other = next_ours, next_other
-        atr = ema_next(a, b, atr, true_range(h[i], l[i], last))
-        last = c
-        if keeps_equity:
-            equity[i] = realised + open_result_c(held, c, entry, entry_fee)
+        # Whether it trails is as good as random: a branch here costs more than the rest.
+        level = most - trail
+        stop = level if level > stop else stop
         i += 1
-    if i == start:
-        return i
-    s.ema_fast.value, s.ema_slow.value = (ours, other) if is_long else (other, ours)
-    s.ema_fast.count += i - start
-    s.ema_slow.count += i - start
-    s.atr.value, s.atr.previous_close = atr, last
-    s.atr.count += i - start
-    s.equity_count += i - start if keeps_equity else 0
-    s.bars += i - start
-    s.open_ts = s.last_ts = x.ts[i - 1]
-    s.last_close = last
-    s.is_data_bad = 0
+    if stop > old:
+        s.stop, s.has_trailed = side * stop, 1
     return i
 
 
-cdef inline int64_t replay_flip(LaneState* s, const Columns* x, int64_t n) noexcept nogil:
-    """Step flip bars; return how many were good."""
-    cdef int64_t i = 0, end, good
-    s.rules.is_bracket = 0
-    while i < n:
-        end = i + CHUNK if i + CHUNK < n else n
-        good = good_until(x, i, end, s.last_ts)
-        while i < good:
-            if s.side and not (s.pending or s.is_bracket or s.exit_units) and s.bars >= s.rules.first_bar:
-                i = hold_flip(s, x, i, good)
-                if i == good:
-                    break
-            open_step(s, x.ts[i], x.open[i])
-            close_step(s, KIND_EMA_CROSS, x.ts[i], x.open[i], x.high[i], x.low[i], x.close[i])
-            i += 1
-        if good < end:
-            return good
-    return n
-
-
-cdef inline int64_t replay_kind(
-    LaneState* s, int64_t kind, int64_t is_bracket, const int64_t* ts, const double* o, const double* h,
-    const double* l, const double* c, const double* v, int64_t n
+cdef inline void mark_quiet(
+    LaneState* s, const Columns* x, int64_t start, int64_t end, int64_t room
 ) noexcept nogil:
-    """The loop itself; with literal `kind` and `is_bracket` the compiler folds the dispatch."""
+    """The marks of [start, end) for an unchanged position; a flat one has only zeros to multiply."""
+    ilc_mark(
+        x.close + start, end - start, room - start, s.realised, <double>s.side * s.quantity, s.entry,
+        s.entry_fee, s.equity + s.equity_count,
+    )
+    s.equity_count += end - start
+
+
+cdef inline int64_t hold_quiet(
+    LaneState* s, const Columns* x, const Answers* given, int64_t start, int64_t stop_before
+) noexcept nogil:
+    """Pass bars on which nothing can happen but marking and trailing; return the first of another kind.
+
+    The same arithmetic as the full step, for nothing pending, no part exit and no funding in the trade.
+    """
+    cdef int64_t end = ilc_quiet(given.want, <signed char>s.side, KEEP, start, stop_before)
+    if s.side:
+        end = held_until(s, start, end)
+        end = untouched_until(s, x, start, end) if s.is_bracket else end
+    if end == start:
+        return start
+    if s.rules.keeps_equity:
+        mark_quiet(s, x, start, end, given.room)
+    s.atr.value = given.atr[end - 1]
+    s.last_close = s.atr.previous_close = x.close[end - 1]
+    s.open_ts = s.last_ts = x.ts[end - 1]
+    s.atr.count += end - start
+    s.bars += end - start
+    s.is_data_bad = 0
+    return end
+
+
+cdef inline void account_for(LaneState* s, const Columns* x, const Answers* given, int64_t n) noexcept nogil:
+    """Move the account over `n` answered bars."""
+    cdef int64_t i = 0, had_pending
+    cdef int64_t ts
+    cdef double c
+    while i < n:
+        if s.rules.is_plain and not (s.pending or s.exit_units):
+            i = hold_quiet(s, x, given, i, n)
+            if i == n:
+                return
+        ts, c = x.ts[i], x.close[i]
+        open_bar(s, ts, x.open[i])
+        had_pending = s.pending
+        exits_bar(s, ts, x.open[i], x.high[i], x.low[i], c, x.volume[i])
+        s.last_ts = ts
+        s.atr.value, s.atr.previous_close = given.atr[i], c
+        s.atr.count += 1
+        decide_step(s, ts, c, given.want[i], had_pending, given.wish + i if given.wish != NULL else NULL)
+        finish_step(s, ts, c)
+        i += 1
+
+
+cdef inline void cross_answers(
+    LaneState* s, bint is_bracket, const Columns* x, signed char* want, int64_t n
+) noexcept nogil:
+    """What crossing averages want at each of `n` closes."""
+    # Copies: behind a pointer each would be written and read again at every bar.
+    cdef EmaState fast = s.ema_fast, slow = s.ema_slow
+    cdef int64_t silent = s.rules.first_bar - s.bars
     cdef int64_t i
-    s.rules.is_bracket = is_bracket
     for i in range(n):
-        if ts[i] <= s.last_ts or not is_good_bar(o[i], h[i], l[i], c[i], v[i]):
-            return i
-        open_step(s, ts[i], o[i])
-        close_step(s, kind, ts[i], o[i], h[i], l[i], c[i])
-    return n
+        want[i] = <signed char>cross_signal(&fast, &slow, is_bracket, x.close[i])
+    s.ema_fast, s.ema_slow = fast, slow
+    if silent > 0:
+        memset(want, KEEP, silent if silent < n else n)
 
 
-cdef inline int64_t replay_any(LaneState* s, const Columns* x, int64_t n) noexcept nogil:
-    """Step compiled bars on an exchange that is not plain; return how many were good."""
+cdef inline void compiled_answers(LaneState* s, const Columns* x, signed char* want, int64_t n) noexcept nogil:
+    """What a built-in strategy wants at each of `n` closes; moves its indicators, and nothing of the account."""
     cdef int64_t i
-    for i in range(n):
-        if x.ts[i] <= s.last_ts or not is_good_bar(x.open[i], x.high[i], x.low[i], x.close[i], x.volume[i]):
-            return i
-        open_bar(s, x.ts[i], x.open[i])
-        close_bar(s, x.ts[i], x.open[i], x.high[i], x.low[i], x.close[i], x.volume[i])
-    return n
-
-
-cdef inline int64_t replay_bars(LaneState* s, int64_t kind, const Columns* x, int64_t n) noexcept nogil:
-    """Step compiled bars; return how many were good."""
-    # Work on a copy: the compiler keeps a local's fields in registers, which it cannot do behind a pointer.
-    cdef LaneState local
-    cdef int64_t i = 0
-    if not s.rules.is_plain:
-        return replay_any(s, x, n)
-    local = s[0]
-    local.rules.is_plain = 1
-    local.is_collecting = 0
-    if kind == KIND_EMA_CROSS and local.rules.is_bracket:
-        i = replay_kind(&local, KIND_EMA_CROSS, 1, x.ts, x.open, x.high, x.low, x.close, x.volume, n)
-    elif kind == KIND_EMA_CROSS:
-        i = replay_flip(&local, x, n)
+    if s.rules.kind != KIND_EMA_CROSS:
+        for i in range(n):
+            want[i] = <signed char>compiled_signal(s, s.rules.kind, s.bars + i, x.close[i])
+    elif s.rules.is_bracket:
+        cross_answers(s, 1, x, want, n)
     else:
-        i = replay_kind(&local, kind, 0, x.ts, x.open, x.high, x.low, x.close, x.volume, n)
-    s[0] = local
+        cross_answers(s, 0, x, want, n)
+
+
+cdef inline int64_t replay_bars(LaneState* lane, const Columns* x, int64_t n) noexcept nogil:
+    """Step bars of a built-in strategy; return how many were good."""
+    cdef LaneState local = lane[0]
+    cdef signed char[CHUNK + SPARE] want
+    cdef double[CHUNK] atr
+    cdef Answers given
+    cdef Columns part
+    cdef int64_t i = 0, size, good
+    given.want, given.wish, given.atr = want, NULL, atr
+    while i < n:
+        part = columns_from(x, i)
+        size = CHUNK if i + CHUNK < n else n - i
+        good = good_bars(&local, &part, size, atr)
+        compiled_answers(&local, &part, want, good)
+        given.room = n - i
+        account_for(&local, &part, &given, good)
+        i += good
+        if good < size:
+            break
+    lane[0] = local
     return i

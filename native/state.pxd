@@ -5,9 +5,9 @@ actions and gates mirror `codes.py`.
 """
 
 from libc.stdint cimport int16_t, int32_t, int64_t, uint64_t
-from libc.stdlib cimport realloc
 
 from native.indicators cimport AtrState, EmaState, RsiState, SmaState
+from native.rooms cimport more_room
 
 cdef enum:
     KEEP = 2
@@ -313,13 +313,11 @@ cdef struct LaneState:
 
 
 cdef inline void* grown(LaneState* s, void* old, int64_t* room, size_t item) noexcept nogil:
-    """Double a buffer; on failure the old one stays and the lane is marked."""
-    cdef int64_t wanted = room[0] * 2 if room[0] else 64
-    cdef void* new = realloc(old, <size_t>wanted * item)
+    """Double a full buffer; on failure the old one stays and the lane is marked."""
+    cdef void* new = more_room(old, room[0], room, room[0] * 2 if room[0] else 64, item)
     if new == NULL:
         s.is_out_of_memory = 1
         return old
-    room[0] = wanted
     return new
 
 

@@ -45,7 +45,7 @@ cdef extern from "sweep_lanes.h" nogil:
         ilk_cell *cells
 
     void ilk_trade(ilk_cell*, ilk_exact*, int64_t entry_bar, int64_t exit_bar, double held, double pnl)
-    void ilk_mark(ilk_cell*, double* previous, double* peak, double equity)
+    void ilk_mark_all(ilk_cell*, double* previous, double* peak, double cash, const double* results, int64_t count)
     void ilk_finish(ilk_cell*, ilk_exact*, double cash, int64_t bars, int64_t side, int64_t entry_bar, double held,
                     double open_result)
     int ilk_width()
@@ -115,8 +115,7 @@ cdef void _drain(
     for i in range(s.trade_count):
         t = s.trades + i
         ilk_trade(cell, exact, t.entry_bar, t.exit_bar, <double>t.side * (<double>t.units / 1e6), t.pnl)
-    for i in range(s.equity_count):
-        ilk_mark(cell, previous, peak, cash + s.equity[i])
+    ilk_mark_all(cell, previous, peak, cash, s.equity, s.equity_count)
     s.trade_count = s.decision_count = s.equity_count = 0
 
 

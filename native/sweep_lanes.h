@@ -15,6 +15,7 @@
 
 #define ILK_BLOCK 512           /* bars a block: one column of it is 4 KB, all columns stay in the second cache */
 #define ILK_GROUP 16             /* combinations marked together */
+#define ILK_MARKED 128          /* marks added up together */
 #define ILK_FRACTION_BITS 74    /* of the exact sum: every double from 2.4e-7 to 3e10 fits without loss */
 
 /* Mirrors CELL_DTYPE: 8-byte fields only. */
@@ -89,18 +90,33 @@ static inline void ilk_trade(ilk_cell *cell, ilk_exact *sum, int64_t entry_bar, 
     ilk_add(sum, pnl);
 }
 
-/* A bar's equity. The drawdown is kept as its two ends: comparing products needs no division. */
-static inline void ilk_mark(ilk_cell *cell, double *previous, double *peak, double equity)
+/* The equity of `count` bars, `cash` and the result of each. The drawdown is kept as its two ends: comparing
+   products needs no division. Returns are divided out before they are added, for divisions do not wait for sums. */
+static inline void ilk_mark_all(ilk_cell *cell, double *previous, double *peak, double cash, const double *results,
+                                int64_t count)
 {
-    double change = equity / *previous - 1.0;
-    cell->return_sum += change;
-    cell->return_squares += change * change;
-    *peak = equity > *peak ? equity : *peak;
-    if (equity * cell->low_peak < cell->low * *peak) {
-        cell->low = equity;
-        cell->low_peak = *peak;
+    double equity[ILK_MARKED + 1], change[ILK_MARKED];
+    double sum = cell->return_sum, squares = cell->return_squares, top = *peak;
+    double low = cell->low, low_peak = cell->low_peak;
+    equity[0] = *previous;
+    for (int64_t from = 0; from < count; from += ILK_MARKED) {
+        const int64_t turn = count - from < ILK_MARKED ? count - from : ILK_MARKED;
+        for (int64_t i = 0; i < turn; i++)
+            equity[i + 1] = cash + results[from + i];
+        for (int64_t i = 0; i < turn; i++)
+            change[i] = equity[i + 1] / equity[i] - 1.0;
+        for (int64_t i = 0; i < turn; i++) {
+            const double now = equity[i + 1];
+            sum += change[i];
+            squares += change[i] * change[i];
+            top = now > top ? now : top;
+            if (now * low_peak < low * top)
+                low = now, low_peak = top;
+        }
+        equity[0] = equity[turn];
     }
-    *previous = equity;
+    *previous = equity[0], *peak = top;
+    cell->return_sum = sum, cell->return_squares = squares, cell->low = low, cell->low_peak = low_peak;
 }
 
 /* All bars are done; `open_result` is what the open position is worth, 0 when flat. */

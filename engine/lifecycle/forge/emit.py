@@ -28,24 +28,38 @@ IL_EXPORT int64_t il_on_bar(void *memory, const il_bar *b, il_answer *out)
 }
 """
 _SIGNALS = """
-IL_EXPORT int64_t il_signals(void *memory, const il_columns *x, int64_t n, int64_t index, il_answers *answers)
+/* Compiled twice: once every indicator has a value, no step need ask again whether it has one. */
+IL_INLINE int64_t many(il_state *memory, const il_columns *x, int64_t n, int64_t index, il_answers *answers,
+                       const int is_warm)
 {
-    il_state local = *(il_state *)memory;
-    double *rings = (double *)((il_state *)memory + 1);
+    il_state local = *memory;
+    double *rings = (double *)(memory + 1);
+    const il_columns columns = *x;
     signed char *want = answers->want;
     int64_t i, error = 0;
     for (i = 0; i < n; i++) {
         il_answer answer;
-        const il_bar bar = {x->ts[i],  index + i,   x->open[i],   x->high[i],
-                            x->low[i], x->close[i], x->volume[i], 0};
+        const il_bar bar = {columns.ts[i],  index + i,        columns.open[i],   columns.high[i],
+                            columns.low[i], columns.close[i], columns.volume[i], 0};
+        if (is_warm && !(%(warm)s))
+            __builtin_unreachable();
         error = step(&local, rings, &bar, &answer);
         if (IL_RARE(error))
             break;
         want[i] = (signed char)answer.want;
 %(levels)s    }
     answers->error = error;
-    *(il_state *)memory = local;
+    *memory = local;
     return i;
+}
+
+IL_EXPORT int64_t il_signals(void *memory, const il_columns *x, int64_t n, int64_t index, il_answers *answers)
+{
+    const il_state *s = memory;
+    (void)s;
+    if (%(kept_warm)s)
+        return many(memory, x, n, index, answers, 1);
+    return many(memory, x, n, index, answers, 0);
 }
 """
 _LEVELS = """        if (answer.want != IL_KEEP)
@@ -101,7 +115,7 @@ def emit(program: Program) -> Emitted:
         _STEP % {"body": bar.text()},
         init,
         _ON_BAR,
-        "" if program.reads_side else _SIGNALS % {"levels": _LEVELS if program.has_levels else ""},
+        "" if program.reads_side else _signals(program),
         _facts(words),
     ]
     return Emitted("\n".join(text), tuple(places), words)
@@ -152,6 +166,16 @@ def _init(program: Program, places: list[tuple[str, str]]) -> str:
         body.line("(void)params;")
     body.statements(program.start)
     return _INIT % {"body": body.text()}
+
+
+def _signals(program: Program) -> str:
+    """Return `il_signals`; an indicator's count never goes down, so what is warm stays warm."""
+    counts = [f"i_{c_name(field.name)}.count > 0" for field in program.indicators]
+    return _SIGNALS % {
+        "levels": _LEVELS if program.has_levels else "",
+        "warm": " && ".join(f"local.{count}" for count in counts) or "1",
+        "kept_warm": " && ".join(f"s->{count}" for count in counts) or "1",
+    }
 
 
 def _facts(words: tuple[Word, ...]) -> str:
