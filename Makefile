@@ -5,7 +5,7 @@ UV = PYTHONPATH=.boot $(PYTHON) -m uv
 BIN = .venv/bin
 NATIVE = $(wildcard native/*.pyx native/*.pxd native/*.h)
 
-.PHONY: install demo test test-slow lint bench lock docs clean
+.PHONY: install demo test test-slow lint bench bench-peers lock docs clean
 
 install: .venv/.ready
 
@@ -40,6 +40,9 @@ lint: install
 
 bench: install
 	$(BIN)/python -m benchmarks
+
+bench-peers: install
+	$(BIN)/python -m benchmarks.peers
 
 docs: install
 	$(BIN)/python -m console.cli.reference

@@ -1,0 +1,1 @@
+"""Other back-testers beside ours on the same bars: `python -m benchmarks.peers [NAME …]`."""
