@@ -7,10 +7,12 @@ import math
 import numpy as np
 
 from cpython.bytes cimport PyBytes_AsString, PyBytes_FromStringAndSize
+from cpython.mem cimport PyMem_Free
 from libc.math cimport INFINITY, isfinite
 from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy, memset
+from libc.stdio cimport sprintf
+from libc.string cimport memcpy, memset, strlen
 
 from native.account cimport open_result
 from native.extras cimport fill_rules
@@ -25,6 +27,13 @@ from native.extras import check_config
 from native.intents import LanePosition
 from native.matching import lot_units
 from native.strategy import Strategy
+
+cdef extern from "Python.h":
+    # As `%.6f` writes it, whatever the locale; to be freed with PyMem_Free.
+    char* PyOS_double_to_string(double value, char code, int precision, int flags, int* kind) except NULL
+
+cdef enum:
+    _TRADE_TEXT = 1024      # bytes that one trade's line may take: a double has at most 309 digits before its point
 
 BUILTINS = {
     "ema_cross": {"fast": 12.0, "slow": 26.0, "bracket": 0.0, "stop_atr": 2.0, "target_atr": 3.0, "trail_atr": 2.0},
@@ -217,8 +226,9 @@ cdef class LaneTable:
     def trades_sha256(self):
         """Return the sha256 of the trade list in the oracles' text form (fills as %.6f)."""
         digest = hashlib.sha256()
-        for t in self.trades().tolist():
-            digest.update(b"%d,%d,%d,%d,%.6f,%.6f\n" % (t[0], t[1], t[10], t[4], t[5], t[6]))
+        cdef int64_t i
+        for i in range(self.count):
+            _digest_trades(digest, self.states + i)
         return digest.hexdigest()
 
     def wins(self):
@@ -355,6 +365,28 @@ cdef class LaneTable:
         memcpy(s.sma_slow.ring, source + size[4], size[5])
         if self.strategies[index] is not None:
             self.strategies[index].import_state(head["strategy"])
+
+
+cdef _digest_trades(digest, LaneState* s):
+    """Add a lane's trades to a digest: entry bar, exit bar, side, units, entry fill, exit fill, a line each."""
+    cdef char[_TRADE_TEXT * 64] text
+    cdef int64_t i, used = 0
+    cdef Trade* t
+    cdef char* entry
+    cdef char* leave
+    for i in range(s.trade_count):
+        t = s.trades + i
+        entry = PyOS_double_to_string(t.entry_fill, b'f', 6, 0, NULL)
+        leave = PyOS_double_to_string(t.exit_fill, b'f', 6, 0, NULL)
+        assert strlen(entry) + strlen(leave) < _TRADE_TEXT - 96, "a fill's text is too long"
+        used += sprintf(text + used, "%lld,%lld,%d,%lld,%s,%s\n", <long long>t.entry_bar, <long long>t.exit_bar,
+                        <int>t.side, <long long>t.units, entry, leave)
+        PyMem_Free(entry)
+        PyMem_Free(leave)
+        if used > _TRADE_TEXT * 63:
+            digest.update(PyBytes_FromStringAndSize(text, used))
+            used = 0
+    digest.update(PyBytes_FromStringAndSize(text, used))
 
 
 cdef void _drop_records(LaneState* s) noexcept:
