@@ -109,13 +109,11 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     ("invalid_request", "The request cannot be read", "Its form is not the one this engine speaks: another version, or damaged.", "Use the console and commands of this engine's version.", _START),
     ("venue_rejected", "The venue refused the order", "It gave its own code, which stands beside this one.", "Read the venue's message; correct size, price or margin.", _REJECTED),
     ("outcome_unknown", "It is not known whether the order reached the venue", "It was sent and not answered; it stays UNKNOWN until proved.", "Do not send it again. Query the venue; settle it with evidence.", _UNKNOWN),
-    # replay parity and state
+    # replay parity
     ("journal_damaged", "A journal cannot be trusted", "It does not read, was cut off, or belongs to another run or kernel.", "Keep the file for a look; make the run or session again.", _REPLAY),
     ("journal_missing", "A session left no journal", "It still runs, was killed, or was made by a build without journals; its inputs are not known.", "End the session in order and replay that; a session of an older build cannot be replayed.", _REPLAY),
     ("kernel_hash_mismatch", "The record is of another kernel", "Another binary may decide differently; its replay proves nothing about the one that was recorded.", "Install the recorded build, or make the run again; `--allow-hash-mismatch` compares without being evidence.", _REPLAY),
     ("not_reproducible", "What made the record is not here", "Bars or strategy are not found, or are not those of the record.", "Name the files with --data and --strategy, or import the bars; else make the run again.", _REPLAY),
-    ("state_mismatch", "The state does not fit", "It is damaged, or was exported by another kernel or configuration; going on from it would mix two contracts.", "Export the state anew with this build and configuration.", _REPLAY),
-    ("state_imported", "This very state is imported already", "Going on twice from one state would count its positions twice.", "Nothing is to be done; export a newer state to replace it.", _REPLAY),
     # sweeps
     ("sweep_exists", "An unfinished sweep of the same request is there", "Its trials are kept; starting anew would throw them away without asking.", "Go on with `--resume`, or remove its folder under outputs/sweeps.", _SWEEP),
     ("nothing_to_resume", "There is no unfinished sweep of this request", "Request, data, kernel or strategy differ from the interrupted one, or it is done; results of another contract must not mix.", "List the sweeps; start without `--resume`.", _SWEEP),

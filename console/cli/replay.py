@@ -16,11 +16,11 @@ from engine.api.home import home_folder
 
 COLUMNS = ("cause", "table", "row", "field", "recorded", "replayed", "delta")
 FACTS = ("subject", "kind", "verdict", "is_evidence", "reason_codes", "is_bit_equal", "recorded", "replayed",
-         "counts", "ledger_path", "path")  # fmt: skip
+         "counts", "path")  # fmt: skip
 
 
 def replay(
-    subject: Annotated[str, typer.Argument(help="A run, a paper session, or SWEEP:config_id.")],
+    subject: Annotated[str, typer.Argument(help="A run or a paper session.")],
     data: Annotated[str, typer.Option("--data", help="The record's bars, where they are not found.")] = "",
     strategy: Annotated[str, typer.Option("--strategy", help="The record's strategy file, if any.")] = "",
     allow_hash_mismatch: Annotated[

@@ -28,7 +28,7 @@ def replay(
     disk: Disk | None = None,
     clock: Clock | None = None,
 ) -> ReplayReport:
-    """Replay a run, a paper session, or SWEEP:config_id; see `engine.lifecycle.parity.replay`.
+    """Replay a run or a paper session; see `engine.lifecycle.parity.replay`.
 
     `data` and `strategy` name files that a record knows by their last name only. Raises `RunFailed` with
     kernel_hash_mismatch or not_reproducible, `UnknownRun`, `UnknownSession`, `JournalDamaged`, `OSError`.

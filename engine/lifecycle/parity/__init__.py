@@ -2,9 +2,8 @@
 
 trace.py      two traces compared: every difference has one cause
 contract.py   what must be equal before traces compare at all
-report.py     replay_report.json, the ledger's rows, release_blocker.json and its judge
+report.py     replay_report.json, release_blocker.json and its judge
 runs.py       a run made again from its folder
 sessions.py   a paper session made again from its journal of inputs
-candidates.py sweep candidates made again one by one
 replay.py     the command: find, execute, compare, write
 """

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import msgspec
 
 from engine.lifecycle.parity.trace import Cause, Difference, in_order
 from engine.research.schemas import RunConfig
 from engine.research.sweep.trials import config_id
-from venues.types import Record
 
 Contract = dict[str, object]
 KERNEL = "kernel_sha256"
@@ -22,15 +21,8 @@ DATA_KEYS = frozenset(
 MIXED = "mixed_contract"
 
 
-class LedgerContract(Record):
-    """The contracts of a ledger's rows: one hash, or a ledger that is invalid as a whole."""
-
-    contract_hashes: tuple[str, ...]
-    verdict: str
-
-
 def run_contract(config: RunConfig, *, kernel_sha256: str, strategy_sha256: str) -> Contract:
-    """Return the contract of a run or candidate: every assumption of config.json, and what executed it."""
+    """Return the contract of a run: every assumption of config.json, and what executed it."""
     fields = msgspec.to_builtins(config)
     symbol, params = fields.pop("ticker"), fields.pop("params")
     return {
@@ -68,9 +60,3 @@ def contract_differences(
         if recorded.get(name) != executed.get(name)
     ]
     return in_order(found)
-
-
-def judge_ledger(contract_hashes: Sequence[str]) -> LedgerContract:
-    """Judge a ledger by the contract hashes of its rows: more than one makes the whole run invalid."""
-    kinds = tuple(sorted(set(contract_hashes)))
-    return LedgerContract(contract_hashes=kinds, verdict="same" if len(kinds) == 1 else MIXED)

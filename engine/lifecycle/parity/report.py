@@ -1,4 +1,4 @@
-"""What a replay leaves behind: its report, the ledger's rows, and the release blocker with its judge."""
+"""What a replay leaves behind: its report, and the release blocker with its judge."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 from engine.lifecycle.parity.trace import MAX_LISTED, TOLERANCE, Difference
 from venues.types import Record
 
-REPORT_FILE, BLOCKER_FILE, LEDGER_FILE = "replay_report.json", "release_blocker.json", "parity_ledger.jsonl"
+REPORT_FILE, BLOCKER_FILE = "replay_report.json", "release_blocker.json"
 PASS, FAIL, INVALID = "pass", "fail", "invalid"
 MAX_AGE_MIN = 360
 NOT_EVIDENCE = "not_evidence"
@@ -27,7 +27,7 @@ class Measured(Record):
 
 
 class ReplayReport(Record):
-    """replay_report.json. `kind` is run, session or candidate; `verdict` pass, fail, or invalid.
+    """replay_report.json. `kind` is run or session; `verdict` pass, fail, or invalid.
 
     Invalid: the contracts differ, so that nothing was compared. `is_evidence` is False where another kernel
     than the recorded one executed. `counts` has all differences by cause, `differences` at most 25 of them,
@@ -56,31 +56,7 @@ class ReplayReport(Record):
     trusted: str
     counts: dict[str, int]
     differences: tuple[Difference, ...]
-    ledger_path: str = ""
     path: str = ""
-
-
-class LedgerRow(Record):
-    """One line of parity_ledger.jsonl: a candidate's value on one axis, executed singly and by the sweep.
-
-    `status` is pass, fail or error; deltas are accel - cpu, money in account currency. `accel` is what the
-    sweep recorded, `cpu` what one plain kernel made of it now.
-    """
-
-    axis_index: int
-    axis_path: str
-    sample_index: int
-    sample_value: float
-    status: str
-    cause: str
-    config_id: str
-    cpu: dict[str, float | int | str]
-    accel: dict[str, float | int | str]
-    trade_delta: int
-    balance_delta: float
-    pnl_delta: float
-    trace_artifact: str
-    contract_hash: str
 
 
 class ReleaseBlocker(Record):
