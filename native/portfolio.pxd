@@ -5,7 +5,7 @@ from libc.stdint cimport int64_t
 from native.account cimport open_result
 from native.entries cimport enter
 from native.exchange cimport maintenance
-from native.indicators cimport il_adx, il_adx_step
+from native.indicators cimport il_adx
 from native.lane cimport is_good_bar
 from native.replay cimport Columns
 from native.state cimport *
@@ -20,12 +20,11 @@ cdef struct Candle:
     double low
     double close
     double volume
-    double trend                # ADX(14) at this bar's close
 
 cdef struct Feed:
     Candle[AHEAD] candles
     Columns columns
-    il_adx trend
+    il_adx trend                # ADX(14) at the last close stepped
     int64_t at                  # next candle here
     int64_t count               # good candles here
     int64_t read                # bars of the columns read
@@ -49,7 +48,6 @@ cdef inline bint has_candle(Feed* f) noexcept nogil:
             break
         candle.ts, candle.open, candle.high, candle.low = x.ts[i], x.open[i], x.high[i], x.low[i]
         candle.close, candle.volume = x.close[i], x.volume[i]
-        candle.trend = il_adx_step(&f.trend, candle.high, candle.low, candle.close)
         f.last_ts = candle.ts
         f.count += 1
         f.read += 1
@@ -126,7 +124,7 @@ cdef inline void rank_candidates(
     for i in range(count):
         if lanes[order[i]].has_candidate:
             found[waiting] = order[i]
-            scores[waiting] = strength_rank(lanes[order[i]].candidate.strength) * 100.0 + feeds[order[i]].candles[feeds[order[i]].at - 1].trend
+            scores[waiting] = strength_rank(lanes[order[i]].candidate.strength) * 100.0 + feeds[order[i]].trend.value
             lanes[order[i]].has_candidate = 0
             waiting += 1
     for i in range(waiting):

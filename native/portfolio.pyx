@@ -10,7 +10,8 @@ from libc.string cimport memcpy
 
 from cpython.bytes cimport PyBytes_AsString, PyBytes_FromStringAndSize
 
-from native.indicators cimport il_adx, il_adx_init
+from native.aligned cimport Walk, free_walk, make_walk, walk_aligned
+from native.indicators cimport il_adx, il_adx_init, il_adx_step
 from native.kernel cimport Kernel
 from native.lane cimport close_bar, open_bar
 from native.portfolio cimport Candle, Feed, Limits, has_candle, rank_candidates, take_stock
@@ -35,6 +36,7 @@ cdef class Portfolio(Kernel):
     cdef int64_t* by_symbol
     cdef int64_t* found
     cdef double* scores
+    cdef Walk walk
     cdef list curves
 
     def __init__(self, config, lanes, matching="internal", run_id="run"):
@@ -49,6 +51,8 @@ cdef class Portfolio(Kernel):
         self.scores = <double*>calloc(self.count, sizeof(double))
         if self.feeds == NULL or self.by_symbol == NULL or self.found == NULL or self.scores == NULL:
             raise MemoryError
+        if not make_walk(&self.walk, self.count):
+            raise MemoryError
         self.limits.cash, self.limits.leverage = self.config.cash, self.config.exchange.leverage
         self.limits.max_notional, self.limits.max_entries = rules.max_notional_usd, rules.max_entries
         self.limits.max_positions = rules.max_positions
@@ -56,7 +60,6 @@ cdef class Portfolio(Kernel):
         for i in range(self.count):
             self.by_symbol[i] = ranked[i]
             il_adx_init(&self.feeds[i].trend, _ADX_BARS)
-            self.feeds[i].last_ts = self.states[i].last_ts
             self.states[i].is_collecting, self.states[i].account = 1, &self.account
         take_stock(self.states, self.count, &self.account, &self.limits)
 
@@ -65,6 +68,7 @@ cdef class Portfolio(Kernel):
         free(self.by_symbol)
         free(self.found)
         free(self.scores)
+        free_walk(&self.walk)
 
     def open(self, lane, ts_ns, double price):
         """A portfolio's symbols move together: use `replay`."""
@@ -82,28 +86,54 @@ cdef class Portfolio(Kernel):
         before it stepped.
         """
         cdef int64_t i, times
-        cdef bint is_native = all([isinstance(spec.strategy, str) for spec in self.lanes])
         if len(markets) != self.count:
             raise ValueError(f"{len(markets)} markets for {self.count} lanes")
         kept = [_columns(market) for market in markets]
-        curve_ts = _timeline([market[0] for market in kept])
+        curve_ts, is_aligned = _timeline([market[0] for market in kept])
         curve = np.empty(len(curve_ts))
         cdef double[::1] marks = curve
         for i in range(self.count):
             _point(self.feeds + i, kept[i])
+            self.feeds[i].last_ts = self.states[i].last_ts
             self._make_room(self.states + i, len(kept[i][0]))
-        times = self._run(marks, is_native)
+        times = self._run_aligned(marks) if is_aligned and self._can_walk() else self._run(marks)
         self.curves.append((curve_ts[:times], curve[:times]))
         for i in range(self.count):
             self._check_memory(self.states + i)
             if self.feeds[i].is_bad:
-                raise ValueError(f"lane {i}: the bar after {self.feeds[i].last_ts} is refused")
+                raise ValueError(f"lane {i}: the bar after {self.states[i].last_ts} is refused")
         return times
 
-    cdef int64_t _run(self, double[::1] marks, bint is_native) except -1:
+    def _can_walk(self):
+        """Whether quiet lanes may be passed over: nothing but a candidate's turn reads the shared account."""
+        return (
+            self.config.is_plain and self.limits.max_notional == 0.0 and self._is_compiled()
+            and all([self.states[i].rules.is_plain != 0 for i in range(self.count)])
+        )
+
+    def _is_compiled(self):
+        return all([isinstance(spec.strategy, str) for spec in self.lanes])
+
+    cdef int64_t _run_aligned(self, double[::1] marks) except -1:
+        """Walk columns of the same times; return the times stepped."""
+        cdef int64_t i, times = 0
+        for i in range(self.count):
+            self.feeds[i].is_bad = self.feeds[i].end > 0 and self.feeds[i].columns.ts[0] <= self.states[i].last_ts
+            times += self.feeds[i].is_bad
+        if times or marks.shape[0] == 0:
+            return 0
+        self.walk.lanes, self.walk.feeds, self.walk.account = self.states, self.feeds, &self.account
+        self.walk.limits, self.walk.by_symbol = &self.limits, self.by_symbol
+        self.walk.found, self.walk.scores = self.found, self.scores
+        with nogil:
+            times = walk_aligned(&self.walk, &marks[0], marks.shape[0])
+            take_stock(self.states, self.count, &self.account, &self.limits)
+        return times
+
+    cdef int64_t _run(self, double[::1] marks) except -1:
         """Walk the merged timeline; return the times stepped."""
         cdef int64_t times = 0, ts
-        if is_native:
+        if self._is_compiled():
             with nogil:
                 while times < marks.shape[0]:
                     ts = next_time(self.feeds, self.count)
@@ -138,6 +168,7 @@ cdef class Portfolio(Kernel):
             if has_candle(self.feeds + lane) and self.feeds[lane].candles[self.feeds[lane].at].ts == ts:
                 x = self.feeds[lane].candles + self.feeds[lane].at
                 self._close(lane, ts, x.open, x.high, x.low, x.close, x.volume)
+                il_adx_step(&self.feeds[lane].trend, x.high, x.low, x.close)
                 self.feeds[lane].at += 1
         return 0
 
@@ -169,7 +200,6 @@ cdef class Portfolio(Kernel):
         Kernel.import_state(self, body[8 : 8 + size])
         for i in range(self.count):
             memcpy(&self.feeds[i].trend, PyBytes_AsString(body) + 8 + size + i * trend, trend)
-            self.feeds[i].last_ts = self.states[i].last_ts
         take_stock(self.states, self.count, &self.account, &self.limits)
 
 
@@ -199,14 +229,15 @@ cdef inline void close_all(LaneState* lanes, Feed* feeds, int64_t count, int64_t
         x = feeds[lane].candles + feeds[lane].at
         if feeds[lane].at < feeds[lane].count and x.ts == ts:
             close_bar(lanes + lane, ts, x.open, x.high, x.low, x.close, x.volume)
+            il_adx_step(&feeds[lane].trend, x.high, x.low, x.close)
             feeds[lane].at += 1
 
 
 def _timeline(times):
-    """Return every time at which some lane has a bar, once."""
-    if all([np.array_equal(own, times[0]) for own in times[1:]]):
-        return times[0].copy()
-    return np.unique(np.concatenate(times))
+    """Return every time at which some lane has a bar, once, and whether all lanes have all of them."""
+    if all([own is times[0] or np.array_equal(own, times[0]) for own in times[1:]]):
+        return times[0].copy(), True
+    return np.unique(np.concatenate(times)), False
 
 
 def _columns(market):
