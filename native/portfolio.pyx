@@ -6,11 +6,12 @@ import numpy as np
 
 from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy
+from libc.string cimport memcmp, memcpy
 
 from cpython.bytes cimport PyBytes_AsString, PyBytes_FromStringAndSize
 
-from native.aligned cimport Walk, free_walk, make_walk, walk_aligned
+from native.aligned cimport walk_aligned
+from native.aligned_columns cimport Walk, free_walk, ilp_is_wide, make_walk
 from native.indicators cimport il_adx, il_adx_init, il_adx_step
 from native.kernel cimport Kernel
 from native.lane cimport close_bar, open_bar
@@ -172,6 +173,20 @@ cdef class Portfolio(Kernel):
                 self.feeds[lane].at += 1
         return 0
 
+    @property
+    def is_wide(self):
+        """Whether aligned lanes move on the processor's wide instructions; off, the same bits come slower.
+
+        Raises ValueError when switched on without them.
+        """
+        return self.walk.is_wide != 0
+
+    @is_wide.setter
+    def is_wide(self, bint value):
+        if value and not ilp_is_wide():
+            raise ValueError("this processor has no AVX2")
+        self.walk.is_wide = value
+
     def portfolio_curve(self):
         """Return (ts_ns, equity) of the account at every time stepped."""
         if not self.curves:
@@ -234,20 +249,28 @@ cdef inline void close_all(LaneState* lanes, Feed* feeds, int64_t count, int64_t
 
 
 def _timeline(times):
-    """Return every time at which some lane has a bar, once, and whether all lanes have all of them."""
-    if all([own is times[0] or np.array_equal(own, times[0]) for own in times[1:]]):
-        return times[0].copy(), True
-    return np.unique(np.concatenate(times)), False
+    """Return every time at which some lane has a bar, once, and whether all lanes have all of them.
+
+    Raises ValueError when times fall.
+    """
+    is_aligned = all([_is_same(own, times[0]) for own in times[1:]])
+    for own in times[:1] if is_aligned else times:
+        if len(own) > 1 and not np.all(own[1:] > own[:-1]):
+            raise ValueError("times must go forward")
+    return (times[0].copy(), True) if is_aligned else (np.unique(np.concatenate(times)), False)
+
+
+cdef bint _is_same(const int64_t[::1] ours, const int64_t[::1] theirs):
+    cdef int64_t n = ours.shape[0]
+    return n == theirs.shape[0] and (n == 0 or memcmp(&ours[0], &theirs[0], n * sizeof(int64_t)) == 0)
 
 
 def _columns(market):
-    """Return a lane's six columns, contiguous. Raises ValueError when they differ in length or times fall."""
+    """Return a lane's six columns, contiguous. Raises ValueError when they differ in length."""
     types = (np.int64, *[np.float64] * 5)
     kept = tuple(np.ascontiguousarray(column, dtype=kind) for column, kind in zip(market, types, strict=True))
     if len({len(column) for column in kept}) != 1:
         raise ValueError("columns differ in length")
-    if len(kept[0]) > 1 and not np.all(kept[0][1:] > kept[0][:-1]):
-        raise ValueError("times must go forward")
     return kept
 
 

@@ -12,9 +12,8 @@ static inline int NAME(ilp_doubt_)(const double *o, const double *h, const doubl
     ilp_int good = (ilp_int)(zero == zero), inside = good;
     int64_t t = 0, is_good = 1, is_inside = 1;
     for (; t + 4 <= n; t += 4) {
-        ilp_vec x, y, z, w, u;
-        memcpy(&x, o + t, 32), memcpy(&y, h + t, 32), memcpy(&z, l + t, 32), memcpy(&w, c + t, 32);
-        memcpy(&u, v + t, 32);
+        ilp_vec x = ILP_FOUR(o + t), y = ILP_FOUR(h + t), z = ILP_FOUR(l + t), w = ILP_FOUR(c + t);
+        ilp_vec u = ILP_FOUR(v + t);
         good &= (z > zero) & (x > zero) & (w > zero) & (y >= z) & (y < top) & (x < top) & (w < top) & (u >= zero)
             & (u < top);
         inside &= (w >= least) & (w <= most);
@@ -43,6 +42,13 @@ static inline void NAME(ilp_ranges_)(const ilp_columns *x, ilp_ranges *s, int64_
     ilp_vec reach = s->atr, adx = s->adx, range = s->range, plus = s->plus, minus = s->minus;
     ilp_vec high = s->high, low = s->low, last = s->close, slope = s->slope, rise = s->plus_di, fall = s->minus_di;
     for (int64_t t = 0; t < n; t++) {
+        /* The divisions below leave memory idle: the next chunk comes meanwhile, a line at a time. */
+        if (!(t & 7))
+            for (int k = 0; k < 4; k++) {
+                __builtin_prefetch(x->high[k] + start + n + t), __builtin_prefetch(x->low[k] + start + n + t);
+                __builtin_prefetch(x->close[k] + start + n + t), __builtin_prefetch(x->open[k] + start + n + t);
+                __builtin_prefetch(x->volume[k] + start + n + t);
+            }
         ilp_vec h = {h0[t], h1[t], h2[t], h3[t]}, l = {l0[t], l1[t], l2[t], l3[t]}, c = {c0[t], c1[t], c2[t], c3[t]};
         ilp_vec up = ILP_SIZE(h - last), down = ILP_SIZE(l - last), tr = h - l, total, dx, previous = adx;
         tr = ILP_SELECT(up > tr, up, tr);
@@ -59,8 +65,7 @@ static inline void NAME(ilp_ranges_)(const ilp_columns *x, ilp_ranges *s, int64_
         adx = (adx * (p - 1.0) + dx) / p;
         slope = adx - previous;
         high = h, low = l, last = c;
-        memcpy(atr + 4 * t, &reach, 32);
-        memcpy(trend + 4 * t, &adx, 32);
+        *(ilp_four *)(atr + 4 * t) = reach, *(ilp_four *)(trend + 4 * t) = adx;
     }
     s->atr = reach, s->adx = adx, s->range = range, s->plus = plus, s->minus = minus;
     s->high = high, s->low = low, s->close = last, s->slope = slope, s->plus_di = rise, s->minus_di = fall;
@@ -74,12 +79,14 @@ static inline void NAME(ilp_crosses_)(const ilp_columns *x, ilp_crosses *s, int6
                  *const c3 = x->close[3] + start;
     const ilp_vec fast_a = s->fast_a, fast_b = s->fast_b, slow_a = s->slow_a, slow_b = s->slow_b;
     ilp_vec fast = s->fast, slow = s->slow;
-    uint32_t above, below, was_above = 0, was_below = 0, word;
+    ilp_int is_above = fast > slow, is_below = fast < slow;
+    uint32_t above, below, word, was_above = NAME(ilp_bits_)(&is_above), was_below = NAME(ilp_bits_)(&is_below);
     for (int64_t t = 0; t < n; t++) {
         ilp_vec c = {c0[t], c1[t], c2[t], c3[t]};
         fast = fast_a * c + fast_b * fast;
         slow = slow_a * c + slow_b * slow;
-        above = NAME(ilp_bits_)(fast > slow), below = NAME(ilp_bits_)(fast < slow);
+        is_above = fast > slow, is_below = fast < slow;
+        above = NAME(ilp_bits_)(&is_above), below = NAME(ilp_bits_)(&is_below);
         changed[t] |= (uint64_t)((above ^ was_above) | (below ^ was_below)) << shift;
         /* Bit k to byte k by one product; then 1 above, -1 below, 2 (keep) between, no byte carrying into the next. */
         word = 0x02020202u - (above * 0x00204081u & 0x01010101u) + (below * 0x00204081u & 0x01010101u) * 0xfdu;

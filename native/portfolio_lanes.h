@@ -3,7 +3,6 @@
 #define INTERLOCK_PORTFOLIO_LANES_H
 
 #include <stdint.h>
-#include <string.h>
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -12,9 +11,10 @@
 
 typedef double ilp_vec __attribute__((vector_size(32), aligned(8)));
 typedef int64_t ilp_int __attribute__((vector_size(32), aligned(8)));
+typedef double ilp_four __attribute__((vector_size(32), aligned(8), may_alias));
 
 typedef struct {
-    const double *high[4], *low[4], *close[4];
+    const double *high[4], *low[4], *close[4], *open[4], *volume[4];
 } ilp_columns;
 
 typedef struct {                /* il_atr and il_adx of four lanes */
@@ -29,20 +29,22 @@ typedef struct {                /* two il_ema of four lanes */
 #define ILP_JOIN_(a, b) a##b
 #define ILP_JOIN(a, b) ILP_JOIN_(a, b)
 #define ILP_SELECT(mask, x, y) ((ilp_vec)(((ilp_int)(mask) & (ilp_int)(x)) | (~(ilp_int)(mask) & (ilp_int)(y))))
+/* Four doubles of a column; a memcpy goes over the stack in halves, which the whole load then waits for. */
+#define ILP_FOUR(x) (*(const ilp_four *)(x))
 #define ILP_SIZE(x) ((ilp_vec)((ilp_int)(x) & 0x7fffffffffffffffLL))
 
 #if defined(__x86_64__)
-static inline __attribute__((target("avx2"))) uint32_t ilp_bits_avx2(ilp_int mask)
+static inline __attribute__((target("avx2"))) uint32_t ilp_bits_avx2(const ilp_int *mask)
 {
-    return (uint32_t)_mm256_movemask_pd((__m256d)mask);
+    return (uint32_t)_mm256_movemask_pd((__m256d)*mask);
 }
 #endif
 
-static inline uint32_t ilp_bits_base(ilp_int mask)
+static inline uint32_t ilp_bits_base(const ilp_int *mask)
 {
     uint32_t bits = 0;
     for (int k = 0; k < 4; k++)
-        bits |= (uint32_t)(mask[k] & 1) << k;
+        bits |= (uint32_t)((*mask)[k] & 1) << k;
     return bits;
 }
 

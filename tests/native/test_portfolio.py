@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import random
 from dataclasses import replace
 
 import numpy as np
@@ -158,6 +160,80 @@ def test_shared_equity_and_margin_and_going_on_from_a_saved_state():
     assert np.any(gates & int(Gate.CAPACITY)) and len(whole.trades()) > 50
     with pytest.raises(ValueError, match="damaged"):
         second.import_state(first.export_state()[:-1] + b"x")
+
+
+def lane_bytes(portfolio):
+    """Every lane's state, records and trend, without the configuration's fingerprint."""
+    body = portfolio.export_state()[36:]
+    size = int.from_bytes(body[:8], "little")
+    lanes = body[44 : 8 + size]
+    return lanes[8 + int.from_bytes(lanes[:8], "little") :] + body[8 + size :]
+
+
+def any_spec(chance, index):
+    fast = chance.choice([2, 3, 12])
+    crossing = {"fast": fast, "slow": fast + chance.choice([1, 5, 14])}
+    strategy, params = chance.choice(
+        [("ema_cross", crossing)] * 3
+        + [("ema_cross", {**crossing, "bracket": 1}), ("rsi_ma_cross", {}), ("buy_and_hold", {})]
+    )
+    return LaneSpec(
+        symbol=f"{chance.choice('ABCD')}{index}",
+        strategy=strategy,
+        params=params,
+        lot=chance.choice([1e-6, 1e-6, 0.5, 30.0]),
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32), st.sampled_from([1, 3, 4, 9, 20, 65]), st.booleans())
+def test_passing_over_quiet_lanes_leaves_every_bit_as_stepping_each(seed, count, is_wide):
+    """A cap on notional that never binds makes the portfolio step every lane at every time."""
+    chance = random.Random(seed)
+    bars = chance.choice([40, 255, 256, 257, 700])
+    markets = [columns([(*bar, 1.0) for bar in random_bars(seed + i, bars)]) for i in range(count)]
+    lanes = [any_spec(chance, i) for i in range(count)]
+    config = KernelConfig(
+        keeps_equity=chance.random() < 0.7,
+        stops=chance.choice(["intrabar", "next_open"]),
+        min_notional_usd=chance.choice([0.0, 10.0, 9_999.9]),
+    )
+    rules = PortfolioRules(
+        max_entries=chance.choice([0, 1, 2, count]), max_positions=chance.choice([0, 1, 5, count])
+    )
+    passing = Portfolio(replace(config, portfolio=rules), lanes)
+    stepping = Portfolio(replace(config, portfolio=replace(rules, max_notional_usd=1e14)), lanes)
+    passing.is_wide = is_wide and passing.is_wide
+    cuts = sorted({0, bars, *chance.sample(range(bars), 2)})
+    for start, end in itertools.pairwise(cuts):
+        gated, shrunk = chance.randrange(count), chance.randrange(count)
+        gate = int(chance.choice([Gate.PAUSED, Gate.CAPACITY, Gate.WARMUP]))
+        for portfolio in (passing, stepping):
+            portfolio.set_gate(gated, gate, start % 2 == 0)
+            portfolio.set_size_multiplier(shrunk, 0.5)
+            assert portfolio.replay([[c[start:end] for c in m] for m in markets]) == end - start
+        assert lane_bytes(passing) == lane_bytes(stepping), start
+    for mine, its in zip(passing.portfolio_curve(), stepping.portfolio_curve(), strict=True):
+        assert mine.tobytes() == its.tobytes()
+
+
+@pytest.mark.parametrize("capped", [0.0, 1e14])
+def test_a_bad_bar_stops_all_lanes_of_the_same_times_and_they_go_on_after_it(capped):
+    markets = [columns([(*bar, 1.0) for bar in random_bars(seed, 400)]) for seed in (1, 2, 3)]
+    rules = PortfolioRules(max_notional_usd=capped)
+    lanes = [LaneSpec(symbol=n, strategy="ema_cross", params={"fast": 3, "slow": 8}) for n in "XYZ"]
+    whole, broken = (Portfolio(KernelConfig(portfolio=rules), lanes) for _ in range(2))
+    whole.replay(markets)
+    good = markets[1][4][300]
+    markets[1][4][300] = float("nan")
+    with pytest.raises(ValueError, match="lane 1"):
+        broken.replay(markets)
+    assert [broken.bar_count(i) for i in range(3)] == [300] * 3
+    markets[1][4][300] = good
+    broken.replay([[c[300:] for c in m] for m in markets])
+    assert broken.state_hash() == whole.state_hash()
+    with pytest.raises(ValueError, match="lane 0"):
+        broken.replay(markets)
 
 
 def test_a_bad_bar_is_refused_with_what_lies_before_it_stepped():
