@@ -133,7 +133,13 @@ def start_run(
     from engine.research.run import run_backtest, with_settings
 
     if loaded is not None:
-        request = with_settings(request, loaded.settings)
+        import msgspec
+
+        from engine.research.reproduce import reproduce_command
+
+        # Before the settings fill in what nobody asked for: config.json says what it was.
+        words = {"command": reproduce_command(request)}
+        request = with_settings(msgspec.structs.replace(request, **words), loaded.settings)  # type: ignore[type-var]
     run = run_backtest
     if request.is_portfolio:
         from engine.research.portfolio import run_portfolio

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,15 +10,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.api.switches import words_of
 from engine.journal import write_journal
 from engine.research import identity
 from engine.research.artifacts import Fill, config_hash, trades_csv, write_folder
 from engine.research.comparison import contract_hash, contract_of
 from engine.research.findings import Findings
-from engine.research.funding import OF_DATA
 from engine.research.page import Recorded, to_html
 from engine.research.report import run_markdown
+from engine.research.reproduce import reproduce_command
 from engine.research.request import RunRequest
 from engine.research.run import MODE, Replayed, status_of
 from engine.research.schemas import (
@@ -37,7 +35,6 @@ from engine.research.schemas import (
     Scalar,
     json_bytes,
 )
-from seams.clock import iso_z
 
 SUMMARY = ("total_return", "sharpe_simple", "max_drawdown", "trades", "win_rate")
 FILES = {
@@ -166,34 +163,6 @@ def publish_run(
         }
 
     return write_folder(final, files, reports)
-
-
-def reproduce_command(request: RunRequest) -> str:
-    """Return the command line that repeats the run."""
-    if request.command:
-        return request.command
-    words = ["interlock", "run", "start", "--data", request.data]
-    words += [word for each in request.more_data for word in ("--data", each)]
-    words += ["--preset", request.preset] if request.preset else []
-    words += ["--strategy", request.strategy] if request.strategy else []
-    words += [word for each in request.more_strategies for word in ("--strategy", each)]
-    words += ["--forged"] if request.is_forged else []
-    words += ["--funding"] if request.funding == OF_DATA else []
-    words += ["--funding-from", request.funding] if request.funding not in ("", OF_DATA) else []
-    words += ["--funding-marks", request.funding_marks] if request.funding_marks else []
-    words += (
-        ["--max-missing-funding", str(request.max_missing_funding)] if request.max_missing_funding else []
-    )
-    words += words_of({**msgspec.to_builtins(request), **request.switches})
-    words += ["--universe", request.universe] if request.universe else []
-    words += ["--at", iso_z(request.at_ns)] if request.at_ns is not None else []
-    words += ["--start", iso_z(request.start_ns)] if request.start_ns is not None else []
-    words += ["--end", iso_z(request.end_ns)] if request.end_ns is not None else []
-    words += ["--max-bars", str(request.max_bars)] if request.max_bars else []
-    for name, value in sorted(request.params.items()):
-        is_whole = isinstance(value, float) and value.is_integer()
-        words += ["--set", f"{name}={int(value) if is_whole else value}"]
-    return shlex.join(words)
 
 
 def _report(
