@@ -162,16 +162,14 @@ cdef inline void wish_alone(Walk* w, int64_t lane, int64_t start, int64_t n) noe
     cdef const double* close = w.feeds[lane].columns.close + start
     cdef uint64_t* changed = w.changed + lane // 64 * SPAN
     cdef uint64_t bit = <uint64_t>1 << <uint64_t>(lane % 64)
-    cdef int64_t bars = s.bars, kind = s.rules.kind, i, want
+    cdef int64_t kind = s.rules.kind, i, want
     cdef int64_t before = w.want[cell(lane, SPAN - 1)]      # of the chunk before; at the first all are awake
     for i in range(n):
-        want = compiled_signal(s, kind, close[i])
+        want = compiled_signal(s, kind, s.bars + i, close[i])
         w.want[cell(lane, i)] = <int8_t>want
         if want != before:
             changed[i] |= bit
         before = want
-        s.bars += 1
-    s.bars = bars
 
 
 cdef inline void step_group(Walk* w, int64_t first, int64_t start, int64_t n) noexcept nogil:
