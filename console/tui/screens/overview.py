@@ -53,8 +53,8 @@ class Overview(Room):
             "NEEDS YOU",
             (
                 Column[Need]("ID", 9, lambda n: n.id),
-                Column[Need]("KIND", 7, lambda n: (n.kind, "dim")),
-                Column[Need]("WHAT", 0, lambda n: n.what),
+                Column[Need]("KIND", 7, lambda n: (n.kind, "dim"), drop=1),
+                Column[Need]("WHAT", 0, lambda n: n.what, least=26),
                 Column[Need](
                     "", 10, lambda n: (n.mark, "p3-calm" if n.mark.startswith("WARN") else "text"), ">"
                 ),
