@@ -142,6 +142,16 @@ cdef class Kernel(LaneTable):
             intents.append(self._intent(s, 1, &s.open_slot))
         return intents
 
+    def outstanding(self, lane):
+        """Return the orders that the lane has decided and waits for, as they were decided."""
+        cdef LaneState* s = self._lane(lane)
+        slots = []
+        if s.close_slot.is_active:
+            slots.append(self._intent(s, 0, &s.close_slot))
+        if s.open_slot.is_active:
+            slots.append(self._intent(s, 1, &s.open_slot))
+        return slots
+
     cdef _intent(self, LaneState* s, int64_t offset, Slot* slot):
         cdef double slip = self.config.max_slippage_bps / 1e4
         cdef double collar = round_price_c(slot.price * (1.0 + slot.side * slip), slot.side, s.rules.tick)
