@@ -79,7 +79,8 @@ def test_starting_holds_under_every_switch_of_the_exchange(case):
     config, bars, script, subs, funding = case
     half = len(bars) // 2
     size = len(subs) // len(bars) if subs else 1
-    paid_until = bars[half - 1][0] + config.exchange.interval_ns - 1
+    # A bar pays up to its end, a walked one up to the open of its last sub-bar.
+    paid_until = subs[half * size - 1][0] if subs else bars[half - 1][0] + config.exchange.interval_ns - 1
     whole = build(config, script, subs, funding)
     first = build(config, script, subs[: half * size], funding)
     second = build(config, script, subs[half * size :], [row for row in funding if row[0] > paid_until])
