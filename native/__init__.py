@@ -15,7 +15,7 @@ Doubles only, one order of evaluation, no FMA contraction. `reference.py` is the
     kernel.*        the machine: lanes, replay, hashes, records, state export
     depth.py        what a feed says to a book: columns of level and order events, faults
     levels.*        one side of a book: a flat window of ticks with a bitmap, far levels in idmap.*
-    book_l2.*       price levels;  book_l3.*, order_step.pxd  every order, by price and time
+    book.*          the shell of both;  book_l2.* price levels;  book_l3.*, order_step.pxd every order
     queue.pxd       where we stand in a queue of which only the size is known
     quoting.*, quoting_step.pxd, quotes.py   quoting against a recording, with latency and queue
     book_reference.py, quoting_reference.py  the plain-Python twins of these

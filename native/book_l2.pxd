@@ -2,6 +2,7 @@
 
 from libc.stdint cimport int8_t, int64_t, uint8_t, uint32_t, uint64_t
 
+from native.book cimport *
 from native.levels cimport *
 
 cdef enum:
@@ -11,16 +12,6 @@ cdef enum:
     SNAPSHOT_LEVEL = 4
     CLEAR_SIDE = 5
     TRUNCATE_SIDE = 6
-
-    IS_LAST = 1
-    MAY_CROSS = 2
-
-    BAD_KIND = 1
-    BAD_SIDE = 2
-    NEGATIVE_SIZE = 3
-    BAD_TICK = 4
-    CROSSED = 5
-    OUT_OF_MEMORY = 6
 
     SLOW = -1                   # the event must be applied by `apply_slowly`
 
@@ -41,15 +32,10 @@ cdef packed struct Best:
 
 cdef struct BookState:
     Levels sides[2]             # bids, asks
+    Counts counts
     int64_t traded_lots
-    int64_t events
-    int64_t messages
-    int64_t crossed_messages
-    int64_t first_crossed       # its message number, -1 without
-    int64_t ts_ns
     int64_t recorded_bid        # best keys as last recorded
     int64_t recorded_ask
-    int64_t on_crossed
 
 cdef int event_fault(const DepthEvent* e) noexcept nogil
 cdef int apply_slowly(Levels* sides, const DepthEvent* e) noexcept nogil

@@ -73,47 +73,41 @@ cdef int64_t run_events(
                 break
         i += 1
         if e.flags & IS_LAST:
-            b.messages += 1
+            b.counts.messages += 1
             if sides[0].best == bid and sides[1].best == ask:
                 continue
             if sides[0].best == NO_KEY or sides[1].best == NO_KEY:
                 continue
             bid, ask = sides[0].best, sides[1].best
             if unlikely(bid + ask >= 0) and not e.flags & MAY_CROSS:
-                b.crossed_messages += 1
-                if b.first_crossed < 0:
-                    b.first_crossed = e.message
-                if b.on_crossed:
-                    fault[0] = CROSSED
+                fault[0] = note_crossed(&b.counts, e.message)
+                if fault[0]:
                     i -= 1
                     break
             if records != NULL:
                 records[made].ts_ns, records[made].bid, records[made].ask = e.ts_ns, bid, -ask
                 made += 1
     b.sides[0], b.sides[1] = sides[0], sides[1]
-    b.events += i - start
+    b.counts.events += i - start
     b.recorded_bid, b.recorded_ask = bid, ask
     recorded[0] = made
     if i > start:
-        b.ts_ns = events[i - 1].ts_ns
+        b.counts.ts_ns = events[i - 1].ts_ns
     return i
 
 
-cdef class L2Book:
-    """Price levels of one market. Prices are ticks, sizes lots; the reader of the source knows both.
-
-    `on_crossed` says what a message that leaves best bid >= best ask does (`OnCrossed`).
-    """
+cdef class L2Book(Book):
+    """Price levels of one market; the reader of the source knows what a tick and a lot are. See `Book`."""
 
     cdef BookState* b
+    RECORDS = BEST_DTYPE
 
     def __cinit__(self, on_crossed=OnCrossed.COUNT):
         self.b = <BookState*>calloc(1, sizeof(BookState))
         if self.b == NULL or levels_open(&self.b.sides[0]) < 0 or levels_open(&self.b.sides[1]) < 0:
             raise MemoryError("no memory for a book")
-        self.b.on_crossed = int(OnCrossed(on_crossed))
+        self.open_counts(&self.b.counts, on_crossed)
         self.b.recorded_bid = self.b.recorded_ask = NO_KEY
-        self.b.first_crossed = -1
 
     def __dealloc__(self):
         if self.b != NULL:
@@ -121,34 +115,18 @@ cdef class L2Book:
             levels_free(&self.b.sides[1])
             free(self.b)
 
-    def apply(self, const DepthEvent[::1] events not None):
-        """Apply events in their order; returns how many. Raises `BookFault`; events before it stay applied."""
-        self._run(events, None)
-        return events.shape[0]
-
-    def replay(self, const DepthEvent[::1] events not None, out=None):
-        """As `apply`; returns the best prices after each message that changed them (`BEST_DTYPE`).
-
-        They are written into `out` where it is given; it must have room for a record an event.
-        """
-        records = np.empty(events.shape[0], BEST_DTYPE) if out is None else out
-        made = self._run(events, records)
-        return records[:made].copy() if out is None else out[:made]
-
-    cdef int64_t _run(self, const DepthEvent[::1] events, Best[::1] records) except -1:
-        cdef int64_t count = events.shape[0], made = 0, stopped
+    cdef int64_t run(self, events, records) except -1:
+        cdef const DepthEvent[::1] rows = events
+        cdef Best[::1] made_rows = records
+        cdef int64_t count = rows.shape[0], made = 0, stopped
         cdef int fault = 0
-        cdef Best* out = NULL
+        cdef Best* out = NULL if made_rows is None or count == 0 else &made_rows[0]
         if count == 0:
             return 0
-        if records is not None:
-            if records.shape[0] < count:
-                raise ValueError("out has less room than there are events")
-            out = &records[0]
         with nogil:
-            stopped = run_events(self.b, &events[0], 0, count, out, &made, &fault)
+            stopped = run_events(self.b, &rows[0], 0, count, out, &made, &fault)
         if fault:
-            raise BookFault(DepthFault(fault), stopped, events[stopped].message, events[stopped].ts_ns)
+            raise BookFault(DepthFault(fault), stopped, rows[stopped].message, rows[stopped].ts_ns)
         return made
 
     def best(self):
@@ -161,11 +139,7 @@ cdef class L2Book:
             -asks.best if has_ask else None, levels_value(asks, asks.best) if has_ask else 0,
         )  # fmt: skip
 
-    def snapshot(self, int64_t depth=-1):
-        """Return (bids, asks), best first: int64 arrays of shape (levels, 2) with tick and lots."""
-        return self._walk(0, depth), self._walk(1, depth)
-
-    cdef _walk(self, int side, int64_t depth):
+    cdef object walk(self, int side, int64_t depth):
         cdef Levels* s = &self.b.sides[side]
         cdef int64_t total = levels_total(s), key = -NO_KEY, sign = 1 - 2 * side, i
         if 0 <= depth < total:
@@ -177,14 +151,8 @@ cdef class L2Book:
             rows[i, 0], rows[i, 1] = key * sign, levels_value(s, key)
         return found
 
-    def checksum_input(self, int64_t depth=10):
-        """Return the digits that venues put through CRC32: asks then bids, best first, tick and lots.
-
-        Prices and sizes at their full precision without dot and leading zeros are ticks and lots as
-        integers, where a tick and a lot are one unit of that precision (Kraken's rule).
-        """
-        bids, asks = self.snapshot(depth)
-        return "".join(f"{tick}{lot}" for side in (asks, bids) for tick, lot in side.tolist()).encode()
+    cdef object digits(self, int side, int64_t depth):
+        return [f"{tick}{lot}" for tick, lot in self.walk(side, depth).tolist()]
 
     def state_hash(self):
         """Return the sha256 of all levels: "b,tick,lots" lines from high to low, then "a,..." low to high."""
@@ -198,17 +166,15 @@ cdef class L2Book:
         levels_clear(&self.b.sides[0])
         levels_clear(&self.b.sides[1])
 
-    def check(self):
-        """Walk the whole book and raise AssertionError where it contradicts itself (tests, debugging)."""
-        cdef Levels* s
-        cdef int64_t key, seen
-        for side in range(2):
-            s, seen, key = &self.b.sides[side], 0, levels_next(&self.b.sides[side], -NO_KEY)
-            assert s.best == key, f"best {s.best} of side {side} is not its highest level {key}"
-            while key != NO_KEY:
-                assert levels_value(s, key) > 0, f"level {key} of side {side} is not positive"
-                seen, key = seen + 1, levels_next(s, key - 1)
-            assert seen == levels_total(s), f"side {side} counts {levels_total(s)} levels and has {seen}"
+    cdef int64_t check_side(self, int side) except -1:
+        cdef Levels* s = &self.b.sides[side]
+        cdef int64_t seen = 0, key = levels_next(s, -NO_KEY)
+        assert s.best == key, f"best {s.best} of side {side} is not its highest level {key}"
+        while key != NO_KEY:
+            assert levels_value(s, key) > 0, f"level {key} of side {side} is not positive"
+            seen, key = seen + 1, levels_next(s, key - 1)
+        assert seen == levels_total(s), f"side {side} counts {levels_total(s)} levels and has {seen}"
+        return seen
 
     @property
     def levels(self):
@@ -217,23 +183,6 @@ cdef class L2Book:
     @property
     def traded_lots(self):
         return self.b.traded_lots
-
-    @property
-    def events(self):
-        return self.b.events
-
-    @property
-    def messages(self):
-        return self.b.messages
-
-    @property
-    def crossed_messages(self):
-        return self.b.crossed_messages
-
-    @property
-    def first_crossed(self):
-        """The message number of the first crossed message, or None."""
-        return None if self.b.first_crossed < 0 else self.b.first_crossed
 
 
 assert sizeof(DepthEvent) == DEPTH_DTYPE.itemsize and sizeof(Best) == BEST_DTYPE.itemsize

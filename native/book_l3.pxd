@@ -2,6 +2,7 @@
 
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
+from native.book cimport Counts
 from native.idmap cimport IdMap
 from native.levels cimport Levels
 
@@ -12,6 +13,7 @@ cdef enum:
     AGGRESSOR = 4
     FILL = 5
     CLEAR = 6
+    TRUNCATE = 7
 
     MAX_TRACKED = 16
 
@@ -74,14 +76,10 @@ cdef struct OrderBook:
     int64_t next_rank
     int64_t unknown             # cancels of orders that are not there
     int64_t replaced            # adds of orders that were there
-    int64_t events
-    int64_t messages
-    int64_t crossed_messages
-    int64_t first_crossed
-    int64_t on_crossed
-    int64_t ts_ns
+    Counts counts
     Top last
     int64_t tracked_count
     Tracked tracked[MAX_TRACKED]
 
 cdef int grow(OrderBook* b, int64_t room) noexcept nogil
+cdef int keep_best(OrderBook* b, int side, int64_t depth) noexcept nogil

@@ -7,10 +7,10 @@ import hashlib
 
 import numpy as np
 
-from native.book_l2 cimport CROSSED, IS_LAST, MAY_CROSS
-from native.idmap cimport id_find, idmap_free, idmap_resize
+from native.book cimport IS_LAST, MAY_CROSS, Book, note_crossed
+from native.idmap cimport id_find, id_remove, idmap_free, idmap_resize
 from native.levels cimport *
-from native.order_step cimport clear_book, note_top, step
+from native.order_step cimport clear_book, free_order, leave, note_top, step
 
 from native.depth import ORDER_DTYPE, TOP_DTYPE, BookFault, DepthFault, OnCrossed
 
@@ -38,6 +38,32 @@ cdef int grow(OrderBook* b, int64_t room) noexcept nogil:
     return 0
 
 
+cdef int keep_best(OrderBook* b, int side, int64_t depth) noexcept nogil:
+    """Take out the orders of the worst levels until `depth` are left; -1 without memory.
+
+    What stands there is out of sight from now on, not gone: our tracked orders there are switched off.
+    """
+    cdef Levels* s = &b.sides[side]
+    cdef Tracked* t
+    cdef int64_t key
+    cdef int32_t slot, behind
+    while levels_total(s) > depth:
+        key = levels_worst(s)
+        slot = b.levels[levels_value(s, key)].head
+        while slot:
+            behind = b.orders[slot].next
+            id_remove(&b.ids, id_find(&b.ids, b.orders[slot].order_id))
+            if leave(b, slot) < 0:
+                return -1
+            free_order(b, slot)
+            slot = behind
+        for i in range(b.tracked_count):
+            t = &b.tracked[i]
+            if t.side == side and t.key <= key:
+                t.is_on = 0
+    return 0
+
+
 cdef int64_t run_orders(
     OrderBook* b, const OrderEvent* events, int64_t count, Top* records, int64_t* made, int* fault
 ) noexcept nogil:
@@ -49,30 +75,28 @@ cdef int64_t run_orders(
         fault[0] = step(b, e)
         if unlikely(fault[0] != 0):
             break
-        b.ts_ns = e.ts_ns
+        b.counts.ts_ns = e.ts_ns
         i += 1
         if e.flags & IS_LAST:
-            b.messages += 1
+            b.counts.messages += 1
             if note_top(b, e.ts_ns):
                 if records != NULL:
                     records[made[0]] = b.last
                     made[0] += 1
                 if unlikely(b.last.bid >= b.last.ask) and not e.flags & MAY_CROSS:
-                    b.crossed_messages += 1
-                    if b.first_crossed < 0:
-                        b.first_crossed = e.message
-                    if b.on_crossed:
-                        fault[0] = CROSSED
+                    fault[0] = note_crossed(&b.counts, e.message)
+                    if fault[0]:
                         i -= 1
                         break
-    b.events += i
+    b.counts.events += i
     return i
 
 
-cdef class L3Book:
-    """Orders of one market by price and time. Prices are ticks, sizes lots, sides +1 bid and -1 ask."""
+cdef class L3Book(Book):
+    """Orders of one market by price and time. See `Book`."""
 
     cdef OrderBook* b
+    RECORDS = TOP_DTYPE
 
     def __cinit__(self, on_crossed=OnCrossed.COUNT):
         self.b = <OrderBook*>calloc(1, sizeof(OrderBook))
@@ -80,7 +104,8 @@ cdef class L3Book:
             raise MemoryError("no memory for a book")
         if grow(self.b, FIRST_ROOM) < 0:
             raise MemoryError("no memory for a book")
-        self.b.on_crossed, self.b.first_crossed, self.b.next_rank = int(OnCrossed(on_crossed)), -1, 1
+        self.open_counts(&self.b.counts, on_crossed)
+        self.b.next_rank = 1
 
     def __dealloc__(self):
         if self.b != NULL:
@@ -96,34 +121,18 @@ cdef class L3Book:
         if orders > self.b.room and grow(self.b, orders) < 0:
             raise MemoryError("no memory for that many orders")
 
-    def apply(self, const OrderEvent[::1] events not None):
-        """Apply events in their order; returns how many. Raises `BookFault`; events before it stay applied."""
-        self._run(events, None)
-        return events.shape[0]
-
-    def replay(self, const OrderEvent[::1] events not None, out=None):
-        """As `apply`; returns the best levels after each message that changed them (`TOP_DTYPE`).
-
-        They are written into `out` where it is given; it must have room for a record an event.
-        """
-        records = np.empty(events.shape[0], TOP_DTYPE) if out is None else out
-        made = self._run(events, records)
-        return records[:made].copy() if out is None else out[:made]
-
-    cdef int64_t _run(self, const OrderEvent[::1] events, Top[::1] records) except -1:
-        cdef int64_t count = events.shape[0], made = 0, stopped
+    cdef int64_t run(self, events, records) except -1:
+        cdef const OrderEvent[::1] rows = events
+        cdef Top[::1] made_rows = records
+        cdef int64_t count = rows.shape[0], made = 0, stopped
         cdef int fault = 0
-        cdef Top* out = NULL
+        cdef Top* out = NULL if made_rows is None or count == 0 else &made_rows[0]
         if count == 0:
             return 0
-        if records is not None:
-            if records.shape[0] < count:
-                raise ValueError("out has less room than there are events")
-            out = &records[0]
         with nogil:
-            stopped = run_orders(self.b, &events[0], count, out, &made, &fault)
+            stopped = run_orders(self.b, &rows[0], count, out, &made, &fault)
         if fault:
-            raise BookFault(DepthFault(fault), stopped, events[stopped].message, events[stopped].ts_ns)
+            raise BookFault(DepthFault(fault), stopped, rows[stopped].message, rows[stopped].ts_ns)
         return made
 
     cdef Level* _best(self, int side):
@@ -139,11 +148,7 @@ cdef class L3Book:
             -ask.key if ask != NULL else None, ask.size if ask != NULL else 0,
         )  # fmt: skip
 
-    def snapshot(self, int64_t depth=-1):
-        """Return (bids, asks), best first: int64 arrays of shape (levels, 3) with tick, lots and orders."""
-        return self._walk(0, depth), self._walk(1, depth)
-
-    cdef _walk(self, int side, int64_t depth):
+    cdef object walk(self, int side, int64_t depth):
         cdef Levels* s = &self.b.sides[side]
         cdef int64_t total = levels_total(s), key = -NO_KEY, i
         cdef Level* level
@@ -156,6 +161,10 @@ cdef class L3Book:
             level = self.b.levels + levels_value(s, key)
             rows[i, 0], rows[i, 1], rows[i, 2] = key * (1 - 2 * side), level.size, level.count
         return found
+
+    cdef object digits(self, int side, int64_t depth):
+        ticks = self.walk(side, depth)[:, 0].tolist()
+        return [f"{tick}{lot}" for tick in ticks for _, lot in self.queue(1 - 2 * side, tick)]
 
     def queue(self, int side, int64_t tick):
         """Return the orders of a level, first in priority first: a list of (order id, lots)."""
@@ -235,13 +244,11 @@ cdef class L3Book:
         clear_book(self.b)
 
     def check(self):
-        """Walk the whole book and raise AssertionError where it contradicts itself (tests, debugging)."""
-        seen = 0
-        for side in range(2):
-            seen += self._check_side(side)
+        """See `Book`."""
+        seen = self.check_side(0) + self.check_side(1)
         assert seen == self.b.live == self.b.ids.count, f"{seen} orders in queues, {self.b.live} counted"
 
-    cdef int64_t _check_side(self, int side) except -1:
+    cdef int64_t check_side(self, int side) except -1:
         cdef Levels* s = &self.b.sides[side]
         cdef int64_t key = levels_next(s, -NO_KEY), seen = 0, lots, count, rank
         cdef Level* level
@@ -273,23 +280,6 @@ cdef class L3Book:
     def replaced(self):
         """Adds of ids that were there already."""
         return self.b.replaced
-
-    @property
-    def events(self):
-        return self.b.events
-
-    @property
-    def messages(self):
-        return self.b.messages
-
-    @property
-    def crossed_messages(self):
-        return self.b.crossed_messages
-
-    @property
-    def first_crossed(self):
-        """The message number of the first crossed message, or None."""
-        return None if self.b.first_crossed < 0 else self.b.first_crossed
 
 
 assert sizeof(OrderEvent) == ORDER_DTYPE.itemsize and sizeof(Top) == TOP_DTYPE.itemsize

@@ -100,6 +100,10 @@ class PlainL3:
         elif action == OrderAction.CLEAR:
             self.places.clear()
             self.levels.clear()
+        elif action == OrderAction.TRUNCATE:
+            ticks = sorted((each[1] for each in self.levels if each[0] == side), reverse=side > 0)
+            for order_id in [order_id for each in ticks[size:] for order_id in self.levels[side, each]]:
+                self._leave(order_id)
 
     def _join(self, order_id: int, side: int, tick: int, size: int) -> None:
         if size:

@@ -43,6 +43,8 @@ class OrderAction(IntEnum):
     """The resting order `order_id` was hit for `size`; its CANCEL follows."""
     CLEAR = 6
     """All orders go."""
+    TRUNCATE = 7
+    """Only the best `size` levels of `side` stay; what stood beyond them is out of sight."""
 
 
 class DepthFlag(IntFlag):

@@ -49,6 +49,7 @@ cdef int levels_admit(Levels* s, int64_t key, int64_t value) noexcept nogil
 cdef int levels_settle(Levels* s) noexcept nogil
 cdef void levels_drop_from(Levels* s, int64_t key) noexcept nogil
 cdef void levels_keep_best(Levels* s, int64_t depth) noexcept nogil
+cdef int64_t levels_worst(const Levels* s) noexcept nogil
 cdef int64_t levels_next(const Levels* s, int64_t key) noexcept nogil
 cdef int64_t levels_value(const Levels* s, int64_t key) noexcept nogil
 cdef int64_t levels_total(const Levels* s) noexcept nogil

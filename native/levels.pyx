@@ -84,6 +84,18 @@ cdef int64_t _lowest(const Levels* s) noexcept nogil:
     return NO_KEY
 
 
+cdef int64_t levels_worst(const Levels* s) noexcept nogil:
+    """Return the lowest key, in window or map, or NO_KEY."""
+    cdef int64_t key = _lowest(s), each
+    cdef uint64_t i
+    if s.far.count:
+        for i in range(s.far.mask + 1):
+            each = <int64_t>s.far.entries[i].key
+            if s.far.entries[i].value != 0 and (each < key or key == NO_KEY):
+                key = each
+    return key
+
+
 cdef int _move_window(Levels* s, int64_t base, uint64_t span) noexcept nogil:
     """Carry all levels into a window at `base`; those that are outside of it go to the map."""
     cdef Levels old = s[0]
@@ -181,15 +193,10 @@ cdef void levels_drop_from(Levels* s, int64_t key) noexcept nogil:
 
 cdef void levels_keep_best(Levels* s, int64_t depth) noexcept nogil:
     """Remove the worst levels until `depth` are left."""
-    cdef int64_t key, each
+    cdef int64_t key
     cdef uint64_t i
     while s.count + s.far.count > depth:
-        key = _lowest(s)
-        if s.far.count:
-            for i in range(s.far.mask + 1):
-                each = <int64_t>s.far.entries[i].key
-                if s.far.entries[i].value != 0 and (each < key or key == NO_KEY):
-                    key = each
+        key = levels_worst(s)
         i = <uint64_t>key - <uint64_t>s.base
         if i < s.span:
             level_put(s, i, 0)

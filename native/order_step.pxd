@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
-from native.book_l2 cimport BAD_KIND, BAD_SIDE, BAD_TICK, NEGATIVE_SIZE, OUT_OF_MEMORY
+from native.book cimport BAD_KIND, BAD_SIDE, BAD_TICK, NEGATIVE_SIZE, OUT_OF_MEMORY
 from native.book_l3 cimport *
 from native.idmap cimport id_find, id_put, id_remove, idmap_clear
 from native.levels cimport *
@@ -181,9 +181,9 @@ cdef inline void clear_book(OrderBook* b) noexcept nogil:
 
 
 cdef inline int event_fault(const OrderEvent* e) noexcept nogil:
-    if e.action < ADD or e.action > CLEAR:
+    if e.action < ADD or e.action > TRUNCATE:
         return BAD_KIND
-    if (e.action == ADD or e.action == MODIFY) and e.side != 1 and e.side != -1:
+    if (e.action == ADD or e.action == MODIFY or e.action == TRUNCATE) and e.side != 1 and e.side != -1:
         return BAD_SIDE
     if <uint64_t>e.size > <uint64_t>1 << 53:
         return NEGATIVE_SIZE
@@ -212,6 +212,8 @@ cdef inline int step(OrderBook* b, const OrderEvent* e) noexcept nogil:
                 notice_fill(b, b.orders + entry.value, e.size, e.ts_ns)
     elif e.action == CLEAR:
         clear_book(b)
+    elif e.action == TRUNCATE and keep_best(b, e.side < 0, e.size) < 0:
+        return OUT_OF_MEMORY
     return 0
 
 

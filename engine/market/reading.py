@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zlib
 from collections.abc import Sequence
 from typing import Any
@@ -14,6 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from engine.market.csv_bars import Found, brief, cell_problem, read_csv
+from engine.market.databento import is_databento_csv, read_databento
 from engine.market.json_bars import read_json
 from engine.market.shapes import SYMBOL, TIME, Layout, Shape, layout_of
 from engine.market.stamps import Stamps, times_of
@@ -60,13 +62,17 @@ def read_columns(
     lower = name.lower()
     if lower.endswith(ARROW_ENDINGS):
         return _read_arrow(pa.BufferReader(data), shape, wanted)
-    if lower.endswith(".gz"):
-        lower, data = lower.removesuffix(".gz"), _gunzip(data)
-        if not data:
-            raise whole_file("empty_file", "the packed file has no byte")
-    elif not lower.endswith((".csv", ".txt", ".json")):
+    for ending, unpack in UNPACK.items():
+        if lower.endswith(ending):
+            lower, data = lower.removesuffix(ending), unpack(data)
+            if not data:
+                raise whole_file("empty_file", "the packed file has no byte")
+    if lower.endswith(".dbn") or (lower.endswith(".csv") and is_databento_csv(data)):
+        return read_databento(data, wanted)
+    if not lower.endswith((".csv", ".txt", ".json")):
         raise whole_file(
-            "unreadable_file", "the name must end in .csv, .json, .parquet or .feather (.gz allowed)"
+            "unreadable_file",
+            "the name must end in .csv, .json, .dbn, .parquet or .feather (.gz and .zst allowed)",
         )
     return (read_json if lower.endswith(".json") else read_csv)(data, shape, wanted)
 
@@ -200,3 +206,18 @@ def _gunzip(data: bytes) -> bytes:
         parts.append(part)
         data = inflater.unused_data.lstrip(b"\0")
     return b"".join(parts)
+
+
+def _unzstd(data: bytes) -> bytes:
+    try:
+        with pa.input_stream(io.BytesIO(data), compression="zstd") as stream:
+            found = bytes(stream.read(MAX_BYTES + 1))
+    except (pa.ArrowException, OSError) as error:
+        raise whole_file("unreadable_file", f"zstd: {brief(error)}") from error
+    if len(found) > MAX_BYTES:
+        raise whole_file("unreadable_file", f"larger than {MAX_BYTES} bytes when unpacked")
+    return found
+
+
+UNPACK = {".gz": _gunzip, ".zst": _unzstd}
+"""File ending -> how such a file is unpacked. Raises `BadData`."""

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.market.catalogue import Derivation, SetInfo, info_of, raw_columns, set_path, store
+from engine.market.csv_bars import Found
 from engine.market.quality import findings_of
-from engine.market.reading import read_columns, times_found
+from engine.market.reading import read_columns, rows_by_symbol, symbols_found, times_found
 from engine.market.resample import bars_of_trades
-from engine.market.shapes import TIME, Shape
+from engine.market.shapes import SYMBOL, TIME, Shape
 from engine.market.validation import (
     FIRST_MS,
     LAST_MS,
@@ -41,12 +42,14 @@ def import_trades(
     """Make bars of a file of one market's trades and store them, or nothing.
 
     Needed are a time, a price and a size for each trade, oldest first; trades of one millisecond keep the
-    file's order. The first and last bar hold only what the file holds of them. Raises `BadData` with rows,
-    `UnsafeName` or `ValueError` for names and interval, `OSError` where the store cannot be written.
+    file's order. In a file of many symbols `symbol` chooses one. The first and last bar hold only what the
+    file holds of them. Raises `BadData` with rows, `UnsafeName` or `ValueError` for names and interval,
+    `OSError` where the store cannot be written.
     """
     set_path(home, venue, symbol, interval)
     data = disk.read(path)
     found, layout, _ = read_columns(path.name, data, shape, WANTED)
+    found = _of_symbol(found, symbol)
     times, _ = times_found(found, layout, shape)
     price, size = (np.asarray(found[name], dtype=np.float64) for name in WANTED[1:])
     _demand_sound(times, price, size)
@@ -68,6 +71,14 @@ def import_trades(
     )
     store(home, bars, info, disk)
     return info
+
+
+def _of_symbol(found: Found, symbol: str) -> Found:
+    """Return the rows of one market; a file of one takes any name. Raises `BadData`."""
+    if SYMBOL not in found:
+        return found
+    _, rows = rows_by_symbol(*symbols_found(found), symbol)[0]
+    return found if rows is None else {name: column.take(rows) for name, column in found.items()}
 
 
 def _demand_sound(

@@ -21,7 +21,7 @@ from native.depth import (
 )
 
 LAST = int(DepthFlag.LAST)
-ADD, CANCEL, MODIFY, TRADE, FILL, CLEAR = (int(action) for action in OrderAction)
+ADD, CANCEL, MODIFY, TRADE, FILL, CLEAR, TRUNCATE = (int(action) for action in OrderAction)
 
 
 def rows(*events):
@@ -34,7 +34,7 @@ def rows(*events):
 
 orders = st.lists(
     st.tuples(
-        st.sampled_from([ADD, ADD, ADD, ADD, CANCEL, CANCEL, MODIFY, MODIFY, TRADE, FILL, CLEAR]),
+        st.sampled_from([ADD, ADD, ADD, ADD, CANCEL, CANCEL, MODIFY, MODIFY, TRADE, FILL, CLEAR, TRUNCATE]),
         st.integers(0, 12) | st.integers(0, 2**64 - 1),
         st.sampled_from([1, -1]),
         st.integers(95, 105) | st.integers(-(10**12), 10**12),

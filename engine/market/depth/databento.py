@@ -1,4 +1,4 @@
-"""Databento market-by-order files: DBN versions 1 to 3, plain or zstd, and what their flags mean.
+"""Databento market-by-order files, DBN or CSV, plain, gzip or zstd, and what their flags mean.
 
 A record with F_LAST ends an event of the venue: only then is the book whole. F_MAYBE_BAD_BOOK says that
 the capture lost packets: it is reported as a gap. An `R` record empties the book; snapshots begin with it.
@@ -6,21 +6,25 @@ the capture lost packets: it is reported as a gap. An `R` record empties the boo
 
 from __future__ import annotations
 
-import struct
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.market.databento import csv_records, is_databento_csv
+from engine.market.dbn import (
+    MBO_FIELDS,
+    NO_PRICE,
+    PRICE_DECIMALS,
+    RTYPE_MBO,
+    BadDbn,
+    open_container,
+    records_of,
+)
 from engine.market.depth.feed import Continuity, DepthFeed, Scale, refuse, unpacked
 from native.depth import MAX_TICK, ORDER_DTYPE, DepthFlag, OrderAction
 
-RTYPE_MBO = 0xA0
 F_LAST, F_MAYBE_BAD_BOOK = 0x80, 0x04
-NO_PRICE = (1 << 63) - 1
-PRICE_DECIMALS = 9
-SYMBOL_AT = 108
-"""Bytes from the start of the metadata to the first symbol, in every version so far."""
 
 ACTIONS = {
     "A": OrderAction.ADD,
@@ -31,22 +35,15 @@ ACTIONS = {
     "R": OrderAction.CLEAR,
 }
 SIDES = {"B": 1, "A": -1, "N": 0}
-MBO_FIELDS = [
-    ("length", "u1"), ("rtype", "u1"), ("publisher_id", "<u2"), ("instrument_id", "<u4"), ("ts_event", "<u8"),
-    ("order_id", "<u8"), ("price", "<i8"), ("size", "<u4"), ("flags", "u1"), ("channel_id", "u1"),
-    ("action", "u1"), ("side", "u1"), ("ts_recv", "<u8"), ("ts_in_delta", "<i4"), ("sequence", "<u4"),
-]  # fmt: skip
-MBO_BYTES = np.dtype(MBO_FIELDS).itemsize
 
 
 def read_mbo(data: bytes) -> DepthFeed:
-    """Read a DBN file of one instrument's orders. Raises `BadFeed` with the number of the record."""
+    """Read one instrument's orders, DBN or CSV. Raises `BadFeed` with the number of the record."""
     content = unpacked(data)
-    if content[:3] != b"DBN" or len(content) < 8 or content[3] not in (1, 2, 3):
-        refuse("unreadable_file", 0, "it does not begin as a DBN file of version 1 to 3")
-    (length,) = struct.unpack_from("<I", content, 4)
-    symbol = content[8 + SYMBOL_AT : 8 + length].split(b"\0", 1)[0].decode("ascii", "replace")
-    records, skipped = _records(content[8 + length :])
+    try:
+        records, skipped, symbol = (_csv if is_databento_csv(content) else _dbn)(content)
+    except BadDbn as bad:
+        refuse("empty_file" if bad.is_empty else "unreadable_file", bad.record, bad.text)
     _judge(records)
     scale = _scale(records)
     events, gaps = _events(records, scale), Continuity()
@@ -65,29 +62,16 @@ def read_mbo(data: bytes) -> DepthFeed:
     )
 
 
-def _records(body: bytes) -> tuple[NDArray[Any], int]:
-    """Return the order records as columns, and how many others there were."""
-    if not body:
-        refuse("empty_file", 0, "no record after the metadata")
-    size = body[0] * 4
-    if size >= MBO_BYTES and len(body) % size == 0:
-        table = np.frombuffer(body, np.dtype([*MBO_FIELDS, ("rest", f"V{size - MBO_BYTES}")]))
-        if (table["length"] == body[0]).all() and (table["rtype"] == RTYPE_MBO).all():
-            return table, 0
-    at, others = 0, 0
-    places: list[int] = []
-    while at < len(body):
-        size = body[at] * 4
-        if size < 16 or at + size > len(body):
-            refuse("unreadable_file", len(places) + others, f"the record's length is {size} bytes")
-        if body[at + 1] == RTYPE_MBO and size >= MBO_BYTES:
-            places.append(at)
-        else:
-            others += 1
-        at += size
-    if not places:
-        refuse("empty_file", 0, "no market-by-order record")
-    return np.frombuffer(b"".join(body[at : at + MBO_BYTES] for at in places), np.dtype(MBO_FIELDS)), others
+def _dbn(content: bytes) -> tuple[NDArray[Any], int, str]:
+    """Return the order records, how many others there were, and the symbol."""
+    container = open_container(content)
+    records, others = records_of(container.body, (RTYPE_MBO,), MBO_FIELDS)
+    return records, others, container.symbol_of(int(records["instrument_id"][0]))
+
+
+def _csv(content: bytes) -> tuple[NDArray[Any], int, str]:
+    records, symbols = csv_records(content, MBO_FIELDS)
+    return records, 0, str(symbols[0].as_py())
 
 
 def _judge(records: NDArray[Any]) -> None:

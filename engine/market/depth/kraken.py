@@ -7,13 +7,13 @@ update; the last counts. The checksum is over the ten best levels at the pair's 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from engine.market.depth.feed import Continuity, DepthFeed, OneSymbol, Rows, Scale, lines_of, refuse
+from engine.market.depth.kraken_wire import message_of, precision
 from native.depth import DepthKind
 from seams.clock import NS_PER_S
 
@@ -33,19 +33,14 @@ class _Update(NamedTuple):
     exchange_ns: int
 
 
-class _Pair(NamedTuple):
-    price_decimals: int
-    size_decimals: int
-
-
 def read_log(data: bytes, symbol: str = "") -> DepthFeed:
     """Read one pair's book. Raises `BadFeed` with the number of the line."""
     rows, one, checksums = Rows(), OneSymbol(symbol), dict[int, int]()
     skipped, number, recv_ns, depth, pair = 0, 0, 0, None, None
     for number, line in lines_of(data):
         try:
-            recv_ns, message = _message(line, recv_ns)
-            pair = _precision(message, one.name) or pair
+            recv_ns, message = message_of(line, recv_ns)
+            pair = precision(message, one.name) or pair
             found = [each for each in _updates(message, recv_ns) if one.takes(each.symbol, number)]
         except (ValueError, KeyError, TypeError, IndexError, ArithmeticError) as error:
             refuse("bad_message", number, f"{type(error).__name__}: {error}")
@@ -84,19 +79,6 @@ def _full_scale(rows: Rows) -> Scale:
     )
 
 
-def _message(line: bytes, last_ns: int) -> tuple[int, Any]:
-    """Return (receive time, message); lines without a time keep the last one."""
-    if line[:1].isdigit():
-        stamp, _, body = line.partition(b": ")
-        return int(Decimal(stamp.decode()) * NS_PER_S), json.loads(body, parse_float=Decimal)
-    if line[:1] not in b"{[":
-        return last_ns, None
-    parsed = json.loads(line, parse_float=Decimal)
-    if isinstance(parsed, dict) and "msg" in parsed:
-        return int(Decimal(parsed["recv"]) * NS_PER_S), parsed["msg"]
-    return last_ns, parsed
-
-
 def _updates(message: Any, recv_ns: int) -> Iterator[_Update]:
     if isinstance(message, list) and len(message) >= 4 and str(message[-2]).startswith("book"):
         yield _from_v1(message, recv_ns)
@@ -131,13 +113,3 @@ def _from_v2(data: Mapping[str, Any], is_snapshot: bool, recv_ns: int) -> _Updat
     if "timestamp" in data:
         exchange_ns = round(datetime.fromisoformat(data["timestamp"]).timestamp() * 1e6) * 1_000
     return _Update(data["symbol"], is_snapshot, asks, bids, int(data["checksum"]), None, exchange_ns)
-
-
-def _precision(message: Any, symbol: str) -> _Pair | None:
-    """Return a pair's precision where the message is of the v2 `instrument` channel and names it."""
-    if not isinstance(message, dict) or message.get("channel") != "instrument":
-        return None
-    for pair in message["data"].get("pairs", ()):
-        if pair["symbol"] == symbol:
-            return _Pair(int(pair["price_precision"]), int(pair["qty_precision"]))
-    return None

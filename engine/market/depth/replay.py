@@ -6,11 +6,12 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
-from engine.market.depth import binance, databento, hyperliquid, kraken, tardis
-from engine.market.depth.feed import MAX_NAMED, BadFeed, DepthFeed, DepthProblem, Scale
+from engine.market.depth import binance, databento, hyperliquid, kraken, kraken_orders, tardis
+from engine.market.depth.feed import MAX_NAMED, BadFeed, DepthFeed, DepthProblem, Scale, unpacked
+from native.book import Book
 from native.book_l2 import L2Book
 from native.book_l3 import L3Book
-from native.depth import DepthKind
+from native.depth import DepthKind, OrderAction
 from seams.clock import Clock
 from venues.types import Record
 
@@ -25,6 +26,13 @@ def _read_databento(data: bytes, symbol: str) -> DepthFeed:
     return _only(databento.read_mbo(data), symbol)
 
 
+def _read_kraken(data: bytes, symbol: str) -> DepthFeed:
+    """The channel of the recording decides: `book` has levels, `level3` orders."""
+    content = unpacked(data)
+    read = kraken_orders.read_log if b'"level3"' in content[:CHANNEL_BYTES] else kraken.read_log
+    return read(content, symbol)
+
+
 def _only(feed: DepthFeed, symbol: str) -> DepthFeed:
     if symbol and symbol != feed.symbol:
         text = f"the recording is of {feed.symbol}, not {symbol}"
@@ -36,9 +44,13 @@ FORMATS: dict[str, Callable[[bytes, str], DepthFeed]] = {
     "binance": _read_binance,
     "databento": _read_databento,
     "hyperliquid": hyperliquid.read_log,
-    "kraken": kraken.read_log,
+    "kraken": _read_kraken,
     "tardis": tardis.read_csv,
 }
+
+
+CHANNEL_BYTES = 1 << 16
+"""A recording of a channel names it within so many bytes, acknowledgements and statuses before it."""
 
 
 class BookLevel(Record):
@@ -79,9 +91,9 @@ class BookReplay(Record):
 
 
 class _Verified:
-    """An L2 book that is compared with the venue's checksums as it goes."""
+    """A book that is compared with the venue's checksums as it goes."""
 
-    def __init__(self, feed: DepthFeed, book: L2Book) -> None:
+    def __init__(self, feed: DepthFeed, book: Book) -> None:
         self.feed, self.book = feed, book
         self.held = self.failed = self.stale = 0
         self.problems: list[DepthProblem] = []
@@ -97,8 +109,7 @@ class _Verified:
 
     def _message(self, events: Any, wanted: int) -> None:
         if self.is_dropped:
-            fresh = (events["kind"] == DepthKind.SNAPSHOT).nonzero()[0]
-            if not fresh.size:
+            if not self._starts_anew(events):
                 self.stale += 1
                 return
             self.is_dropped = False
@@ -115,6 +126,11 @@ class _Verified:
             message = int(events["message"][-1])
             self.problems.append(DepthProblem(code="checksum_mismatch", message=message, text=text))
 
+    def _starts_anew(self, events: Any) -> bool:
+        if self.feed.is_by_order:
+            return bool((events["action"] == OrderAction.CLEAR).any())
+        return bool((events["kind"] == DepthKind.SNAPSHOT).any())
+
 
 def read_feed(data: bytes, source: str, symbol: str = "") -> DepthFeed:
     """Read a recording of one of `FORMATS`. Raises `BadFeed`, and ValueError for an unknown format."""
@@ -128,8 +144,8 @@ def replay_book(feed: DepthFeed, clock: Clock, depth: int = 5) -> BookReplay:
 
     Raises `native.depth.BookFault` with the message's number for an event no book takes.
     """
-    book = L3Book() if feed.is_by_order else L2Book()
-    verified = _Verified(feed, book) if isinstance(book, L2Book) and feed.checksums else None
+    book: Book = L3Book() if feed.is_by_order else L2Book()
+    verified = _Verified(feed, book) if feed.checksums else None
     began = clock.monotonic_ns()
     if verified is None:
         book.apply(feed.events)

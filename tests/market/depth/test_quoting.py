@@ -17,7 +17,7 @@ from engine.market.depth.quoting import quote, rules_for, two_views
 from native.quotes import QueueModel
 from native.quoting_reference import PlainQuotes
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SHARED = Path(os.environ.get("INTERLOCK_SHARED", ROOT.parent / "shared"))
 RECORDED = SHARED / "data" / "licensed" / "orderbook" / "binance_raw" / "usdm_btcusdt_20240808.gz"
 
