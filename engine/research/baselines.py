@@ -6,16 +6,22 @@ draw only their order and their times, so that what is left is timing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.research.funding import cost_per_unit
+from engine.research.kernels import Beside
 from engine.research.metrics import max_drawdown, sharpe_simple
 from engine.research.risk import basis_of
-from engine.research.schemas import Baseline, Scalar
+from engine.research.schemas import Baseline, RunConfig, Scalar
 from seams.rng import Rng
+
+if TYPE_CHECKING:
+    from engine.market.catalogue import BarColumns
 
 Floats = NDArray[np.float64]
 Rows = NDArray[Any]
@@ -43,27 +49,55 @@ class Ground:
     funding: Floats | None = None
 
 
+def ground_of(config: RunConfig, bars: BarColumns, beside: Beside) -> Ground:
+    """Return what a market's baselines are played on: a run's account and costs, and its payments."""
+    return Ground(
+        ts_ns=bars.ts_ns,
+        open=bars.open,
+        close=bars.close,
+        interval_ns=bars.interval_ns,
+        cash=config.initial_cash,
+        notional_usd=config.notional_usd,
+        fee_bps=config.fee_bps,
+        slippage_bps=config.slippage_bps,
+        funding=cost_per_unit(beside.funding, bars.ts_ns),
+    )
+
+
 def baselines(ground: Ground, trades: Rows, rng: Rng) -> tuple[Baseline, ...]:
     """Return cash, buy and hold at the run's size and with all cash, and random entries."""
+    return baselines_of([ground], [(ground, trades)], ground.ts_ns, rng)
+
+
+def baselines_of(
+    held: Sequence[Ground], played: Sequence[tuple[Ground, Rows]], ts_ns: NDArray[np.int64], rng: Rng
+) -> tuple[Baseline, ...]:
+    """Return the baselines of several markets under one account: each of `held` bought once, and the trades
+    of each of `played` redrawn on its own market. `ts_ns` (times,) are the account's."""
+    each_usd = held[0].cash / len(held)
     return (
         Baseline(
             name="cash",
             what="hold the cash, without interest",
             values={"total_return": 0.0, "total_pnl": 0.0, "max_drawdown": 0.0, "sharpe": None},
         ),
-        buy_and_hold(ground, "buy_and_hold", ground.notional_usd),
-        buy_and_hold(ground, "buy_and_hold_all_cash", ground.cash),
-        random_entries(ground, trades, rng),
+        buy_and_hold(held, ts_ns, "buy_and_hold", held[0].notional_usd),
+        buy_and_hold(held, ts_ns, "buy_and_hold_all_cash", each_usd),
+        random_entries(played, rng),
     )
 
 
-def buy_and_hold(ground: Ground, name: str, notional_usd: float) -> Baseline:
-    """Buy `notional_usd` at the second bar's open and keep it, marked at each close."""
-    what = f"buy {notional_usd:,.0f} at the second bar's open and keep it"
-    if len(ground.close) < 2 or notional_usd <= 0:
+def buy_and_hold(
+    grounds: Sequence[Ground], ts_ns: NDArray[np.int64], name: str, notional_usd: float
+) -> Baseline:
+    """Buy `notional_usd` of each market at its second bar's open and keep it, marked at each close."""
+    ground = grounds[0]
+    of = "" if len(grounds) == 1 else " of each symbol"
+    what = f"buy {notional_usd:,.0f}{of} at the second bar's open and keep it"
+    if any(len(each.close) < 2 for each in grounds) or notional_usd <= 0:
         return Baseline(name=name, what=what, values={"reason": "too_few_bars"})
-    curve = held_curve(ground, notional_usd)
-    basis = basis_of(curve, ground.cash, ground.ts_ns, ground.interval_ns)
+    curve = _held_together(grounds, ts_ns, notional_usd)
+    basis = basis_of(curve, ground.cash, ts_ns, ground.interval_ns)
     gain = float(curve[-1]) - ground.cash
     values: dict[str, Scalar] = {
         "total_return": gain / ground.cash,
@@ -72,6 +106,17 @@ def buy_and_hold(ground: Ground, name: str, notional_usd: float) -> Baseline:
         "sharpe": sharpe_simple(basis.returns, basis.per_year)[0],
     }
     return Baseline(name=name, what=what, values=values)
+
+
+def _held_together(grounds: Sequence[Ground], ts_ns: NDArray[np.int64], notional_usd: float) -> Floats:
+    """Return the account's equity (times,); a market has gained nothing before its first bar."""
+    if len(grounds) == 1:
+        return held_curve(grounds[0], notional_usd)
+    curve = np.full(len(ts_ns), grounds[0].cash)
+    for each in grounds:
+        gains = np.concatenate([[0.0], held_curve(each, notional_usd) - each.cash])
+        curve += gains[np.searchsorted(each.ts_ns, ts_ns, side="right")]
+    return curve
 
 
 def held_curve(ground: Ground, notional_usd: float) -> Floats:
@@ -87,19 +132,22 @@ def held_curve(ground: Ground, notional_usd: float) -> Floats:
     return curve
 
 
-def random_entries(ground: Ground, trades: Rows, rng: Rng) -> Baseline:
-    """Replay the run's trades at random times and say where the run's own result stands among them.
+def random_entries(played: Sequence[tuple[Ground, Rows]], rng: Rng) -> Baseline:
+    """Replay each market's trades at random times of its own; say where the run's result stands among them.
 
     Bounded: at most 200 draws, and about half a million simulated trades in all, but at least 20 draws.
+    Markets are drawn apart: how many positions stand at once is not the run's.
     """
     what = "the run's trades (sizes, sides, holding times) in random order at random times"
-    if not len(trades) or len(ground.open) < 3:
+    what += " of their own markets" if len(played) > 1 else ""
+    books = [(ground, _Book.of(trades)) for ground, trades in played if len(trades) and len(ground.open) >= 3]
+    if not books:
         return Baseline(name="random_entries", what=what, values={"reason": "no_closed_trades"})
-    draws = min(MAX_DRAWS, max(MIN_DRAWS, RANDOM_BUDGET_TRADES // len(trades)))
+    count = sum(len(book.held) for _, book in books)
+    draws = min(MAX_DRAWS, max(MIN_DRAWS, RANDOM_BUDGET_TRADES // count))
     generator = np.random.default_rng(rng.stream("random_entries").getrandbits(64))
-    book = _Book.of(trades)
-    found = np.array([_draw(ground, book, generator) for _ in range(draws)])
-    own = float(np.sum(trades["pnl"]))
+    found = np.array([sum(_draw(*book, generator) for book in books) for _ in range(draws)])
+    own = float(sum(np.sum(trades["pnl"]) for _, trades in played))
     below = float(np.mean(found < own) + np.mean(found == own) / 2)
     low, middle, high = (float(each) for each in np.quantile(found, (0.05, 0.5, 0.95)))
     values: dict[str, Scalar] = {

@@ -9,7 +9,7 @@ prefix that continues into a mirrored market; and again from later starts. The w
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -102,14 +102,14 @@ def look_ahead(
     cuts = sorted({draw.randint(MIN_BARS // 2, reach) for _ in range(CUTS)})
     kernels = {cut: make_kernel() for cut in cuts}
     for count, (cut, kernel) in enumerate(kernels.items(), start=1):
-        found = _decide(kernel, _cut(bars, 0, cut, is_compiled))
+        found = decide_alone(kernel, cut_bars(bars, 0, cut, is_compiled))
         at = first_difference(found, until(decisions, int(bars.ts_ns[cut - 1])))
         if at is not None:
             word = f"cut after bar {cut}, the decisions differ from {iso_z(at)} on"
             return check_failed("look_ahead", "prefix_differs", word, count, sum(cuts[:count]))
     middle = cuts[len(cuts) // 2]
     if sub_bars is not None:
-        give_sub_bars(kernels[middle], _mirrored_path(sub_bars, bars, middle))
+        give_sub_bars(kernels[middle], mirrored_path(sub_bars, bars, middle))
     return _mirrored(kernels[middle], bars, decisions, trades, cuts, middle)
 
 
@@ -119,7 +119,7 @@ def _mirrored(
     """Let a kernel go on past its cut with every move turned round: who knows the real future from elsewhere
     goes on deciding for it."""
     end = min(len(bars), cut + MIRROR_BARS)
-    found = _decide(kernel, _mirror(bars, cut, end))
+    found = decide_alone(kernel, _mirror(bars, cut, end))
     stepped, points = sum(cuts) + end - cut, len(cuts) + 1
     window = (int(bars.ts_ns[cut]), int(bars.ts_ns[end - 1]))
     real, other = (keys(between(rows, *window)) for rows in (decisions, found))
@@ -154,8 +154,8 @@ def warm_up(make_kernel: MakeKernel, bars: BarColumns, decisions: Rows, seed: in
     room = min(warmups[-1] + SETTLE_BARS, len(bars) - 1)
     for _ in range(STARTS):
         start = draw.randint(1, len(bars) - room)
-        part = _cut(bars, start, start + room, _is_compiled(kernel))
-        late = _decide(make_kernel(), part)
+        part = cut_bars(bars, start, start + room, _is_compiled(kernel))
+        late = decide_alone(make_kernel(), part)
         stepped += room
         settled, count = _settles(decisions, late, part.ts_ns, warmups)
         if settled is None:
@@ -169,10 +169,15 @@ def warm_up(make_kernel: MakeKernel, bars: BarColumns, decisions: Rows, seed: in
 
 
 def _warmups(kernel: Kernel, bars: int) -> list[int]:
-    """Return the warm-ups to try: what the strategy states, and multiples of its longest period."""
+    """Return the warm-ups to try of a kernel's first lane."""
     lane = kernel.lanes[0]
-    own = lane.strategy if isinstance(lane.strategy, Strategy) else None
-    values = dict(lane.params) if own is None else own.values()
+    return warmups_of(lane.strategy, lane.params, bars)
+
+
+def warmups_of(strategy: object, params: Mapping[str, float], bars: int) -> list[int]:
+    """Return the warm-ups to try: what the strategy states, and multiples of its longest period."""
+    own = strategy if isinstance(strategy, Strategy) else None
+    values = dict(params) if own is None else own.values()
     stated = 0 if own is None else int(own.warmup_bars)
     periods = [int(value) for value in values.values() if value == int(value) and value <= MAX_PERIOD]
     unit = max(DEFAULT_WARMUP_BARS, stated, *periods)
@@ -183,12 +188,12 @@ def _warmups(kernel: Kernel, bars: int) -> list[int]:
 def _settles(whole: Rows, late: Rows, ts_ns: NDArray[np.int64], warmups: list[int]) -> tuple[int | None, int]:
     """Return the shortest of `warmups` after which both decide the same, and how many were compared."""
     last, count = int(ts_ns[-1]), 0
-    held = _holdings(whole), _holdings(late)
+    held = holdings(whole), holdings(late)
     for warmup in warmups:
         begin = _in_step(*held, int(ts_ns[warmup]), last)
         if begin is None:
             return warmup, 0
-        one, two = (_sequence(between(rows, begin, last)) for rows in (whole, late))
+        one, two = (sequence(between(rows, begin, last)) for rows in (whole, late))
         count = len(one)
         if one == two:
             return warmup, count
@@ -202,29 +207,29 @@ def _in_step(one: Holdings, two: Holdings, begin: int, end: int) -> int | None:
     """
     times = np.unique(np.concatenate([[begin], one[0], two[0]]).astype(np.int64))
     times = times[(times >= begin) & (times <= end)]
-    same = np.flatnonzero(_entered(one, times) == _entered(two, times))
+    same = np.flatnonzero(entered(one, times) == entered(two, times))
     return int(times[same[0]]) + 1 if len(same) else None
 
 
-def _holdings(rows: Rows) -> Holdings:
+def holdings(rows: Rows) -> Holdings:
     """Return the times of decisions that change the position, and the entry's time after each (0: flat)."""
     changing = rows[rows["action"] != Action.BLOCKED]
     return changing["ts_ns"], np.where(changing["action"] == Action.OPEN, changing["ts_ns"], 0)
 
 
-def _entered(held: Holdings, times: NDArray[np.int64]) -> NDArray[np.int64]:
+def entered(held: Holdings, times: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return when the position held after each of `times` was entered; 0 where there is none."""
     entries = np.concatenate([[0], held[1]])
     found: NDArray[np.int64] = entries[np.searchsorted(held[0], times, side="right")]
     return found
 
 
-def _decide(kernel: Kernel, bars: BarColumns) -> Rows:
+def decide_alone(kernel: Kernel, bars: BarColumns) -> Rows:
     kernel.replay(0, bars.ts_ns, bars.open, bars.high, bars.low, bars.close, bars.volume)
     return kernel.decisions()
 
 
-def _cut(bars: BarColumns, first: int, last: int, is_compiled: bool) -> BarColumns:
+def cut_bars(bars: BarColumns, first: int, last: int, is_compiled: bool) -> BarColumns:
     """Return bars `first` to `last` (excluded). Interpreted code gets copies: behind a view of an array
     the whole of it can be reached."""
     part = {name: getattr(bars, name)[first:last] for name in COLUMNS}
@@ -251,7 +256,7 @@ def turned_round(bars: BarColumns, first: int, end: int, level: float) -> BarCol
     )
 
 
-def _mirrored_path(subs: BarColumns, bars: BarColumns, cut: int) -> BarColumns:
+def mirrored_path(subs: BarColumns, bars: BarColumns, cut: int) -> BarColumns:
     """Return finer bars with those after the cut turned round as their bars are."""
     at = int(np.searchsorted(subs.ts_ns, bars.ts_ns[cut], side="left"))
     turned = turned_round(subs, at, len(subs), float(bars.close[cut - 1]) ** 2)
@@ -278,12 +283,12 @@ def between(rows: Rows, first_ns: int, last_ns: int) -> Rows:
     return rows[(times >= first_ns) & (times <= last_ns)]
 
 
-def _sequence(rows: Rows) -> list[tuple[int, int, int]]:
+def sequence(rows: Rows) -> list[tuple[int, int, int]]:
     return list(zip(rows["ts_ns"].tolist(), rows["action"].tolist(), rows["side"].tolist(), strict=True))
 
 
 def keys(rows: Rows) -> set[tuple[int, int, int]]:
-    return set(_sequence(rows))
+    return set(sequence(rows))
 
 
 def t_value(pnl: NDArray[np.float64]) -> float:

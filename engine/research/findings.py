@@ -10,10 +10,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.research.baselines import Ground, baselines
+from engine.research.baselines import baselines, ground_of
 from engine.research.bootstrap import bootstrap
 from engine.research.checks import MakeKernel, check_run, trust_of
-from engine.research.funding import cost_per_unit
 from engine.research.kernels import NOTHING, Beside
 from engine.research.metrics import Context, Metrics, compute_metrics
 from engine.research.risk import deflated_sharpe
@@ -68,17 +67,6 @@ def find_out(
         symbols=(config.ticker,),
         trials=trials,
     )
-    ground = Ground(
-        ts_ns=bars.ts_ns,
-        open=bars.open,
-        close=bars.close,
-        interval_ns=bars.interval_ns,
-        cash=config.initial_cash,
-        notional_usd=config.notional_usd,
-        fee_bps=config.fee_bps,
-        slippage_bps=config.slippage_bps,
-        funding=cost_per_unit(beside.funding, bars.ts_ns),
-    )
     metrics = compute_metrics(
         replayed.equity,
         config.initial_cash,
@@ -101,7 +89,7 @@ def find_out(
             replayed.is_liquidated,
             beside.sub_bars,
         ),
-        baselines=baselines(ground, replayed.trades, rng),
+        baselines=baselines(ground_of(config, bars, beside), replayed.trades, rng),
         bootstrap=bootstrap(metrics.basis, config.seed, rng),
         testing=testing_of(metrics, trials, earlier_runs),
     )

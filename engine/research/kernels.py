@@ -61,7 +61,7 @@ def lane_of(symbol: str, choice: Choice, lot: float, tick: float) -> LaneSpec:
     return LaneSpec(symbol=symbol, strategy=choice.strategy, params=params, lot=lot, tick=tick)
 
 
-def give_sub_bars(kernel: Kernel, subs: BarColumns | None) -> None:
-    """Hand the lane its finer bars, once more where they changed after the last bar stepped."""
+def give_sub_bars(kernel: Kernel, subs: BarColumns | None, lane: int = 0) -> None:
+    """Hand a lane its finer bars, once more where they changed after the last bar stepped."""
     if subs is not None:
-        kernel.set_sub_bars(0, subs.ts_ns, subs.open, subs.high, subs.low, subs.close, subs.volume)
+        kernel.set_sub_bars(lane, subs.ts_ns, subs.open, subs.high, subs.low, subs.close, subs.volume)

@@ -5,23 +5,21 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 
-from engine.market.universe import listed_at, read_history
-from engine.market.validation import BadData
 from engine.research import identity
-from engine.research.bars import load_bars, short_name
-from engine.research.choice import Choice, RunFailed, build_of, choose, execution_of, forged
+from engine.research.bars import short_name
+from engine.research.choice import RunFailed, build_of, execution_of
 from engine.research.findings import count_earlier_runs
-from engine.research.kernels import lane_of
+from engine.research.funding import source_of
 from engine.research.portfolio_findings import find_out_together
+from engine.research.portfolio_lanes import Again, Lane, expanded, lanes_of, portfolio_of
 from engine.research.request import RunRequest, RunResult
 from engine.research.run import CHUNK_BARS, INDEX, Made, Replayed, RunCancelled, published, resolved_config
 from engine.research.schemas import Identity, LaneConfig, RunConfig
-from engine.research.switching import kernel_config
 from native.portfolio import Portfolio
 from seams.clock import Clock, iso_z
 from seams.disk import Disk
@@ -31,17 +29,6 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int], None]
 COLUMNS = ("ts_ns", "open", "high", "low", "close", "volume")
-MAX_LANES = 1_000
-
-
-class Lane(NamedTuple):
-    """One strategy on one symbol: its own request, its choice and its bars."""
-
-    request: RunRequest
-    choice: Choice
-    bars: BarColumns
-    symbol: str
-    interval: str
 
 
 def run_portfolio(
@@ -66,10 +53,10 @@ def run_portfolio(
         ts_ns = kernel.portfolio_curve()[0]
         findings = find_out_together(
             config,
-            [lane.bars for lane in lanes],
+            lanes,
             replayed,
             ts_ns,
-            lambda: portfolio_of(config, [_anew(lane, home, disk) for lane in lanes], "check"),
+            Again(config, lanes, home, disk),
             trials=request.trials,
             earlier_runs=count_earlier_runs(home / INDEX, config.data_sha256, disk),
         )
@@ -82,88 +69,12 @@ def run_portfolio(
     return msgspec.structs.replace(result, **ways)  # type: ignore[type-var]
 
 
-def expanded(request: RunRequest, home: Path, disk: Disk) -> RunRequest:
-    """Return the request with the universe's symbols of its date in place of the `*`. Raises `RunFailed`."""
-    if not request.universe:
-        return request
-    venue, star, interval = (*request.data.split("/"), "", "")[:3]
-    if star != "*" or not interval or request.at_ns is None:
-        raise RunFailed("invalid_request", "a universe needs its date and data as VENUE/*/INTERVAL")
-    try:
-        history = read_history(disk.read(Path(request.universe).expanduser()), venue, request.universe)
-    except (OSError, BadData) as error:
-        raise RunFailed(
-            "invalid_request", f"the universe {request.universe} cannot be read: {error}"
-        ) from error
-    names = [f"{venue}/{symbol}/{interval}" for symbol in listed_at(history, request.at_ns)]
-    if not names:
-        raise RunFailed("no_bars", f"no market of {request.universe} was listed at {iso_z(request.at_ns)}")
-    changes = {"data": names[0], "more_data": (*names[1:], *request.more_data)}
-    return msgspec.structs.replace(request, **changes)  # type: ignore[type-var]
-
-
-def lanes_of(request: RunRequest, home: Path, disk: Disk) -> list[Lane]:
-    """Load every lane, symbols first. Raises `RunFailed` and what the catalogue raises."""
-    strategies = (request.strategy, *request.more_strategies)
-    names = (request.data, *request.more_data)
-    for is_odd, what in (
-        (
-            request.more_strategies and request.preset,
-            "a preset names one strategy; leave it or the others out",
-        ),
-        (len(set(names)) < len(names) or len(set(strategies)) < len(strategies), "something is named twice"),
-        (len(names) * len(strategies) > MAX_LANES, f"more than {MAX_LANES} lanes"),
-        (bool(request.funding), "funding is paid in runs of one symbol only"),
-        (request.switches.get("sub_data"), "finer bars are for runs of one symbol only"),
-        (bool(request.symbol), "a symbol's name is for one symbol only"),
-    ):
-        if is_odd:
-            raise RunFailed("invalid_request", what)
-    owned = _own_params(request, strategies)
-    lanes: list[Lane] = []
-    for name in names:
-        alone = {"data": name, "more_data": (), "more_strategies": (), "universe": "", "at_ns": None}
-        try:
-            bars, symbol, interval = load_bars(msgspec.structs.replace(request, **alone), home, disk)  # type: ignore[type-var]
-        except LookupError as error:
-            raise RunFailed("invalid_request", f"{name}: {error}; a portfolio leaves none out") from error
-        for strategy, params in zip(strategies, owned, strict=True):
-            own = msgspec.structs.replace(request, **alone, strategy=strategy, params=params)  # type: ignore[type-var]
-            lanes.append(_anew(Lane(own, NO_CHOICE, bars, symbol, interval), home, disk))
-    if len({lane.choice.name for lane in lanes}) < len(strategies):
-        raise RunFailed("invalid_request", "two strategies have the same name")
-    if len({lane.bars.interval_ns for lane in lanes}) > 1:
-        raise RunFailed("invalid_request", "all symbols of a portfolio need bars of one length")
-    if len({lane.symbol for lane in lanes}) < len(names):
-        raise RunFailed("invalid_request", "two data sets are of the same symbol")
-    return lanes
-
-
-NO_CHOICE = choose("buy_and_hold", "", {})
-"""Stands in a lane until its own strategy is built."""
-
-
-def _own_params(request: RunRequest, strategies: Sequence[str]) -> list[dict[str, float | str]]:
-    """Return each strategy's share of the parameters: those it has. Raises `RunFailed` for one of none."""
-    if len(strategies) == 1:
-        return [dict(request.params)]
-    known = [set(choose(each, "", {}).params) for each in strategies]
-    if foreign := sorted(set(request.params) - set().union(*known)):
-        raise RunFailed("invalid_request", f"no strategy has a parameter {', '.join(foreign)}")
-    return [{name: value for name, value in request.params.items() if name in names} for names in known]
-
-
-def _anew(lane: Lane, home: Path, disk: Disk) -> Lane:
-    """Return a lane with a strategy that has seen nothing."""
-    asked = lane.request
-    choice = choose(asked.strategy, asked.preset, asked.params)
-    return lane._replace(choice=forged(choice, home, disk) if asked.is_forged else choice)
-
-
 def portfolio_config(request: RunRequest, lanes: Sequence[Lane]) -> RunConfig:
     """Return everything that decides the numbers; the window spans all lanes'."""
     first = lanes[0]
-    base = resolved_config(first.request, first.choice, first.bars, first.symbol, first.interval)
+    names = {"funding": "", "funding_marks": "", "switches": request.switches}
+    plain = msgspec.structs.replace(first.request, **names)  # type: ignore[type-var]
+    base = resolved_config(plain, first.choice, first.bars, first.symbol, first.interval)
     listed = tuple(
         LaneConfig(
             symbol=lane.symbol,
@@ -173,9 +84,13 @@ def portfolio_config(request: RunRequest, lanes: Sequence[Lane]) -> RunConfig:
             start=iso_z(int(lane.bars.ts_ns[0])),
             end=iso_z(int(lane.bars.ts_ns[-1])),
             bars=len(lane.bars),
+            funding=source_of(lane.request),
+            funding_sha256="" if lane.beside.funding is None else lane.beside.funding.content_sha256,
+            sub_data_sha256="" if lane.beside.sub_bars is None else lane.beside.sub_bars.content_sha256,
         )
         for lane in lanes
     )
+    paid = [lane.beside.funding for lane in lanes if lane.beside.funding is not None]
     choices = {lane.choice.name: lane.choice for lane in lanes}
     params = {
         name if len(choices) == 1 else f"{choice.name}.{name}": value
@@ -193,21 +108,22 @@ def portfolio_config(request: RunRequest, lanes: Sequence[Lane]) -> RunConfig:
         strategy=", ".join(choices),
         params=params,
         lanes=listed,
+        funding=request.funding,
+        funding_marks=request.funding_marks,
+        funding_sha256=_together([lane.funding_sha256 for lane in listed]),
+        funding_missing=max((each.missing for each in paid), default=0),
+        sub_data_sha256=_together([lane.sub_data_sha256 for lane in listed]),
     )
+
+
+def _together(hashes: Sequence[str]) -> str:
+    """Return one sha256 over the lanes' hashes; empty where no lane has any."""
+    return hashlib.sha256(msgspec.json.encode(list(hashes))).hexdigest() if any(hashes) else ""
 
 
 def counted(symbols: int) -> str:
     """Return what lists show for a portfolio's symbols."""
     return f"{symbols} symbol" + "s" * (symbols != 1)
-
-
-def portfolio_of(config: RunConfig, lanes: Sequence[Lane], run_id: str) -> Portfolio:
-    """Return a fresh portfolio. Raises `RunFailed` with invalid_request."""
-    try:
-        specs = [lane_of(lane.symbol, lane.choice, config.lot, config.tick) for lane in lanes]
-        return Portfolio(kernel_config(config), specs, run_id=run_id)
-    except ValueError as error:
-        raise RunFailed("invalid_request", str(error)) from error
 
 
 def replay_together(
@@ -243,7 +159,7 @@ def replay_together(
         wins=kernel.wins(),
         final_equity=kernel.final_equity(),
         fees_usd=kernel.fees_paid(),
-        funding_usd=None,
+        funding_usd=0.0 - kernel.funding_received() if config.funding else None,
         is_liquidated=kernel.is_liquidated(),
         trades_sha256=kernel.trades_sha256(),
         decision_sha256=kernel.decision_hash(),

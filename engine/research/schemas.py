@@ -21,8 +21,8 @@ PAPER_CONTRACT = "interlock.paper.result"
 Scalar = float | int | str | None
 
 
-class LaneConfig(Record):
-    """One strategy on one symbol of a portfolio run, over its own window."""
+class LaneConfig(Record, omit_defaults=True):
+    """One strategy on one symbol of a portfolio run over its own window, and what it read beside its bars."""
 
     symbol: str
     strategy: str
@@ -31,6 +31,9 @@ class LaneConfig(Record):
     start: str
     end: str
     bars: int
+    funding: str = ""
+    funding_sha256: str = ""
+    sub_data_sha256: str = ""
 
 
 Switched = Annotated[dict[str, Value], Meta(extra_json_schema={"properties": json_properties()})]
@@ -40,7 +43,7 @@ class RunConfig(Record, omit_defaults=True):
     """config.json: everything that decides a run's numbers. Times are ISO-8601 UTC; fees are bps.
 
     `switches`: assumptions beyond the plain ones (`engine.api.switches`); one that is off is left out.
-    `lanes`: those of a portfolio run, whose `data_sha256` is over theirs.
+    `lanes`: those of a portfolio run, whose hashes are over theirs.
     `funding_sha256`: the payments (time, rate, mark) of the window; empty in a run without funding.
     """
 

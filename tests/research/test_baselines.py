@@ -41,7 +41,7 @@ def trades_at(prices: Ground, entries: np.ndarray, held: int, side: int = 1) -> 
 def test_buy_and_hold_by_hand() -> None:
     prices = ground(np.array([50.0, 60.0, 40.0, 75.0]), fee_bps=100.0)
     # 100 buys 2 units at 50 for a fee of 1; equity 1000, 1019, 979, 1049.
-    values = buy_and_hold(prices, "held", 100.0).values
+    values = buy_and_hold([prices], prices.ts_ns, "held", 100.0).values
     assert values["total_return"] == pytest.approx(0.049)
     assert values["max_drawdown"] == pytest.approx(40 / 1_019)
 
@@ -53,7 +53,7 @@ def test_buy_and_hold_is_the_kernels_buy_and_hold() -> None:
     kernel = Kernel(config, [LaneSpec(symbol="X", strategy="buy_and_hold")])
     high, low = np.maximum(prices.open, closes), np.minimum(prices.open, closes)
     kernel.replay(0, prices.ts_ns, prices.open, high, low, closes, np.ones(500))
-    found = buy_and_hold(prices, "held", 100.0).values["total_pnl"]
+    found = buy_and_hold([prices], prices.ts_ns, "held", 100.0).values["total_pnl"]
     # The kernel sizes by the close before the fill; here that is the open itself, less slippage.
     assert found == pytest.approx(kernel.final_equity() - 1_000.0, abs=0.02)
 
@@ -62,9 +62,9 @@ def test_knowing_the_next_move_beats_every_random_entry_and_its_opposite_none() 
     prices = ground(walk(2_000))
     rises = np.flatnonzero(prices.open[6:] > prices.open[1:-5])[::7] + 1
     rises = rises[np.diff(rises, prepend=-10) > 5]
-    best = random_entries(prices, trades_at(prices, rises, 5), Rng(1)).values
+    best = random_entries([(prices, trades_at(prices, rises, 5))], Rng(1)).values
     assert best["percentile"] == 1.0 and best["draws"] == 200
-    worst = random_entries(prices, trades_at(prices, rises, 5, side=-1), Rng(1)).values
+    worst = random_entries([(prices, trades_at(prices, rises, 5, side=-1))], Rng(1)).values
     assert worst["percentile"] == 0.0
 
 
@@ -72,10 +72,10 @@ def test_random_entries_are_on_average_worth_their_drift() -> None:
     closes = 100 * np.exp(np.arange(2_000) * 0.001)
     prices = ground(closes)
     rows = trades_at(prices, np.arange(10, 1_900, 30), 10)
-    values = random_entries(prices, rows, Rng(4)).values
+    values = random_entries([(prices, rows)], Rng(4)).values
     per_trade = np.sum(rows["units"] * 1e-6 * rows["entry_fill"]) * np.expm1(0.01)
     assert values["random_pnl_mean"] == pytest.approx(per_trade, rel=1e-6)
-    costly = random_entries(ground(closes, fee_bps=10.0), rows, Rng(4)).values
+    costly = random_entries([(ground(closes, fee_bps=10.0), rows)], Rng(4)).values
     assert costly["random_pnl_mean"] < values["random_pnl_mean"]
 
 
@@ -83,8 +83,8 @@ def test_draws_are_seeded_and_a_run_without_trades_says_so() -> None:
     prices = ground(walk(400))
     rows = trades_at(prices, np.arange(5, 350, 20), 6)
     assert baselines(prices, rows, Rng(5)) == baselines(prices, rows, Rng(5))
-    assert random_entries(prices, rows, Rng(5)) != random_entries(prices, rows, Rng(6))
-    assert random_entries(prices, rows[:0], Rng(5)).values == {"reason": "no_closed_trades"}
+    assert random_entries([(prices, rows)], Rng(5)) != random_entries([(prices, rows)], Rng(6))
+    assert random_entries([(prices, rows[:0])], Rng(5)).values == {"reason": "no_closed_trades"}
 
 
 def test_a_resample_is_made_of_blocks_that_wrap_round() -> None:

@@ -68,6 +68,10 @@ def test_a_portfolio_of_one_symbol_is_the_single_run(tmp_path: Path, two: tuple[
     skipped = {"sharpe_method"}
     for name in set(alone.metrics) - skipped:
         assert together.metrics[name] == pytest.approx(alone.metrics[name]), name
+    found = [
+        json.loads((Path(each.path) / "metrics.json").read_bytes())["baselines"] for each in (together, alone)
+    ]
+    assert found[0] == found[1] and found[0][-1]["name"] == "random_entries"
 
 
 def test_two_symbols_with_different_windows_add_up(tmp_path: Path, two: tuple[Path, Path]) -> None:
@@ -128,7 +132,8 @@ def test_a_strategy_that_knows_the_future_of_a_symbol_is_caught(
     tmp_path: Path, two: tuple[Path, Path]
 ) -> None:
     honest = start(tmp_path, *two)
-    assert {c.name: c.status for c in honest.checks} == {"look_ahead": "passed", "warm_up": "not_checked"}
+    assert {c.name: c.status for c in honest.checks} == {"look_ahead": "passed", "warm_up": "passed"}
+    assert honest.trust == "passed"
     file = tmp_path / "peeker.py"
     file.write_text(
         "import csv\nfrom interlock import Strategy\n"
@@ -176,7 +181,14 @@ def test_a_universe_names_the_symbols_of_its_date_and_leaves_no_dead_one_out(
 
 
 @pytest.mark.parametrize(
-    "fields", [{"funding": "a/b"}, {"sub_data": "x"}, {"more_strategies": ["ema_cross"]}, {"symbol": "X"}]
+    "fields",
+    [
+        {"funding": "a/b"},
+        {"funding_marks": "a/b/1m", "funding": "a/*"},
+        {"sub_data": "x"},
+        {"more_strategies": ["ema_cross"]},
+        {"symbol": "X"},
+    ],
 )
 def test_what_a_portfolio_cannot_be_is_refused(
     tmp_path: Path, two: tuple[Path, Path], fields: dict[str, object]
