@@ -21,7 +21,7 @@ FACTS = ("subject", "kind", "verdict", "is_evidence", "reason_codes", "is_bit_eq
 
 def replay(
     subject: Annotated[str, typer.Argument(help="A run or a paper session.")],
-    data: Annotated[str, typer.Option("--data", help="The record's bars, where they are not found.")] = "",
+    data: Annotated[str, typer.Option("--data", help="The record's bars; or a portfolio's folder.")] = "",
     strategy: Annotated[str, typer.Option("--strategy", help="The record's strategy file, if any.")] = "",
     allow_hash_mismatch: Annotated[
         bool, typer.Option("--allow-hash-mismatch", help="Replay another kernel's record; no evidence then.")

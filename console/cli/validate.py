@@ -19,7 +19,9 @@ PARTS = ("costs", "monte_carlo", "concentration", "sensitivity")
 
 def validate(
     run_id: str,
-    data: Annotated[str, typer.Option("--data", help="The run's file of bars, where it was one.")] = "",
+    data: Annotated[
+        str, typer.Option("--data", help="The run's file of bars; or a portfolio's folder.")
+    ] = "",
     strategy: Annotated[str, typer.Option("--strategy", help="The run's strategy file, if any.")] = "",
     walk: Annotated[str, typer.Option("--walkforward", help="A walk-forward on the same data.")] = "",
     iterations: Annotated[

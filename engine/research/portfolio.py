@@ -69,17 +69,21 @@ def run_portfolio(
     return msgspec.structs.replace(result, **ways)  # type: ignore[type-var]
 
 
-def portfolio_config(request: RunRequest, lanes: Sequence[Lane]) -> RunConfig:
-    """Return everything that decides the numbers; the window spans all lanes'."""
+def portfolio_config(request: RunRequest, lanes: Sequence[Lane], names: Sequence[str] = ()) -> RunConfig:
+    """Return everything that decides the numbers; the window spans all lanes'.
+
+    `names`: what the lanes' data are called, as they were asked for where it is empty.
+    """
     first = lanes[0]
-    names = {"funding": "", "funding_marks": "", "switches": request.switches}
-    plain = msgspec.structs.replace(first.request, **names)  # type: ignore[type-var]
+    called = names or [short_name(lane.request.data) for lane in lanes]
+    shared = {"funding": "", "funding_marks": "", "switches": request.switches}
+    plain = msgspec.structs.replace(first.request, **shared)  # type: ignore[type-var]
     base = resolved_config(plain, first.choice, first.bars, first.symbol, first.interval)
     listed = tuple(
         LaneConfig(
             symbol=lane.symbol,
             strategy=lane.choice.name,
-            data=short_name(lane.request.data),
+            data=name,
             data_sha256=lane.bars.content_sha256,
             start=iso_z(int(lane.bars.ts_ns[0])),
             end=iso_z(int(lane.bars.ts_ns[-1])),
@@ -88,7 +92,7 @@ def portfolio_config(request: RunRequest, lanes: Sequence[Lane]) -> RunConfig:
             funding_sha256="" if lane.beside.funding is None else lane.beside.funding.content_sha256,
             sub_data_sha256="" if lane.beside.sub_bars is None else lane.beside.sub_bars.content_sha256,
         )
-        for lane in lanes
+        for name, lane in zip(called, lanes, strict=True)
     )
     paid = [lane.beside.funding for lane in lanes if lane.beside.funding is not None]
     choices = {lane.choice.name: lane.choice for lane in lanes}
@@ -174,18 +178,25 @@ def _part(
     return [getattr(bars, name)[begin:end] for name in COLUMNS]
 
 
-def _identity(config: RunConfig, lanes: Sequence[Lane], replayed: Replayed) -> Identity:
-    strategies = dict.fromkeys(
+def strategies_sha256(lanes: Sequence[Lane], kernel: str = "") -> str:
+    """Return the hash of all strategies; `kernel`: the kernel's hash to use, empty for the loaded one's."""
+    each = dict.fromkeys(
         identity.strategy_sha256(
-            lane.choice.name, lane.choice.params, lane.choice.source_sha256, build_of(lane.choice)
+            lane.choice.name,
+            lane.choice.params,
+            lane.choice.source_sha256,
+            build_of(lane.choice),
+            kernel=kernel,
         )
         for lane in lanes
     )
-    only = next(iter(strategies))
-    together = only if len(strategies) == 1 else hashlib.sha256("".join(strategies).encode()).hexdigest()
+    return next(iter(each)) if len(each) == 1 else hashlib.sha256("".join(each).encode()).hexdigest()
+
+
+def _identity(config: RunConfig, lanes: Sequence[Lane], replayed: Replayed) -> Identity:
     return Identity(
         kernel_sha256=identity.kernel_sha256(),
-        strategy_sha256=together,
+        strategy_sha256=strategies_sha256(lanes),
         config_sha256=config.config_sha256,
         data_sha256=config.data_sha256,
         data_start_ns=min(int(lane.bars.ts_ns[0]) for lane in lanes),

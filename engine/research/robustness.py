@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -89,20 +89,25 @@ def sensitivity(
     beside: Beside = NOTHING,
 ) -> Sensitivity:
     """Run the neighbours of a configuration."""
-    trials = [Trial(number=number, params=params) for number, params in enumerate(_neighbours(config.params))]
+    trials = [Trial(number=number, params=params) for number, params in enumerate(neighbours(config.params))]
     results = Field(request, config, bars, beside).results(trials, workers) if trials else []
-    good = [each.total_pnl for each in results if not each.is_rejected]
+    return sensitivity_of([_row(each, config.params, bars.interval_ns) for each in results])
+
+
+def sensitivity_of(rows: Sequence[Cells]) -> Sensitivity:
+    """Sum up neighbours; a row without a result was rejected."""
+    good = [float(pnl) for row in rows if isinstance(pnl := row["total_pnl"], int | float)]
     return Sensitivity(
-        rows=tuple(_row(each, config.params, bars.interval_ns) for each in results),
-        tried=len(results),
-        rejected=len(results) - len(good),
+        rows=tuple(rows),
+        tried=len(rows),
+        rejected=len(rows) - len(good),
         share_profitable=float(np.mean([each > 0 for each in good])) if good else None,
         worst_pnl=min(good) if good else None,
         median_pnl=float(np.median(good)) if good else None,
     )
 
 
-def _neighbours(params: Mapping[str, float]) -> list[dict[str, float]]:
+def neighbours(params: Mapping[str, float]) -> list[dict[str, float]]:
     """Return each parameter's neighbours; whole ones stay whole, those at 0 stay."""
     found: list[dict[str, float]] = []
     for name, value in sorted(params.items()):
@@ -114,7 +119,7 @@ def _neighbours(params: Mapping[str, float]) -> list[dict[str, float]]:
 
 
 def _row(result: Result, params: Mapping[str, float], interval_ns: int) -> Cells:
-    moved = next(name for name in params if result.params[name] != params[name])
+    moved = moved_of(result.params, params)
     is_good = not result.is_rejected
     return {
         "parameter": moved,
@@ -127,32 +132,34 @@ def _row(result: Result, params: Mapping[str, float], interval_ns: int) -> Cells
     }
 
 
+def moved_of(params: Mapping[str, float], base: Mapping[str, float]) -> str:
+    """Return which parameter of a neighbour is not the base's."""
+    return next(name for name in base if params[name] != base[name])
+
+
 def cost_stress(
     request: RunRequest, config: RunConfig, bars: BarColumns, beside: Beside = NOTHING
 ) -> CostStress:
     """Run the configuration at each level of slippage, and with fee and slippage doubled."""
+    trial = Trial(number=0, params=config.params)
+
+    def result(changed: RunConfig) -> float:
+        return Field(request, changed, bars, beside).results([trial], 1)[0].total_pnl
+
+    return cost_stress_of(config, result)
+
+
+def cost_stress_of(config: RunConfig, result: Callable[[RunConfig], float]) -> CostStress:
+    """Stress the costs of whatever gives a net result under a configuration."""
     levels = sorted({*SLIPPAGES_BPS, config.slippage_bps})
-    pnl = {level: _at(request, config, bars, config.fee_bps, level, beside) for level in levels}
-    doubled = _at(request, config, bars, 2 * config.fee_bps, 2 * config.slippage_bps, beside)
+    pnl = {level: result(with_costs(config, config.fee_bps, level)) for level in levels}
+    doubled = result(with_costs(config, 2 * config.fee_bps, 2 * config.slippage_bps))
     return CostStress(
         rows=tuple({"slippage_bps": level, "total_pnl": pnl[level]} for level in levels),
         pnl_at_20_bps=pnl[GATE_SLIPPAGE_BPS],
         pnl_costs_doubled=doubled,
         break_even_slippage_bps=break_even(list(pnl.items())),
     )
-
-
-def _at(
-    request: RunRequest,
-    config: RunConfig,
-    bars: BarColumns,
-    fee_bps: float,
-    slippage_bps: float,
-    beside: Beside,
-) -> float:
-    changed = with_costs(config, fee_bps, slippage_bps)
-    trial = Trial(number=0, params=config.params)
-    return Field(request, changed, bars, beside).results([trial], 1)[0].total_pnl
 
 
 def break_even(points: Sequence[tuple[float, float]]) -> float | None:

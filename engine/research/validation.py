@@ -15,6 +15,7 @@ from engine.research.artifacts import RUN_ID
 from engine.research.bars import load_bars
 from engine.research.choice import RunFailed, choose
 from engine.research.kernels import Beside, beside_of, kernel_of
+from engine.research.portfolio_validation import proved_together
 from engine.research.remake import read_record
 from engine.research.request import RunRequest
 from engine.research.robustness import (
@@ -74,19 +75,27 @@ def validate(
 ) -> Validation:
     """Make a run again, stress it, and write `outputs/validations/<run_id>.json`.
 
-    `data` and `strategy` name files that the run's configuration knows by their last name only. Raises
-    `UnknownRun`; `RunFailed` with `not_reproducible` where bars, strategy, kernel or decisions differ.
+    `data` and `strategy` name files that the run's configuration knows by their last name only; `data` may be
+    the folder of a portfolio's. Raises `UnknownRun`; `RunFailed` with `not_reproducible` where bars,
+    strategy, kernel or decisions differ.
     """
     folder = home / "outputs" / "runs" / run_id
     report = _read(folder, run_id, disk)
     config = report.config_resolved
-    request = request_of(config, data, strategy)
-    bars, beside = _proved(report, request, home, disk)
     record = read_record(folder / "journal.h5")
-    pnl = np.ascontiguousarray(record.trades["pnl"])
+    trades = record.trades.copy()
+    pnl = np.ascontiguousarray(trades["pnl"])
     walked = _walk(home, walk_id, config, disk) if walk_id else None
-    costs = cost_stress(request, config, bars, beside)
-    spread = concentration(record.trades, record.equity, record.ts_ns, config.initial_cash)
+    if config.lanes:
+        proved = proved_together(report, home, disk, data, strategy)
+        costs, fragile = proved.cost_stress(), proved.sensitivity()
+        trades["lane"] = proved.symbols[trades["lane"]]
+    else:
+        request = request_of(config, data, strategy)
+        bars, beside = _proved(report, request, home, disk)
+        costs = cost_stress(request, config, bars, beside)
+        fragile = sensitivity(request, config, bars, workers, beside)
+    spread = concentration(trades, record.equity, record.ts_ns, config.initial_cash)
     gates = _gates(report, costs, spread, walked)
     path = home / "outputs" / "validations" / f"{run_id}.json"
     made = Validation(
@@ -95,7 +104,7 @@ def validate(
         run_id=run_id,
         verdict=worst({gate.status for gate in gates}),
         gates=gates,
-        sensitivity=sensitivity(request, config, bars, workers, beside),
+        sensitivity=fragile,
         costs=costs,
         monte_carlo=monte_carlo(pnl, config.initial_cash, iterations, config.seed),
         concentration=spread,
@@ -129,11 +138,11 @@ def request_after(runs: Path, run_id: str, disk: Disk) -> RunRequest:
 def request_of(config: RunConfig, data: str, strategy: str) -> RunRequest:
     """Return the request that gives the run again: everything resolved, the window by its ends.
 
-    Raises `RunFailed` for a portfolio's: nothing that starts from a finished run knows several symbols.
+    Raises `RunFailed` for a portfolio's, whose lanes are found one by one (`portfolio_again`).
     """
     if config.lanes:
         raise RunFailed(
-            "invalid_request", "a portfolio run is made again by its command, not from its folder"
+            "invalid_request", "a portfolio run has no request of one symbol; start it by its command"
         )
     start_ns, last_ns = (
         int(np.datetime64(text.removesuffix("Z"), "ns").astype(np.int64))

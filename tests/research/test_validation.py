@@ -10,7 +10,7 @@ import pytest
 
 from engine.api import research
 from engine.research.choice import RunFailed
-from engine.research.robustness import _neighbours, break_even, concentration, monte_carlo
+from engine.research.robustness import break_even, concentration, monte_carlo, neighbours
 from native.kernel import TRADE_DTYPE
 from seams.clock import FixedClock
 from tests.research.market import write_bars
@@ -34,9 +34,9 @@ def test_break_even_lies_on_the_line_between_two_costs() -> None:
     assert break_even([(0.0, -1.0), (10.0, -9.0)]) is None
 
 
-def test_neighbours_move_one_parameter_and_whole_ones_stay_whole() -> None:
+def testneighbours_move_one_parameter_and_whole_ones_stay_whole() -> None:
     own = {"fast": 10.0, "k": 0.5, "zero": 0.0}
-    found = _neighbours(own)
+    found = neighbours(own)
     assert [each["fast"] for each in found[:4]] == [8.0, 9.0, 11.0, 12.0]
     assert [each["k"] for each in found[4:]] == pytest.approx([0.4, 0.45, 0.55, 0.6])
     assert all(

@@ -15,7 +15,7 @@ from engine.research.sweep.trials import config_id
 Contract = dict[str, object]
 KERNEL = "kernel_sha256"
 DATA_KEYS = frozenset(
-    {"symbols", "interval", "sub_interval", "start", "end", "data", "data_sha256", "funding_sha256"}
+    {"symbols", "interval", "sub_interval", "start", "end", "data", "data_sha256", "funding_sha256", "lanes"}
 )
 """Keys whose difference is of cause DATA; all others are CONFIG."""
 MIXED = "mixed_contract"

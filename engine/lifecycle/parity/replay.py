@@ -14,6 +14,7 @@ from engine.lifecycle.parity.contract import (
     contract_differences,
     contract_sha256,
 )
+from engine.lifecycle.parity.portfolios import portfolio_subject
 from engine.lifecycle.parity.report import (
     BLOCKER_FILE,
     FAIL,
@@ -27,7 +28,7 @@ from engine.lifecycle.parity.report import (
     counted,
     listed,
 )
-from engine.lifecycle.parity.runs import Where, run_subject
+from engine.lifecycle.parity.runs import Where, read_report, run_subject
 from engine.lifecycle.parity.sessions import session_subject
 from engine.lifecycle.parity.subject import Subject
 from engine.lifecycle.parity.trace import Cause, Difference, Trace, compare, in_order
@@ -80,6 +81,8 @@ def replay_recorded(
 
 def _subject(name: str, home: Path, disk: Disk, where: Where, on_progress: Progress | None) -> Subject:
     if is_run(name):
+        if read_report(home, name, disk).config_resolved.lanes:
+            return portfolio_subject(name, home, disk, where, on_progress)
         return run_subject(name, home, disk, where, on_progress)
     return session_subject(name, home, disk, where)
 

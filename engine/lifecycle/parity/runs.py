@@ -63,7 +63,7 @@ def run_subject(
     not found.
     """
     report = read_report(home, run_id, disk)
-    recorded = _journal(home / "outputs" / "runs" / run_id / "journal.h5", report)
+    recorded = read_trace(home / "outputs" / "runs" / run_id / "journal.h5", report)
     remade = remake(report, home, disk, where)
     proof = report.identity
 
@@ -83,7 +83,7 @@ def run_subject(
         name=run_id,
         kind="run",
         trusted="replay",
-        recorded_contract=_recorded_contract(report),
+        recorded_contract=recorded_contract(report),
         contract=_contract(remade),
         recorded=recorded,
         execute=execute,
@@ -103,7 +103,7 @@ def read_report(home: Path, run_id: str, disk: Disk) -> RunReport:
 
 def remake(report: RunReport, home: Path, disk: Disk, where: Where) -> Remade:
     """Find everything that a run is made of. Raises `RunFailed` with not_reproducible."""
-    config = _config(home / "outputs" / "runs" / report.header.run_id / "config.json", disk)
+    config = read_config(home / "outputs" / "runs" / report.header.run_id / "config.json", disk)
     hints = _hints(report.reproduce.get("command", ""))
     data = where.data or find_data(home, config, disk) or hints.get("--data", "")
     request = request_of(config, data, where.strategy or _strategy_of(hints, config))
@@ -145,7 +145,8 @@ def find_data(home: Path, config: RunConfig, disk: Disk) -> str:
     return config.data if config.data in names else next(iter(names), "")
 
 
-def _config(path: Path, disk: Disk) -> RunConfig:
+def read_config(path: Path, disk: Disk) -> RunConfig:
+    """Read a run's config.json. Raises `RunFailed` with not_reproducible."""
     try:
         return msgspec.json.decode(disk.read(path), type=RunConfig)
     except (OSError, msgspec.MsgspecError) as error:
@@ -203,7 +204,7 @@ def strategy_hash(choice: Choice, params: dict[str, float], kernel_sha256: str) 
     )
 
 
-def _recorded_contract(report: RunReport) -> Contract:
+def recorded_contract(report: RunReport) -> Contract:
     proof = report.identity
     return {
         **run_contract(
@@ -229,7 +230,7 @@ def _contract(remade: Remade) -> Contract:
     }
 
 
-def _journal(path: Path, report: RunReport) -> Trace:
+def read_trace(path: Path, report: RunReport) -> Trace:
     """Read the recorded trace; a journal of another run or kernel is damaged."""
     try:
         with h5py.File(path, "r") as file:
