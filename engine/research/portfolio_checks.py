@@ -213,8 +213,8 @@ def _settles(
         times = np.unique(np.concatenate([[begin], whole["ts_ns"], late["ts_ns"]]).astype(np.int64))
         times = times[(times >= begin) & (times <= last)]
         same = np.ones(len(times), bool)
-        for one, two in pairs:
-            same &= entered(one, times) == entered(two, times)
+        for ours, theirs in pairs:
+            same &= entered(ours, times) == entered(theirs, times)
         if not same.any():
             return warmup, 0
         moment = int(times[np.argmax(same)]) + 1
@@ -231,7 +231,8 @@ def _ordered(rows: Rows) -> list[tuple[int, tuple[int, int, int]]]:
 
 def _acting(rows: Rows) -> Rows:
     """Return what changed something, without the end of the data: a wish that stays refused is noted once."""
-    return rows[(rows["action"] != Action.BLOCKED) & (rows["reason"] != Reason.END_OF_DATA)]
+    found: Rows = rows[(rows["action"] != Action.BLOCKED) & (rows["reason"] != Reason.END_OF_DATA)]
+    return found
 
 
 def _lane_keys(rows: Rows) -> set[tuple[int, tuple[int, int, int]]]:

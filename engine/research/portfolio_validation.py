@@ -96,7 +96,8 @@ def proved_together(report: RunReport, home: Path, disk: Disk, data: str = "", s
     command = report.reproduce.get("command", "")
     request, lanes = lanes_again(config, command, home, disk, data=data, strategy=strategy)
     found = portfolio_config(request, lanes, [lane.data for lane in config.lanes])
-    differing = [name for name in config.__struct_fields__ if getattr(found, name) != getattr(config, name)]
+    ours, theirs = (msgspec.to_builtins(each) for each in (found, config))
+    differing = [name for name in ours | theirs if ours.get(name) != theirs.get(name)]
     for is_same, what in (
         (identity.kernel_sha256() == proof.kernel_sha256, "the kernel is another build"),
         (not differing, f"what it is made of differs: {', '.join(differing)}"),
