@@ -20,6 +20,8 @@ def replay_cell(
     low: NDArray[np.float64],
     close: NDArray[np.float64],
     volume: NDArray[np.float64],
+    *,
+    closes: bool = False,
 ) -> Any: ...
 
 class FlipMarket:

@@ -75,10 +75,10 @@ def is_plain(config):
     return config == known and config.is_plain and config.cash > 0.0
 
 
-def replay_cell(LaneTable kernel, ts_ns, open, high, low, close, volume):
+def replay_cell(LaneTable kernel, ts_ns, open, high, low, close, volume, *, bint closes=False):
     """Replay a fresh one-lane kernel and return its cell (`CELL_DTYPE`, scalar); records are drained on the way.
 
-    `kernel` must keep equity. Compiled strategies leave the GIL. Raises ValueError at a bad bar or for a
+    `kernel` must keep equity. `closes`: what is open at the end is closed there (`Kernel.finish`). Compiled strategies leave the GIL. Raises ValueError at a bad bar or for a
     kernel that has stepped already or has more lanes.
     """
     cells = np.zeros(1, CELL_DTYPE)
@@ -96,6 +96,8 @@ def replay_cell(LaneTable kernel, ts_ns, open, high, low, close, volume):
     for first in range(0, len(close), CHUNK_BARS):
         part = slice(first, first + CHUNK_BARS)
         kernel.replay(0, ts_ns[part], open[part], high[part], low[part], close[part], volume[part])
+        if closes and part.stop >= len(close):
+            kernel.finish(0)
         s = kernel.states
         with nogil:
             _drain(s, cell, &exact, cash, &previous, &peak)

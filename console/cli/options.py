@@ -23,6 +23,19 @@ Timeout = Annotated[
 ]
 Sets = Annotated[list[str] | None, typer.Option("--set", help="A parameter as name=value; may be repeated.")]
 
+Funding = Annotated[
+    bool, typer.Option("--funding", help="Pay the stored funding of the data's venue and symbol.")
+]
+FundingFrom = Annotated[str, typer.Option("--funding-from", help="Or of this VENUE/SYMBOL.")]
+FundingMarks = Annotated[
+    str, typer.Option("--funding-marks", help="Bars of mark prices, VENUE/SYMBOL/INTERVAL.")
+]
+MaxMissing = Annotated[
+    int, typer.Option("--max-missing-funding", min=0, help="How many payments may be missing.")
+]
+First = Annotated[str, typer.Option("--start", help="The first date or UTC time.")]
+End = Annotated[str, typer.Option("--end", help="The date or UTC time before which it ends.")]
+
 
 def instant(text: str) -> int:
     """Return UTC nanoseconds of a date or an ISO time; a time without a zone is UTC."""
@@ -76,3 +89,17 @@ def parameters(sets: list[str] | None) -> dict[str, float | str]:
                 raise Failure("bad_parameter", message, "write --set fast=9") from None
             read[name] = value
     return read
+
+
+def beside(
+    has_funding: bool, source: str, marks: str, max_missing: int, first: str, end: str
+) -> dict[str, object]:
+    """Return a request's window and funding as it names them; what was not asked for is left out."""
+    given: dict[str, object] = {
+        "start_ns": instant(first) if first else None,
+        "end_ns": instant(end) if end else None,
+        "funding": source or ("data" if has_funding else ""),
+        "funding_marks": marks,
+        "max_missing_funding": max_missing,
+    }
+    return {name: value for name, value in given.items() if value}

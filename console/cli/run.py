@@ -12,7 +12,19 @@ from console.cli.assumptions import with_switches
 from console.cli.failure import Failure
 from console.cli.guard import failures
 from console.cli.headless import JsonRequest, SignalFile, read_request, signals
-from console.cli.options import Json, Sets, instant, parameters
+from console.cli.options import (
+    End,
+    First,
+    Funding,
+    FundingFrom,
+    FundingMarks,
+    Json,
+    MaxMissing,
+    Sets,
+    beside,
+    instant,
+    parameters,
+)
 from console.cli.run_text import run_text
 from engine.api import research
 from engine.api.home import home_folder
@@ -47,24 +59,18 @@ def start(
     ] = None,
     preset: Annotated[str, typer.Option("--preset", help="A preset of the strategy.")] = "",
     max_bars: Annotated[int, typer.Option("--max-bars", min=0, help="Only the first so many bars.")] = 0,
-    first: Annotated[str, typer.Option("--start", help="The first date or UTC time.")] = "",
-    end: Annotated[str, typer.Option("--end", help="The date or UTC time before which it ends.")] = "",
+    first: First = "",
+    end: End = "",
     universe: Annotated[
         str, typer.Option("--universe", help="A CSV of listings: its symbols for the * in V/*/INTERVAL.")
     ] = "",
     at: Annotated[str, typer.Option("--at", help="The date on which they were listed.")] = "",
     sets: Sets = None,
     is_forged: Annotated[bool, typer.Option("--forged", help="Compile the file, run the library.")] = False,
-    has_funding: Annotated[
-        bool, typer.Option("--funding", help="Pay the stored funding of the data's venue and symbol.")
-    ] = False,
-    funding_from: Annotated[str, typer.Option("--funding-from", help="Or of this VENUE/SYMBOL.")] = "",
-    funding_marks: Annotated[
-        str, typer.Option("--funding-marks", help="Bars of mark prices, VENUE/SYMBOL/INTERVAL.")
-    ] = "",
-    max_missing: Annotated[
-        int, typer.Option("--max-missing-funding", min=0, help="How many payments may be missing.")
-    ] = 0,
+    has_funding: Funding = False,
+    funding_from: FundingFrom = "",
+    funding_marks: FundingMarks = "",
+    max_missing: MaxMissing = 0,
     name: Annotated[str, typer.Option("--name", help="A name for people.")] = "",
     json_request: JsonRequest = None,
     signal_file: SignalFile = None,
@@ -90,13 +96,9 @@ def start(
         "at_ns": instant(at) if at else None,
         "params": parameters(sets),
         "max_bars": max_bars,
-        "start_ns": instant(first) if first else None,
-        "end_ns": instant(end) if end else None,
         "is_forged": is_forged,
-        "funding": funding_from or ("data" if has_funding else ""),
-        "funding_marks": funding_marks,
-        "max_missing_funding": max_missing,
         "name": name,
+        **beside(has_funding, funding_from, funding_marks, max_missing, first, end),
     }
     fields = {**asked.params, **{key: value for key, value in given.items() if value}, **(assumed or {})}
     fields["request_id"] = asked.request_id

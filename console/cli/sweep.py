@@ -12,7 +12,18 @@ from console.cli.assumptions import with_switches
 from console.cli.failure import Failure
 from console.cli.guard import failures
 from console.cli.headless import JsonRequest, SignalFile, read_request, signals
-from console.cli.options import Json, Sets, parameters
+from console.cli.options import (
+    End,
+    First,
+    Funding,
+    FundingFrom,
+    FundingMarks,
+    Json,
+    MaxMissing,
+    Sets,
+    beside,
+    parameters,
+)
 from engine.api import research, sweep
 from engine.api.home import home_folder
 from engine.api.switches import SEARCHED
@@ -60,6 +71,12 @@ def start(
         float | None, typer.Option("--in-sample", help="Share of the bars that is searched.")
     ] = None,
     max_bars: Annotated[int, typer.Option("--max-bars", min=0, help="Only the first so many bars.")] = 0,
+    first: First = "",
+    end: End = "",
+    has_funding: Funding = False,
+    funding_from: FundingFrom = "",
+    funding_marks: FundingMarks = "",
+    max_missing: MaxMissing = 0,
     workers: Annotated[int, typer.Option("--workers", min=1, max=256, help="Threads or processes.")] = 2,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted sweep.")] = False,
     name: Annotated[str, typer.Option("--name", help="A name for people.")] = "",
@@ -91,6 +108,7 @@ def start(
         "max_bars": max_bars,
         "name": name,
         "param_grid": axes,
+        **beside(has_funding, funding_from, funding_marks, max_missing, first, end),
     }
     fields: dict[str, object] = {key: value for key, value in given.items() if value}
     fields |= {key: value for key, value in (("seed", seed), ("in_sample", in_sample)) if value is not None}

@@ -8,11 +8,22 @@ from typing import Annotated
 import typer
 
 from console.cli import diagnostics, output
+from console.cli.assumptions import with_switches
 from console.cli.failure import Failure
 from console.cli.guard import failures
-from console.cli.options import Json
+from console.cli.options import (
+    End,
+    First,
+    Funding,
+    FundingFrom,
+    FundingMarks,
+    Json,
+    MaxMissing,
+    beside,
+)
 from engine.api import research
 from engine.api.home import home_folder
+from engine.api.switches import SEARCHED
 
 COLUMNS = ("walk_id", "splits", "oos_return", "oos_max_drawdown", "positive_splits", "sharpe_decay")
 SPLIT_COLUMNS = ("name", "test", "config_id", "train_sharpe", "test_sharpe", "test_return", "test_trades")
@@ -29,12 +40,20 @@ def room() -> None:
 
 
 @app.command()
+@with_switches(SEARCHED)
 def start(
     file: Annotated[Path, typer.Argument(help="YAML: a sweep, and splits, selection, constraints.")],
+    first: First = "",
+    end: End = "",
+    has_funding: Funding = False,
+    funding_from: FundingFrom = "",
+    funding_marks: FundingMarks = "",
+    max_missing: MaxMissing = 0,
     workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="Threads.")] = 2,
     as_json: Json = False,
+    assumed: dict[str, object] | None = None,
 ) -> None:
-    """Walk a strategy forward and write its evidence to outputs/walkforward.
+    """Walk a strategy forward and write its evidence to outputs/walkforward; options win over the file.
 
     Example: interlock walkforward start walk.yaml --workers 2
     """
@@ -47,7 +66,9 @@ def start(
     except OSError as error:
         raise Failure("not_found", f"{file}: {error.strerror}", "name a readable YAML file") from error
     with failures():
-        result = research.walk_forward(text, home_folder(), workers=workers, on_progress=progress)
+        given = beside(has_funding, funding_from, funding_marks, max_missing, first, end)
+        changes = {**given, **(assumed or {})}
+        result = research.walk_forward(text, home_folder(), changes, workers=workers, on_progress=progress)
     output.show({"walkforward": result}, output.facts(result), as_json)
 
 

@@ -191,13 +191,14 @@ def compare_runs(
 def walk_forward(
     text: bytes,
     home: Path,
+    changes: Mapping[str, object] | None = None,
     *,
     workers: int = 2,
     on_progress: Callable[[int, int], None] | None = None,
     disk: Disk | None = None,
     clock: Clock | None = None,
 ) -> WalkResult:
-    """Walk forward as a YAML text says and publish it; see `engine.research.walk_forward`.
+    """Walk forward as a YAML text says and publish it; `changes` win. See `engine.research.walk_forward`.
 
     Raises `RunFailed` with its code, what the catalogue raises, or `OSError`.
     """
@@ -205,8 +206,8 @@ def walk_forward(
     from engine.research.walk_publish import publish_walk
 
     disk, clock = disk or RealDisk(), clock or SystemClock()
-    request, bars, config = read_walk(text, home, disk)
-    walked = walk(request, bars, config, workers=workers, on_progress=on_progress)
+    request, bars, config, shelf = read_walk(text, home, disk, changes)
+    walked = walk(request, bars, config, shelf, workers=workers, on_progress=on_progress)
     return publish_walk(request, config, walked, bars.interval_ns, home, disk, clock)
 
 

@@ -15,7 +15,7 @@ from venues.types import Record
 
 Value = bool | int | float | str
 Kind = Literal["number", "whole", "word", "flag", "tiers"]
-Part = Literal["account", "exchange", "guards", "sizing", "portfolio", "run"]
+Part = Literal["account", "kernel", "exchange", "guards", "sizing", "portfolio", "run"]
 
 START, END = "<!-- switches -->\n", "<!-- /switches -->\n"
 
@@ -24,7 +24,8 @@ class Switch(Record):
     """One assumption. `name` is its name in requests and in config.json, `off` what it is where unnamed.
 
     `part` says whose it is: the account's and the run's are read by the run itself, the others are the
-    kernel's rules, under `field` (the name where empty). `off` None: from the preset or the settings.
+    kernel's rules (`kernel`: its own), under `field` (the name where empty). `off` None: from the preset or
+    the settings.
     """
 
     name: str
@@ -62,6 +63,7 @@ SWITCHES: tuple[Switch, ...] = (
          choices=("fixed", "atr")),
     _row("account", "stops", "--stops", None, "intrabar or next_open: where stops and targets fill",
          kind="word", choices=("intrabar", "next_open")),
+    _row("kernel", "min_notional_usd", "--min-notional", 0.0, "An entry worth less is not made; 0: any is"),
     _row("exchange", "k_atr", "--k-atr", 0.05, "The k of the slippage by ATR", "slippage_atr"),
     _row("exchange", "slippage_low_bps", "--slippage-low-bps", 2.0, "Its least slippage"),
     _row("exchange", "slippage_high_bps", "--slippage-high-bps", 30.0, "Its greatest slippage"),
@@ -113,7 +115,7 @@ SWITCHES: tuple[Switch, ...] = (
 BY_NAME: Mapping[str, Switch] = {row.name: row for row in SWITCHES}
 KEPT: tuple[str, ...] = tuple(row.name for row in SWITCHES if row.part != "account")
 """The names that config.json keeps under `switches`, where they are on."""
-SEARCHED: tuple[str, ...] = tuple(row.name for row in SWITCHES if row.part not in ("portfolio", "run"))
+SEARCHED: tuple[str, ...] = tuple(row.name for row in SWITCHES if row.part != "portfolio")
 """What every trial of a sweep can assume."""
 NOT_GENERATED = frozenset(
     {
@@ -128,7 +130,7 @@ NOT_GENERATED = frozenset(
     }
 )
 GENERATED: tuple[str, ...] = tuple(
-    name for name in SEARCHED if name not in NOT_GENERATED and BY_NAME[name].part != "sizing"
+    name for name in SEARCHED if name not in NOT_GENERATED and BY_NAME[name].part not in ("sizing", "run")
 )
 """What `simulate` and `backtest` can assume: no gaps, lots or ticks; one size for all entries."""
 

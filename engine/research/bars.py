@@ -57,12 +57,18 @@ def interval_text(interval_ns: int) -> str:
 
 def load_sub_bars(name: str, bars: BarColumns, home: Path, disk: Disk) -> BarColumns:
     """Return the finer bars inside a run's bars. Raises as `load_bars`, and where they are no finer."""
-    end_ns = int(bars.ts_ns[-1]) + bars.interval_ns
-    request = RunRequest(data=name, start_ns=int(bars.ts_ns[0]), end_ns=end_ns)
-    subs, _, _ = load_bars(request, home, disk)
+    subs, _, _ = load_bars(RunRequest(data=name), home, disk)
+    return inside(subs, bars, name)
+
+
+def inside(subs: BarColumns, bars: BarColumns, name: str) -> BarColumns:
+    """Return the finer bars inside `bars`. Raises `RunFailed` where there are none, or they are no finer."""
+    found = _window(subs, int(bars.ts_ns[0]), int(bars.ts_ns[-1]) + bars.interval_ns, 0)
+    if not len(found):
+        raise RunFailed("no_bars", f"no bars of {name} lie in the window")
     if not 0 < subs.interval_ns < bars.interval_ns or bars.interval_ns % subs.interval_ns:
         raise RunFailed("invalid_request", f"the bars of {name} do not divide the run's bars")
-    return subs
+    return found
 
 
 def short_name(data: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,15 +22,30 @@ OF_DATA = "data"
 """As `RunRequest.funding`: the series of the data's own venue and symbol."""
 
 
-def funding_of(request: RunRequest, bars: BarColumns, home: Path, disk: Disk) -> FundingWindow | None:
-    """Return the payments of a run over `bars`; None where none were asked for.
+class Series(NamedTuple):
+    """A stored series as a request names it: times, rates, bars of mark prices, how many may be missing."""
 
-    Raises `RunFailed`, `FundingIncomplete` (funding_missing) or what the stores raise.
+    ts_ns: NDArray[np.int64]
+    rates: NDArray[np.float64]
+    marks: BarColumns | None
+    max_missing: int
+
+    def over(self, bars: BarColumns) -> FundingWindow:
+        """Return the payments of a run over `bars`. Raises `FundingIncomplete` (funding_missing)."""
+        from engine.market.funding import window
+
+        return window(self.ts_ns, self.rates, bars, self.marks, self.max_missing)
+
+
+def series_of(request: RunRequest, home: Path, disk: Disk) -> Series | None:
+    """Return the series a request names, None where it names none.
+
+    Raises `RunFailed` or what the stores raise.
     """
     if not request.funding:
         return None
     from engine.market.catalogue import load
-    from engine.market.funding_store import funding_window
+    from engine.market.funding_store import load_funding
 
     venue, symbol = source_of(request).split("/")
     marks = None
@@ -39,7 +54,17 @@ def funding_of(request: RunRequest, bars: BarColumns, home: Path, disk: Disk) ->
         if len(parts) != 3:
             raise RunFailed("invalid_request", f"{request.funding_marks!r} is not VENUE/SYMBOL/INTERVAL")
         marks = load(home, parts[0], parts[1], parts[2])
-    return funding_window(home, venue, symbol, bars, marks, request.max_missing_funding, disk)
+    _, ts_ns, rates = load_funding(home, venue, symbol, disk)
+    return Series(ts_ns, rates, marks, request.max_missing_funding)
+
+
+def funding_of(request: RunRequest, bars: BarColumns, home: Path, disk: Disk) -> FundingWindow | None:
+    """Return the payments of a run over `bars`; None where none were asked for.
+
+    Raises `RunFailed`, `FundingIncomplete` (funding_missing) or what the stores raise.
+    """
+    series = series_of(request, home, disk)
+    return None if series is None else series.over(bars)
 
 
 def source_of(request: RunRequest) -> str:

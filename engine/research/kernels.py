@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from engine.research.bars import load_sub_bars
+from engine.research.bars import inside, load_sub_bars
 from engine.research.choice import Choice, RunFailed
-from engine.research.funding import demand_payments, funding_of, give_funding
+from engine.research.funding import Series, demand_payments, give_funding, series_of
 from engine.research.request import RunRequest
 from engine.research.schemas import RunConfig
 from engine.research.switching import kernel_config, resolved_switches
@@ -30,13 +30,35 @@ class Beside(NamedTuple):
 NOTHING = Beside()
 
 
-def beside_of(request: RunRequest, choice: Choice, bars: BarColumns, home: Path, disk: Disk) -> Beside:
+class Shelf(NamedTuple):
+    """What a request names besides its bars, loaded once; each window takes its part."""
+
+    funding: Series | None = None
+    sub_bars: BarColumns | None = None
+
+    def over(self, bars: BarColumns) -> Beside:
+        """Return what a run over `bars` reads. Raises `RunFailed` or `FundingIncomplete`."""
+        return Beside(
+            funding=None if self.funding is None else self.funding.over(bars),
+            sub_bars=None if self.sub_bars is None else inside(self.sub_bars, bars, "the finer data"),
+        )
+
+
+EMPTY = Shelf()
+
+
+def shelf_of(request: RunRequest, choice: Choice, bars: BarColumns, home: Path, disk: Disk) -> Shelf:
     """Load what a request names besides its bars. Raises `RunFailed` and what the stores raise."""
     sub_data = resolved_switches(request, choice.switches).get("sub_data")
-    return Beside(
-        funding=funding_of(request, bars, home, disk),
+    return Shelf(
+        funding=series_of(request, home, disk),
         sub_bars=load_sub_bars(str(sub_data), bars, home, disk) if sub_data else None,
     )
+
+
+def beside_of(request: RunRequest, choice: Choice, bars: BarColumns, home: Path, disk: Disk) -> Beside:
+    """Load what a run over `bars` reads besides them. Raises `RunFailed` and what the stores raise."""
+    return shelf_of(request, choice, bars, home, disk).over(bars)
 
 
 def kernel_of(config: RunConfig, choice: Choice, run_id: str, beside: Beside = NOTHING) -> Kernel:

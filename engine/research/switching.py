@@ -62,7 +62,7 @@ def generated_config(assumed: Mapping[str, object], seed: int, interval_ns: int)
 def rules_of(
     switches: Mapping[str, Value], slippage_mode: str, interval_ns: int, has_funding: bool = False
 ) -> dict[str, Any]:
-    """Return the kernel's exchange, guards, sizing and portfolio rules. Raises `ValueError`."""
+    """Return the kernel's own, exchange, guards, sizing and portfolio rules. Raises `ValueError`."""
     interval_s = interval_ns / NS_PER_S
     convert: dict[str, Callable[[Any], object]] = {
         "glitch_pct": lambda percent: percent / 100.0,
@@ -70,7 +70,9 @@ def rules_of(
         "sizing": lambda word: SIZINGS[word],
         "maintenance_margin": tiers,
     }
-    parts: dict[str, dict[str, Any]] = {"exchange": {}, "guards": {}, "sizing": {}, "portfolio": {}}
+    parts: dict[str, dict[str, Any]] = {
+        "kernel": {"min_notional_usd": 0.0}, "exchange": {}, "guards": {}, "sizing": {}, "portfolio": {},
+    }  # fmt: skip
     for name, value in switches.items():
         row = BY_NAME[name]
         if row.part in parts:
@@ -79,6 +81,7 @@ def rules_of(
     exchange["has_sub_bars"] = bool(switches.get("sub_data"))
     exchange["interval_ns"] = interval_ns
     return {
+        **parts["kernel"],
         "exchange": ExchangeRules(**exchange),
         "guards": GuardRules(**parts["guards"]),
         "sizing": SizingRules(**parts["sizing"]),

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from engine.market.catalogue import BarColumns
 from engine.research.bars import load_bars
 from engine.research.choice import Choice, RunFailed, choose
-from engine.research.kernels import kernel_of
+from engine.research.kernels import EMPTY, Beside, Shelf, kernel_of, shelf_of
 from engine.research.metrics import Context, compute_metrics
 from engine.research.run import resolved_config
 from engine.research.schemas import RunConfig, Scalar
@@ -117,14 +117,20 @@ class Walked:
     equity: NDArray[np.float64]
 
 
-def read_walk(text: bytes, home: Path, disk: Disk) -> tuple[WalkRequest, BarColumns, RunConfig]:
-    """Read a YAML file with its bars. Raises `RunFailed` (invalid_request) and what the catalogue raises."""
+def read_walk(
+    text: bytes, home: Path, disk: Disk, changes: Mapping[str, object] | None = None
+) -> tuple[WalkRequest, BarColumns, RunConfig, Shelf]:
+    """Read a YAML file with its bars and what stands beside them; `changes` (the command line) win.
+
+    Raises `RunFailed` (invalid_request), `FundingIncomplete` and what the catalogue raises.
+    """
     try:
         fields = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise _bad(f"the file is not YAML: {' '.join(str(error).split())[:200]}") from error
     if not isinstance(fields, dict):
         raise _bad("the file must hold names and values")
+    fields = {**fields, **(changes or {})}
     search = make_request({name: value for name, value in fields.items() if name not in OWN})
     bars, symbol, interval = load_bars(search.base, home, disk)
     embargo = fields.get("embargo_bars", round(len(bars) * 0.01))
@@ -141,17 +147,19 @@ def read_walk(text: bytes, home: Path, disk: Disk) -> tuple[WalkRequest, BarColu
     for split in splits:
         _demand_order(split)
     first = choose(search.base.strategy, search.base.preset, {**search.base.params, **_first(search).params})
-    config = resolved_config(search.base, first, bars, symbol, interval)
+    shelf = shelf_of(search.base, first, bars, home, disk)
+    config = resolved_config(search.base, first, bars, symbol, interval, shelf.over(bars))
     request = WalkRequest(
         search=search, splits=splits, selection=selection, constraints=constraints, embargo_bars=embargo
     )
-    return request, bars, config
+    return request, bars, config, shelf
 
 
 def walk(
     request: WalkRequest,
     bars: BarColumns,
     config: RunConfig,
+    shelf: Shelf = EMPTY,
     *,
     workers: int = 2,
     on_progress: Progress | None = None,
@@ -164,11 +172,11 @@ def walk(
     level = 1.0
     for number, split in enumerate(request.splits):
         train, begin, end = _windows(split, bars, request.embargo_bars)
-        results = _search(request.search, config, cut(bars, *train), workers)
+        results = _search(request.search, config, cut(bars, *train), shelf, workers)
         eligible = [each for each in results if _is_eligible(each, request.constraints)]
         chosen = select(eligible, request.selection, bars.interval_ns)
         for rank, result in enumerate(chosen, start=1):
-            found, equity = _test(request.search, config, bars, result, begin, end)
+            found, equity = _test(request.search, config, bars, shelf, result, begin, end)
             tested.append(
                 Tested(
                     split=split.name,
@@ -203,8 +211,11 @@ def select(results: Sequence[Result], selection: Selection, interval_ns: int) ->
     return known[: selection.top_k]
 
 
-def _search(search: SweepRequest, config: RunConfig, bars: BarColumns, workers: int) -> list[Result]:
-    field = Field(search.base, config, bars)
+def _search(
+    search: SweepRequest, config: RunConfig, bars: BarColumns, shelf: Shelf, workers: int
+) -> list[Result]:
+    beside = shelf.over(bars)
+    field = Field(search.base, _beside(config, beside), bars, beside)
     found: dict[int, Result] = {}
     while todo := next_trials(search, found, bars.interval_ns):
         found |= {each.number: each for each in field.results(todo, workers)}
@@ -212,14 +223,18 @@ def _search(search: SweepRequest, config: RunConfig, bars: BarColumns, workers: 
 
 
 def _test(
-    search: SweepRequest, config: RunConfig, bars: BarColumns, result: Result, begin: int, end: int
-) -> tuple[dict[str, Scalar], NDArray[np.float64]]:
+    search: SweepRequest, config: RunConfig, bars: BarColumns, shelf: Shelf, result: Result, begin: int,
+    end: int,
+) -> tuple[dict[str, Scalar], NDArray[np.float64]]:  # fmt: skip
     """Run a chosen configuration on its test window: figures and equity (test bars,)."""
     choice = choose(search.base.strategy, search.base.preset, {**search.base.params, **result.params})
-    kernel = kernel_of(_with(config, choice), choice, "walk")
     before, after = cut(bars, max(0, begin - WARM_BARS), begin), cut(bars, begin, end)
+    beside = shelf.over(cut(bars, max(0, begin - WARM_BARS), end))
+    kernel = kernel_of(_beside(_with(config, choice), beside), choice, "walk", beside)
     kernel.warm(0, *_columns(before))
     kernel.replay(0, *_columns(after))
+    if config.switches.get("close_at_end"):
+        kernel.finish(0)
     equity = kernel.equity_curve()[len(before) :]
     trades = kernel.trades()
     trades["entry_bar"] -= len(before)
@@ -231,8 +246,15 @@ def _test(
         slippage_bps=fixed_slippage_bps(config),
         symbols=(config.ticker,),
     )
+    funding_usd = None if beside.funding is None else 0.0 - kernel.funding_received()
     values = compute_metrics(
-        equity, config.initial_cash, trades, bars.interval_ns, kernel.fees_paid(), context
+        equity,
+        config.initial_cash,
+        trades,
+        bars.interval_ns,
+        kernel.fees_paid(),
+        context,
+        funding_usd=funding_usd,
     ).values
     return {name: values[name] for name in (*MEASURED, "total_pnl", "sharpe_daily")}, equity
 
@@ -365,6 +387,12 @@ def _first(search: SweepRequest) -> Trial:
 
 def _with(config: RunConfig, choice: Choice) -> RunConfig:
     return msgspec.structs.replace(config, params=choice.params)  # type: ignore[type-var]
+
+
+def _beside(config: RunConfig, beside: Beside) -> RunConfig:
+    """Return a window's configuration: it pays the window's funding."""
+    sha256 = "" if beside.funding is None else beside.funding.content_sha256
+    return msgspec.structs.replace(config, funding_sha256=sha256)  # type: ignore[type-var]
 
 
 def _columns(bars: BarColumns) -> tuple[NDArray[Any], ...]:

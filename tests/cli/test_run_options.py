@@ -22,9 +22,12 @@ def _config(body: dict[str, object]) -> dict[str, object]:
 def test_every_switch_has_its_option_with_its_line(shell: Shell) -> None:
     text = " ".join(shell("run", "start", "--help").out.split())
     sweep = " ".join(shell("sweep", "start", "--help").out.split())
+    walk = " ".join(shell("walkforward", "start", "--help").out.split())
     for row in SWITCHES:
         assert row.option in text, row.option
-        assert (row.option in sweep) == (row.part not in ("portfolio", "run"))
+        assert (row.option in sweep) == (row.option in walk) == (row.part != "portfolio")
+    for option in ("--funding", "--funding-from", "--funding-marks", "--max-missing-funding", "--end"):
+        assert all(option in each for each in (text, sweep, walk)), option
 
 
 def test_options_reach_config_json_zeros_too(shell: Shell, home: Path) -> None:

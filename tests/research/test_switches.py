@@ -20,6 +20,7 @@ from tests.research.market import write_bars
 
 MINUTE_NS = 60 * 10**9
 ON: dict[str, switches.Value] = {
+    "min_notional_usd": 50.0,
     "k_atr": 0.1, "slippage_low_bps": 1.0, "slippage_high_bps": 9.0, "maker_fee_bps": -1.0,
     "entry_limit_bps": 2.0, "limit_bars": 3, "touch_fill_probability": 0.5, "partial_fill_share": 0.2,
     "tif": "ioc", "latency_ms": 70.0, "latency_jitter_ms": 5.0, "reject_probability": 0.1,
@@ -58,7 +59,8 @@ def test_every_switch_changes_one_rule_of_the_kernel_and_off_is_the_kernels_defa
         row = switches.BY_NAME[name]
         changed = rules_of(switches.read({name: value}), "fixed", MINUTE_NS)
         differing = {part for part in plain if changed[part] != plain[part]}
-        wanted = {"exchange"} if name == "sub_data" else set() if name == "close_at_end" else {row.part}
+        wanted = {row.field if row.part == "kernel" else row.part}
+        wanted = {"exchange"} if name == "sub_data" else set() if name == "close_at_end" else wanted
         assert differing == wanted, name
     KernelConfig(**rules_of(ON, "atr", MINUTE_NS))
     guards = rules_of(ON, "atr", MINUTE_NS)["guards"]
@@ -178,8 +180,9 @@ def test_a_sweeps_file_names_them_and_what_a_trial_cannot_assume_is_refused() ->
     fields: dict[str, object] = {"strategy": "ema_cross", "data": "x", "param_grid": {"fast": [5, 9]}}
     request = make_request({**fields, "latency_ms": 5, "slippage_mode": "atr"})
     assert (request.base.switches, request.base.slippage_mode) == ({"latency_ms": 5.0}, "atr")
-    with pytest.raises(RunFailed, match="close_at_end"):
-        make_request({**fields, "close_at_end": True})
+    assert make_request({**fields, "close_at_end": True}).base.switches == {"close_at_end": True}
+    with pytest.raises(RunFailed, match="max_entries"):
+        make_request({**fields, "max_entries": 2})
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def test_every_split_chooses_by_training_and_tests_after_the_embargo(tmp_path: P
 
 
 def test_a_test_figure_is_that_of_a_run_warmed_before_it(tmp_path: Path, bars: Path) -> None:
-    request, columns, config = read_walk(text(bars), tmp_path, RealDisk())
+    request, columns, config, _ = read_walk(text(bars), tmp_path, RealDisk())
     walked = walk(request, columns, config)
     first = walked.tested[0]
     begin = int(np.datetime64(walked.splits[0].test_start[:-1], "ns").astype(np.int64))
@@ -83,7 +83,7 @@ def test_a_test_figure_is_that_of_a_run_warmed_before_it(tmp_path: Path, bars: P
 
 def test_the_future_does_not_change_what_was_chosen(tmp_path: Path, bars: Path) -> None:
     """Bars after the last training window must not move any choice of it."""
-    request, columns, config = read_walk(text(bars), tmp_path, RealDisk())
+    request, columns, config, _ = read_walk(text(bars), tmp_path, RealDisk())
     before = walk(request, columns, config)
     cut = int(np.searchsorted(columns.ts_ns, request.splits[0].train_end_ns))
     names = ("open", "high", "low", "close")

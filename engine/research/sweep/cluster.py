@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError, ObjectNotFoundError
 
 from engine.research.identity import kernel_sha256
+from engine.research.kernels import NOTHING
 from engine.research.sweep import wire
 from engine.research.sweep.plan import Plan
 from engine.research.sweep.trials import Result, Trial
@@ -108,13 +108,10 @@ class ClusterExecutor:
             await wire.ensure_stores(js)
         except nats.errors.Error as error:
             raise wire.ClusterUnreachable(f"the bus serves no JetStream to us: {error}") from error
-        packed = wire.pack_bars(self._plan.searched)
-        sha256 = hashlib.sha256(packed).hexdigest()
-        objects = await js.object_store(wire.DATA)
-        try:
-            await objects.get_info(sha256)
-        except ObjectNotFoundError:
-            await objects.put(sha256, packed)
+        data_sha256 = await self._ship(js, wire.pack_bars(self._plan.searched))
+        beside_sha256 = ""
+        if self._plan.beside != NOTHING:
+            beside_sha256 = await self._ship(js, wire.pack_beside(self._plan.beside))
         await wire.make_streams(js, self._id, self._ack_wait_s)
         await client.subscribe(wire.subject(self._id, "refusal"), cb=self._on_refusal)
         advisory = f"$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.{wire.tasks_stream(self._id)}.*"
@@ -123,19 +120,29 @@ class ClusterExecutor:
             wire.subject(self._id, "result"), stream=wire.results_stream(self._id)
         )
         jobs = await js.key_value(wire.JOBS)
-        await jobs.put(self._id, msgspec.json.encode(self._job(sha256)))
+        await jobs.put(self._id, msgspec.json.encode(self._job(data_sha256, beside_sha256)))
         return client
 
-    def _job(self, data_sha256: str) -> Job:
-        base = self._plan.request.base
-        bare = {"data": "", "command": "", "config_path": "", "name": ""}
+    async def _ship(self, js: JetStreamContext, packed: bytes) -> str:
+        """Put bytes where workers find them, once; return their hash."""
+        sha256 = wire.digest(packed)
+        objects = await js.object_store(wire.DATA)
+        try:
+            await objects.get_info(sha256)
+        except ObjectNotFoundError:
+            await objects.put(sha256, packed)
+        return sha256
+
+    def _job(self, data_sha256: str, beside_sha256: str) -> Job:
+        bare = {"data": "", "name": ""}
         return Job(
             sweep_id=self._id,
-            base=msgspec.structs.replace(base, **bare),  # type: ignore[type-var]
+            base=msgspec.structs.replace(self._plan.portable_base, **bare),  # type: ignore[type-var]
             config=self._plan.config,
             kernel_sha256=kernel_sha256(),
             strategy_sha256=self._plan.choice.source_sha256,
             data_sha256=data_sha256,
+            beside_sha256=beside_sha256,
             ack_wait_s=self._ack_wait_s,
         )
 

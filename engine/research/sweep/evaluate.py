@@ -47,12 +47,11 @@ class Field:
     def __init__(
         self, request: RunRequest, config: RunConfig, bars: BarColumns, beside: Beside = NOTHING
     ) -> None:
-        if config.switches.get("close_at_end"):
-            raise RunFailed("invalid_request", "trials are not closed at the end; leave close_at_end off")
         self.request, self.config, self.bars, self.beside = request, config, bars, beside
         self.columns = tuple(getattr(bars, name) for name in COLUMNS)
+        self._closes = bool(config.switches.get("close_at_end"))
         self._lanes: FlipMarket | None = None
-        self._has_lanes = True
+        self._has_lanes = not self._closes  # the lanes leave open what is open
         self._library: Library | None = None
         self._was_forged = False
         self._forging = threading.Lock()
@@ -127,12 +126,14 @@ class Field:
     def _single(self, trial: Trial, choice: Choice) -> Result:
         """Replay one combination; what its strategy raises rejects it."""
         try:
-            cell = replay_cell(self._kernel(choice), *self.columns)
+            cell = replay_cell(self._kernel(choice), *self.columns, closes=self._closes)
             final_equity = float(cell["final_equity"])
             if cell["is_inexact"]:
                 # Beyond fixed point: the plain replay keeps every trade and sums them exactly.
                 whole = self._kernel(self.choose(trial))
                 whole.replay(0, *self.columns)
+                if self._closes:
+                    whole.finish(0)
                 final_equity = whole.final_equity()
         except RunFailed as error:
             return self._rejected(trial, error)

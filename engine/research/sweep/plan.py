@@ -9,11 +9,13 @@ import msgspec
 
 from engine.market.catalogue import BarColumns
 from engine.research import identity
-from engine.research.bars import load_bars
+from engine.research.bars import load_bars, short_name
 from engine.research.choice import Choice, RunFailed, choose
+from engine.research.kernels import NOTHING, Beside, shelf_of
 from engine.research.request import RunRequest
 from engine.research.run import resolved_config
 from engine.research.schemas import RunConfig
+from engine.research.sweep.evaluate import Field
 from engine.research.sweep.proposals import next_trials
 from engine.research.sweep.request import SweepRequest
 from engine.research.sweep.trials import Trial
@@ -28,7 +30,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """The sweep's request with its bars split in time: searched, embargo, held out.
 
     `config` is that of the first combination that makes sense, over the searched bars. `held_out` is None
-    where all bars are searched.
+    where all bars are searched. `beside` and `held_out_beside` are what runs over those bars read besides.
     """
 
     request: SweepRequest
@@ -36,6 +38,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     choice: Choice
     searched: BarColumns
     held_out: BarColumns | None
+    beside: Beside = NOTHING
+    held_out_beside: Beside = NOTHING
     embargo_bars: int
     symbol: str
     interval: str
@@ -47,7 +51,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     @property
     def fingerprint(self) -> str:
         """The sha256 over all that decides the trials and their results, kernel and strategy included."""
-        request = msgspec.structs.replace(self.request, base=_bare(self.request.base))  # type: ignore[type-var]
+        base = msgspec.structs.replace(self.portable_base, data="", name="")  # type: ignore[type-var]
+        request = msgspec.structs.replace(self.request, base=base)  # type: ignore[type-var]
         parts = {
             "config": self.config,
             "request": request,
@@ -61,9 +66,41 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     def sweep_id(self) -> str:
         return self.fingerprint[:16]
 
-    def config_of(self, choice: Choice, bars: BarColumns) -> RunConfig:
-        """Return a combination's configuration over `bars`."""
-        return resolved_config(self.request.base, choice, bars, self.symbol, self.interval)
+    @property
+    def portable_base(self) -> RunRequest:
+        """The base run without where it was asked for: data by their last names, funding by its series."""
+        base = self.request.base
+        switches = dict(base.switches)
+        if "sub_data" in switches:
+            switches["sub_data"] = short_name(str(switches["sub_data"]))
+        portable: RunRequest = msgspec.structs.replace(  # type: ignore[type-var]
+            base,
+            data=self.config.data,
+            funding=self.config.funding,
+            switches=switches,
+            command="",
+            config_path="",
+            request_id="",
+        )
+        return portable
+
+    def config_of(self, choice: Choice) -> RunConfig:
+        """Return a combination's configuration over the searched bars."""
+        return resolved_config(
+            self.request.base, choice, self.searched, self.symbol, self.interval, self.beside
+        )
+
+    def field(self) -> Field:
+        """Return the searched bars as trials take them."""
+        return Field(self.request.base, self.config, self.searched, self.beside)
+
+    def held_out_field(self) -> Field:
+        """Return the held-out bars as trials take them; there must be some."""
+        assert self.held_out is not None
+        config = resolved_config(
+            self.request.base, self.choice, self.held_out, self.symbol, self.interval, self.held_out_beside
+        )
+        return Field(self.request.base, config, self.held_out, self.held_out_beside)
 
     def choice_of(self, trial: Trial) -> Choice:
         """Return a combination's strategy. Raises `RunFailed` where it makes no sense."""
@@ -74,7 +111,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 def make_plan(request: SweepRequest, home: Path, disk: Disk) -> Plan:
     """Load the bars, split them, settle the configuration.
 
-    Raises `RunFailed` (invalid_request, unknown_strategy, no_bars) and what the catalogue raises.
+    Raises `RunFailed` (invalid_request, unknown_strategy, no_bars), `FundingIncomplete` and what the
+    catalogue raises.
     """
     choice = _first_choice(request)
     bars, symbol, interval = load_bars(request.base, home, disk)
@@ -94,12 +132,16 @@ def make_plan(request: SweepRequest, home: Path, disk: Disk) -> Plan:
     else:
         embargo = 0
     searched = cut(bars, 0, count)
+    shelf = shelf_of(request.base, choice, bars, home, disk)
+    beside = shelf.over(searched)
     return Plan(
         request=request,
-        config=resolved_config(request.base, choice, searched, symbol, interval),
+        config=resolved_config(request.base, choice, searched, symbol, interval, beside),
         choice=choice,
         searched=searched,
         held_out=held_out,
+        beside=beside,
+        held_out_beside=NOTHING if held_out is None else shelf.over(held_out),
         embargo_bars=embargo,
         symbol=symbol,
         interval=interval,
@@ -124,9 +166,3 @@ def _first_choice(request: SweepRequest) -> Choice:
             first_error = first_error or error
     assert first_error is not None, "a sweep proposes at least one trial"
     raise first_error
-
-
-def _bare(base: RunRequest) -> RunRequest:
-    """Leave out what names the sweep but does not change its numbers."""
-    bare = {"data": "", "name": "", "command": "", "config_path": "", "request_id": ""}
-    return msgspec.structs.replace(base, **bare)  # type: ignore[type-var]

@@ -15,7 +15,6 @@ from engine.research.kernels import kernel_of
 from engine.research.publish import Kind, publish_run
 from engine.research.run import identify, replay
 from engine.research.schemas import json_bytes
-from engine.research.sweep.evaluate import Field
 from engine.research.sweep.evidence import (
     AxisReport,
     Decay,
@@ -101,24 +100,25 @@ def publish_sweep(
     request = plan.request
     ordered = leaderboard(list(store.results.values()), request.objective, plan.interval_ns)
     best = ordered[0]
-    field = Field(request.base, plan.config, plan.searched)
+    field = plan.field()
     luck = judge_luck(ordered, best, plan.interval_ns)
     runs = home / "outputs" / "runs"
     disk.make_folder(runs)
     sweep_staging(runs)
     choice = plan.choice_of(Trial(number=best.number, params=best.params))
-    config = plan.config_of(choice, plan.searched)
+    config = plan.config_of(choice)
     created_ns = clock.now_ns()
     run_id = make_run_id(created_ns, MODE, config, runs)
-    replayed = replay(config, choice, plan.searched, run_id, None, None)
+    replayed = replay(config, choice, plan.searched, run_id, None, None, plan.beside)
     assert (replayed.final_equity, len(replayed.trades)) == (best.final_equity, best.trades), "not its run"
     findings = find_out(
         config,
         plan.searched,
         replayed,
-        lambda: kernel_of(config, plan.choice_of(Trial(number=0, params=best.params)), "check"),
+        lambda: kernel_of(config, plan.choice_of(Trial(number=0, params=best.params)), "check", plan.beside),
         trials=max(1, luck.independent),
         earlier_runs=count_earlier_runs(runs.parent / "runs_index.json", config.data_sha256, disk),
+        beside=plan.beside,
     )
     places = channels(ordered, request.shortlist, request.drawdown_cap)
     rows = rows_of(ordered, places, plan.interval_ns)
@@ -222,7 +222,7 @@ def _decays(plan: Plan, ordered: list[Result], places: list[Place], workers: int
     wanted = {place.number for place in places}
     wanted |= {result.number for result in ordered[: plan.request.candidates] if not result.is_rejected}
     inside = [result for result in ordered if result.number in wanted]
-    field = Field(plan.request.base, plan.config, plan.held_out)
+    field = plan.held_out_field()
     trials = [Trial(number=result.number, params=result.params) for result in inside]
     outside = field.results(trials, workers)
     return [judge_decay(*pair, plan.interval_ns) for pair in zip(inside, outside, strict=True)]
@@ -230,9 +230,7 @@ def _decays(plan: Plan, ordered: list[Result], places: list[Place], workers: int
 
 def _portable(plan: Plan) -> dict[str, object]:
     """Return the request without what depends on where it was made."""
-    base = msgspec.structs.replace(  # type: ignore[type-var]
-        plan.request.base, data=plan.config.data, command="", config_path=""
-    )
-    fields = msgspec.to_builtins(msgspec.structs.replace(plan.request, base=base))  # type: ignore[type-var]
+    request = msgspec.structs.replace(plan.request, base=plan.portable_base)  # type: ignore[type-var]
+    fields = msgspec.to_builtins(request)
     assert isinstance(fields, dict)
     return fields

@@ -21,7 +21,7 @@ Objective = Literal["total_pnl", "score_v1", "sharpe_simple", "profit_factor"]
 MAX_TRIALS = 5_000_000
 BASE = ("strategy", "preset", "data", "params", "symbol", "interval", "start_ns", "end_ns", "max_bars",
         "cash", "notional_usd", "fee_bps", "slippage_bps", "slippage_mode", "stops", "lot", "tick", "name",
-        "switches", *KEPT)  # fmt: skip
+        "funding", "funding_marks", "max_missing_funding", "switches", *KEPT)  # fmt: skip
 UNSEEN = ("command", "config_path", "request_id")
 """Fields of a run that the program fills in."""
 OWN = ("method", "trials", "seed", "objective", "in_sample", "embargo_bars", "candidates", "shortlist",
@@ -218,7 +218,9 @@ def _checked(request: SweepRequest) -> SweepRequest:
     for is_kept, message in rules:
         if not is_kept:
             raise _bad(message)
-    return msgspec.structs.replace(request, trials=trials)  # type: ignore[type-var]
+    # One seed: of what is proposed, and of what the exchange draws in every trial.
+    base = msgspec.structs.replace(request.base, seed=request.seed)  # type: ignore[type-var]
+    return msgspec.structs.replace(request, base=base, trials=trials)  # type: ignore[type-var]
 
 
 def _bad(message: str) -> RunFailed:

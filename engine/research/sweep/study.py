@@ -10,7 +10,7 @@ import msgspec
 
 from engine.research.choice import RunFailed
 from engine.research.run import RunCancelled
-from engine.research.sweep.evaluate import Field, LocalExecutor
+from engine.research.sweep.evaluate import LocalExecutor
 from engine.research.sweep.plan import Plan, make_plan
 from engine.research.sweep.proposals import next_trials
 from engine.research.sweep.publish import SweepResult, publish_sweep
@@ -80,7 +80,7 @@ def run_sweep(
     """
     plan = make_plan(request, home, disk)
     store = open_store(plan, home, disk, clock, resume)
-    local = LocalExecutor(Field(request.base, plan.config, plan.searched), workers)
+    local = LocalExecutor(plan.field(), workers)
     executor = local if executor_of is None else executor_of(plan)
     try:
         _search(plan, store, executor, on_progress, is_cancelled)

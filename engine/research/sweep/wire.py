@@ -1,7 +1,7 @@
 """What coordinator and workers of a cluster say to each other, and the streams it goes through.
 
 ILK_SWEEPS (key-value)             sweep id -> Job
-ILK_SWEEP_DATA (objects)           sha256 of the bytes -> packed bars
+ILK_SWEEP_DATA (objects)           sha256 of the bytes -> packed bars, and what stands beside them
 ILK_SWEEP_<id>_TASKS (work queue)  Task, taken by one worker at a time, acknowledged explicitly
 ILK_SWEEP_<id>_RESULTS (stream)    Answer, one for each task: the message id is the task's
 ilk.sweep.<id>.refusal (subject)   Refused: a worker that will not take part, and why
@@ -31,6 +31,8 @@ from nats.js.errors import BadRequestError, NotFoundError
 
 from engine.api.endpoint import read_credential
 from engine.market.catalogue import BarColumns
+from engine.market.funding import DTYPE, FundingWindow
+from engine.research.kernels import Beside
 from engine.research.request import RunRequest
 from engine.research.schemas import RunConfig
 from engine.research.sweep.trials import Result, Trial
@@ -59,7 +61,7 @@ class ClusterFailed(Exception):
 
 
 class Job(Record):
-    """A sweep as workers need to know it; the hashes are what they must have themselves.
+    """A sweep as workers need to know it; the hashes are what they must have themselves, or are sent.
 
     `ack_wait_s`: a task whose worker is silent for so long goes to another.
     """
@@ -71,6 +73,7 @@ class Job(Record):
     strategy_sha256: str
     data_sha256: str
     ack_wait_s: float
+    beside_sha256: str = ""
 
 
 class Task(Record):
@@ -135,7 +138,7 @@ def pack_bars(bars: BarColumns) -> bytes:
 
 def unpack_bars(data: bytes, sha256: str) -> BarColumns:
     """Read packed bars. Raises `ClusterFailed` with `data_mismatch` when they are not those of `sha256`."""
-    if (found := hashlib.sha256(data).hexdigest()) != sha256:
+    if (found := digest(data)) != sha256:
         raise ClusterFailed("data_mismatch", f"the shipped bars hash to {found[:16]}, not {sha256[:16]}")
     line, _, body = data.partition(b"\n")
     head = msgspec.json.decode(line, type=PackedHead)
@@ -144,6 +147,59 @@ def unpack_bars(data: bytes, sha256: str) -> BarColumns:
         for index, (name, kind) in enumerate(COLUMNS)
     }
     return BarColumns(interval_ns=head.interval_ns, content_sha256=head.content_sha256, **columns)
+
+
+class BesideHead(Record):
+    """The first line of what stands beside the bars: the bytes of each part, and the payments' facts."""
+
+    payments: int
+    sub_bars: int
+    from_marks: int = 0
+    missing: int = 0
+    assumption: str = ""
+    content_sha256: str = ""
+
+
+def pack_beside(beside: Beside) -> bytes:
+    """Return payments and finer bars as bytes with their head."""
+    funding, sub_bars = beside
+    payments = b"" if funding is None else funding.payments.tobytes()
+    bars = b"" if sub_bars is None else pack_bars(sub_bars)
+    head = BesideHead(payments=len(payments), sub_bars=len(bars))
+    if funding is not None:
+        head = BesideHead(
+            payments=len(payments),
+            sub_bars=len(bars),
+            from_marks=funding.from_marks,
+            missing=funding.missing,
+            assumption=funding.assumption,
+            content_sha256=funding.content_sha256,
+        )
+    return b"".join([msgspec.json.encode(head), b"\n", payments, bars])
+
+
+def unpack_beside(data: bytes, sha256: str) -> Beside:
+    """Read what `pack_beside` made. Raises `ClusterFailed` with `data_mismatch` as `unpack_bars` does."""
+    if (found := digest(data)) != sha256:
+        raise ClusterFailed("data_mismatch", f"what was shipped beside hashes to {found[:16]}")
+    line, _, body = data.partition(b"\n")
+    head = msgspec.json.decode(line, type=BesideHead)
+    payments, bars = body[: head.payments], body[head.payments :]
+    funding = None
+    if head.content_sha256:
+        funding = FundingWindow(
+            payments=np.frombuffer(payments, DTYPE).copy(),
+            from_marks=head.from_marks,
+            missing=head.missing,
+            assumption=head.assumption,
+            content_sha256=head.content_sha256,
+        )
+    return Beside(funding, unpack_bars(bars, digest(bars)) if head.sub_bars else None)
+
+
+def digest(data: bytes) -> str:
+    """Return the sha256 (hex) under which bytes are shipped."""
+    return hashlib.sha256(data).hexdigest()
 
 
 async def connect(url: str, creds: Path | None, name: str) -> Client:

@@ -18,6 +18,7 @@ from nats.js.errors import NoKeysError, NotFoundError
 
 from engine.research.choice import RunFailed
 from engine.research.identity import kernel_sha256
+from engine.research.kernels import NOTHING
 from engine.research.sweep import wire
 from engine.research.sweep.evaluate import Field
 from engine.research.sweep.wire import Answer, ClusterFailed, Job, Refused, Task
@@ -143,8 +144,12 @@ class Worker:
         objects = await js.object_store(wire.DATA)
         shipped = await objects.get(job.data_sha256)
         bars = wire.unpack_bars(shipped.data or b"", job.data_sha256)
+        beside = NOTHING
+        if job.beside_sha256:
+            sent = await objects.get(job.beside_sha256)
+            beside = wire.unpack_beside(sent.data or b"", job.beside_sha256)
         tasks = await js.pull_subscribe_bind(wire.CONSUMER, wire.tasks_stream(job.sweep_id))
-        return _Bench(job=job, field=Field(job.base, job.config, bars), tasks=tasks)
+        return _Bench(job=job, field=Field(job.base, job.config, bars, beside), tasks=tasks)
 
     async def _take(self, js: JetStreamContext, bench: _Bench) -> bool:
         try:
