@@ -23,6 +23,7 @@ from engine.store.rows import SessionRecord
 from engine.trading.inputs import JOURNAL, JournalledKernel
 from engine.trading.rows import ticket_row
 from engine.trading.session import PaperSession
+from engine.trading.settle import settle_unknown
 from engine.trading.setup import build_session
 from engine.trading.working import ManagedOrder
 from engine.views import session_row
@@ -350,7 +351,7 @@ class Desk:
             try:
                 session.watch_feed()
                 if session.orders.unknown():
-                    await session.orders.reconcile()
+                    await settle_unknown(session.orders)
                 if now_ns - entry.updated_ns >= NS_PER_S and not session.failure:
                     self._progress(entry, now_ns)
             except STORAGE_FAILURES as error:

@@ -20,6 +20,7 @@ from engine.ops.alarms import UnknownAlarm
 from engine.replies import answer
 from engine.store.failures import StoreError
 from engine.trading.rows import ticket_row
+from engine.trading.settle import settle_unknown
 from engine.views import ticket_row as ticket_view
 from safety.killbyte import KillLevel
 from safety.reasons import Refusal
@@ -178,7 +179,7 @@ class Handlers:
         if self.core.audit.is_broken:
             raise Refusal("audit_broken", "free space, then restart the engine")
         for session in self.desk.sessions:
-            await session.orders.reconcile()
+            await settle_unknown(session.orders)
         unknown = sum(len(session.orders.unknown()) for session in self.desk.sessions)
         self.core.kill.reset(
             operator=command.operator,

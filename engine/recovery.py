@@ -8,6 +8,7 @@ from engine.core import Core
 from engine.research.session_health import refresh_sessions_index
 from engine.research.sessions import mark_all_interrupted
 from engine.store.rows import OrderEventRecord
+from venues.sandbox.scenarios import VENUE_NAME
 from venues.types import OrderStatus
 
 
@@ -19,6 +20,8 @@ def recover(core: Core) -> list[str]:
     """
     now_ns = core.clock.now_ns()
     for order in core.store.orders.orders_open():
+        if order.venue != VENUE_NAME:
+            continue  # its venue outlives us: custody asks it
         event = OrderEventRecord(
             client_order_id=order.client_order_id,
             kind=OrderStatus.CANCELLED,

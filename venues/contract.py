@@ -7,6 +7,7 @@ Errors say what the caller may do: `Retryable` (nothing happened), `Refused` (pr
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from enum import StrEnum
 from typing import Protocol
 
 from venues.types import (
@@ -41,6 +42,29 @@ class OutcomeUnknown(VenueError):
     """Sent, and not answered: the order is UNKNOWN until venue evidence or an operator ends that."""
 
 
+class AlreadySeen(OutcomeUnknown):
+    """The venue has met these bytes (their nonce) before: what became of them must be asked."""
+
+
+class Signed(Record):
+    """One order as the exact bytes for its venue. Only these bytes may ever be sent again (I3).
+
+    After `valid_until_ns` of the venue's clock they can no longer be admitted; 0 means no such bound.
+    """
+
+    client_order_id: str
+    nonce: int
+    valid_until_ns: int
+    wire: bytes
+
+
+class Fence(StrEnum):
+    """What asking the venue to burn an order's nonce proved: it can never act, or it was admitted."""
+
+    DEAD = "dead"
+    ADMITTED = "admitted"
+
+
 class Capabilities(Record):
     """What this venue can do natively; what it cannot is done, and labelled, by the engine."""
 
@@ -49,16 +73,31 @@ class Capabilities(Record):
     has_native_stop: bool
     has_dead_man_switch: bool
     has_test_order: bool
+    has_fence: bool = False
+    """A used-up nonce proves that the order which carried it can never act."""
+    has_expiry: bool = False
+    """The venue refuses bytes after their `valid_until_ns`."""
+    lookup_lag_ns: int = 0
+    """For how long an order that exists may be missing from the venue's answers."""
+    outlives_engine: bool = True
+    """False only for the embedded paper venue, which dies with its process."""
 
 
 OrderListener = Callable[[OrderEvent], None]
+LinkListener = Callable[[bool], None]
+"""Called with True when the event stream is whole again after a gap, with False when it is not."""
 
 
 class VenueAdapter(Protocol):
-    """One venue, one account. `submit` writes at most once and never retries."""
+    """One venue, one account, one signing key. `submit` writes at most once and never retries."""
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def signer(self) -> str:
+        """The public name of the signing key: nonces are counted for it."""
+        ...
 
     def capabilities(self) -> Capabilities: ...
 
@@ -68,16 +107,33 @@ class VenueAdapter(Protocol):
         """Register the one listener for acknowledgements, rejects, fills and cancels."""
         ...
 
-    async def submit(self, request: OrderRequest) -> None:
-        """Send one order. Raises `Retryable`, `Refused` or `OutcomeUnknown`; events come to the listener."""
+    def on_link(self, listener: LinkListener) -> None:
+        """Register the one listener for the state of the event stream."""
+        ...
+
+    def sign(self, request: OrderRequest, nonce: int, valid_until_ns: int) -> Signed:
+        """Encode and sign; no I/O, so that the bytes can be durable before the first one leaves."""
+        ...
+
+    async def submit(self, signed: Signed) -> None:
+        """Send these bytes once. Raises `Retryable`, `Refused`, `AlreadySeen` or `OutcomeUnknown`; events
+        come to the listener. Called again with the same bytes it is still the same order."""
         ...
 
     async def cancel(self, client_order_id: str) -> None:
         """Ask for a cancel; the proof comes to the listener."""
         ...
 
+    async def fence(self, signed: Signed) -> Fence:
+        """Burn the order's nonce if it is unused. Raises `Retryable` or `OutcomeUnknown`."""
+        ...
+
+    async def time_ns(self) -> int:
+        """Return the venue's clock. Raises `Retryable` or `OutcomeUnknown`."""
+        ...
+
     async def query(self, client_order_id: str) -> VenueOrder | None:
-        """Ask what the venue knows; None means it knows no such order (now)."""
+        """Ask what the venue knows; None means it knows no such order (now): never a proof by itself."""
         ...
 
     async def open_orders(self) -> Sequence[VenueOrder]: ...

@@ -187,11 +187,13 @@ class Fill(Record, tag="fill"):
 
 
 class Cancelled(Record, tag="cancelled"):
-    """The venue confirms that the rest of the order is gone."""
+    """The venue confirms that the rest of the order is gone; `filled` is what it executed in all, where
+    the venue says so (a fill may arrive after this message)."""
 
     client_order_id: str
     reason: str
     at_ns: int
+    filled: Decimal | None = None
 
 
 OrderEvent = Accepted | Rejected | Fill | Cancelled

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import and_, select, update
+from sqlalchemy import and_, func, select, update
 
 from engine.store.link import Link, columns_of
 from engine.store.rows import FillRecord, IntentRecord, OrderEventRecord, OrderRecord
@@ -131,6 +131,12 @@ class OrderRows:
         same = and_(FILLS.c.venue == venue, FILLS.c.account == account, FILLS.c.at_ns >= since_ns)
         query = select(FILLS).where(same).order_by(FILLS.c.at_ns, FILLS.c.fill_id)
         return self._link.rows(query, FillRecord)
+
+    def newest_fill_ns(self, venue: str, account: str) -> int:
+        """Return the venue's time of an account's newest recorded execution, 0 before the first."""
+        same = and_(FILLS.c.venue == venue, FILLS.c.account == account)
+        found = self._link.value(select(func.max(FILLS.c.at_ns)).where(same))
+        return found if isinstance(found, int) else 0
 
     def fills_of_session(self, session_id: str) -> list[FillRecord]:
         """Return a session's executions, oldest first."""

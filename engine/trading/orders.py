@@ -1,23 +1,21 @@
-"""The order manager: an intent is durable before it is sent, sent once, and ends only by venue evidence.
+"""The order manager: an order's exact bytes are durable before they leave, and only evidence ends it.
 
-| status now | evidence | becomes |
-|---|---|---|
-| SUBMITTING | accepted | OPEN |
-| SUBMITTING, OPEN, PARTIAL, UNKNOWN | fill | PARTIAL or FILLED |
-| SUBMITTING | refused by the venue, or proved unsent | REJECTED |
-| SUBMITTING | no answer | UNKNOWN |
-| OPEN, PARTIAL, UNKNOWN | cancel confirmed | CANCELLED |
-| UNKNOWN | the venue's answer to a query by client id | what the venue says |
+What each piece of evidence makes of each status is the table in `engine.trading.machine`; this room
+gathers evidence, writes it down, and passes the one gate through which orders leave.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
+from typing import NamedTuple
 
 import msgspec
 
-from engine.core import Core
+from engine.core import STORAGE_FAILURES, Core
 from engine.store.rows import OrderEventRecord
+from engine.trading.machine import Evidence, after
+from engine.trading.nonces import Nonces
 from engine.trading.rows import fill_row, intent_row, order_row, ticket_row
 from engine.trading.working import ManagedOrder
 from safety.approval import Ticket, TicketEvent, TicketState
@@ -25,8 +23,10 @@ from safety.intent import IntentCategory
 from safety.interlock import Action, Clearance, HoldLevel, permits
 from safety.killbyte import KillLevel
 from safety.reasons import Refusal
+from seams.clock import NS_PER_S
 from venues.contract import OutcomeUnknown, Refused, Retryable, VenueAdapter
 from venues.types import (
+    TERMINAL,
     Accepted,
     Cancelled,
     Fill,
@@ -38,33 +38,47 @@ from venues.types import (
 )
 
 MAX_KEPT_ORDERS = 5_000
-
+VALID_FOR_NS = 10 * NS_PER_S
+"""How long a venue that knows expiry may still admit an order's bytes."""
 
 FillListener = Callable[[ManagedOrder, Fill], None]
 EndListener = Callable[[ManagedOrder], None]
+ForeignListener = Callable[[OrderEvent], None]
+
+
+class Owner(NamedTuple):
+    """The session that an order belongs to, while it runs."""
+
+    run_fingerprint: str
+    on_fill: FillListener
+    on_end: EndListener
 
 
 class OrderManager:
-    """All orders of one session at one venue."""
+    """All orders of one account at one venue."""
 
-    def __init__(
-        self,
-        core: Core,
-        venue: VenueAdapter,
-        account: str,
-        run_fingerprint: str,
-        on_fill: FillListener,
-        on_end: EndListener,
-    ) -> None:
+    def __init__(self, core: Core, venue: VenueAdapter, account: str) -> None:
         self.core, self.venue, self.account = core, venue, account
-        self.run_fingerprint = run_fingerprint
         self.orders: dict[str, ManagedOrder] = {}
         self.rejects: list[int] = []
         self.fill_times: list[int] = []
         self.sends = 0
-        self._on_fill, self._on_end = on_fill, on_end
-        self._seen_fills: set[str] = set()
+        self.offset_ns = 0
+        """The venue's clock less ours, as last measured."""
+        self.on_foreign: ForeignListener = self._foreign
+        self.on_booked: FillListener = lambda order, fill: None
+        """Called with every fill before its owner is told: the account's own ledger."""
+        self.nonces = Nonces(core.store, core.clock, venue.signer)
+        self._owners: dict[str, Owner] = {}
         venue.on_order_event(self.on_event)
+
+    def attach(self, session_id: str, owner: Owner) -> None:
+        """Tell this session about its orders from now on."""
+        self._owners[session_id] = owner
+
+    def detach(self, session_id: str) -> None:
+        """The session has ended; its orders stay and are settled without it."""
+        self._owners.pop(session_id, None)
 
     def alive(self) -> list[ManagedOrder]:
         return [order for order in self.orders.values() if order.is_alive]
@@ -72,51 +86,34 @@ class OrderManager:
     def unknown(self) -> list[ManagedOrder]:
         return [order for order in self.orders.values() if order.status is OrderStatus.UNKNOWN]
 
+    # --- out -------------------------------------------------------------------------------------
+
     async def send(self, ticket: Ticket, request: OrderRequest, lane: int) -> ManagedOrder:
-        """Make the order durable, pass the gate, write it once. The ticket must be APPROVED.
+        """Make the order and its bytes durable, pass the gate, write it once. The ticket is APPROVED.
 
         Raises `StoreFailed` when it could not be made durable (nothing was sent).
         """
         assert request.client_order_id not in self.orders
         assert ticket.state is TicketState.APPROVED
-        intent = ticket.intent
-        order = ManagedOrder(
-            request=request,
-            ticket_id=ticket.id,
-            venue=self.venue.name,
-            account=self.account,
-            strategy=intent.strategy_id,
-            session_id=intent.session_id,
-            lane=lane,
-            intent_id=intent.decision_id,
-            created_ns=self.core.clock.now_ns(),
-            is_flatten=intent.reduce_only and intent.intent_category is IntentCategory.FLATTEN,
-        )
-        row = intent_row(intent, order.intent_id, self.run_fingerprint, order.created_ns, "ordered", ())
-        self.core.store.orders.record_intent_and_order(row, order_row(order))
-        order.durable_ns = self.core.clock.now_ns()
-        self.orders[order.order_id] = order
+        order = self._record(ticket, request, lane)
         self._forget_oldest()
         if not self._gate_is_open(order):
             self.core.tickets.advance(ticket.id, TicketEvent.REJECT, reason="kill_switch_active")
-            self._end(order, OrderStatus.REJECTED, "kill_switch_active")
+            self.take(order, Evidence.UNSENT, "kill_switch_active")
             return order
         # No await between the gate above and the venue's own write: the kill byte cannot change unseen.
         order.sent_ns = self.core.clock.now_ns()
         self.sends += 1
         self.core.tickets.advance(ticket.id, TicketEvent.SEND)
-        try:
-            await self.venue.submit(request)
-        except Retryable as error:
-            self._end(order, OrderStatus.REJECTED, f"not_sent: {error}")
-        except Refused as error:
-            self._reject(order, error.code, error.message)
-        except OutcomeUnknown as error:
-            self._lose(order, str(error))
-        else:
-            if order.pending == "submit":
-                order.pending = "none"
+        await self._write_out(order)
         return order
+
+    async def send_again(self, order: ManagedOrder) -> None:
+        """Send the identical bytes of an UNKNOWN order once more: the venue executes them at most once."""
+        assert order.status is OrderStatus.UNKNOWN and order.signed is not None
+        if self._gate_is_open(order):
+            self.sends += 1
+            await self._write_out(order)
 
     async def cancel(self, order_id: str) -> ManagedOrder:
         """Ask the venue to cancel; never blocked by a hold. The proof comes as an event."""
@@ -133,45 +130,48 @@ class OrderManager:
             self.core.note("cancel_unconfirmed", self.venue.name, f"{order_id}: {error}", order_id=order_id)
         return order
 
-    async def reconcile(self) -> int:
-        """Ask the venue about every UNKNOWN order and about fills we may have missed; return how many
-        orders are still UNKNOWN. Only what the venue says changes anything."""
-        for order in self.unknown():
-            answer = await self.venue.query(order.order_id)
-            self.core.note(
-                "query", self.venue.name, f"{order.order_id}: {_said(answer)}", order_id=order.order_id
-            )
-            if answer is None:
-                # The venue is in this process and its journal is durable before it answers, so an order
-                # it does not know never took effect. A remote venue's silence would prove nothing.
-                self._prove(order, OrderStatus.REJECTED, "never_reached_venue")
-            else:
-                order.venue_order_id = answer.venue_order_id
-                await self._catch_up(order)
-                if order.is_alive:
-                    self._prove(order, answer.status, "venue_query")
-        return len(self.unknown())
+    def _record(self, ticket: Ticket, request: OrderRequest, lane: int) -> ManagedOrder:
+        """Write nonce, bytes, intent and order down in one durable commit; return the order."""
+        intent, core = ticket.intent, self.core
+        order = ManagedOrder(
+            request=request,
+            ticket_id=ticket.id,
+            venue=self.venue.name,
+            account=self.account,
+            strategy=intent.strategy_id,
+            session_id=intent.session_id,
+            lane=lane,
+            intent_id=intent.decision_id,
+            created_ns=core.clock.now_ns(),
+            is_flatten=intent.reduce_only and intent.intent_category is IntentCategory.FLATTEN,
+            ticket_hash=ticket.hash,
+            epoch=core.epoch,
+        )
+        owner = self._owners.get(order.session_id)
+        fingerprint = owner.run_fingerprint if owner else intent.config_fingerprint
+        row = intent_row(intent, order.intent_id, fingerprint, order.created_ns, "ordered", ())
+        expires = self.venue.capabilities().has_expiry
+        with core.store.transaction():
+            valid_until_ns = order.created_ns + self.offset_ns + VALID_FOR_NS if expires else 0
+            order.signed = self.venue.sign(request, self.nonces.next(), valid_until_ns)
+            core.store.orders.record_intent_and_order(row, order_row(order))
+        order.durable_ns = core.clock.now_ns()
+        self.orders[order.order_id] = order
+        return order
 
-    def on_event(self, event: OrderEvent) -> None:
-        """Take one piece of venue evidence."""
-        order = self.orders.get(event.client_order_id)
-        if order is None:
-            self.core.alarm(
-                "reconciliation_difference",
-                event.client_order_id,
-                self.venue.name,
-                "event for a foreign order",
-            )
-            return
-        if isinstance(event, Accepted):
-            self._accept(order, event)
-        elif isinstance(event, Fill):
-            self._fill(order, event)
-        elif isinstance(event, Rejected):
-            self._reject(order, event.code, event.message)
+    async def _write_out(self, order: ManagedOrder) -> None:
+        assert order.signed is not None and order.durable_ns, "bytes leave only after they are durable"
+        try:
+            await self.venue.submit(order.signed)
+        except Retryable as error:
+            self.take(order, Evidence.UNSENT, f"not_sent: {error}")
+        except Refused as error:
+            self._refused(order, error.code, error.message)
+        except OutcomeUnknown as error:
+            self.take(order, Evidence.NO_ANSWER, str(error))
         else:
-            assert isinstance(event, Cancelled)
-            self._end(order, OrderStatus.CANCELLED, event.reason)
+            if order.pending == "submit":
+                order.pending = "none"
 
     def _gate_is_open(self, order: ManagedOrder) -> bool:
         """Read the kill byte and the holds, once more, at the last moment."""
@@ -185,26 +185,60 @@ class OrderManager:
     def _action(self, order: ManagedOrder) -> Action:
         return Action.REDUCE if order.request.reduce_only else Action.ADD_RISK
 
-    def _accept(self, order: ManagedOrder, event: Accepted) -> None:
-        order.venue_order_id, order.acked_ns = event.venue_order_id, event.at_ns
-        order.pending = "none" if order.pending == "submit" else order.pending
-        if order.status in (OrderStatus.SUBMITTING, OrderStatus.UNKNOWN):
-            self._prove(order, OrderStatus.OPEN, "accepted")
-        self._ticket(order, TicketEvent.ACK)
+    # --- in --------------------------------------------------------------------------------------
 
-    def _fill(self, order: ManagedOrder, fill: Fill) -> None:
-        if fill.fill_id in self._seen_fills:
-            return
-        self._seen_fills.add(fill.fill_id)
-        assert order.filled + fill.quantity <= order.request.quantity, "a venue may not fill more than asked"
-        order.filled += fill.quantity
-        order.paid += fill.quantity * fill.price
+    def on_event(self, event: OrderEvent) -> None:
+        """Take one event of the venue's stream. Repeats and stragglers change nothing."""
+        order = self.known(event.client_order_id)
+        if order is None:
+            self.on_foreign(event)
+        elif isinstance(event, Accepted):
+            self._accept(order, event)
+        elif isinstance(event, Fill):
+            self.fill(order, event)
+        elif isinstance(event, Rejected):
+            self._refused(order, event.code, event.message)
+        else:
+            assert isinstance(event, Cancelled)
+            self._cancelled(order, event.filled, event.reason)
+
+    def known(self, order_id: str) -> ManagedOrder | None:
+        """Return one of our orders, from memory or from the record; None where it is not ours."""
+        return self.orders.get(order_id) or self._recall(order_id)
+
+    def seen(self, order: ManagedOrder, answer: VenueOrder) -> None:
+        """Take the venue's answer to a question about this order; its fills must be booked before."""
+        order.venue_order_id = answer.venue_order_id or order.venue_order_id
+        if answer.status is OrderStatus.REJECTED:
+            self._refused(order, "venue_query", "the venue lists it as rejected")
+        elif answer.status is OrderStatus.CANCELLED:
+            self._cancelled(order, answer.filled, "venue_query")
+        elif order.status in (OrderStatus.SUBMITTING, OrderStatus.UNKNOWN):
+            # Open, or filled with fills still to come: either way it was taken, and stays alive here.
+            self.take(order, Evidence.ACCEPTED, "venue_query")
+
+    def fill(self, order: ManagedOrder, fill: Fill) -> bool:
+        """Book one execution, exactly once and together with what it makes of the order; return whether
+        it was new."""
+        store = self.core.store
         row = fill_row(order, fill, self.core.clock.now_ns())
-        self.core.store.orders.record_fill(row, order_row(order))
+        total = order.filled + fill.quantity
+        evidence = Evidence.PART_FILL if total < order.request.quantity else Evidence.FULL_FILL
+        if total > order.request.quantity:
+            evidence = Evidence.OVERFILL
+        was = (order.status, order.filled, order.paid)
+        try:
+            with store.transaction():
+                if store.orders.has_fill(row.venue, row.account, row.fill_id):
+                    return False
+                store.orders.record_fill(row)
+                order.filled, order.paid = total, order.paid + fill.quantity * fill.price
+                self._apply(order, evidence, "fill")
+        except STORAGE_FAILURES:
+            order.status, order.filled, order.paid = was  # memory never runs ahead of the record
+            raise
         self.fill_times.append(self.core.clock.now_ns())
         del self.fill_times[:-1_000]
-        is_done = order.remaining == 0
-        self._prove(order, OrderStatus.FILLED if is_done else OrderStatus.PARTIAL, "fill")
         self.core.note(
             "fill",
             self.venue.name,
@@ -212,64 +246,111 @@ class OrderManager:
             order_id=order.order_id,
             fill_id=fill.fill_id,
         )
-        self._on_fill(order, fill)
-        if is_done:
-            self._ticket(order, TicketEvent.FILL)
+        self.on_booked(order, fill)
+        owner = self._owners.get(order.session_id)
+        if owner is not None:
+            owner.on_fill(order, fill)
+        self._follow(order, was[0], evidence, "fill")
+        if order.closing is not None and order.filled >= order.closing:
+            self.take(order, Evidence.CANCELLED, order.closing_reason)
+        return True
 
-    def _reject(self, order: ManagedOrder, code: str, message: str) -> None:
+    def take(self, order: ManagedOrder, evidence: Evidence, why: str) -> None:
+        """Apply one piece of evidence by the table: write it down, then say what follows from it."""
+        was = order.status
+        if self._apply(order, evidence, why):
+            self._follow(order, was, evidence, why)
+
+    def _apply(self, order: ManagedOrder, evidence: Evidence, why: str) -> bool:
+        """Change the order by the table and write it; False (and nothing) where the evidence is an echo."""
+        was, move = order.status, after(order.status, evidence)
+        is_fill = evidence in (Evidence.PART_FILL, Evidence.FULL_FILL, Evidence.OVERFILL)
+        if move.status is was and not move.alarm and not is_fill:
+            return False
+        order.status = move.status
+        if order.pending == "submit" and evidence is not Evidence.NO_ANSWER:
+            order.pending = "none"
+        if move.status in TERMINAL and was not in TERMINAL:
+            order.pending, order.done_ns, order.reason = "none", self.core.clock.now_ns(), why
+        elif move.status is OrderStatus.UNKNOWN:
+            order.pending = "none"
+        self._write(order, evidence, why)
+        return True
+
+    def _follow(self, order: ManagedOrder, was: OrderStatus, evidence: Evidence, why: str) -> None:
+        """Say what the step meant: alarm, end of an ambiguity, the ticket's and the owner's part."""
+        alarm = after(was, evidence).alarm
+        if alarm:
+            self._sound(order, alarm, was, evidence, why)
+        if was is OrderStatus.UNKNOWN and order.status is not OrderStatus.UNKNOWN:
+            self._end_ambiguity(order, why)
+        if evidence is Evidence.ACCEPTED:
+            self._ticket(order, TicketEvent.ACK)
+        elif order.status is OrderStatus.UNKNOWN:
+            self._ticket(order, TicketEvent.LOSE)
+        elif order.status is OrderStatus.FILLED and was not in TERMINAL:
+            self._ticket(order, TicketEvent.FILL)
+        elif order.status in TERMINAL and was not in TERMINAL:
+            said = f"{order.order_id} {order.request.symbol}: {why}"
+            self.core.note(f"order_{order.status}", self.venue.name, said)
+            self._ticket(order, TicketEvent.VENUE_REJECT, why)
+        owner = self._owners.get(order.session_id)
+        if owner is not None and order.status in TERMINAL and was not in TERMINAL:
+            owner.on_end(order)
+
+    def _accept(self, order: ManagedOrder, event: Accepted) -> None:
+        order.venue_order_id = event.venue_order_id
+        order.acked_ns = order.acked_ns or event.at_ns
+        self.take(order, Evidence.ACCEPTED, "accepted")
+
+    def _refused(self, order: ManagedOrder, code: str, message: str) -> None:
+        if order.status in TERMINAL:
+            return
         self.rejects.append(self.core.clock.now_ns())
         del self.rejects[:-1_000]
         self.core.alarm("order_rejected", order.request.symbol, self.venue.name, f"{code}: {message}")
-        self._end(order, OrderStatus.REJECTED, code)
+        self.take(order, Evidence.REFUSED, code)
 
-    def _lose(self, order: ManagedOrder, message: str) -> None:
-        self._prove(order, OrderStatus.UNKNOWN, "no_answer")
-        order.pending = "none"
-        self._ticket(order, TicketEvent.LOSE)
-        self.core.interlock.raise_hold(
-            "ambiguity",
-            subject=order.request.symbol,
-            since_ns=self.core.clock.now_ns(),
-            source=self.venue.name,
-            evidence=f"order {order.order_id}: {message}",
-            level=HoldLevel.CLOSE_ONLY,
-        )
-        self.core.alarm("order_unknown", order.order_id, self.venue.name, message)
-
-    def _prove(self, order: ManagedOrder, status: OrderStatus, why: str) -> None:
-        """Set the status for which there is evidence; a proof ends the ambiguity it answers."""
-        if status in (OrderStatus.REJECTED, OrderStatus.CANCELLED):
-            self._end(order, status, why)
+    def _cancelled(self, order: ManagedOrder, filled: Decimal | None, reason: str) -> None:
+        """The rest is gone; where fills from before it are still to come, it ends with the last of them."""
+        if filled is not None and filled > order.filled:
+            order.closing, order.closing_reason = filled, reason
             return
-        was_unknown = order.status is OrderStatus.UNKNOWN
-        order.status = status
-        if not order.is_alive:
-            order.done_ns, order.pending = self.core.clock.now_ns(), "none"
-        self._write(order, why)
-        if was_unknown and status is not OrderStatus.UNKNOWN:
-            self._end_ambiguity(order, why)
+        self.take(order, Evidence.CANCELLED, reason)
 
-    def _end(self, order: ManagedOrder, status: OrderStatus, reason: str) -> None:
-        if not order.is_alive:
-            return
-        was_unknown = order.status is OrderStatus.UNKNOWN
-        order.status, order.reason, order.pending = status, reason, "none"
-        order.done_ns = self.core.clock.now_ns()
-        self._write(order, reason)
-        self.core.note(
-            f"order_{status}", self.venue.name, f"{order.order_id} {order.request.symbol}: {reason}"
-        )
-        self._ticket(order, TicketEvent.VENUE_REJECT, reason)
-        if was_unknown:
-            self._end_ambiguity(order, reason)
-        self._on_end(order)
+    def _foreign(self, event: OrderEvent) -> None:
+        said = "event for an order that is not ours"
+        self.core.alarm("reconciliation_difference", event.client_order_id, self.venue.name, said)
 
-    def _write(self, order: ManagedOrder, why: str) -> None:
+    def _recall(self, order_id: str) -> ManagedOrder | None:
+        """Bring back an order that ended long ago, or under an earlier engine: late truth finds it."""
+        row = self.core.store.orders.order(order_id)
+        if row is None or (row.venue, row.account) != (self.venue.name, self.account):
+            return None
+        order = ManagedOrder.from_row(row)
+        self.orders[order_id] = order
+        return order
+
+    def _sound(self, order: ManagedOrder, alarm: str, was: OrderStatus, evidence: Evidence, why: str) -> None:
+        """A step that is an alarm: UNKNOWN and contradictions also hold new risk on the desk."""
+        text = why if alarm == "order_unknown" else f"was {was}, now {evidence}: {why}"
+        if order.status is OrderStatus.UNKNOWN:
+            self.core.interlock.raise_hold(
+                "ambiguity",
+                subject=order.request.symbol,
+                since_ns=self.core.clock.now_ns(),
+                source=self.venue.name,
+                evidence=f"order {order.order_id}: {text}",
+                level=HoldLevel.CLOSE_ONLY,
+            )
+        self.core.alarm(alarm, order.order_id, self.venue.name, text)
+
+    def _write(self, order: ManagedOrder, evidence: Evidence, why: str) -> None:
         now_ns = self.core.clock.now_ns()
         event = OrderEventRecord(
             client_order_id=order.order_id,
             kind=order.status,
-            payload=msgspec.json.encode({"why": why}).decode(),
+            payload=msgspec.json.encode({"evidence": evidence, "why": why}).decode(),
             at_ns=now_ns,
             recorded_ns=now_ns,
         )
@@ -284,26 +365,17 @@ class OrderManager:
             evidence = f"venue proof for {order.order_id}: {proof}"
             self.core.interlock.clear_hold("ambiguity", Clearance(evidence=evidence), symbol)
 
-    async def _catch_up(self, order: ManagedOrder) -> None:
-        for fill in await self.venue.fills_since(0):
-            if fill.client_order_id == order.order_id:
-                self._fill(order, fill)
-
     def _ticket(self, order: ManagedOrder, event: TicketEvent, reason: str = "") -> None:
         """Let the ticket follow; a step its table does not know (a late echo) changes nothing."""
         try:
-            after = self.core.tickets.advance(order.ticket_id, event, reason=reason)
+            after_it = self.core.tickets.advance(order.ticket_id, event, reason=reason)
         except Refusal as refusal:
             self.core.events.add("ticket_echo", "eng", str(refusal))
             return
-        self.core.store.tickets.save_ticket(ticket_row(after))
+        self.core.store.tickets.save_ticket(ticket_row(after_it))
 
     def _forget_oldest(self) -> None:
         if len(self.orders) <= MAX_KEPT_ORDERS:
             return
         for order_id in [o.order_id for o in self.orders.values() if not o.is_alive][:500]:
             del self.orders[order_id]
-
-
-def _said(answer: VenueOrder | None) -> str:
-    return "venue knows no such order" if answer is None else f"venue says {answer.status}"

@@ -11,7 +11,7 @@ from engine.store.rows import (
     OrderRecord,
     TicketRecord,
 )
-from engine.trading.working import ManagedOrder
+from engine.trading.working import ManagedOrder, Sent
 from native.intents import OrderIntent
 from safety.approval import FINAL_STATES, Ticket
 from safety.intent import ExecutionIntent, duplicate_key, intent_hash
@@ -57,8 +57,17 @@ def intent_row(
 
 
 def order_row(order: ManagedOrder) -> OrderRecord:
-    """Return the row of an order as it is now; `payload` is the request's own JSON."""
+    """Return the row of an order as it is now; `payload` holds its exact bytes (`Sent`)."""
     request = order.request
+    assert order.signed is not None, "an order is recorded with its bytes"
+    sent = Sent(
+        request=request,
+        signed=order.signed,
+        ticket_hash=order.ticket_hash,
+        epoch=order.epoch,
+        lane=order.lane,
+        is_flatten=order.is_flatten,
+    )
     return OrderRecord(
         client_order_id=order.order_id,
         intent_id=order.intent_id,
@@ -76,7 +85,7 @@ def order_row(order: ManagedOrder) -> OrderRecord:
         time_in_force=request.time_in_force,
         reduce_only=request.reduce_only,
         mark_price=request.mark_price,
-        payload=msgspec.json.encode(request).decode(),
+        payload=msgspec.json.encode(sent).decode(),
         status=order.status,
         pending=order.pending,
         filled=order.filled,
@@ -95,7 +104,7 @@ def fill_row(order: ManagedOrder, fill: Fill, at_ns: int) -> FillRecord:
     return FillRecord(
         venue=order.venue,
         account=order.account,
-        fill_id=f"{order.session_id}:{fill.fill_id}",
+        fill_id=fill.fill_id,
         client_order_id=fill.client_order_id,
         session_id=order.session_id,
         symbol=fill.symbol,
@@ -106,6 +115,21 @@ def fill_row(order: ManagedOrder, fill: Fill, at_ns: int) -> FillRecord:
         is_maker=fill.is_maker,
         at_ns=fill.at_ns,
         recorded_ns=at_ns,
+    )
+
+
+def fill_of(row: FillRecord) -> Fill:
+    """Return the execution that a row records."""
+    return Fill(
+        fill_id=row.fill_id,
+        client_order_id=row.client_order_id,
+        symbol=row.symbol,
+        side=row.side,
+        quantity=row.quantity,
+        price=row.price,
+        fee=row.fee,
+        is_maker=row.is_maker,
+        at_ns=row.at_ns,
     )
 
 

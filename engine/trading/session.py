@@ -16,7 +16,7 @@ from engine.core import STORAGE_FAILURES, Core
 from engine.failures import reason_code
 from engine.market.hub import HubState, MarketHub
 from engine.trading.ledger import Ledger
-from engine.trading.orders import OrderManager
+from engine.trading.orders import OrderManager, Owner
 from engine.trading.pipeline import Traffic, facts_of, intent_of, request_of
 from engine.trading.rows import decision_row, intent_row, ticket_row
 from engine.trading.working import ManagedOrder
@@ -29,8 +29,7 @@ from safety.interlock import Clearance
 from safety.preflight import preflight
 from safety.reasons import Refusal
 from seams.clock import NS_PER_MS
-from venues.contract import VenueAdapter
-from venues.sandbox.venue import SandboxVenue
+from venues.sandbox.embedded import EmbeddedVenue
 from venues.types import Bar, BarOpen, FeedEnd, Fill, Instrument, MarketEvent, OrderStatus, Quote
 
 FillWatcher = Callable[[ManagedOrder, Fill], None]
@@ -78,12 +77,13 @@ class PaperSession:
         core: Core,
         plan: SessionPlan,
         hub: MarketHub,
-        venue: SandboxVenue,
+        orders: OrderManager,
         kernel: Kernel,
         ledger: Ledger,
         stop_feed: Callable[[], None],
     ) -> None:
-        self.core, self.plan, self.hub, self.venue = core, plan, hub, venue
+        self.core, self.plan, self.hub = core, plan, hub
+        self.orders, self.venue = orders, orders.venue
         self.kernel, self.ledger = kernel, ledger
         self.stop_feed = stop_feed
         self.on_fill: list[FillWatcher] = []
@@ -95,9 +95,7 @@ class PaperSession:
         """Why the session must end as failed; empty while all is well."""
         self.failure_code = ""
         self.stale_good: dict[str, int] = {}
-        self.orders = OrderManager(
-            core, _adapter(venue), plan.account, plan.run_fingerprint, self._on_fill, self._on_end
-        )
+        orders.attach(plan.session_id, Owner(plan.run_fingerprint, self._on_fill, self._on_end))
         self._lane_of = {symbol: lane for lane, (symbol, _) in enumerate(plan.lanes)}
         self._wishes: list[OrderIntent] = []
         self._waiting: dict[str, OrderIntent] = {}
@@ -121,7 +119,8 @@ class PaperSession:
 
     def _take(self, event: Quote | Bar | BarOpen) -> None:
         self.market_ns = _time_of(event)
-        self.venue.on_market(event)
+        if isinstance(self.venue, EmbeddedVenue):
+            self.venue.on_market(event)
         if isinstance(event, Quote):
             self._mark(event.symbol, event.mid)
         elif isinstance(event, BarOpen):
@@ -376,10 +375,6 @@ class PaperSession:
                 self.fail(error)  # the venue was asked; the next order is asked too
         await asyncio.sleep(0)
         return len(alive), sum(1 for order in alive if not order.is_alive)
-
-
-def _adapter(venue: SandboxVenue) -> VenueAdapter:
-    return venue
 
 
 def _time_of(event: Quote | Bar | BarOpen) -> int:

@@ -17,12 +17,14 @@ from engine.market.validation import interval_ns_of
 from engine.research.choice import Choice, RunFailed, choose
 from engine.trading.inputs import JournalledKernel, LaneFacts, SessionFacts
 from engine.trading.ledger import Ledger
+from engine.trading.orders import OrderManager
 from engine.trading.pipeline import policy_of
 from engine.trading.session import PaperSession, SessionPlan
 from native.intents import KernelConfig, LaneSpec
 from safety.reasons import Refusal
 from seams.clock import NS_PER_S
 from venues.replay import ReplayFeed
+from venues.sandbox.embedded import EmbeddedVenue
 from venues.sandbox.market import SandboxFeed, SandboxMarket
 from venues.sandbox.scenarios import DEFAULT_SYMBOLS, SCENARIOS, VENUE_NAME, Stall, instrument_of
 from venues.sandbox.script import Fault, FaultKind
@@ -196,7 +198,8 @@ def _assemble(
     )
     kernel = JournalledKernel(config, lanes, matching="external", run_id=session_id)
     kernel.facts = _facts(core, plan, config, lanes, chosen)
-    return PaperSession(core, plan, hub, venue, kernel, Ledger(Decimal(str(config.cash))), feed.stop)
+    orders = OrderManager(core, EmbeddedVenue(venue, plan.account), plan.account)
+    return PaperSession(core, plan, hub, orders, kernel, Ledger(Decimal(str(config.cash))), feed.stop)
 
 
 def _facts(

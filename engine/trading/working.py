@@ -5,9 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from venues.types import TERMINAL, OrderRequest, OrderStatus
+import msgspec
+
+from engine.store.rows import OrderRecord
+from venues.contract import Signed
+from venues.types import TERMINAL, OrderRequest, OrderStatus, Record
 
 ZERO = Decimal(0)
+
+
+class Sent(Record):
+    """What is durable before the first byte leaves: the request, its exact bytes, and by which ticket.
+
+    `epoch` is the engine start that made it.
+    """
+
+    request: OrderRequest
+    signed: Signed
+    ticket_hash: str
+    epoch: int
+    lane: int
+    is_flatten: bool
 
 
 @dataclass
@@ -25,6 +43,9 @@ class ManagedOrder:
     created_ns: int
     is_flatten: bool = False
     """Part of an operator's flatten: the one thing every hold lets through besides cancels."""
+    ticket_hash: str = ""
+    epoch: int = 0
+    signed: Signed | None = None
     status: OrderStatus = OrderStatus.SUBMITTING
     pending: str = "submit"
     venue_order_id: str = ""
@@ -35,6 +56,44 @@ class ManagedOrder:
     sent_ns: int = 0
     acked_ns: int = 0
     done_ns: int = 0
+    closing: Decimal | None = None
+    """The venue said that it ended with this much filled; fills up to there are still to come."""
+    closing_reason: str = ""
+    admitted_ns: int = 0
+    """When its nonce was proved used, by the venue's clock; 0 while that is open."""
+
+    @classmethod
+    def from_row(cls, row: OrderRecord) -> ManagedOrder:
+        """Rebuild an order from the record. Raises `ValueError` where the record cannot be read."""
+        try:
+            sent = msgspec.json.decode(row.payload, type=Sent)
+        except msgspec.MsgspecError as error:
+            raise ValueError(f"order {row.client_order_id} cannot be read: {error}") from error
+        return cls(
+            request=sent.request,
+            ticket_id=row.ticket_id,
+            venue=row.venue,
+            account=row.account,
+            strategy=row.strategy,
+            session_id=row.session_id,
+            lane=sent.lane,
+            intent_id=row.intent_id,
+            created_ns=row.created_ns,
+            is_flatten=sent.is_flatten,
+            ticket_hash=sent.ticket_hash,
+            epoch=sent.epoch,
+            signed=sent.signed,
+            status=row.status,
+            pending=row.pending,
+            venue_order_id=row.venue_order_id,
+            filled=row.filled,
+            paid=(row.average_price or ZERO) * row.filled,
+            reason=row.reason,
+            durable_ns=row.durable_ns or row.created_ns,
+            sent_ns=row.sent_ns,
+            acked_ns=row.acked_ns,
+            done_ns=row.done_ns,
+        )
 
     @property
     def order_id(self) -> str:
@@ -47,7 +106,7 @@ class ManagedOrder:
 
     @property
     def remaining(self) -> Decimal:
-        return self.request.quantity - self.filled
+        return max(ZERO, self.request.quantity - self.filled)
 
     @property
     def average_price(self) -> Decimal | None:

@@ -45,6 +45,7 @@ from seams.ids import CountedIds
 from seams.net import LoopbackNet
 from seams.rng import Rng
 from seams.virtual import VirtualClock, VirtualLoop, run_virtual
+from venues.sandbox.embedded import EmbeddedVenue
 from venues.sandbox.script import Fault, FaultKind
 from venues.types import Fill, OrderStatus
 
@@ -159,11 +160,13 @@ class Operator:
         )
         await self.client.demand(request, SessionStarted, timeout_s=5.0)
         session = self.engine.desk.sessions[0]
+        assert isinstance(session.venue, EmbeddedVenue)
+        exchange = session.venue.venue
         self.rules.follow(session)
         await self._operate_until(0.3 * seconds)
-        nth = session.venue.faults.attempts
-        session.venue.script(Fault(nth=nth + 1, kind=FaultKind.APPLY_THEN_DROP))
-        session.venue.script(Fault(nth=nth + 3, kind=FaultKind.DROP_WITHOUT_APPLY))
+        nth = exchange.faults.attempts
+        exchange.script(Fault(nth=nth + 1, kind=FaultKind.APPLY_THEN_DROP))
+        exchange.script(Fault(nth=nth + 3, kind=FaultKind.DROP_WITHOUT_APPLY))
         await self._operate_until(0.6 * seconds)
         armed = await self.client.demand(KillArm(), KillArmed)
         done = await self.client.demand(Kill(confirm="KILL", nonce=armed.nonce), KillDone, reason="drill")

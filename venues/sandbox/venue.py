@@ -1,4 +1,4 @@
-"""A simulated exchange in this process: one account, market and limit orders, scripted faults.
+"""A simulated exchange: one account, market and limit orders, scripted faults.
 
 It behaves as a venue does: it acknowledges, refuses with codes, fills at a later price event, and
 answers a repeated `client_order_id` with the first outcome instead of executing again (I1).
@@ -72,7 +72,10 @@ class SandboxState(Record):
 
 
 class SandboxVenue:
-    """A `VenueAdapter` over simulated prices; the hub hands it each event through `on_market`.
+    """The matching and the books of one account over simulated prices, told through `on_market`.
+
+    `venues.sandbox.embedded` is its adapter inside an engine, `venues.sandbox.exchange` its outside
+    process with a wire.
 
     `fill_at="next_open"`: a market order fills at the next `BarOpen` of its symbol at
     `price * (1 + side * slippage_bps * 1e-4)`, by the back-test's own code;
@@ -126,6 +129,8 @@ class SandboxVenue:
             has_native_stop=False,
             has_dead_man_switch=False,
             has_test_order=False,
+            has_fence=True,
+            outlives_engine=False,
         )
 
     def instruments(self) -> Sequence[Instrument]:
@@ -179,11 +184,19 @@ class SandboxVenue:
     async def fills_since(self, since_ns: int) -> Sequence[Fill]:
         return tuple(fill for fill in self._fills if fill.at_ns >= since_ns)
 
+    def fills_of(self, client_order_id: str) -> list[Fill]:
+        """Return one order's executions, oldest first."""
+        return [fill for fill in self._fills if fill.client_order_id == client_order_id]
+
     async def account(self) -> AccountSnapshot:
         return self._account.snapshot(self._account_id, self._marks, self._clock.now_ns())
 
     async def close(self) -> None:
         """Nothing to give back."""
+
+    def now_ns(self) -> int:
+        """Return the venue's clock."""
+        return self._clock.now_ns()
 
     def on_market(self, event: MarketEvent) -> None:
         """Take one market event: mark positions, then match what works, oldest order first."""
@@ -358,7 +371,8 @@ class SandboxVenue:
         assert status in TERMINAL
         self.journal[oid] = _changed(self.journal[oid], status=status)
         self._working.pop(oid, None)
-        self._tell(Cancelled(client_order_id=oid, reason=reason, at_ns=at_ns))
+        filled = self.journal[oid].filled
+        self._tell(Cancelled(client_order_id=oid, reason=reason, at_ns=at_ns, filled=filled))
 
     def _tell(self, event: OrderEvent) -> None:
         if self._listener is not None:

@@ -1,0 +1,273 @@
+"""Custody: one account at a venue that outlives us. Until it agrees with the venue, nothing is risked.
+
+A pass asks for fills, open orders and balances, books what was missed, settles every order that is not
+proved, and compares. Its verdict is CLEAN (both sides say the same), SETTLING (they differ, but answers
+of a venue lag: looked at again), or AMBIGUOUS (they still differ: a hold, and a person). Nothing is
+booked to make a difference go away; only a named operator's adjustment does that.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+from engine.core import Core
+from engine.trading.ledger import Ledger
+from engine.trading.machine import Evidence
+from engine.trading.orders import OrderManager
+from engine.trading.rows import fill_of
+from engine.trading.settle import OVERLAP_NS, settle, settle_unknown
+from engine.trading.working import ManagedOrder
+from safety.interlock import Clearance, HoldLevel
+from safety.reasons import Refusal
+from seams.clock import NS_PER_MS, NS_PER_S
+from venues.contract import VenueAdapter, VenueError
+from venues.types import AccountSnapshot, Fill, OrderEvent, OrderStatus, Record, Side
+
+FULL_EVERY_NS = 15 * NS_PER_S
+SETTLING_PASSES = 3
+CENT = Decimal("0.01")
+ACCOUNT = "account"
+"""The subject of the holds that concern the whole account."""
+
+
+class Verdict(StrEnum):
+    HYDRATING = "hydrating"
+    CLEAN = "clean"
+    SETTLING = "settling"
+    AMBIGUOUS = "ambiguous"
+
+
+class Difference(Record):
+    """One thing on which the ledger and the venue do not agree: what each of them says."""
+
+    kind: str
+    subject: str
+    ours: str
+    theirs: str
+
+
+class Adjustment(Record):
+    """A named operator's booking: position and cash that no fill of ours explains."""
+
+    symbol: str
+    quantity: Decimal
+    price: Decimal
+    cash_usd: Decimal
+    operator: str
+    reason: str
+    at_ns: int
+
+
+class Custody:
+    """The orders, the ledger and the standing verdict of one account."""
+
+    def __init__(self, core: Core, venue: VenueAdapter, account: str) -> None:
+        self.core, self.venue, self.account = core, venue, account
+        self.orders = OrderManager(core, venue, account)
+        self.orders.on_foreign = self._foreign
+        self.orders.on_booked = lambda order, fill: self._book(fill)
+        self.ledger = Ledger(Decimal(0))
+        self.verdict = Verdict.HYDRATING
+        self.differences: tuple[Difference, ...] = ()
+        self.reconciled_ns = 0
+        """When a full pass last ended CLEAN, on the monotonic clock; 0 never."""
+        self.is_dirty = True
+        self.foreign: dict[str, str] = {}
+        """What the venue showed that is not ours: id -> what was seen."""
+        self._same = 0
+        self._key = f"{venue.name}:{account}"
+        venue.on_link(self._on_link)
+        self._hold("hydration", HoldLevel.HYDRATING, "the account is not yet synced with the venue")
+
+    def load(self) -> None:
+        """Rebuild orders and ledger from the record. Raises `ValueError` where it cannot be read."""
+        store = self.core.store
+        for row in store.orders.orders_open():
+            if (row.venue, row.account) == (self.venue.name, self.account):
+                order = ManagedOrder.from_row(row)
+                self.orders.orders[order.order_id] = order
+                if order.status is OrderStatus.SUBMITTING:
+                    # The dead engine may have sent it, whole or in part: that is what UNKNOWN means.
+                    self.orders.take(order, Evidence.NO_ANSWER, "the engine ended while it was on its way")
+                elif order.status is OrderStatus.UNKNOWN:
+                    self._hold("ambiguity", HoldLevel.CLOSE_ONLY, order.order_id, order.request.symbol)
+        self.ledger = Ledger(Decimal(store.facts.get(f"opening:{self._key}") or 0))
+        for recorded in store.orders.fills_of_account(self.venue.name, self.account):
+            self.ledger.book(fill_of(recorded))
+        for text in store.facts.under(f"adjustment:{self._key}:").values():
+            self._apply(msgspec.json.decode(text, type=Adjustment))
+
+    async def tend(self) -> None:
+        """Once a second: settle what is UNKNOWN, and make a full pass where one is due."""
+        now_ns = self.core.clock.monotonic_ns()
+        is_due = self.is_dirty or self.verdict is not Verdict.CLEAN
+        if is_due or now_ns - self.reconciled_ns > FULL_EVERY_NS:
+            await self.reconcile()
+            return
+        await settle_unknown(self.orders)
+
+    async def reconcile(self) -> Verdict:
+        """Make one full pass and return the verdict. A venue that does not answer leaves it as it was."""
+        self.is_dirty = False
+        try:
+            differences = await self._pass()
+        except VenueError as error:
+            self.is_dirty = True
+            self.core.events.add("reconcile_failed", self.venue.name, str(error))
+            return self.verdict
+        self._judge(differences)
+        return self.verdict
+
+    def adjust(self, adjustment: Adjustment) -> None:
+        """Book what an operator has established by other means. Raises `Refusal` without name or reason."""
+        if not adjustment.operator.strip():
+            raise Refusal("operator_required", "an adjustment needs a name")
+        if not adjustment.reason.strip():
+            raise Refusal("reason_required", "an adjustment needs a reason")
+        text = msgspec.json.encode(adjustment).decode()
+        self.core.note("adjustment", adjustment.operator, text)
+        number = len(self.core.store.facts.under(f"adjustment:{self._key}:")) + 1
+        key = f"adjustment:{self._key}:{number:06d}"
+        self.core.store.facts.set(key, text, self.core.clock.now_ns())
+        self._apply(adjustment)
+        self.foreign.clear()
+        self.is_dirty = True
+
+    # --- one pass --------------------------------------------------------------------------------
+
+    async def _pass(self) -> tuple[Difference, ...]:
+        venue_ns = await self.venue.time_ns()
+        self.orders.offset_ns = venue_ns - self.core.clock.now_ns()
+        for fill in await self.venue.fills_since(self._fills_from()):
+            self._take_fill(fill)
+        listed = {order.client_order_id: order for order in await self.venue.open_orders()}
+        for order_id, seen in listed.items():
+            if self.orders.known(order_id) is None:
+                self._note_foreign(order_id, f"open {seen.side} {seen.quantity} {seen.symbol}")
+        for order in self.orders.alive():
+            await settle(self.orders, order, venue_ns, listed.get(order.order_id))
+        snapshot = await self.venue.account()
+        if self.core.store.facts.get(f"opening:{self._key}") is None:
+            self._open_account(snapshot)
+        return self._compare(snapshot)
+
+    def _compare(self, snapshot: AccountSnapshot) -> tuple[Difference, ...]:
+        """List every disagreement about positions, cash and orders. Pure but for reading the ledger."""
+        found = [
+            Difference(kind="foreign", subject=name, ours="unknown", theirs=said)
+            for name, said in sorted(self.foreign.items())
+        ]
+        theirs = {position.symbol: position.quantity for position in snapshot.positions}
+        ours = {held.symbol: held.quantity for held in self.ledger.open_holdings()}
+        for symbol in sorted(theirs.keys() | ours.keys()):
+            mine, its = ours.get(symbol, Decimal(0)), theirs.get(symbol, Decimal(0))
+            if mine != its:
+                found.append(Difference(kind="position", subject=symbol, ours=f"{mine:f}", theirs=f"{its:f}"))
+        cash = self.ledger.cash_usd + sum(
+            (held.realised - held.fees for held in self.ledger.holdings.values()), Decimal(0)
+        )
+        if abs(cash - snapshot.cash_usd) > CENT:
+            found.append(
+                Difference(kind="cash", subject="USD", ours=f"{cash:.2f}", theirs=f"{snapshot.cash_usd:.2f}")
+            )
+        return tuple(found)
+
+    def _judge(self, differences: tuple[Difference, ...]) -> None:
+        """Turn what a pass found into the verdict, its holds and its alarms."""
+        core = self.core
+        self._same = self._same + 1 if differences and differences == self.differences else 0
+        self.differences = differences
+        if not differences:
+            self.verdict, self.reconciled_ns = Verdict.CLEAN, core.clock.monotonic_ns()
+            self._clear("ambiguity", ACCOUNT, "ledger and venue agree")
+            core.calm("reconciliation_difference", self._key)
+        elif self.foreign or self._same >= SETTLING_PASSES:
+            said = "; ".join(f"{d.kind} {d.subject}: ours {d.ours}, venue {d.theirs}" for d in differences)
+            self.verdict = Verdict.AMBIGUOUS
+            self._hold("ambiguity", HoldLevel.CLOSE_ONLY, said, ACCOUNT)
+            core.alarm("reconciliation_difference", self._key, self.venue.name, said)
+        elif self.verdict is not Verdict.HYDRATING:
+            self.verdict = Verdict.SETTLING
+        if self.verdict in (Verdict.CLEAN, Verdict.AMBIGUOUS):
+            self._clear("hydration", "", f"synced: {self.verdict}")
+
+    # --- bookings --------------------------------------------------------------------------------
+
+    def _take_fill(self, fill: Fill) -> None:
+        order = self.orders.known(fill.client_order_id)
+        if order is not None:
+            self.orders.fill(order, fill)
+        else:
+            self._note_foreign(fill.fill_id, f"fill {fill.side} {fill.quantity} {fill.symbol} @ {fill.price}")
+
+    def _book(self, fill: Fill) -> None:
+        self.ledger.book(fill)
+
+    def _apply(self, adjustment: Adjustment) -> None:
+        self.ledger.cash_usd += adjustment.cash_usd
+        if adjustment.quantity:
+            fill = Fill(
+                fill_id=f"adjustment:{adjustment.at_ns}:{adjustment.symbol}",
+                client_order_id="",
+                symbol=adjustment.symbol,
+                side=Side.BUY if adjustment.quantity > 0 else Side.SELL,
+                quantity=abs(adjustment.quantity),
+                price=adjustment.price,
+                fee=Decimal(0),
+                is_maker=False,
+                at_ns=adjustment.at_ns,
+            )
+            self.ledger.book(fill)
+
+    def _open_account(self, snapshot: AccountSnapshot) -> None:
+        """First contact: what the account holds now is where our ledger begins; positions stay differences
+        until an operator adopts them."""
+        self.core.store.facts.set(f"opening:{self._key}", f"{snapshot.cash_usd:f}", self.core.clock.now_ns())
+        self.core.note("account_opened", self.venue.name, f"{self.account}: {snapshot.cash_usd} USD")
+        self.ledger = Ledger(snapshot.cash_usd)
+
+    def _fills_from(self) -> int:
+        newest = self.core.store.orders.newest_fill_ns(self.venue.name, self.account)
+        oldest_open = min((order.created_ns for order in self.orders.alive()), default=newest)
+        return max(0, min(newest, oldest_open) - OVERLAP_NS)
+
+    def _foreign(self, event: OrderEvent) -> None:
+        """The stream told of an order that is not in our record: somebody else acts on this account."""
+        self._note_foreign(event.client_order_id, f"{type(event).__name__} of a foreign order")
+
+    def _note_foreign(self, name: str, said: str) -> None:
+        if name not in self.foreign:
+            self.foreign[name] = said
+            self.core.note("foreign", self.venue.name, f"{name}: {said}")
+            self.core.alarm("reconciliation_difference", self._key, self.venue.name, f"{name}: {said}")
+            self._hold("ambiguity", HoldLevel.CLOSE_ONLY, f"{name}: {said}", ACCOUNT)
+        self.is_dirty = True
+
+    def _on_link(self, is_up: bool) -> None:
+        """The stream broke or opened anew: what it told meanwhile must be asked."""
+        self.is_dirty = True
+        self.core.events.add("link", self.venue.name, "stream open" if is_up else "stream has a gap")
+
+    def age_ms(self) -> int | None:
+        """Return how long ago both sides were last seen to agree, or None if never."""
+        if not self.reconciled_ns:
+            return None
+        return (self.core.clock.monotonic_ns() - self.reconciled_ns) // NS_PER_MS
+
+    def _hold(self, code: str, level: HoldLevel, evidence: str, subject: str = "") -> None:
+        self.core.interlock.raise_hold(
+            code,
+            subject=subject,
+            since_ns=self.core.clock.now_ns(),
+            source=self.venue.name,
+            evidence=evidence,
+            level=level,
+        )
+
+    def _clear(self, code: str, subject: str, evidence: str) -> None:
+        if self.core.interlock.has(code, subject):
+            self.core.interlock.clear_hold(code, Clearance(evidence=evidence), subject)
+            self.core.note("hold_cleared", self.venue.name, f"{code} {subject}: {evidence}")

@@ -1,0 +1,79 @@
+"""Settle an order whose state is not proved: ask, and only where asking is not enough, fence.
+
+A lookup that finds nothing proves nothing: lists lag, and an order may still be under way. What proves
+that an order can never act is its nonce burnt by a noop, or its expiry by the venue's own clock (or its
+nonce known as used), with lookup, open orders and fills all empty once the venue's lag is over.
+"""
+
+from __future__ import annotations
+
+from engine.trading.machine import Evidence
+from engine.trading.orders import OrderManager
+from engine.trading.working import ManagedOrder
+from seams.clock import NS_PER_S
+from venues.contract import Fence, VenueError
+from venues.types import OrderStatus, VenueOrder
+
+OVERLAP_NS = 60 * NS_PER_S
+"""How far before the oldest thing of interest fills are asked for: a venue's lists are not in order."""
+
+
+async def settle_unknown(orders: OrderManager) -> int:
+    """Ask about every UNKNOWN order; return how many still are. A silent venue changes nothing."""
+    for order in orders.unknown():
+        try:
+            await settle(orders, order, await orders.venue.time_ns())
+        except VenueError as error:
+            orders.core.events.add("query_failed", orders.venue.name, f"{order.order_id}: {error}")
+            break
+    return len(orders.unknown())
+
+
+async def settle(
+    orders: OrderManager, order: ManagedOrder, venue_ns: int, seen: VenueOrder | None = None
+) -> None:
+    """Ask what became of one order (`seen`: a list has said it already) and take the answer as evidence.
+
+    `venue_ns` is the venue's clock, read before. Raises `VenueError` where the venue does not say.
+    """
+    venue = orders.venue
+    answer = seen or await venue.query(order.order_id)
+    if order.status is OrderStatus.UNKNOWN:
+        said = "venue knows no such order" if answer is None else f"venue says {answer.status}"
+        orders.core.note("query", venue.name, f"{order.order_id}: {said}", order_id=order.order_id)
+    if answer is None:
+        if order.status is OrderStatus.UNKNOWN:
+            await _fence(orders, order, venue_ns)
+        return
+    if answer.filled > order.filled:
+        for fill in await venue.fills_since(order.created_ns - OVERLAP_NS):
+            if fill.client_order_id == order.order_id:
+                orders.fill(order, fill)
+    orders.seen(order, answer)
+
+
+async def _fence(orders: OrderManager, order: ManagedOrder, venue_ns: int) -> None:
+    """The venue shows no such order: prove that it never will, or leave it UNKNOWN."""
+    venue, signed = orders.venue, order.signed
+    assert signed is not None, "an order is recorded with its bytes"
+    caps = venue.capabilities()
+    if caps.has_fence and not order.admitted_ns:
+        if await venue.fence(signed) is Fence.DEAD:
+            # The noop and the order carry one nonce, and the venue took the noop's.
+            orders.take(order, Evidence.FENCED, "never_reached_venue")
+            return
+        order.admitted_ns = venue_ns
+    since_ns = order.admitted_ns or (signed.valid_until_ns if caps.has_expiry else 0)
+    if since_ns and venue_ns > since_ns + caps.lookup_lag_ns and await _is_nowhere(orders, order):
+        orders.take(order, Evidence.FENCED, "used up or expired, and in no list of the venue")
+
+
+async def _is_nowhere(orders: OrderManager, order: ManagedOrder) -> bool:
+    """Tell whether lookup, open orders and fills all lack the order; asked after the lag is over."""
+    venue = orders.venue
+    if await venue.query(order.order_id) is not None:
+        return False
+    if any(each.client_order_id == order.order_id for each in await venue.open_orders()):
+        return False
+    fills = await venue.fills_since(order.created_ns - OVERLAP_NS)
+    return not any(each.client_order_id == order.order_id for each in fills)

@@ -1,0 +1,34 @@
+"""The wire to a venue: bytes out, bytes back, and a stream of pushed frames.
+
+An error says what is known about the request: `Unsent` (no byte left) or `Lost` (it may have arrived).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+FrameHandler = Callable[[bytes], None]
+StateHandler = Callable[[bool], None]
+
+
+class Unsent(ConnectionError):
+    """No connection: not one byte of the request left this process."""
+
+
+class Lost(TimeoutError):
+    """The request left, at least in part, and no answer came in time."""
+
+
+class Wire(Protocol):
+    """One connection to one venue. Nothing is retried and nothing is buffered."""
+
+    def start(self, on_frame: FrameHandler, on_state: StateHandler) -> None:
+        """Begin (and keep) the stream; `on_state(True)` once frames flow, `on_state(False)` when not."""
+        ...
+
+    async def call(self, body: bytes, timeout_s: float) -> bytes:
+        """Send one request and return its answer. Raises `Unsent` or `Lost`."""
+        ...
+
+    async def close(self) -> None: ...

@@ -1,0 +1,238 @@
+"""The adapter of the sandbox exchange: signs, sends over the injected wire, classes what comes back.
+
+A request that provably did not leave is `Retryable`; an explicit refusal is `Refused`; everything else
+(silence, garbage, a used nonce) is `OutcomeUnknown`. A hole in the numbered event stream is a broken
+link until the engine has asked for what it missed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from seams.wire import Lost, Unsent, Wire
+from venues.contract import (
+    AlreadySeen,
+    Capabilities,
+    Fence,
+    LinkListener,
+    OrderListener,
+    OutcomeUnknown,
+    Refused,
+    Retryable,
+    Signed,
+)
+from venues.sandbox import messages as m
+from venues.types import (
+    AccountSnapshot,
+    Bar,
+    BarOpen,
+    FeedEnd,
+    Fill,
+    Instrument,
+    MarketEvent,
+    OrderRequest,
+    Quote,
+    VenueOrder,
+)
+
+EXCHANGE_NAME = "sandbox-exchange"
+TIMEOUT_S = 5.0
+LOOKUP_LAG_NS = 2_000_000_000
+"""An upper bound of the exchange's lag, stated by it; doubts are settled only after it has passed."""
+A = TypeVar("A", bound=m.Answer)
+KINDS: Mapping[str, type[MarketEvent]] = {each.__name__: each for each in (Bar, BarOpen, Quote, FeedEnd)}
+
+
+class ExchangeLink:
+    """A `VenueAdapter` for the sandbox exchange, over one `Wire`."""
+
+    def __init__(self, wire: Wire, key: str, secret: bytes, instruments: Sequence[Instrument]) -> None:
+        self._wire, self._key, self._secret = wire, key, secret
+        self._instruments = tuple(instruments)
+        self._on_event: OrderListener | None = None
+        self._on_link: LinkListener | None = None
+        self._on_market: list[Callable[[MarketEvent], None]] = []
+        self._seq: int | None = None
+        self.is_up = False
+        self.bad_frames = 0
+
+    @property
+    def name(self) -> str:
+        return EXCHANGE_NAME
+
+    @property
+    def signer(self) -> str:
+        return f"{EXCHANGE_NAME}:{self._key}"
+
+    def capabilities(self) -> Capabilities:
+        return Capabilities(
+            venue=EXCHANGE_NAME,
+            has_reduce_only=True,
+            has_native_stop=False,
+            has_dead_man_switch=False,
+            has_test_order=False,
+            has_fence=True,
+            has_expiry=True,
+            lookup_lag_ns=LOOKUP_LAG_NS,
+        )
+
+    def instruments(self) -> Sequence[Instrument]:
+        return self._instruments
+
+    def on_order_event(self, listener: OrderListener) -> None:
+        self._on_event = listener
+
+    def on_link(self, listener: LinkListener) -> None:
+        self._on_link = listener
+
+    def on_market(self, listener: Callable[[MarketEvent], None]) -> None:
+        """Tell `listener` every market event the exchange pushes."""
+        self._on_market.append(listener)
+
+    def start(self) -> None:
+        """Open the stream; both listeners must be registered."""
+        self._wire.start(self._frame, self._state)
+
+    def sign(self, request: OrderRequest, nonce: int, valid_until_ns: int) -> Signed:
+        body = m.Place(nonce=nonce, valid_until_ns=valid_until_ns, order=request)
+        return Signed(
+            client_order_id=request.client_order_id,
+            nonce=nonce,
+            valid_until_ns=valid_until_ns,
+            wire=m.seal(self._key, self._secret, body),
+        )
+
+    async def submit(self, signed: Signed) -> None:
+        try:
+            await self._send(signed.wire, m.Done)
+        except Refused as refused:
+            if refused.code in ("nonce_used", "nonce_too_low"):
+                raise AlreadySeen(str(refused)) from refused
+            if refused.code == "unavailable":
+                raise OutcomeUnknown(str(refused)) from refused
+            raise
+
+    async def cancel(self, client_order_id: str) -> None:
+        await self._ask(m.CancelOrder(client_order_id=client_order_id), m.Done)
+
+    async def fence(self, signed: Signed) -> Fence:
+        try:
+            await self._ask(m.Noop(nonce=signed.nonce), m.Done)
+        except Refused as refused:
+            if refused.code == "nonce_used":
+                return Fence.ADMITTED
+            raise OutcomeUnknown(str(refused)) from refused
+        return Fence.DEAD
+
+    async def time_ns(self) -> int:
+        return (await self._ask(m.AskTime(), m.Done)).at_ns
+
+    async def query(self, client_order_id: str) -> VenueOrder | None:
+        return (await self._ask(m.Look(client_order_id=client_order_id), m.Found)).order
+
+    async def open_orders(self) -> Sequence[VenueOrder]:
+        return (await self._ask(m.ListOpen(), m.OpenList)).orders
+
+    async def fills_since(self, since_ns: int) -> Sequence[Fill]:
+        return (await self._ask(m.ListFills(since_ns=since_ns), m.FillList)).fills
+
+    async def account(self) -> AccountSnapshot:
+        return (await self._ask(m.AskAccount(), m.AccountIs)).snapshot
+
+    async def close(self) -> None:
+        await self._wire.close()
+
+    async def _ask(self, body: m.Body, kind: type[A]) -> A:
+        return await self._send(m.seal(self._key, self._secret, body), kind)
+
+    async def _send(self, frame: bytes, kind: type[A]) -> A:
+        try:
+            said = await self._wire.call(frame, TIMEOUT_S)
+        except Unsent as error:
+            raise Retryable(str(error)) from error
+        except Lost as error:
+            raise OutcomeUnknown(str(error)) from error
+        try:
+            answer = m.ANSWERS.decode(said)
+        except msgspec.MsgspecError as error:
+            raise OutcomeUnknown(f"an answer that cannot be read: {error}") from error
+        if isinstance(answer, m.Refusal):
+            raise Refused(answer.code, answer.message)
+        if not isinstance(answer, kind):
+            raise OutcomeUnknown(f"answered {type(answer).__name__}, not {kind.__name__}")
+        return answer
+
+    def _state(self, is_up: bool) -> None:
+        """The stream opened or broke; after a break the numbering starts anew with what comes next."""
+        self._seq = None
+        self._tell_link(is_up)
+
+    def _tell_link(self, is_up: bool) -> None:
+        self.is_up = is_up
+        if self._on_link is not None:
+            self._on_link(is_up)
+
+    def _frame(self, frame: bytes) -> None:
+        try:
+            push = m.PUSHES.decode(frame)
+            event = None if isinstance(push, m.OrderPush) else _market(push)
+        except (msgspec.MsgspecError, KeyError):
+            self.bad_frames += 1  # what it said is lost: as if the stream had a hole
+            self._tell_link(False)
+            return
+        if isinstance(push, m.OrderPush):
+            self._count(push.seq)
+            if self._on_event is not None:
+                self._on_event(push.event)
+        elif event is not None:
+            for listener in self._on_market:
+                listener(event)
+
+    def _count(self, seq: int) -> None:
+        """Notice a hole; repeats and stragglers are told on (they are harmless: all merge by id)."""
+        if self._seq is None or seq == self._seq + 1:
+            self._seq = seq
+        elif seq > self._seq:
+            self._seq = seq
+            self._tell_link(False)
+
+
+def _market(push: m.MarketPush) -> MarketEvent:
+    event: MarketEvent = msgspec.json.decode(push.event, type=KINDS[push.kind])
+    return event
+
+
+class LinkFeed:
+    """The exchange's market events as a `Feed`. A reader that falls `MAX_WAITING` behind loses the
+    oldest events, which the hub sees as a gap."""
+
+    MAX_WAITING = 10_000
+
+    def __init__(self, link: ExchangeLink) -> None:
+        self._waiting: asyncio.Queue[MarketEvent] = asyncio.Queue(self.MAX_WAITING)
+        self._name = f"{link.name}:stream"
+        link.on_market(self._take)
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def stop(self) -> None:
+        """End the feed after what is waiting now."""
+        self._take(FeedEnd(reason="stopped"))
+
+    async def events(self) -> AsyncIterator[MarketEvent]:
+        while True:
+            event = await self._waiting.get()
+            yield event
+            if isinstance(event, FeedEnd):
+                return
+
+    def _take(self, event: MarketEvent) -> None:
+        if self._waiting.full():
+            self._waiting.get_nowait()
+        self._waiting.put_nowait(event)
