@@ -112,7 +112,10 @@ cdef class Kernel(LaneTable):
                     if wish.limit >= 0.0 and s.extras.entry_limit < 0.0:
                         raise ValueError("a limit entry needs exchange.entry_limit_bps in the configuration")
                 else:
-                    want = answer
+                    try:                # what is no whole number is refused below, never rounded
+                        want = KEEP if isinstance(answer, float) and not answer.is_integer() else answer
+                    except TypeError:
+                        want = KEEP
                 if not -1 <= want <= 1:
                     raise ValueError(f"on_bar must return None, -1, 0, +1 or a Signal, got {answer!r}")
         except Exception as error:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 _KILL, _FEED, _REJECTED = "kill-and-resume", "stale-feed", "rejected-orders"
 _SWEEP = "sweep"
+_RESEARCH = "research-run"
 _FORGE = "forge-and-verify"
 _REPLAY = "replay-parity"
 _UNKNOWN, _PAPER, _START = "ambiguous-order", "paper-session", "engine-will-not-start"
@@ -71,7 +72,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     ("unknown_order", "No such order", "The ledger has no order of this id.", "List the orders.", _UNKNOWN),
     ("unknown_session", "No such session", "No session of this id is known.", "List the sessions.", _PAPER),
     ("session_exists", "The session is already there", "A session's name is used once.", "Choose another name, or work with the one that runs.", _PAPER),
-    ("unknown_strategy", "No such strategy", "It is not in the registry.", "List the strategies; check the spelling.", _PAPER),
+    ("unknown_strategy", "No such strategy", "It is not in the registry.", "See `interlock strategy ls`; check the spelling.", _PAPER),
     ("invalid_config", "The configuration is not valid", "A key is unknown, or a value is out of bounds.", "The message names the key and the file; correct it.", _START),
     ("data_invalid", "The data does not pass its checks", "Gaps, wrong order or impossible prices; results on it would mean nothing.", "Fetch the window again or choose another one.", _FEED),
     ("funding_missing", "Funding payments are missing", "The stored series does not cover the window; a result without them would look better or worse than it was.", "Import the missing payments, shorten the window, or allow so many to be missing.", _FEED),
@@ -106,7 +107,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     ("foreign_package", "A package of another owner shadows ours", "Code that was imported is not the code that was installed with Interlock.", "Install Interlock in an environment of its own.", _START),
     ("secret_exposed", "A key file is not private", "It can be read by others, is a link, or is inside the repository.", "Move it outside and set its mode to 0600.", _START),
     ("secret_missing", "A key file is missing", "The reference points at nothing that can be read.", "Write the key to the file that the reference names.", _START),
-    ("invalid_request", "The request cannot be read", "Its form is not the one this engine speaks: another version, or damaged.", "Use the console and commands of this engine's version.", _START),
+    ("invalid_request", "The request is not valid", "A value in it is wrong or missing, or its form is not the one this engine speaks.", "Correct what the message names; if you gave nothing like it, use this engine's own console and commands.", _START),
     ("venue_rejected", "The venue refused the order", "It gave its own code, which stands beside this one.", "Read the venue's message; correct size, price or margin.", _REJECTED),
     ("outcome_unknown", "It is not known whether the order reached the venue", "It was sent and not answered; it stays UNKNOWN until proved.", "Do not send it again. Query the venue; settle it with evidence.", _UNKNOWN),
     # replay parity
@@ -114,6 +115,13 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     ("journal_missing", "A session left no journal", "It still runs, was killed, or was made by a build without journals; its inputs are not known.", "End the session in order and replay that; a session of an older build cannot be replayed.", _REPLAY),
     ("kernel_hash_mismatch", "The record is of another kernel", "Another binary may decide differently; its replay proves nothing about the one that was recorded.", "Install the recorded build, or make the run again; `--allow-hash-mismatch` compares without being evidence.", _REPLAY),
     ("not_reproducible", "What made the record is not here", "Bars or strategy are not found, or are not those of the record.", "Name the files with --data and --strategy, or import the bars; else make the run again.", _REPLAY),
+    # research runs
+    ("strategy_invalid", "The strategy's file cannot be used", "It does not load, defines no single strategy, or declares a parameter wrongly; nothing was run.", "Correct the file at the line named.", _RESEARCH),
+    ("no_bars", "There are no bars in the window", "Nothing is stored for that market between these times.", "Look at `interlock data list`; name another window, or import newer bars.", _RESEARCH),
+    ("bad_bars", "The bars cannot be run over", "They are out of order, of another interval, or hold what is no price.", "Look at `interlock data check`; import the set again.", _RESEARCH),
+    ("mixed_contract", "These runs were not measured on the same", "Data, window, costs or kernel differ; side by side their numbers would mislead.", "Run them again on the same data and costs; `--align` settles another window.", _RESEARCH),
+    ("unknown_run", "No such run", "No folder of this id holds a run that can be read.", "See `interlock run list`.", _RESEARCH),
+    ("candidates_damaged", "The list of candidates cannot be read", "Its file is damaged or of another version; it is not overwritten.", "Move outputs/candidates.json away and add the candidates again.", _RESEARCH),
     # sweeps
     ("sweep_exists", "An unfinished sweep of the same request is there", "Its trials are kept; starting anew would throw them away without asking.", "Go on with `--resume`, or remove its folder under outputs/sweeps.", _SWEEP),
     ("nothing_to_resume", "There is no unfinished sweep of this request", "Request, data, kernel or strategy differ from the interrupted one, or it is done; results of another contract must not mix.", "List the sweeps; start without `--resume`.", _SWEEP),
@@ -123,5 +131,5 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     ("kernel_mismatch", "The worker's kernel is another one", "Only equal binaries give equal bits; a table must not mix two kernels.", "Install the same build on every host.", _SWEEP),
     ("strategy_mismatch", "The worker has another strategy", "The strategy's file is missing there or its content differs; code is never shipped.", "Put the same file under the same name on every host.", _SWEEP),
     ("data_mismatch", "The bars that arrived are not those that were sent", "Their hash differs; results on other bars would mean nothing.", "Remove the object from the cluster's data store and start again with `--resume`.", _SWEEP),
-    ("strategy_failed", "The strategy raised an error", "What it would have decided is not known.", "Run the combination alone to see where; correct the strategy.", _SWEEP),
+    ("strategy_failed", "The strategy raised an error", "What it would have decided is not known.", "Correct the strategy at the line named; where none is named, run that combination alone.", _SWEEP),
 )

@@ -49,6 +49,8 @@ NOUNS: dict[str, Noun] = {
     "paper": Noun("paper", "app", is_group=True),
     "run": Noun("run", "app", is_group=True),
     "runs": Noun("run", "app", is_group=True, is_alias=True),
+    "strategy": Noun("strategy", "app", is_group=True),
+    "strategies": Noun("strategy", "app", is_group=True, is_alias=True),
     "sweep": Noun("sweep", "app", is_group=True),
     "sweeps": Noun("sweep", "app", is_group=True, is_alias=True),
     "walkforward": Noun("walkforward", "app", is_group=True),

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 import msgspec
 
 from console.cli.failure import Failure
+from engine.api.figures import written
 from safety.text import clean
 
 SCHEMA_VERSION = 1
 MAX_CELL = 66
+MAX_LAST = 120
+"""The last column may be longer: nothing stands behind it."""
 MAX_FACT = 400
 
 
@@ -59,16 +62,20 @@ def _plain(value: object) -> object:
     return value
 
 
-def cell(value: object, width: int = MAX_CELL) -> str:
-    """Return one value as clean text on one line of at most `width` characters."""
+def cell(value: object, width: int = MAX_CELL, name: str = "") -> str:
+    """Return one value as clean text on one line of at most `width` characters; numbers by `name`'s unit."""
     if value is None:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.6g}"
+    if isinstance(value, int | float):
+        return written(name, value)
+    if isinstance(value, dict):
+        return clean(", ".join(f"{key} {cell(item, width, str(key))}" for key, item in value.items()), width)
     if isinstance(value, list | tuple):
-        return clean(" ".join(str(item) for item in value), width) or "-"
+        parts = [cell(item, width) for item in value]
+        separator = "; " if any(" " in part for part in parts) else " "
+        return clean(separator.join(parts), width) or "-"
     return clean(str(value), width) or "-"
 
 
@@ -92,29 +99,49 @@ def safe_line(line: str) -> str:
 
 def table(rows: Iterable[object], columns: Sequence[str], empty: str) -> str:
     """Return records as an aligned table of the named fields, or the `empty` sentence."""
-    lines = [tuple(columns)]
-    for row in rows:
-        fields = record(row)
-        lines.append(tuple(cell(fields.get(name)) for name in columns))
-    if len(lines) == 1:
+    found = [record(row) for row in rows]
+    if not found:
         return empty
-    widths = [max(len(line[index]) for line in lines) for index in range(len(columns))]
+    cells = [
+        [cell(fields.get(name), MAX_LAST if name == columns[-1] else MAX_CELL, name) for fields in found]
+        for name in columns
+    ]
+    numeric = [_is_numeric(fields.get(name) for fields in found) for name in columns]
+    return aligned(
+        [list(columns), *(list(line) for line in zip(*cells, strict=True))],
+        {place for place, is_right in enumerate(numeric) if is_right},
+    )
+
+
+def aligned(lines: Sequence[Sequence[str]], right: Set[int]) -> str:
+    """Return lines of cells in columns as wide as their longest cell; those in `right` end alike."""
+    widths = [max(len(line[place]) for line in lines) for place in range(len(lines[0]))]
     return "\n".join(
-        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
+        "  ".join(
+            text.rjust(width) if place in right else text.ljust(width)
+            for place, (text, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
         for line in lines
     )
+
+
+def _is_numeric(values: Iterable[object]) -> bool:
+    known = [value for value in values if value is not None]
+    return bool(known) and all(isinstance(v, int | float) and not isinstance(v, bool) for v in known)
 
 
 def facts(value: object) -> str:
     """Return a record's scalar fields as aligned `name  value` lines; lists and records are counted."""
     fields = record(value)
     width = max((len(str(name)) for name in fields), default=0)
-    return "\n".join(f"{name!s:<{width}}  {_summary(item)}" for name, item in fields.items())
+    return "\n".join(f"{name!s:<{width}}  {_summary(item, str(name))}" for name, item in fields.items())
 
 
-def _summary(value: object) -> str:
+def _summary(value: object, name: str) -> str:
     if isinstance(value, dict):
-        return cell(", ".join(f"{name}={cell(item)}" for name, item in value.items()), MAX_FACT)
+        return cell(
+            ", ".join(f"{key}={cell(item, MAX_FACT, str(key))}" for key, item in value.items()), MAX_FACT
+        )
     if isinstance(value, list | tuple) and any(isinstance(item, dict | list | tuple) for item in value):
         return f"{len(value)} entries (use --json)"
-    return cell(value, MAX_FACT)
+    return cell(value, MAX_FACT, name)

@@ -25,8 +25,9 @@ from console.cli.options import (
     instant,
     parameters,
 )
-from console.cli.run_text import run_text
+from console.cli.run_text import detail_text, run_text
 from engine.api import research
+from engine.api.figures import in_order
 from engine.api.home import home_folder
 
 app = typer.Typer(help="Research runs: start, list, show, report, best, compare, candidates.")
@@ -138,8 +139,7 @@ def show(run_id: str, as_json: Json = False) -> None:
     """
     with failures():
         detail = research.show_run(home_folder(), run_id)
-    text = f"{output.facts(detail.row)}\n\n{output.facts(detail.metrics)}"
-    output.show({"run": detail}, text, as_json)
+    output.show({"run": detail}, detail_text(detail), as_json)
 
 
 @app.command()
@@ -175,7 +175,8 @@ def best(
     metric: Annotated[str, typer.Option("--metric", help=f"One of {', '.join(METRICS)}.")] = METRICS[0],
     as_json: Json = False,
 ) -> None:
-    """Show the run with the best value of a metric (the smallest, for drawdown).
+    """Show the run with the best value of a metric (the smallest, for drawdown); runs whose checks failed
+    do not compete.
 
     Example: interlock run best --metric total_return
     """
@@ -183,7 +184,11 @@ def best(
         raise Failure("bad_parameter", f"there is no metric {metric!r}", f"use one of {', '.join(METRICS)}")
     row = research.best_run(home_folder(), metric)
     if row is None:
-        raise Failure("no_runs", f"no run has a {metric}", "start one with `interlock run start`")
+        raise Failure(
+            "no_runs",
+            f"no run that may compete has a {metric}",
+            "start one with `interlock run start`",
+        )
     output.show({"metric": metric, "run": row}, output.facts(row), as_json)
 
 
@@ -214,7 +219,8 @@ def compare(
         )
     if found.aligned_window:
         diagnostics.say(f"measured anew on what they share: {found.aligned_window}")
-    facts = {"trust": found.trust, **found.config_delta, **found.metrics}
-    rows = [{"what": name, **dict(zip(found.run_ids, values, strict=True))} for name, values in facts.items()]
-    text = output.table(rows, ("what", *found.run_ids), "no run has metrics")
+    facts: dict[str, tuple[object, ...]] = {"trust": found.trust, **found.config_delta}
+    facts |= {name: found.metrics[name] for name in in_order(found.metrics)}
+    lines = [[name, *(output.cell(value, name=name) for value in values)] for name, values in facts.items()]
+    text = output.aligned([["what", *found.run_ids], *lines], set(range(1, len(found.run_ids) + 1)))
     output.show({"comparison": found}, text, as_json)

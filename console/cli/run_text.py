@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from console.cli import output
+from engine.api.figures import in_order, written
 from engine.api.research import Scalar
 
-PERCENT = ("total_return", "cagr", "max_drawdown", "volatility", "win_rate_trades", "exposure", "cost_share")
 GAVE = (
     ("total_return", "cagr", "max_drawdown"),
     ("sharpe_simple", "sortino", "calmar"),
@@ -24,7 +24,6 @@ MADE_OF = (
     "strategy_sha256",
     "config_sha256",
 )
-CHECK_COLUMNS = ("name", "status", "points", "bars", "detail")
 
 
 def run_text(result: Any) -> str:
@@ -37,7 +36,7 @@ def run_text(result: Any) -> str:
         f"equity {result.final_equity:,.2f}",
     ]
     hashes = [f"  {name:<16}  {getattr(result, name)}" for name in MADE_OF]
-    checks = output.table(result.checks, CHECK_COLUMNS, "no checks")
+    checks = checks_text(result.checks)
     return "\n".join([*head, "", *_figures(result.metrics), "", checks, "", *hashes, "", _where(result.path)])
 
 
@@ -45,18 +44,31 @@ def _figures(metrics: Mapping[str, Scalar]) -> list[str]:
     """Lay the figures asked for first in three columns; a dash is a sample too small, or not measured."""
     lines = []
     for row in GAVE:
-        cells = [f"{name:<16}{_said(name, metrics.get(name)):>12}" for name in row if name in metrics]
+        cells = [f"{name:<16}{written(name, metrics.get(name)):>14}" for name in row if name in metrics]
         if cells:
             lines.append("  " + "    ".join(cells))
     return lines
 
 
-def _said(name: str, value: Scalar) -> str:
-    if isinstance(value, str) or value is None:
-        return value or "-"
-    if name in PERCENT:
-        return f"{value * 100:,.2f}%"
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
+def checks_text(checks: Any) -> str:
+    """Return what each check found, a line each, nothing cut off."""
+    lines = [[each.name, each.status, output.cell(each.detail, output.MAX_FACT)] for each in checks]
+    return output.aligned([["check", "result", "found"], *lines], set()) if lines else "no checks"
+
+
+def detail_text(detail: Any) -> str:
+    """Return a `RunDetail` for people: all metrics in their order, why some are null, checks, files."""
+    row = detail.row
+    metrics = {name: detail.metrics[name] for name in in_order(detail.metrics)}
+    width = max((len(name) for name in metrics), default=0)
+    lines = []
+    for name, value in metrics.items():
+        why = detail.null_reasons.get(name, "") if value is None else ""
+        lines.append(f"{name:<{width}}  {output.cell(value, name=name)}" + (f"  ({why})" if why else ""))
+    head = f"{row.run_id}  {row.status}, checks {row.trust}\n{row.strategy} on {row.ticker} {row.interval}"
+    config = output.facts(detail.config)
+    files = f"{row.path}\n  {'  '.join(detail.artifacts)}"
+    return "\n\n".join([head, "\n".join(lines), checks_text(detail.checks), config, files])
 
 
 def _where(path: str) -> str:

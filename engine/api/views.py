@@ -330,6 +330,14 @@ class TradeRow(Record):
     reason: str
 
 
+class RunCheck(Record):
+    """One check of a run: what it found, in words; `status` is passed, failed or not_checked."""
+
+    name: str
+    status: str
+    detail: str
+
+
 class RunDetail(Record):
     """Result of `RunShow`; curves are thinned to at most the points asked for."""
 
@@ -342,6 +350,11 @@ class RunDetail(Record):
     trades: tuple[TradeRow, ...]
     artifacts: tuple[str, ...]
     report_markdown: str
+    null_reasons: dict[str, str] = {}
+    """Why a metric is null, as a code."""
+    checks: tuple[RunCheck, ...] = ()
+    baselines: dict[str, dict[str, float | int | str | None]] = {}
+    """What the same market gave without the strategy: cash, buy_and_hold, random_entries."""
 
 
 class EventRow(Record):

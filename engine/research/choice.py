@@ -15,7 +15,7 @@ from seams.disk import Disk
 
 
 class RunFailed(Exception):
-    """The run cannot be made; `code` says why: unknown_strategy, invalid_request, no_bars, bad_bars."""
+    """The run cannot be made; `code` is a reason code: strategy_invalid, invalid_request, no_bars, ..."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -41,7 +41,7 @@ class Choice:
 
 
 def choose(strategy: str, preset: str, params: Mapping[str, float | str]) -> Choice:
-    """Resolve names to a `Choice`. Raises `RunFailed` with `unknown_strategy` or `invalid_request`."""
+    """Resolve names to a `Choice`. Raises `RunFailed`: its strategy's code, or `invalid_request`."""
     if preset and preset not in PRESETS:
         raise RunFailed("invalid_request", f"unknown preset {preset!r}; known: {', '.join(sorted(PRESETS))}")
     base = PRESETS[preset] if preset else None
@@ -54,7 +54,7 @@ def choose(strategy: str, preset: str, params: Mapping[str, float | str]) -> Cho
     try:
         loaded = load_strategy(bundled)
     except StrategyError as error:
-        raise RunFailed("unknown_strategy", str(error)) from error
+        raise RunFailed(error.code, str(error)) from error
     try:
         complete = loaded.complete({**(base.params if base else {}), **params})
         built = loaded.build(complete)

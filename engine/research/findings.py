@@ -75,6 +75,7 @@ def find_out(
         replayed.fees_usd,
         context,
         replayed.funding_usd,
+        replayed.held,
     )
     # The kernel sums the account exactly (fsum); the curve's last value may differ in the last bit.
     metrics.values["final_equity"] = replayed.final_equity

@@ -211,7 +211,14 @@ def _state(
         trials=session.request.trials,
     )
     found = compute_metrics(
-        equity, config.initial_cash, trades, bars.interval_ns, kernel.fees_paid(), context, paid
+        equity,
+        config.initial_cash,
+        trades,
+        bars.interval_ns,
+        kernel.fees_paid(),
+        context,
+        paid,
+        (held,) if held.side else (),
     )
     tables = {
         TRADES: trades_csv(trades),

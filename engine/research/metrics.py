@@ -28,6 +28,7 @@ from engine.research.trade_metrics import (
     splits,
     traded_notional,
 )
+from native.intents import LanePosition
 
 Floats = NDArray[np.float64]
 
@@ -79,18 +80,20 @@ def compute_metrics(
     fees_usd: float,
     context: Context | None = None,
     funding_usd: float | None = None,
+    held: Sequence[LanePosition] = (),
 ) -> Metrics:
     """Return every metric of a run.
 
     `equity` (bars,) in account currency at each bar's close; `trades` a structured array of the kernel's
-    fields; `fees_usd` all fees paid, of open trades too; `funding_usd` likewise, None in a run without.
+    fields; `fees_usd` all fees paid, of open trades too; `funding_usd` likewise, None in a run without;
+    `held` what is still open at the last bar.
     Without `context` the bars are taken to be contiguous, and what needs prices is null.
     """
     assert initial_equity > 0 and interval_ns > 0
     ts_ns = context.ts_ns if context else np.arange(len(equity), dtype=np.int64) * interval_ns
     falls = drawdown_curve(equity, initial_equity)
     drawdown = float(np.max(falls)) if len(falls) else None
-    held = (trades["exit_bar"] - trades["entry_bar"]).astype(np.float64)
+    holding = (trades["exit_bar"] - trades["entry_bar"]).astype(np.float64)
     basis = risk.basis_of(equity, initial_equity, ts_ns, interval_ns) if len(equity) else None
     months = risk.monthly(equity, initial_equity, ts_ns) if len(equity) else []
     mae, mfe = excursions(trades, context.high, context.low) if context else (None, None)
@@ -101,9 +104,14 @@ def compute_metrics(
         **_month_book(months),
         **_trade_book(np.ascontiguousarray(trades["pnl"])),
         **_excursion_book(mae, mfe),
-        **_holding_book(held, interval_ns),
-        "exposure": (exposure(held, len(equity)), "no_bars"),
-        "turnover": turnover(trades, equity),
+        **_holding_book(holding, interval_ns),
+        "exposure": (
+            exposure(trades, held, ts_ns) if context else exposure_of(trades, len(equity)),
+            "no_bars",
+        ),
+        "turnover": turnover(trades, held, equity),
+        "open_positions": (len(held), ""),
+        "open_pnl_usd": (math.fsum(each.unrealised_usd for each in held), ""),
         "fees_usd": (fees_usd, ""),
         **_cost_book(trades, context.slippage_bps if context else 0.0, funding_usd),
         "bars": (len(equity), ""),
@@ -214,8 +222,8 @@ def _excursion_book(mae: Floats | None, mfe: Floats | None) -> Book:
     }
 
 
-def _holding_book(held: Floats, interval_ns: int) -> Book:
-    bars = _mean(held)
+def _holding_book(holding: Floats, interval_ns: int) -> Book:
+    bars = _mean(holding)
     seconds = None if bars is None else bars * (interval_ns / 1e9)
     return {
         "avg_holding_bars": (bars, "no_closed_trades"),
@@ -330,19 +338,42 @@ def volatility(returns: Floats, bars_per_year: float) -> Found:
     return float(np.std(returns, ddof=1)) * math.sqrt(bars_per_year), "not_finite"
 
 
-def exposure(held_bars: Floats, bars: int) -> float | None:
-    """Return the share of bars with a position of a closed trade, capped at 1."""
-    return min(1.0, float(np.sum(held_bars)) / bars) if bars else None
+def exposure(trades: NDArray[Any], held: Sequence[LanePosition], ts_ns: NDArray[np.int64]) -> float | None:
+    """Return the share of bars, open times `ts_ns` (bars,), at which any position was held.
+
+    A position that is still open at the end counts; positions held together count once.
+    """
+    if not len(ts_ns):
+        return None
+    begun = np.concatenate([trades["entry_ts_ns"], [each.entry_ts_ns for each in held]]).astype(np.int64)
+    ended = np.concatenate([trades["exit_ts_ns"], [int(ts_ns[-1]) + 1] * len(held)]).astype(np.int64)
+    first = np.searchsorted(ts_ns, begun, side="right") - 1
+    return _covered(np.maximum(first, 0), np.searchsorted(ts_ns, ended, side="left"), len(ts_ns))
 
 
-def turnover(trades: NDArray[Any], equity: Floats) -> Found:
-    """Return traded notional of closed trades (both sides) over the mean equity."""
+def exposure_of(trades: NDArray[Any], bars: int) -> float | None:
+    """Return the share of `bars` bars with a position of a closed trade, where no times are known."""
+    if not bars:
+        return None
+    start = int(np.min(trades["entry_bar"])) if len(trades) else 0
+    return _covered(trades["entry_bar"] - start, trades["exit_bar"] - start, bars)
+
+
+def _covered(first: NDArray[np.int64], past: NDArray[np.int64], bars: int) -> float:
+    """Return the share of `bars` that spans from `first` to before `past` (spans,) cover together."""
+    length = max(bars, int(np.max(past, initial=0)))
+    steps = np.bincount(first, minlength=length + 1) - np.bincount(past, minlength=length + 1)
+    return min(1.0, int(np.count_nonzero(np.cumsum(steps[:-1]) > 0)) / bars)
+
+
+def turnover(trades: NDArray[Any], held: Sequence[LanePosition], equity: Floats) -> Found:
+    """Return traded notional over the mean equity: both sides of closed trades, the entries of open ones."""
     if not len(equity):
         return None, "no_bars"
     mean = float(np.mean(equity))
-    return (
-        (float(np.sum(traded_notional(trades))) / mean, "not_finite") if mean > 0 else (None, "account_lost")
-    )
+    opened = math.fsum(each.units * 1e-6 * each.entry_price for each in held)
+    traded = float(np.sum(traded_notional(trades))) + opened
+    return (traded / mean, "not_finite") if mean > 0 else (None, "account_lost")
 
 
 def drawdown_curve(equity: Floats, initial_equity: float) -> Floats:

@@ -18,7 +18,16 @@ from engine.research.funding import source_of
 from engine.research.portfolio_findings import find_out_together
 from engine.research.portfolio_lanes import Again, Lane, expanded, lanes_of, portfolio_of
 from engine.research.request import RunRequest, RunResult
-from engine.research.run import CHUNK_BARS, INDEX, Made, Replayed, RunCancelled, published, resolved_config
+from engine.research.run import (
+    CHUNK_BARS,
+    INDEX,
+    Made,
+    Replayed,
+    RunCancelled,
+    held_of,
+    published,
+    resolved_config,
+)
 from engine.research.schemas import Identity, LaneConfig, RunConfig
 from native.portfolio import Portfolio
 from seams.clock import Clock, iso_z
@@ -167,6 +176,7 @@ def replay_together(
         is_liquidated=kernel.is_liquidated(),
         trades_sha256=kernel.trades_sha256(),
         decision_sha256=kernel.decision_hash(),
+        held=held_of(kernel, len(lanes)),
     )
 
 

@@ -70,7 +70,7 @@ def measured(
     )
     metrics = compute_metrics(
         replayed.equity, config.initial_cash, trades, markets[0].interval_ns, replayed.fees_usd, context,
-        replayed.funding_usd,
+        replayed.funding_usd, replayed.held,
     )  # fmt: skip
     metrics.values["final_equity"] = replayed.final_equity
     places = np.array([strategies.index(lane.strategy) for lane in config.lanes])[owner]

@@ -5,17 +5,19 @@ from __future__ import annotations
 import csv
 import io
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.api.research import ExcludedRun, RunList, UnknownRun
-from engine.api.views import RunDetail, RunRow, SessionRow, TradeRow
+from engine.api.views import RunCheck, RunDetail, RunRow, SessionRow, TradeRow
 from engine.research.artifacts import RUN_ID
 from engine.research.index import read_row, scan_runs
-from engine.research.metrics import drawdown_curve
-from engine.research.schemas import IndexRow, RunReport
+from engine.research.metrics import Floats, drawdown_curve
+from engine.research.schemas import FAILED, IndexRow, RunReport
 from engine.research.session_health import list_sessions
 from engine.research.shown import shown_values
 from seams.clock import Clock, FixedClock
@@ -56,10 +58,12 @@ def run_row(row: IndexRow) -> RunRow:
 
 
 def best_run(runs: Path, metric: str, disk: Disk) -> RunRow | None:
-    """Return the best run by a metric of its report; ties go to the newer."""
+    """Return the best run by a metric of its report whose checks did not fail; ties go to the newer."""
     sign = -1.0 if metric in LOWER_IS_BETTER else 1.0
     best: tuple[float, RunRow] | None = None
     for row in list_runs(runs, disk).runs:
+        if row.trust == FAILED:
+            continue  # whatever it earned, it saw what it could not have known
         report = read_report(runs / row.run_id, disk)
         value = report.results[0].get(metric)
         if isinstance(value, int | float) and (best is None or sign * value > best[0]):
@@ -83,8 +87,7 @@ def show_run(runs: Path, run_id: str, points: int, trade_rows: int, disk: Disk) 
     report = read_report(folder, disk)
     ts_ns, equity = read_equity(folder / "journal.h5")
     falls = drawdown_curve(equity, report.config_resolved.initial_cash)
-    count = min(max(points, 2), len(equity))
-    kept = np.unique(np.linspace(0, len(equity) - 1, count).astype(np.int64))
+    kept = _kept(falls, points)
     config = msgspec.to_builtins(report.config_resolved)
     return RunDetail(
         row=run_row(found),
@@ -96,7 +99,23 @@ def show_run(runs: Path, run_id: str, points: int, trade_rows: int, disk: Disk) 
         trades=_trades(disk.read(folder / "trades.csv"), trade_rows),
         artifacts=tuple(name for name in disk.list(folder) if name != "artifacts"),
         report_markdown=disk.read(folder / "report.md").decode(),
+        null_reasons=report.null_reasons,
+        checks=tuple(RunCheck(name=c.name, status=c.status, detail=c.detail) for c in report.checks),
+        baselines={each.name: each.values for each in report.baselines},
     )
+
+
+def _kept(falls: Floats, points: int) -> NDArray[np.int64]:
+    """Choose bars for curves of at most `points`: evenly, and the deepest fall between each two.
+
+    A picture of a drawdown that misses its trough would show another risk than the metrics name.
+    """
+    count = len(falls)
+    if count <= points:
+        return np.arange(count, dtype=np.int64)
+    edges = np.linspace(0, count - 1, max(2, points // 2)).astype(np.int64)
+    deepest = [int(a + np.argmax(falls[a:b])) for a, b in pairwise(edges.tolist())]
+    return np.unique(np.concatenate([edges, np.array(deepest, dtype=np.int64)]))
 
 
 def list_session_rows(sessions: Path, disk: Disk, clock: Clock) -> tuple[SessionRow, ...]:

@@ -22,7 +22,7 @@ from engine.research.request import RunRequest as RunRequest
 from engine.research.request import RunResult as RunResult
 from engine.research.schemas import Identity, RunConfig, json_bytes
 from engine.research.switching import resolved_switches
-from native.intents import KernelConfig
+from native.intents import KernelConfig, LanePosition
 from seams.clock import Clock, iso_z
 from seams.disk import Disk
 from venues.types import Record
@@ -30,6 +30,7 @@ from venues.types import Record
 if TYPE_CHECKING:
     from engine.config import Settings
     from engine.market.catalogue import BarColumns
+    from native.kernel import Kernel
 
 CHUNK_BARS = 1 << 18
 MODE = "run"
@@ -55,6 +56,8 @@ class Replayed(Record):
     is_liquidated: bool
     trades_sha256: str
     decision_sha256: str
+    held: tuple[LanePosition, ...] = ()
+    """What is still held after the last bar."""
 
 
 def run_backtest(
@@ -267,7 +270,14 @@ def replay(
         is_liquidated=kernel.is_liquidated(),
         trades_sha256=kernel.trades_sha256(),
         decision_sha256=kernel.decision_hash(),
+        held=held_of(kernel, 1),
     )
+
+
+def held_of(kernel: Kernel, lanes: int) -> tuple[LanePosition, ...]:
+    """Return the positions that are open, by lane."""
+    found = (kernel.position(lane) for lane in range(lanes))
+    return tuple(each for each in found if each.side)
 
 
 def identify(config: RunConfig, choice: Choice, bars: BarColumns, replayed: Replayed) -> Identity:
@@ -336,5 +346,5 @@ def _result(
 
 
 def status_of(replayed: Replayed) -> str:
-    """Return `no_trades` when no trade closed, else `success`."""
-    return "success" if len(replayed.trades) else "no_trades"
+    """Return `no_trades` when nothing was ever held, else `success`."""
+    return "success" if len(replayed.trades) or replayed.held else "no_trades"

@@ -8,7 +8,6 @@ from engine.research.definitions import BY_ID
 from engine.research.schemas import Scalar
 
 UNITS = {
-    "total_pnl": "usd",
     "sharpe": "ratio",
     "percentile": "fraction",
     "draws": "count",
@@ -19,8 +18,43 @@ UNITS = {
     "random_pnl_low_05": "usd",
     "random_pnl_median": "usd",
     "random_pnl_high_95": "usd",
+    "in_pnl": "usd",
+    "out_pnl": "usd",
+    "fees": "usd",
+    "initial_usd": "usd",
+    "final_usd": "usd",
+    "equity_usd": "usd",
+    "score_v1": "usd",
+    "total_trades": "count",
+    "out_trades": "count",
+    "test_trades": "count",
+    "in_sharpe": "ratio",
+    "out_sharpe": "ratio",
+    "train_sharpe": "ratio",
+    "test_sharpe": "ratio",
+    "decay": "ratio",
+    "sharpe_decay": "ratio",
+    "oos_return": "fraction",
+    "oos_max_drawdown": "fraction",
+    "median_oos_daily_return": "fraction",
+    "positive_splits": "fraction",
+    "test_return": "fraction",
+    "weight": "fraction",
+    "share_profitable": "fraction",
+    "share_of_best_month": "fraction",
+    "largest_symbol_share": "fraction",
+    "max_drawdown_median": "fraction",
+    "max_drawdown_high_95": "fraction",
+    "pnl_low_05": "usd",
+    "pnl_median": "usd",
+    "pnl_high_95": "usd",
+    "pnl_at_20_bps": "usd",
+    "pnl_costs_doubled": "usd",
+    "pnl_without_best": "usd",
+    "worst_pnl": "usd",
+    "median_pnl": "usd",
 }
-"""Units of what stands beside the metrics: baselines and tables."""
+"""Units of what stands beside the metrics: baselines, tables, sweeps, sessions, validations."""
 
 
 COLUMN_ORDER = (
@@ -36,6 +70,11 @@ def ordered(names: Iterable[str]) -> list[str]:
     """Return the names in reading order, unknown ones last."""
     rank = {name: at for at, name in enumerate(COLUMN_ORDER)}
     return sorted(names, key=lambda name: (rank.get(name, len(rank)), name))
+
+
+def is_known(name: str) -> bool:
+    """Say whether a name has a unit."""
+    return name in BY_ID or name in UNITS
 
 
 def shown(name: str, value: Scalar) -> str:
@@ -73,7 +112,8 @@ def duration(seconds: float) -> str:
 
 
 def _fraction(value: float) -> str:
-    return f"{value * 100:,.2f} %"
+    decimals = 2 if abs(value) >= 1e-4 or value == 0 else 4
+    return f"{value * 100:,.{decimals}f} %"
 
 
 def _money(value: float) -> str:

@@ -26,7 +26,18 @@ FOLDER = Path(__file__).with_name("bundled")
 
 
 class StrategyError(Exception):
-    """A strategy cannot be loaded; the message names the file and line where there is one."""
+    """A strategy cannot be loaded; the message names the file and line where there is one.
+
+    `code`: `unknown_strategy` where there is none of that name, else `strategy_invalid`.
+    """
+
+    code = "strategy_invalid"
+
+
+class UnknownStrategy(StrategyError):
+    """There is no strategy of this name."""
+
+    code = "unknown_strategy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +163,7 @@ def load_strategy(spec: str) -> LoadedStrategy:
     installed = {point.name: point for point in entry_points(group=GROUP)}
     if spec not in installed:
         known = ", ".join([*BUNDLED, *sorted(set(installed) - set(BUNDLED))])
-        raise StrategyError(f"no strategy {spec!r}: there are {known}; or give file.py[:Class]")
+        raise UnknownStrategy(f"no strategy {spec!r}: there are {known}; or give file.py[:Class]")
     return _load_installed(installed[spec])
 
 

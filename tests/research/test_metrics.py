@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from engine.research import metrics
-from engine.research.metrics import compute_metrics
+from engine.research.metrics import Context, compute_metrics
+from native.intents import LanePosition
 from native.kernel import TRADE_DTYPE
 
 MINUTE_NS = 60_000_000_000
@@ -44,6 +45,30 @@ def test_six_bars_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     assert values["exposure"] == pytest.approx(5 / 6)
     assert values["turnover"] == pytest.approx(315.0 / float(np.mean(equity)))
     assert (values["fees_usd"], values["trades"], values["wins"]) == (3.0, 3, 2)
+
+
+def held(entry_ns: int, unrealised_usd: float) -> LanePosition:
+    return LanePosition(
+        side=1, units=2_000_000, entry_price=50.0, entry_bar=0, entry_ts_ns=entry_ns, stop_price=None,
+        target_price=None, unrealised_usd=unrealised_usd, outstanding=(),
+    )  # fmt: skip
+
+
+def test_exposure_counts_what_is_still_open_and_overlapping_positions_once() -> None:
+    ts_ns = np.arange(10, dtype=np.int64) * MINUTE_NS
+    table = trades((1, 4, 1.0), (2, 5, 1.0))  # two lanes at once: bars 1, 2, 3, 4
+    table["entry_ts_ns"], table["exit_ts_ns"] = table["entry_bar"] * MINUTE_NS, table["exit_bar"] * MINUTE_NS
+    equity, prices = np.full(10, 100.0), np.full(10, 50.0)
+    context = Context(ts_ns=ts_ns, high=prices, low=prices)
+    closed = compute_metrics(equity, 100.0, table, MINUTE_NS, 0.0, context).values
+    assert (closed["exposure"], closed["open_positions"]) == (pytest.approx(0.4), 0)
+    open_too = compute_metrics(
+        equity, 100.0, table, MINUTE_NS, 0.0, context, held=(held(7 * MINUTE_NS, 3.5),)
+    ).values
+    assert open_too["exposure"] == pytest.approx(0.7)  # and bars 7, 8, 9
+    assert open_too["turnover"] == pytest.approx((210.0 + 100.0) / 100.0)
+    assert (open_too["open_positions"], open_too["open_pnl_usd"]) == (1, 3.5)
+    assert compute_metrics(equity, 100.0, table, MINUTE_NS, 0.0).values["exposure"] == pytest.approx(0.4)
 
 
 def test_a_small_sample_gives_null_and_a_reason() -> None:

@@ -144,8 +144,14 @@ def test_comparison_shows_the_delta_and_flags_mixed_contracts(tmp_path: Path, ba
     assert (mixed.contract, mixed.mixed_keys) == ("mixed_contract", ("fee_bps",))
     best = research.best_run(tmp_path, "total_return")
     assert best is not None and best.run_id != dear.run_id
+    report = Path(best.path) / "report.json"
+    report.write_text(json.dumps(json.loads(report.read_bytes()) | {"trust": "failed"}))
+    other = research.best_run(tmp_path, "total_return")
+    assert other is not None and other.run_id not in (best.run_id, dear.run_id)
     detail = research.show_run(tmp_path, one.run_id, points=100)
-    assert len(detail.curve_ns) == len(detail.equity) == 100
+    assert 50 < len(detail.curve_ns) == len(detail.equity) <= 100
+    assert max(detail.drawdown) == detail.metrics["max_drawdown"]
+    assert [check.name for check in detail.checks] == ["look_ahead", "warm_up"]
     with pytest.raises(research.UnknownRun):
         research.show_run(tmp_path, "../../etc")
 
