@@ -21,6 +21,7 @@ from engine.research.sessions import ENDINGS, SessionFolder
 from engine.store.failures import StoreError
 from engine.store.rows import SessionRecord
 from engine.trading.inputs import JOURNAL, JournalledKernel
+from engine.trading.live_journal import LiveJournal, live_journal
 from engine.trading.rows import ticket_row
 from engine.trading.session import PaperSession
 from engine.trading.settle import settle_unknown
@@ -50,6 +51,7 @@ class Running:
     is_aborted: bool = False
     updated_ns: int = 0
     trades: int = 0
+    live: LiveJournal | None = None
 
 
 @dataclass
@@ -155,6 +157,9 @@ class Desk:
             self._close_tickets(session)
             if isinstance(session.kernel, JournalledKernel):
                 entry.folder.put_artifact(JOURNAL, session.kernel.journal())
+            if entry.live is not None:
+                entry.live.close()
+                core.disk.remove(entry.live.path)
             entry.folder.finish(
                 reason,
                 metrics=self._metrics(session),
@@ -375,6 +380,10 @@ class Desk:
             fills=counts.fills,
             equity_usd=session.ledger.equity_usd,
         )
+        if entry.live is None:
+            entry.live = live_journal(self.core.disk, entry.folder.folder / "artifacts", session.kernel)
+        if entry.live is not None:
+            entry.live.commit()
 
     def rows(self) -> tuple[SessionRow, ...]:
         """Return running sessions, then those that ended under this engine, newest first."""

@@ -4,7 +4,8 @@
 
 Datasets: `ts_ns` int64 (bars,), `equity` float64 (bars,), `trades` and `decisions` structured arrays of
 the kernel, `excursions` float64 (trades, 2): adverse and favourable, in account
-currency. Attributes name what produced them: kernel sha256, configuration fingerprint, data hash.
+currency. Attributes name what produced them: kernel sha256, configuration fingerprint, data hash. Equal
+content gives equal bytes: no times, no compression that depends on memory.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ from numpy.typing import NDArray
 SCHEMA_VERSION = "1.0"
 CHUNK_ROWS = 1 << 16
 DATASETS = ("ts_ns", "equity", "trades", "decisions", "excursions")
+UNPACKED = ("equity",)
+"""Random digits: packing them takes most of the time and saves little. Never lzf: its hash table starts as
+whatever lies in memory, and equal runs must leave equal bytes."""
 
 
 class JournalDamaged(Exception):
@@ -107,7 +111,8 @@ def _put(file: h5py.File, name: str, values: NDArray[Any]) -> None:
         file.create_dataset(name, data=values)
         return
     chunk = (min(CHUNK_ROWS, len(values)), *values.shape[1:])
-    file.create_dataset(name, data=values, chunks=chunk, compression="lzf", shuffle=True, fletcher32=True)
+    packed = {} if name in UNPACKED else {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+    file.create_dataset(name, data=values, chunks=chunk, fletcher32=True, track_times=False, **packed)
 
 
 def _sync_and_hash(path: Path) -> str:

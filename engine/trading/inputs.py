@@ -185,7 +185,7 @@ class JournalledKernel(Kernel):
                 # Not lzf: its hash table starts as whatever lies in memory, and equal sessions must leave
                 # equal bytes.
                 packed = {"compression": "gzip", "compression_opts": 1, "shuffle": True, "fletcher32": True}
-                file.create_dataset(name, data=rows, **(packed if len(rows) else {}))
+                file.create_dataset(name, data=rows, track_times=False, **(packed if len(rows) else {}))
         return data.getvalue()
 
 
