@@ -5,12 +5,12 @@ A forged strategy is a freestanding library: `init` makes its state, `on_bar` an
 """
 
 from libc.math cimport INFINITY
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 
 from native.entries cimport decide_step
 from native.indicators cimport atr_step
 from native.lane cimport exits_bar, finish_step, open_bar
-from native.replay cimport CHUNK, SPARE, Answers, Columns, account_for, columns_from, good_bars, ilc_quiet
+from native.replay cimport CHUNK, Answers, Columns, account_for, columns_from, good_bars, ilc_asked, ilc_lowest, ilc_turn
 from native.state cimport KEEP, LaneState, Wish
 
 cdef enum:
@@ -59,17 +59,20 @@ cdef class Forged:
 
 
 cdef inline bint is_level(double x) noexcept nogil:
-    return 0.0 <= x < INFINITY
+    return (0.0 <= x) & (x < INFINITY)
 
 
 cdef inline bint is_good_answer(const LaneState* s, const Wish* a) noexcept nogil:
     """A forged answer has been judged where it was given; the kernel still takes nothing on trust."""
-    return a.side == KEEP or (
-        -1 <= a.side <= 1 and 0.0 <= a.strength <= 1.0 and 0.0 <= a.partial < 1.0 and a.hold_bars >= 0
-        and is_level(a.stop) and is_level(a.target) and is_level(a.trail) and is_level(a.partial_target)
-        and is_level(a.breakeven) and (a.partial == 0.0 or a.partial_target > 0.0)
-        and (a.limit == -1.0 or (is_level(a.limit) and s.extras.entry_limit >= 0.0))
+    # Nearly all are good: judging all of it costs less than a branch at each part.
+    cdef bint is_good = (
+        (-1 <= a.side) & (a.side <= 1) & (0.0 <= a.strength) & (a.strength <= 1.0) & (a.hold_bars >= 0)
+        & (0.0 <= a.partial) & (a.partial < 1.0) & ((a.partial == 0.0) | (a.partial_target > 0.0))
+        & is_level(a.stop) & is_level(a.target) & is_level(a.trail) & is_level(a.partial_target)
+        & is_level(a.breakeven)
+        & ((a.limit == -1.0) | (is_level(a.limit) & (s.extras.entry_limit >= 0.0)))
     )
+    return is_good or a.side == KEEP
 
 
 cdef inline void begin_close(LaneState* s, int64_t ts, double o, double h, double l, double c, double v) noexcept nogil:
@@ -106,29 +109,38 @@ cdef inline void fail_at(LaneState* s, const Columns* x, int64_t i) noexcept nog
     begin_close(s, x.ts[i], x.open[i], x.high[i], x.low[i], x.close[i], x.volume[i])
 
 
-cdef inline int64_t good_answers(const LaneState* s, const ForgedAnswers* answers, int64_t n) noexcept nogil:
+cdef inline int64_t good_answers(const LaneState* s, const Answers* given, int64_t n) noexcept nogil:
     """Return the first of `n` answers with levels that the kernel refuses, or n."""
-    cdef int64_t i = ilc_quiet(answers.want, KEEP, KEEP, 0, n)
-    while i < n and is_good_answer(s, &answers.wish[i]):
-        i = ilc_quiet(answers.want, KEEP, KEEP, i + 1, n)
-    return i
+    cdef int64_t i, word
+    cdef uint64_t asked
+    for word in range((n + 63) // 64):
+        asked = ilc_asked(&given.turns, word)
+        while asked:
+            i = 64 * word + ilc_lowest(asked)
+            if i >= n:
+                return n
+            if not is_good_answer(s, given.wish + i):
+                return i
+            asked &= asked - 1
+    return n
 
 
 cdef inline int64_t replay_answers(
-    LaneState* s, const ForgedCalls* f, const Columns* x, const double* atr, int64_t room, int64_t n, int64_t* error
+    LaneState* s, const ForgedCalls* f, const Columns* x, double* atr, int64_t room, int64_t n, int64_t* error
 ) noexcept nogil:
     """Have `n` good bars (at most CHUNK) answered, then account for them; return how many were stepped."""
-    cdef signed char[CHUNK + SPARE] want
+    cdef signed char[CHUNK] want
     cdef Wish[CHUNK] wish
     cdef ForgedAnswers answers
     cdef Answers given
     cdef int64_t done, good
     answers.want, answers.wish, answers.error = want, wish, 0
     done = f.signals(f.state, x, n, s.bars, &answers)
-    good = good_answers(s, &answers, done) if f.has_levels else done
-    error[0] = answers.error if good == done else BAD_ANSWER
     given.want, given.wish, given.atr = want, wish if f.has_levels else NULL, atr
     given.room = room
+    ilc_turn(want, KEEP, &given.turns)
+    good = good_answers(s, &given, done) if f.has_levels else done
+    error[0] = answers.error if good == done else BAD_ANSWER
     account_for(s, x, &given, good)
     return good
 

@@ -22,10 +22,12 @@ cdef inline double fill_price_c(double price, int64_t side, double slip, double 
 
 cdef inline int64_t size_units_c(double notional, double price, int64_t lot_units) noexcept nogil:
     """Micro-units that a notional buys, rounded down to the lot."""
-    cdef double raw = floor(notional / price * 1e6)
+    cdef double raw = notional / price * 1e6
     if not raw < 9.0e18:
         return 0
+    # Rounded down without a call: without SSE4 `floor` is one.
     cdef int64_t units = <int64_t>raw
+    units -= <double>units > raw
     # A division of whole numbers is as long as the rest of this; the usual lot is one unit.
     return units - units % lot_units if lot_units > 1 else units
 

@@ -5,19 +5,17 @@ ready before the account moves, and bars on which nothing can happen are passed 
 inline arithmetic as the steps of `lane.pxd`.
 """
 
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memset
 
 from native.entries cimport decide_step
-from native.indicators cimport AtrState, EmaState, atr_step
+from native.indicators cimport AtrState, EmaState, true_range
 from native.lane cimport compiled_signal, cross_signal, exits_bar, finish_step, is_good_bar, open_bar
 from native.state cimport *
 
-cdef enum:
-    CHUNK = 512     # bars looked at ahead of their use: six columns of it stay in the first-level cache
-
 cdef extern from "columns.h" nogil:
     enum:
+        CHUNK "ILC_CHUNK"
         SPARE "ILC_SPARE"
 
     ctypedef struct Columns "ilc_columns":
@@ -28,19 +26,31 @@ cdef extern from "columns.h" nogil:
         const double* close
         const double* volume
 
-    bint ilc_look(const Columns*, int64_t n, double a, double b, double value, double last, double* atr) noexcept
+    ctypedef struct Front "ilc_front":
+        int64_t at
+        double value
+
+    bint ilc_look(const Columns*, int64_t n, double a, double last, double* share) noexcept
     void ilc_mark(
         const double* close, int64_t n, int64_t room, double realised, double held, double entry, double entry_fee,
         double* equity
     ) noexcept
-    int64_t ilc_quiet(const signed char* want, signed char side, signed char keep, int64_t, int64_t) noexcept
+    void ilc_advance(Front*, const Columns*, int64_t n, int64_t until, double b, double* average) noexcept
+    ctypedef struct Turns "ilc_turns":
+        pass
+
+    void ilc_turn(const signed char* want, signed char keep, Turns*) noexcept
+    int64_t ilc_quiet(const Turns*, int64_t side, int64_t start, int64_t end) noexcept
+    uint64_t ilc_asked(const Turns*, int64_t word) noexcept
+    int ilc_lowest(uint64_t) noexcept
 
 
 # The answers of a chunk, and what the account needs beside its columns.
 cdef struct Answers:
     const signed char* want     # -1, 0, +1 or KEEP
+    Turns turns                 # of `want`
     const Wish* wish            # NULL for strategies without levels
-    const double* atr           # after each bar
+    double* atr                 # what each bar adds to it, until the account comes by: then the ATR after the bar
     int64_t room                # bars from the chunk's first to the end of the columns
 
 
@@ -51,21 +61,26 @@ cdef inline Columns columns_from(const Columns* x, int64_t start) noexcept nogil
     return part
 
 
-cdef inline int64_t good_bars(const LaneState* s, const Columns* x, int64_t n, double* atr) noexcept nogil:
-    """Return the first bad bar of a chunk, or n; write the ATR after each good bar."""
+cdef inline int64_t good_bars(const LaneState* s, const Columns* x, int64_t n, double* share) noexcept nogil:
+    """Return the first bad bar of a chunk, or n; write what each good bar adds to the ATR."""
     cdef int64_t last_ts = s.last_ts
     cdef AtrState average = s.atr
     cdef int64_t i
     # The very first bar has no previous close: it and what is in doubt are looked at bar by bar.
     if average.count and n and x.ts[0] > last_ts and not ilc_look(
-        x, n, average.a, average.b, average.value, average.previous_close, atr
+        x, n, average.a, average.previous_close, share
     ):
         return n
     for i in range(n):
         if x.ts[i] <= last_ts or not is_good_bar(x.open[i], x.high[i], x.low[i], x.close[i], x.volume[i]):
             return i
         last_ts = x.ts[i]
-        atr[i] = atr_step(&average, x.high[i], x.low[i], x.close[i])
+        # Before the first bar the average is 0, and 0 times its weight adds nothing: as `atr_step` seeds it.
+        share[i] = x.high[i] - x.low[i]
+        if average.count:
+            share[i] = average.a * true_range(x.high[i], x.low[i], average.previous_close)
+        average.previous_close = x.close[i]
+        average.count += 1
     return n
 
 
@@ -122,7 +137,7 @@ cdef inline int64_t hold_quiet(
 
     The same arithmetic as the full step, for nothing pending, no part exit and no funding in the trade.
     """
-    cdef int64_t end = ilc_quiet(given.want, <signed char>s.side, KEEP, start, stop_before)
+    cdef int64_t end = ilc_quiet(&given.turns, s.side, start, stop_before)
     if s.side:
         end = held_until(s, start, end)
         end = untouched_until(s, x, start, end) if s.is_bracket else end
@@ -130,35 +145,42 @@ cdef inline int64_t hold_quiet(
         return start
     if s.rules.keeps_equity:
         mark_quiet(s, x, start, end, given.room)
-    s.atr.value = given.atr[end - 1]
-    s.last_close = s.atr.previous_close = x.close[end - 1]
+    s.last_close = x.close[end - 1]
     s.open_ts = s.last_ts = x.ts[end - 1]
-    s.atr.count += end - start
     s.bars += end - start
     s.is_data_bad = 0
     return end
 
 
 cdef inline void account_for(LaneState* s, const Columns* x, const Answers* given, int64_t n) noexcept nogil:
-    """Move the account over `n` answered bars."""
+    """Move the account over `n` answered bars, and the ATR with it."""
     cdef int64_t i = 0, had_pending
     cdef int64_t ts
     cdef double c
+    cdef Front front
+    if n == 0:
+        return
+    front.at, front.value = 0, s.atr.value
     while i < n:
-        if s.rules.is_plain and not (s.pending or s.exit_units):
+        if s.rules.is_plain and s.pending:
+            open_bar(s, x.ts[i], x.open[i])     # what fills here may be held quietly from this bar on
+        if s.rules.is_plain and not s.exit_units:
             i = hold_quiet(s, x, given, i, n)
+            ilc_advance(&front, x, n, i, s.atr.b, given.atr)
             if i == n:
-                return
+                break
         ts, c = x.ts[i], x.close[i]
         open_bar(s, ts, x.open[i])
         had_pending = s.pending
         exits_bar(s, ts, x.open[i], x.high[i], x.low[i], c, x.volume[i])
         s.last_ts = ts
-        s.atr.value, s.atr.previous_close = given.atr[i], c
-        s.atr.count += 1
+        ilc_advance(&front, x, n, i + 1, s.atr.b, given.atr)
+        s.atr.value = given.atr[i]
         decide_step(s, ts, c, given.want[i], had_pending, given.wish + i if given.wish != NULL else NULL)
         finish_step(s, ts, c)
         i += 1
+    s.atr.value, s.atr.previous_close = given.atr[n - 1], x.close[n - 1]
+    s.atr.count += n
 
 
 cdef inline void cross_answers(
@@ -191,7 +213,7 @@ cdef inline void compiled_answers(LaneState* s, const Columns* x, signed char* w
 cdef inline int64_t replay_bars(LaneState* lane, const Columns* x, int64_t n) noexcept nogil:
     """Step bars of a built-in strategy; return how many were good."""
     cdef LaneState local = lane[0]
-    cdef signed char[CHUNK + SPARE] want
+    cdef signed char[CHUNK] want
     cdef double[CHUNK] atr
     cdef Answers given
     cdef Columns part
@@ -202,6 +224,7 @@ cdef inline int64_t replay_bars(LaneState* lane, const Columns* x, int64_t n) no
         size = CHUNK if i + CHUNK < n else n - i
         good = good_bars(&local, &part, size, atr)
         compiled_answers(&local, &part, want, good)
+        ilc_turn(want, KEEP, &given.turns)
         given.room = n - i
         account_for(&local, &part, &given, good)
         i += good
