@@ -149,7 +149,7 @@ def measure_mm(folder: Path, feed: sets.L2Set, rounds: int = ROUNDS) -> dict[str
     def ours() -> float:
         simulation = QuoteSimulation(feed.local, feed.exchange, RULES)
         spent = _timed(lambda: kept.update(result=simulation.run()))
-        kept["ours"] = simulation.fills()
+        kept["ours"] = simulation.fills()[["ts_ns", "tick", "side"]]
         return spent
 
     def theirs() -> float:

@@ -61,5 +61,7 @@ class QuoteResult(msgspec.Struct, frozen=True, kw_only=True):
     """balance - fees + position at the last mid the strategy saw."""
 
 
-FILL_DTYPE = np.dtype([("ts_ns", "i8"), ("tick", "i8"), ("side", "i8")])
-"""A fill: the exchange's time, our order's price and side."""
+FILL_DTYPE = np.dtype(
+    [("ts_ns", "i8"), ("tick", "i8"), ("side", "i8"), ("joined_ns", "i8"), ("ahead_lots", "i8")]
+)
+"""A fill: the exchange's time, our order's price and side; when it joined the queue, and the lots there."""

@@ -97,7 +97,7 @@ class OwnOrder:
 
 
 class PlainQuotes:
-    """The whole simulation; `fills` are (exchange time, tick, side)."""
+    """The whole simulation; `fills` are (exchange time, tick, side, time joined, lots ahead then)."""
 
     def __init__(self, local: Sequence[Row], exchange: Sequence[Row], rules: QuoteRules) -> None:
         self.rules = rules
@@ -109,8 +109,8 @@ class PlainQuotes:
         self.sent = {ANSWER: 0, REQUEST: 0}
         self.count = self.steps = self.submits = self.cancels = self.expired = self.orders = 0
         self.ours: dict[int, OwnOrder] = {}
-        self.resting: dict[int, tuple[int, int, PlainPlace]] = {}
-        self.fills: list[tuple[int, int, int]] = []
+        self.resting: dict[int, tuple[int, int, PlainPlace, int, int]] = {}
+        self.fills: list[tuple[int, ...]] = []
         self.position, self.balance, self.fees, self.mid = 0, 0.0, 0.0, 0.0
         for feed in self.feeds:
             self._pull(feed)
@@ -176,8 +176,8 @@ class PlainQuotes:
             self._fill(ts, -side)
 
     def _fill(self, ts: int, side: int) -> None:
-        order, tick, _ = self.resting.pop(side)
-        self.fills.append((ts, tick, side))
+        order, tick, _, joined, ahead = self.resting.pop(side)
+        self.fills.append((ts, tick, side, joined, ahead))
         self._send(ANSWER, ts + self.rules.response_latency_ns, order, "filled", tick, side)
 
     def _arrive(self, ts: int, order: int, kind: str, tick: int, side: int) -> None:
@@ -185,8 +185,8 @@ class PlainQuotes:
         if kind == "new" and self.there.reaches(-side, tick):
             answer = "expired"
         elif kind == "new":
-            place = PlainPlace(self.rules, self.there.levels[side].get(tick, 0))
-            self.resting[side], answer = (order, tick, place), "new"
+            lots = self.there.levels[side].get(tick, 0)
+            self.resting[side], answer = (order, tick, PlainPlace(self.rules, lots), ts, lots), "new"
         elif side in self.resting and self.resting[side][0] == order:
             del self.resting[side]
             answer = "cancelled"

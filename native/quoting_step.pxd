@@ -49,12 +49,16 @@ cdef struct Resting:
     int64_t order
     int64_t key
     int64_t is_on
+    int64_t joined              # when it joined its queue, and the lots that stood there
+    int64_t ahead
     Place place
 
 cdef packed struct Fill:
     int64_t ts_ns
     int64_t tick
     int64_t side
+    int64_t joined_ns
+    int64_t ahead_lots
 
 cdef struct Simulation:
     Levels seen[2]
@@ -168,6 +172,7 @@ cdef inline void fill(Simulation* s, int64_t side, int64_t ts) noexcept nogil:
     """Our resting order of that side is hit; we hear of it later."""
     cdef Resting* r = &s.resting[side]
     cdef Fill* more
+    cdef Fill* made
     cdef int64_t tick = r.key * (1 - 2 * side)
     if s.fill_count == s.fill_room:
         more = <Fill*>realloc(s.fills, 2 * s.fill_room * sizeof(Fill))
@@ -175,8 +180,9 @@ cdef inline void fill(Simulation* s, int64_t side, int64_t ts) noexcept nogil:
             s.fault = OUT_OF_MEMORY
             return
         s.fills, s.fill_room = more, 2 * s.fill_room
-    s.fills[s.fill_count].ts_ns, s.fills[s.fill_count].tick = ts, tick
-    s.fills[s.fill_count].side = 1 - 2 * side
+    made = s.fills + s.fill_count
+    made.ts_ns, made.tick, made.side = ts, tick, 1 - 2 * side
+    made.joined_ns, made.ahead_lots = r.joined, r.ahead
     s.fill_count += 1
     r.is_on = 0
     send(&s.answers, ts + s.response_latency, r.order, FILLED, tick, side)
@@ -220,8 +226,9 @@ cdef inline void take_request(Simulation* s, const Message* m) noexcept nogil:
         if key + s.real[1 - m.side].best >= 0:
             answer = EXPIRED
         else:
-            r.order, r.key, r.is_on = m.order, key, 1
-            place_at_end(&r.place, levels_value(&s.real[m.side], key))
+            r.order, r.key, r.is_on, r.joined = m.order, key, 1, m.ts
+            r.ahead = levels_value(&s.real[m.side], key)
+            place_at_end(&r.place, r.ahead)
     elif r.is_on and r.order == m.order:
         answer, r.is_on = CANCELLED, 0
     else:

@@ -1,6 +1,7 @@
 """A market maker of your own against a recorded feed: it quotes around a fair price and leans.
 
     python docs/examples/market_making.py RECORDING.gz
+    interlock book quote RECORDING.gz --format binance --size 0.01 --quoter docs/examples/market_making.py
 
 RECORDING is a raw Binance log ("<recv ns> <json>" lines with depth, trades and a snapshot).
 """
@@ -41,6 +42,11 @@ class LeaningQuotes:
         return bid if held < 10 else None, ask if held > -10 else None
 
 
+def quoter(order_lots: int) -> LeaningQuotes:
+    """What `interlock book quote --quoter` asks for."""
+    return LeaningQuotes(order_lots)
+
+
 def run(data: bytes, model: QueueModel = QueueModel.POWER) -> QuoteReport:
     """Quote 0.01 against a recording with 2 ms to the exchange and 2 ms back."""
     feed = read_log(data)
@@ -52,7 +58,7 @@ def run(data: bytes, model: QueueModel = QueueModel.POWER) -> QuoteReport:
         queue_model=model,
         queue_power=3.0,
     )
-    report, _ = quote(feed, rules, LeaningQuotes(rules.order_lots))
+    report, _ = quote(feed, rules, quoter(rules.order_lots))
     return report
 
 

@@ -202,7 +202,7 @@ def _load_installed(point: EntryPoint) -> LoadedStrategy:
 
 def _load_file(path: Path, class_name: str) -> LoadedStrategy:
     source = _read(path)
-    kind = _choose(path, _run_module(path, source), class_name)
+    kind = _choose(path, run_module(path, source), class_name)
     return _of_class(kind.__name__, kind, path)
 
 
@@ -218,7 +218,7 @@ def _of_class(name: str, kind: type[Strategy], path: Path) -> LoadedStrategy:
         try:
             return kind(**values)
         except Exception as error:
-            raise StrategyError(f"{_where(path, error)}: {type(error).__name__}: {error}") from error
+            raise StrategyError(f"{where_of(path, error)}: {type(error).__name__}: {error}") from error
 
     return LoadedStrategy(
         name=name,
@@ -232,8 +232,11 @@ def _of_class(name: str, kind: type[Strategy], path: Path) -> LoadedStrategy:
     )
 
 
-def _run_module(path: Path, source: bytes) -> ModuleType:
-    """Execute the file as a module of its own; nothing is put on the import path."""
+def run_module(path: Path, source: bytes) -> ModuleType:
+    """Execute a user's file as a module of its own; nothing is put on the import path.
+
+    Raises `StrategyError` with file and line.
+    """
     module = ModuleType(f"strategy_{path.stem}")
     module.__file__ = str(path)
     try:
@@ -241,7 +244,7 @@ def _run_module(path: Path, source: bytes) -> ModuleType:
     except SyntaxError as error:
         raise StrategyError(f"{path}:{error.lineno}: {error.msg}") from error
     except Exception as error:
-        raise StrategyError(f"{_where(path, error)}: {type(error).__name__}: {error}") from error
+        raise StrategyError(f"{where_of(path, error)}: {type(error).__name__}: {error}") from error
     return module
 
 
@@ -263,7 +266,7 @@ def _choose(path: Path, module: ModuleType, class_name: str) -> type[Strategy]:
     return next(iter(found.values()))
 
 
-def _where(path: Path, error: BaseException) -> str:
+def where_of(path: Path, error: BaseException) -> str:
     """Return file:line of the innermost frame inside the user's file."""
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
     return f"{path}:{lines[-1]}" if lines else str(path)

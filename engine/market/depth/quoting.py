@@ -12,6 +12,7 @@ from engine.market.depth.feed import DepthFeed, refuse
 from native.depth import DepthKind
 from native.quotes import QueueModel, QuoteResult, QuoteRules
 from native.quoting import QuoteSimulation
+from seams.clock import NS_PER_MS
 from venues.types import Record
 
 Quoter = Callable[[int, int, int], tuple[int | None, int | None]]
@@ -33,7 +34,9 @@ class QuoteReport(Record):
     """A run of a quoting strategy, in quote currency and base units.
 
     `cash` is what sales brought less what purchases cost; equity = cash - fees + position at the last mid
-    the strategy saw. `expired` are post-only orders that would have crossed when they arrived.
+    the strategy saw. `expired` are post-only orders that would have crossed when they arrived. `mean_ahead`
+    is what stood before our filled orders when they joined their queues, `mean_wait_ms` how long they then
+    waited; None without fills. `most_held` is the largest position, long or short.
     """
 
     symbol: str
@@ -48,10 +51,26 @@ class QuoteReport(Record):
     buys: int
     sells: int
     position: float
+    most_held: float
+    mean_ahead: float | None
+    mean_wait_ms: float | None
     traded_notional: float
     cash: float
     fees: float
     equity: float
+
+
+class QuoteFill(Record):
+    """One fill: where we stood, what we hold after it, and the profit so far at this fill's price."""
+
+    at_ns: int
+    side: int
+    price: float
+    size: float
+    ahead: float
+    waited_ms: float
+    position: float
+    profit: float
 
 
 def two_views(feed: DepthFeed) -> TwoViews:
@@ -98,6 +117,24 @@ def quote(
     return _report(feed, rules, views, result, fills), fills
 
 
+def fill_rows(fills: NDArray[Any], rules: QuoteRules) -> tuple[QuoteFill, ...]:
+    """Return fills (`FILL_DTYPE`) in the market's units, with what is held and earned after each."""
+    size = rules.order_lots * rules.lot_size
+    price, held = fills["tick"] * rules.tick_size, np.cumsum(fills["side"]) * size
+    cash = -np.cumsum(fills["side"] * price * size) - np.cumsum(price * size) * (rules.fee_bps / 1e4)
+    columns = {
+        "at_ns": fills["ts_ns"],
+        "side": fills["side"],
+        "price": price,
+        "ahead": fills["ahead_lots"] * rules.lot_size,
+        "waited_ms": (fills["ts_ns"] - fills["joined_ns"]) / NS_PER_MS,
+        "position": held,
+        "profit": cash + held * price,
+    }
+    rows = zip(*(column.tolist() for column in columns.values()), strict=True)
+    return tuple(QuoteFill(size=size, **dict(zip(columns, row, strict=True))) for row in rows)
+
+
 def _report(
     feed: DepthFeed, rules: QuoteRules, views: TwoViews, result: QuoteResult, fills: NDArray[Any]
 ) -> QuoteReport:
@@ -105,7 +142,7 @@ def _report(
     return QuoteReport(
         symbol=feed.symbol,
         queue_model=QueueModel(rules.queue_model).name.lower(),
-        clock_shift_ms=views.clock_shift_ns / 1e6,
+        clock_shift_ms=views.clock_shift_ns / NS_PER_MS,
         events=len(views.local),
         steps=result.steps,
         submits=result.submits,
@@ -115,6 +152,9 @@ def _report(
         buys=int((fills["side"] > 0).sum()),
         sells=int((fills["side"] < 0).sum()),
         position=result.position_lots * rules.lot_size,
+        most_held=float(np.abs(np.cumsum(fills["side"])).max(initial=0)) * size,
+        mean_ahead=float(fills["ahead_lots"].mean()) * rules.lot_size if len(fills) else None,
+        mean_wait_ms=float((fills["ts_ns"] - fills["joined_ns"]).mean()) / NS_PER_MS if len(fills) else None,
         traded_notional=float(fills["tick"].sum()) * rules.tick_size * size,
         cash=result.balance,
         fees=result.fees,
