@@ -7,6 +7,7 @@ from pathlib import Path
 
 from engine.lifecycle.parity.contract import Contract, run_contract
 from engine.lifecycle.parity.runs import Where, read_config, read_report, read_trace, recorded_contract
+from engine.lifecycle.parity.sources import Source
 from engine.lifecycle.parity.subject import Subject, claim
 from engine.lifecycle.parity.trace import Cause, Difference, Trace
 from engine.research import identity
@@ -52,7 +53,7 @@ def portfolio_subject(
     return Subject(
         name=run_id,
         kind="run",
-        trusted="replay",
+        trusted=Source.REPLAY,
         recorded_contract=recorded_contract(report),
         contract=_contract(report, found, strategies_sha256(lanes, proof.kernel_sha256)),
         recorded=recorded,

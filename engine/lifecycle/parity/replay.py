@@ -7,6 +7,8 @@ from pathlib import Path
 
 import msgspec
 
+from engine.api.parity import TOP
+from engine.lifecycle.parity.candidates import FINGERPRINT, is_sweep
 from engine.lifecycle.parity.contract import (
     KERNEL,
     MIXED,
@@ -31,6 +33,7 @@ from engine.lifecycle.parity.report import (
 from engine.lifecycle.parity.runs import Where, read_report, run_subject
 from engine.lifecycle.parity.sessions import session_subject
 from engine.lifecycle.parity.subject import Subject
+from engine.lifecycle.parity.sweeps import sweep_subject
 from engine.lifecycle.parity.trace import Cause, Difference, Trace, compare, in_order
 from engine.research import identity
 from engine.research.artifacts import RUN_ID
@@ -40,8 +43,8 @@ from seams.clock import NS_PER_MS, Clock, iso_z
 from seams.disk import Disk
 
 KERNEL_MISMATCH = "kernel_hash_mismatch"
-OWN_HASHES = frozenset({KERNEL, "config_hash", "contract_hash"})
-"""Keys that another kernel may change; the last two hash records whose fields a later build may add to."""
+OWN_HASHES = frozenset({KERNEL, "config_hash", "contract_hash", FINGERPRINT})
+"""Keys that another kernel may change; the others hash records whose fields a later build may add to."""
 
 Progress = Callable[[int, int], None]
 
@@ -60,18 +63,21 @@ def replay_recorded(
     where: Where,
     allows_other_kernel: bool = False,
     report_path: Path | None = None,
+    top: int = TOP,
     on_progress: Progress | None = None,
 ) -> ReplayReport:
-    """Replay a run or paper session and write report and release blocker.
+    """Replay a run, a sweep with its `top` candidates, or a paper session; write report and release blocker.
 
-    Raises `RunFailed` with kernel_hash_mismatch (the blocker then blocks) or not_reproducible, `UnknownRun`,
-    `UnknownSession`, `JournalDamaged`, or `OSError`.
+    Raises `RunFailed` with kernel_hash_mismatch (the blocker then blocks), not_reproducible or
+    config_mutated, `UnknownRun`, `UnknownSession`, `JournalDamaged`, or `OSError`.
     """
     folder = parity_folder(home, name)
     try:
-        subject = _subject(name, home, disk, where, on_progress)
+        subject = _subject(name, home, disk, where, top, on_progress)
         demand_kernel(subject.recorded_contract, allows_other_kernel)
         report = judge(subject, clock, allows_other_kernel)
+        if subject.publish is not None:
+            report = subject.publish(report, folder)
     except Exception as error:
         if code := getattr(error, "code", ""):
             block(folder, code, disk, clock)
@@ -79,8 +85,12 @@ def replay_recorded(
     return write(report, folder, report_path, disk)
 
 
-def _subject(name: str, home: Path, disk: Disk, where: Where, on_progress: Progress | None) -> Subject:
+def _subject(
+    name: str, home: Path, disk: Disk, where: Where, top: int, on_progress: Progress | None
+) -> Subject:
     if is_run(name):
+        if is_sweep(home, name, disk):
+            return sweep_subject(name, home, disk, where, top, on_progress)
         if read_report(home, name, disk).config_resolved.lanes:
             return portfolio_subject(name, home, disk, where, on_progress)
         return run_subject(name, home, disk, where, on_progress)

@@ -27,12 +27,12 @@ class Measured(Record):
 
 
 class ReplayReport(Record):
-    """replay_report.json. `kind` is run or session; `verdict` pass, fail, or invalid.
+    """replay_report.json. `kind` is run, sweep or session; `verdict` pass, fail, or invalid.
 
     Invalid: the contracts differ, so that nothing was compared. `is_evidence` is False where another kernel
     than the recorded one executed. `counts` has all differences by cause, `differences` at most 25 of them,
-    STATE_MACHINE first; `trusted` names the side that counts where they disagree (trust order, OC-48: live
-    fills, paper, replay, accelerated).
+    STATE_MACHINE first; `trusted` names the side that counts where they disagree (`sources.TRUST_ORDER`).
+    A sweep's candidates are in the ledger beside it, at `ledger_path`.
     """
 
     schema_version: str = "1.0"
@@ -56,6 +56,7 @@ class ReplayReport(Record):
     trusted: str
     counts: dict[str, int]
     differences: tuple[Difference, ...]
+    ledger_path: str = ""
     path: str = ""
 
 

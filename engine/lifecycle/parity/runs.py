@@ -14,6 +14,7 @@ import numpy as np
 from engine.api.research import UnknownRun
 from engine.journal import JournalDamaged, read_equity, read_table
 from engine.lifecycle.parity.contract import Contract, run_contract
+from engine.lifecycle.parity.sources import Source
 from engine.lifecycle.parity.subject import Subject, claim
 from engine.lifecycle.parity.trace import Cause, Difference, Trace
 from engine.market.catalogue import BarColumns, list_sets
@@ -82,7 +83,7 @@ def run_subject(
     return Subject(
         name=run_id,
         kind="run",
-        trusted="replay",
+        trusted=Source.REPLAY,
         recorded_contract=recorded_contract(report),
         contract=_contract(remade),
         recorded=recorded,
@@ -104,9 +105,12 @@ def read_report(home: Path, run_id: str, disk: Disk) -> RunReport:
 def remake(report: RunReport, home: Path, disk: Disk, where: Where) -> Remade:
     """Find everything that a run is made of. Raises `RunFailed` with not_reproducible."""
     config = read_config(home / "outputs" / "runs" / report.header.run_id / "config.json", disk)
-    hints = _hints(report.reproduce.get("command", ""))
+    hints = hints_of(report.reproduce.get("command", ""))
     data = where.data or find_data(home, config, disk) or hints.get("--data", "")
     request = request_of(config, data, where.strategy or _strategy_of(hints, config))
+    if "sub_data" in config.switches and "--sub-data" in hints:
+        switches = {**config.switches, "sub_data": hints["--sub-data"]}
+        request = msgspec.structs.replace(request, switches=switches)  # type: ignore[type-var]
     try:
         bars, _, _ = load_bars(request, home, disk)
     except (OSError, LookupError, ValueError, BadData) as error:
@@ -153,7 +157,7 @@ def read_config(path: Path, disk: Disk) -> RunConfig:
         raise _not_reproducible(f"{path.name} cannot be read: {type(error).__name__}") from error
 
 
-def _hints(command: str) -> dict[str, str]:
+def hints_of(command: str) -> dict[str, str]:
     """Read where bars and strategy were when it ran; content hashes judge what is found there."""
     try:
         words = shlex.split(command)
@@ -162,7 +166,7 @@ def _hints(command: str) -> dict[str, str]:
     return {
         word: after
         for word, after in pairwise(words)
-        if word in ("--data", "--strategy") and Path(after.partition(":")[0]).is_file()
+        if word in ("--data", "--strategy", "--sub-data") and Path(after.partition(":")[0]).is_file()
     }
 
 

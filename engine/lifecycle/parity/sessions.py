@@ -13,6 +13,7 @@ from engine.api.research import UnknownSession
 from engine.journal import JournalDamaged
 from engine.lifecycle.parity.contract import KERNEL, Contract
 from engine.lifecycle.parity.runs import Where
+from engine.lifecycle.parity.sources import Source, most_trusted
 from engine.lifecycle.parity.subject import Subject, claim
 from engine.lifecycle.parity.trace import Cause, Difference, Trace
 from engine.research import identity
@@ -53,7 +54,7 @@ def session_subject(session_id: str, home: Path, disk: Disk, where: Where) -> Su
     return Subject(
         name=session_id,
         kind="session",
-        trusted="paper",
+        trusted=most_trusted((Source.PAPER, Source.REPLAY)),
         recorded_contract=_contract(
             journal, [lane.source_sha256 for lane in journal.facts.lanes], journal.inputs_sha256
         ),

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from engine.lifecycle.parity.contract import Contract
+from engine.lifecycle.parity.report import ReplayReport
 from engine.lifecycle.parity.trace import Cause, Difference, Trace
 
 Execute = Callable[[], tuple[Trace, list[Difference]]]
+Publish = Callable[[ReplayReport, Path], ReplayReport]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,7 +19,8 @@ class Subject:
     """One recorded execution. `execute` makes its trace anew and tells what its record says otherwise.
 
     `recorded_contract` is as it was recorded, `contract` as it would be executed now; `trusted` is which
-    side counts where the two disagree (OC-48).
+    side counts where the two disagree (OC-48). `publish` writes what stands beside the report into its
+    folder, before it, and returns the report that names it.
     """
 
     name: str
@@ -26,6 +30,7 @@ class Subject:
     contract: Contract
     recorded: Trace
     execute: Execute
+    publish: Publish | None = None
 
 
 def claim(table: str, field: str, claimed: str, found: str, cause: Cause) -> list[Difference]:

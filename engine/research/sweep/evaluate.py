@@ -138,10 +138,28 @@ class Field:
         except RunFailed as error:
             return self._rejected(trial, error)
         except StrategyFailed as error:
-            # File and line only: the tables must not say where a trial ran, nor whether it was forged.
-            place = PLACE.search(str(error))
-            return self._rejected(trial, RunFailed("strategy_failed", place[0] if place else ""))
+            return self._failed(trial, error)
         return self._result(trial, choice, cell, final_equity)
+
+    def plain(self, trial: Trial) -> tuple[Result, Kernel | None]:
+        """Return what one plain kernel makes of a trial, with its records: no lanes, nothing forged.
+
+        A combination that makes no sense gives a rejected result and no kernel.
+        """
+        try:
+            kernel = kernel_of(self._with(choice := self.choose(trial)), choice, "replay", self.beside)
+            kernel.replay(0, *self.columns)
+            if self._closes:
+                kernel.finish(0)
+            choice = self.choose(trial)  # an interpreted strategy has a state: a second kernel needs its own
+            fresh = kernel_of(self._with(choice), choice, "replay", self.beside)
+            cell = replay_cell(fresh, *self.columns, closes=self._closes)
+        except RunFailed as error:
+            return self._rejected(trial, error), None
+        except StrategyFailed as error:
+            return self._failed(trial, error), None
+        assert (int(cell["trades"]), float(cell["fees"])) == (len(kernel.trades()), kernel.fees_paid())
+        return self._result(trial, choice, cell, kernel.final_equity()), kernel
 
     def _kernel(self, choice: Choice) -> Kernel:
         """Return a fresh kernel, of the forged strategy where there is one."""
@@ -165,6 +183,11 @@ class Field:
     def _result(self, trial: Trial, choice: Choice, cell: Any, final_equity: float) -> Result:
         identity = config_id(choice.name, choice.params)
         return result_of(trial, identity, cell, final_equity, self.config.initial_cash)
+
+    def _failed(self, trial: Trial, error: StrategyFailed) -> Result:
+        """Reject by file and line only: tables must not say where a trial ran, nor whether it was forged."""
+        place = PLACE.search(str(error))
+        return self._rejected(trial, RunFailed("strategy_failed", place[0] if place else ""))
 
     def _rejected(self, trial: Trial, error: RunFailed) -> Result:
         identity = config_id(self.config.strategy, {**self.config.params, **trial.params})

@@ -51,10 +51,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     @property
     def fingerprint(self) -> str:
         """The sha256 over all that decides the trials and their results, kernel and strategy included."""
-        base = msgspec.structs.replace(self.portable_base, data="", name="")  # type: ignore[type-var]
+        nameless = {name: each for name, each in self.config.switches.items() if name != "sub_data"}
+        base = msgspec.structs.replace(  # type: ignore[type-var]
+            self.portable_base, strategy="", data="", name="", switches=nameless
+        )
         request = msgspec.structs.replace(self.request, base=base)  # type: ignore[type-var]
         parts = {
-            "config": self.config,
+            # By their content, not by their names: what lies elsewhere now is still the same.
+            "config": msgspec.structs.replace(self.config, data="", switches=nameless),  # type: ignore[type-var]
             "request": request,
             "bars": [len(self.searched), len(self.held_out or ()), self.embargo_bars],
             "kernel": identity.kernel_sha256(),

@@ -13,6 +13,7 @@ from engine.research.findings import count_earlier_runs, find_out
 from engine.research.index import refresh_runs_index
 from engine.research.kernels import kernel_of
 from engine.research.publish import Kind, publish_run
+from engine.research.reproduce import sweep_command
 from engine.research.run import identify, replay
 from engine.research.schemas import json_bytes
 from engine.research.sweep.evidence import (
@@ -141,7 +142,10 @@ def publish_sweep(
         out_of_sample=tuple(_decays(plan, ordered, places, workers)),
     )
     base = msgspec.structs.replace(  # type: ignore[type-var]
-        request.base, params=choice.params, trials=max(1, luck.independent)
+        request.base,
+        params=choice.params,
+        trials=max(1, luck.independent),
+        command=sweep_command(request),
     )
     more: dict[str, Fill] = {
         "sweep.json": json_bytes(report),

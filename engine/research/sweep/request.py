@@ -134,7 +134,7 @@ def _base(fields: Mapping[str, object]) -> dict[str, object]:
 
 
 def axis(name: str, given: object) -> Axis:
-    """Read an axis: a list, a number, `"5:50:5"` (the end belongs to it), or a mapping.
+    """Read an axis: a list, a number, `"5:50:5"` (the end belongs to it), `"2..40:whole:log"`, or a mapping.
 
     A mapping has `start`, `stop`, `step`, or `low`, `high` and perhaps `whole`, `log`.
     """
@@ -156,6 +156,10 @@ def axis(name: str, given: object) -> Axis:
 
 
 def _from_text(name: str, text: str) -> Axis:
+    if ".." in text:
+        ends, *marks = text.split(":")
+        low, _, high = ends.partition("..")
+        return axis(name, {"low": low, "high": high, **dict.fromkeys(marks, True)})
     parts = text.split(":")
     if len(parts) == 3:
         return _stepped(name, *(_number(name, part) for part in parts))
