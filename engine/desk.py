@@ -12,7 +12,7 @@ from engine.api.commands import KillArmed, KillDone, PaperStart
 from engine.api.views import SessionRow
 from engine.core import STORAGE_FAILURES, Core
 from engine.failures import reason_code
-from engine.limits import watch_limits
+from engine.limits import desk_facts, watch_limits
 from engine.market.hub import HubState
 from engine.research.identity import python_facts
 from engine.research.schemas import SessionMetadata
@@ -102,6 +102,7 @@ class Desk:
             )
             raise
         self.running[session_id] = entry
+        session.desk_facts = lambda: desk_facts(session, self.sessions)
         session.on_bar.append(lambda: watch_limits(self.core, [session]))
         session.on_fill.append(lambda order, fill: self._trade(entry, order, fill))
         self.core.note("session_started", operator, f"{session_id} on {session.plan.feed_name}")

@@ -245,7 +245,7 @@ class Handlers:
         order_id = _body(command, c.OrderCancel).order_id
         for session in self.desk.sessions:
             if order_id in session.orders.orders:
-                order = await session.orders.cancel(order_id)
+                order = await session.cancel(order_id)
                 self.core.note("cancel", command.operator, f"{order_id} is {order.status}")
                 if order.status is not OrderStatus.CANCELLED and order.pending != "cancel":
                     raise Refusal("venue_rejected", f"{order_id} is {order.status}")

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
 from engine.core import Core
+from engine.trading.gather import carried_usd
 from engine.trading.session import PaperSession
+from safety.facts import DeskFacts
 from safety.interlock import Clearance, HoldLevel
 
 DAILY_LOSS, DRAWDOWN = "daily_loss_limit", "drawdown_limit"
@@ -37,3 +42,22 @@ def _judge(
         "limits", subject=code, since_ns=core.clock.now_ns(), source="eng", evidence=evidence, level=level
     )
     core.alarm(code, session.plan.session_id, "eng", evidence)
+
+
+def desk_facts(session: PaperSession, sessions: Sequence[PaperSession]) -> DeskFacts:
+    """Return what all other sessions carry at their worst; None where one of them cannot be told."""
+    others = [other for other in sessions if other is not session]
+    same_venue = [other for other in others if other.venue.name == session.venue.name]
+    return DeskFacts(
+        other_exposure_usd=_sum(carried_usd(other) for other in others),
+        venue_other_exposure_usd=_sum(carried_usd(other) for other in same_venue),
+    )
+
+
+def _sum(parts: Iterable[Decimal | None]) -> Decimal | None:
+    total = Decimal(0)
+    for part in parts:
+        if part is None:
+            return None
+        total += part
+    return total

@@ -3,13 +3,34 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from safety.facts import AccountFacts
+from safety.facts import OrderFact, PositionFact
 from safety.intent import ExecutionIntent
 from venues.types import Side
 
 ZERO = Decimal(0)
+
+
+class Carried(Protocol):
+    """What is held and what may still trade: an `AccountFacts`, or a `Carrying`."""
+
+    @property
+    def positions(self) -> tuple[PositionFact, ...] | None: ...
+
+    @property
+    def orders(self) -> tuple[OrderFact, ...] | None: ...
+
+    @property
+    def mark_price(self) -> Decimal | None: ...
+
+
+class Carrying(NamedTuple):
+    """Positions and orders alone, where nothing else of an account is asked for."""
+
+    positions: tuple[PositionFact, ...] | None
+    orders: tuple[OrderFact, ...] | None
+    mark_price: Decimal | None = None
 
 
 class _Book(NamedTuple):
@@ -25,7 +46,7 @@ def _finite(value: Decimal | None) -> Decimal:
     return value
 
 
-def _books(facts: AccountFacts, intent: ExecutionIntent | None) -> dict[str, _Book]:
+def _books(facts: Carried, intent: ExecutionIntent | None) -> dict[str, _Book]:
     """Collect, per symbol, the position, all quantity that may still trade, and the dearest price.
 
     Reduce-only orders cannot open, so they are left out. Raises `ValueError` where a figure is missing.
@@ -74,23 +95,23 @@ def _worst(book: _Book) -> Decimal:
     return max(abs(book.position), abs(book.position + book.buys), abs(book.position - book.sells))
 
 
-def gross_exposure(facts: AccountFacts, intent: ExecutionIntent | None) -> Decimal:
+def gross_exposure(facts: Carried, intent: ExecutionIntent | None) -> Decimal:
     """Return the worst-case sum over symbols of |position| * price, in USD, with the intent if given."""
     return sum((_worst(book) * book.price for book in _books(facts, intent).values()), ZERO)
 
 
-def symbol_exposure(facts: AccountFacts, intent: ExecutionIntent | None, symbol: str) -> Decimal:
+def symbol_exposure(facts: Carried, intent: ExecutionIntent | None, symbol: str) -> Decimal:
     """Return the worst-case |position| * price of one symbol, in USD."""
     book = _books(facts, intent).get(symbol)
     return ZERO if book is None else _worst(book) * book.price
 
 
-def worst_positions(facts: AccountFacts, intent: ExecutionIntent | None) -> tuple[str, ...]:
+def worst_positions(facts: Carried, intent: ExecutionIntent | None) -> tuple[str, ...]:
     """Return the symbols that may hold a position, sorted."""
     return tuple(sorted(symbol for symbol, book in _books(facts, intent).items() if _worst(book) > 0))
 
 
-def closing_quantity(facts: AccountFacts, intent: ExecutionIntent) -> Decimal:
+def closing_quantity(facts: Carried, intent: ExecutionIntent) -> Decimal:
     """Return how much of the position this side may still close, other closing orders taken off.
 
     Every live or unknown order on the closing side counts, reduce-only or not. Raises `ValueError`
@@ -105,3 +126,60 @@ def closing_quantity(facts: AccountFacts, intent: ExecutionIntent) -> Decimal:
         (_finite(o.remaining) for o in facts.orders if o.symbol == intent.symbol and o.side is side), ZERO
     )
     return max(ZERO, closing - others)
+
+
+def strategy_exposure(facts: Carried, intent: ExecutionIntent | None, strategy_id: str) -> Decimal:
+    """Return the worst-case gross exposure of one strategy, in USD.
+
+    Positions and orders that name no strategy count for every one: nobody else answers for them.
+    """
+    if facts.positions is None or facts.orders is None:
+        raise ValueError("positions or orders are not known")
+    mine = ("", strategy_id)
+    part = Carrying(
+        tuple(p for p in facts.positions if p.strategy_id in mine),
+        tuple(o for o in facts.orders if o.strategy_id in mine),
+        facts.mark_price,
+    )
+    return gross_exposure(part, intent)
+
+
+def portfolio_risk_usd(facts: Carried, intent: ExecutionIntent | None) -> Decimal:
+    """Return what would be lost if every position and entry order met its stop, in USD (AQ-10).
+
+    Portfolio heat = sum of quantity * distance to the stop. What has no stop counts with its whole value.
+    """
+    if facts.positions is None or facts.orders is None:
+        raise ValueError("positions or orders are not known")
+    total = ZERO
+    for position in facts.positions:
+        if position.quantity:
+            quantity = _finite(position.quantity)
+            total += _at_stake(quantity, _priced(position.mark_price), position.stop_price)
+    for order in facts.orders:
+        if not order.reduce_only and order.remaining:
+            signed = _finite(order.remaining) * order.side.sign
+            total += _at_stake(signed, _priced(order.price), order.stop_price)
+    return total if intent is None else total + trade_risk_usd(intent)
+
+
+def trade_risk_usd(intent: ExecutionIntent) -> Decimal:
+    """Return what one order loses between its limit and its stop, in USD. Raises `ValueError`."""
+    signed = _priced(intent.quantity) * Side(intent.side).sign
+    return _at_stake(signed, _priced(intent.limit_price), _priced(intent.stop_loss))
+
+
+def _at_stake(signed: Decimal, price: Decimal, stop: Decimal | None) -> Decimal:
+    if stop is None:
+        return abs(signed) * price
+    return max(ZERO, signed * (price - _priced(stop)))
+
+
+def position_after(facts: Carried, intent: ExecutionIntent) -> Decimal:
+    """Return the signed position if the intent and every entry order on its side fill."""
+    if facts.positions is None or facts.orders is None:
+        raise ValueError("positions or orders are not known")
+    side = Side(intent.side)
+    held = sum((_finite(p.quantity) for p in facts.positions if p.symbol == intent.symbol), ZERO)
+    same = (o for o in facts.orders if o.symbol == intent.symbol and o.side is side and not o.reduce_only)
+    return held + side.sign * (sum((_finite(o.remaining) for o in same), ZERO) + _priced(intent.quantity))

@@ -10,11 +10,13 @@ from venues.types import OrderStatus, Record, Side
 
 
 class PositionFact(Record):
-    """One signed position of the account."""
+    """One signed position of the account, with whose it is and where it is protected."""
 
     symbol: str
     quantity: Decimal
     mark_price: Decimal | None
+    strategy_id: str = ""
+    stop_price: Decimal | None = None
 
 
 class OrderFact(Record):
@@ -26,6 +28,66 @@ class OrderFact(Record):
     price: Decimal | None
     reduce_only: bool
     status: OrderStatus
+    strategy_id: str = ""
+    stop_price: Decimal | None = None
+
+
+class ReconcileState(StrEnum):
+    """What the last full reconciliation found."""
+
+    CLEAN = "clean"
+    AMBIGUOUS = "ambiguous"
+    NEVER = "never"
+
+
+class MarketFacts(Record):
+    """The health of one symbol's market data (C3, C15) and what its past says (C19, QT-09).
+
+    `unchanged_ms` is since the price last moved, `gap_bars` the bars that are missing among the latest
+    ones, `window_low` and `window_high` the extremes of the drift window. `atr` is the average true range
+    in price units; `p90_volatility` the 90th percentile of absolute daily log returns, as a fraction.
+    """
+
+    bid: Decimal | None = None
+    ask: Decimal | None = None
+    unchanged_ms: int | None = None
+    gap_bars: int | None = None
+    window_low: Decimal | None = None
+    window_high: Decimal | None = None
+    atr: Decimal | None = None
+    p90_volatility: Decimal | None = None
+    volatility_days: int | None = None
+
+
+class VenueFacts(Record):
+    """What only a venue with an account, a signer and a rate limit can say (C17..C20).
+
+    `nonce_durable` is the highest nonce on disk, `nonce_next` the one this order would use;
+    `signer_left_ms` how long the signing agent stays valid; `budget_left` the free share of the venue's
+    rate limit in [0, 1]; `maintenance_rate` maintenance margin as a fraction of notional.
+    """
+
+    reconcile_state: ReconcileState | None = None
+    reconcile_age_ms: int | None = None
+    nonce_next: int | None = None
+    nonce_durable: int | None = None
+    signer_left_ms: int | None = None
+    signer_is_master: bool | None = None
+    budget_left: Decimal | None = None
+    maintenance_rate: Decimal | None = None
+
+
+class DeskFacts(Record):
+    """What the other accounts add up to, and the desk's own risk memory (C5..C7, I26).
+
+    `other_exposure_usd` is the worst case of all other accounts, `venue_other_exposure_usd` of those at
+    the same venue; `day_pnl_usd` and `drawdown` (a positive fraction) are the desk's, restarts included.
+    """
+
+    other_exposure_usd: Decimal | None = None
+    venue_other_exposure_usd: Decimal | None = None
+    day_pnl_usd: Decimal | None = None
+    drawdown: Decimal | None = None
 
 
 class AccountFacts(Record):
@@ -35,7 +97,8 @@ class AccountFacts(Record):
     unrealised less fees and funding since 00:00 UTC; losses are negative. `last_ns` is the newest time
     already on the record (audit head). `recent_keys` holds `duplicate_key` of the intents inside the
     duplicate window; `messages_in_window` counts submits, changes and cancels; `repeats_in_window`
-    counts same-direction executions of this symbol.
+    counts same-direction executions of this symbol. `lease_left_ms` is what is left of the operator's
+    lease. Which fact a mode may lack stands in `safety.applicability`; any other None refuses.
     """
 
     account_id: str
@@ -54,16 +117,28 @@ class AccountFacts(Record):
     recent_keys: tuple[str, ...] | None
     messages_in_window: int | None
     repeats_in_window: int | None
+    entries_in_minute: int | None = None
+    symbol_entries_in_minute: int | None = None
+    exits_in_minute: int | None = None
+    lease_left_ms: int | None = None
+    market: MarketFacts = MarketFacts()
+    venue: VenueFacts = VenueFacts()
+    desk: DeskFacts = DeskFacts()
 
 
 class CheckResult(StrEnum):
     OK = "ok"
     WARN = "warn"
     FAIL = "fail"
+    NOT_APPLICABLE = "n/a"
+    """This mode's venue has no such fact (`safety.applicability`); never given in live."""
 
 
 class Check(Record):
-    """One rule's finding: the value now, the value after this order, and the limit, as text."""
+    """One rule's finding: the value now, the value after this order, and the limit, as text.
+
+    `headroom` is the share of the bound that would be left, 0 to 1; empty where there is no scale.
+    """
 
     name: str
     now: str
@@ -71,6 +146,7 @@ class Check(Record):
     limit: str
     result: CheckResult
     reason: str | None
+    headroom: str = ""
 
 
 class Preflight(Record):

@@ -70,31 +70,84 @@ class ExecutionContext(Record):
     nonce_hint: int | None = None
 
 
+class Stage(StrEnum):
+    """How far a strategy may go with real money (C26): micro sizes first, then the full bounds."""
+
+    MICRO = "micro"
+    SCALED = "scaled"
+
+
+class CapLevel(StrEnum):
+    """Who a cap of its own is for; the smallest of all that match holds (C5)."""
+
+    SYMBOL = "symbol"
+    STRATEGY = "strategy"
+    ACCOUNT = "account"
+    VENUE = "venue"
+    DESK = "desk"
+
+
+class Cap(Record):
+    """One cap for one subject, such as (strategy, ema-cross); None leaves the general bound."""
+
+    level: CapLevel
+    subject: str
+    max_order_usd: Decimal | None = None
+    max_exposure_usd: Decimal | None = None
+
+
 class ExecutionPolicy(Record):
     """The bounds of one session. A bound that is None was not set, and an unset bound refuses new risk.
 
-    An empty `allowed_symbols` allows nothing, except in `sim`. `warn_fraction` is the share of a bound
-    from which approval asks for the typed size; `cancel_reserve` the share of the message budget that
-    only cancels and the operator's flatten may use.
+    An empty allow-list allows nothing, except in `sim`. `warn_fraction` is the share of a bound from
+    which approval asks for the typed size; `cancel_reserve` the share of the message budget that only
+    cancels and the operator's flatten may use. Fractions are of equity; `_bps` are basis points.
     """
 
     mode: Mode
+    stage: Stage | None = None
     kill_switch_active: bool = False
     require_account_id: bool = True
     allowed_symbols: tuple[str, ...] = ()
+    allowed_venues: tuple[str, ...] = ()
+    allowed_strategies: tuple[str, ...] = ()
+    blocked_symbols: tuple[str, ...] = ()
     allowed_sides: tuple[Side, ...] = (Side.BUY, Side.SELL)
+    caps: tuple[Cap, ...] = ()
     max_notional_per_order_usd: Decimal | None = None
     max_exposure_usd: Decimal | None = None
     max_symbol_exposure_usd: Decimal | None = None
+    max_strategy_exposure_usd: Decimal | None = None
+    max_venue_exposure_usd: Decimal | None = None
+    max_desk_exposure_usd: Decimal | None = None
+    max_volatility_exposure_usd: Decimal | None = None
+    min_volatility_days: int | None = None
+    micro_max_order_usd: Decimal | None = None
+    micro_max_exposure_usd: Decimal | None = None
+    max_trade_risk: Decimal | None = None
+    max_portfolio_risk: Decimal | None = None
+    max_leverage: Decimal | None = None
+    max_margin_use: Decimal | None = None
+    min_liquidation_atr: Decimal | None = None
     max_open_orders: int | None = None
     max_positions: int | None = None
     max_daily_loss_usd: Decimal | None = None
     max_drawdown: Decimal | None = None
     price_collar_bps: Decimal | None = None
+    max_price_drift_bps: Decimal | None = None
+    max_spread_bps: Decimal | None = None
     max_mark_age_ms: int | None = None
+    max_unchanged_ms: int | None = None
+    max_gap_bars: int | None = None
     max_clock_drift_ms: int | None = None
     max_messages_per_window: int | None = None
     max_repeats_per_window: int | None = None
+    max_entries_per_minute: int | None = None
+    max_symbol_entries_per_minute: int | None = None
+    max_exits_per_minute: int | None = None
+    max_reconcile_age_ms: int | None = None
+    min_signer_left_ms: int | None = None
+    min_venue_budget: Decimal | None = None
     cancel_reserve: Decimal = Decimal("0.2")
     warn_fraction: Decimal = Decimal("0.8")
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 from typing import Annotated, Literal
 
-from pydantic import AliasGenerator, BaseModel, ConfigDict, Field
+from pydantic import AliasGenerator, BaseModel, ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -18,6 +18,10 @@ Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
+NotNegativeCount = Annotated[int, Field(ge=0)]
+
+
+CAP_LEVELS = ("symbol", "strategy", "account", "venue", "desk")
 
 
 class ConfigError(Exception):
@@ -103,11 +107,19 @@ class DecisionBlock(Block):
     params: dict[str, float] = Field(default_factory=dict)
 
 
+class CapBlock(Block):
+    """One subject's own caps in US dollars; what is left out has none."""
+
+    order_usd: Positive | None = None
+    exposure_usd: Positive | None = None
+
+
 class RiskBlock(Block):
     """Limits. Money in US dollars; fractions of equity or of peak; rates per second.
 
     The first eight keys are AQ's; the others are the desk's hard limits, sized for a paper account of
-    100,000 USD. Daily loss and drawdown have a close-only bound and a halt bound (C-36).
+    100,000 USD. Daily loss and drawdown have a close-only bound and a halt bound (C-36). A looser value
+    takes effect after `raise_cooldown_s`, a tighter one at once (`safety.limits`).
     """
 
     initial_equity_usd: Positive = 100_000.0
@@ -132,6 +144,41 @@ class RiskBlock(Block):
     mark_stale_ms: Count = 2_000
     message_rate_per_s: Positive = 5.0
     message_burst: Count = 10
+    cancel_reserve: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.2
+    warn_fraction: Fraction = 0.8
+    max_strategy_exposure_usd: Positive = 80_000.0
+    max_venue_exposure_usd: Positive = 200_000.0
+    max_desk_exposure_usd: Positive = 250_000.0
+    max_volatility_exposure_usd: Positive = 5_000.0
+    min_volatility_days: Annotated[int, Field(ge=2)] = 30
+    micro_order_notional_usd: Positive = 100.0
+    micro_gross_exposure_usd: Positive = 300.0
+    max_margin_use: Fraction = 0.5
+    min_liquidation_atr: Positive = 3.0
+    max_spread: Fraction = 0.01
+    market_frozen_ms: Count = 60_000
+    market_gap_bars: NotNegativeCount = 3
+    clock_drift_ms: Count = 1_000
+    max_repeats: Count = 40
+    entries_per_minute: Count = 30
+    symbol_entries_per_minute: Count = 6
+    exits_per_minute: Count = 120
+    reconcile_stale_ms: Count = 30_000
+    signer_min_days: NotNegative = 7.0
+    venue_budget_reserve: Fraction = 0.2
+    raise_cooldown_s: NotNegative = 900.0
+    blocked_symbols: tuple[str, ...] = ()
+    caps: dict[str, CapBlock] = Field(default_factory=dict)
+    """Caps of their own by `level:subject`, such as `symbol:BTC-USD`; the smallest of all holds."""
+
+    @field_validator("caps")
+    @classmethod
+    def _names_a_level(cls, caps: dict[str, CapBlock]) -> dict[str, CapBlock]:
+        for name in caps:
+            level, _, subject = name.partition(":")
+            if level not in CAP_LEVELS or not subject:
+                raise ValueError(f"{name!r} is not LEVEL:SUBJECT with a level of {', '.join(CAP_LEVELS)}")
+        return caps
 
 
 class ExecutionBlock(Block):

@@ -11,7 +11,7 @@ import msgspec
 from engine.config import load_settings
 from engine.config.settings import config_fingerprint
 from engine.trading.pipeline import policy_of
-from safety.facts import AccountFacts, Preflight
+from safety.facts import AccountFacts, DeskFacts, Preflight
 from safety.intent import ExecutionIntent, ExecutionPolicy, IntentCategory, missing_fields
 from safety.interlock import HoldLevel
 from safety.killswitch import LatchUnreadable, read_latch
@@ -62,7 +62,7 @@ def dry_run(
     settings = load_settings(home, environ).settings
     intent = _intent(raw, ids.new("D"), config_fingerprint(settings))
     known = {spec.symbol: instrument_of(spec, Decimal("1.5"), Decimal("4.5")) for spec in DEFAULT_SYMBOLS}
-    policy = policy_of(settings.risk, Mode.PAPER, tuple(known))
+    policy = policy_of(settings.risk, Mode.PAPER, tuple(known), (VENUE_NAME,), ("operator",))
     facts = _facts(intent, home, disk, clock, Decimal(str(settings.risk.initial_equity_usd)))
     verdict = preflight(intent, facts, policy, known.get(intent.symbol))
     folder = home / "outputs" / "broker_dry_runs" / intent.request_id
@@ -129,7 +129,7 @@ def _facts(intent: ExecutionIntent, home: Path, disk: Disk, clock: Clock, equity
         hold_level=HoldLevel.CLEAR if kill_level == 0 else HoldLevel.HALT,
         now_ns=now_ns,
         last_ns=now_ns,
-        clock_offset_ms=0.0,
+        clock_offset_ms=None,
         mark_price=intent.mark_price,
         mark_age_ms=0,
         equity_usd=equity,
@@ -140,6 +140,10 @@ def _facts(intent: ExecutionIntent, home: Path, disk: Disk, clock: Clock, equity
         recent_keys=(),
         messages_in_window=0,
         repeats_in_window=0,
+        entries_in_minute=0,
+        symbol_entries_in_minute=0,
+        exits_in_minute=0,
+        desk=DeskFacts(other_exposure_usd=Decimal(0), venue_other_exposure_usd=Decimal(0)),
     )
 
 

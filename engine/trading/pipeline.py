@@ -5,20 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
-from engine.config.settings import RiskBlock
-from engine.trading.ledger import Ledger
-from engine.trading.working import ManagedOrder
+from engine.config.settings import CapBlock, RiskBlock
+from engine.trading.traffic import RATE_WINDOW_NS
 from native.intents import OrderIntent
-from safety.facts import AccountFacts, OrderFact, PositionFact
-from safety.intent import ExecutionIntent, ExecutionPolicy, IntentCategory
-from safety.interlock import HoldLevel
+from safety.canonical import changed
+from safety.intent import Cap, CapLevel, ExecutionIntent, ExecutionPolicy, IntentCategory
 from seams.clock import NS_PER_S
 from venues.types import Instrument, Mode, OrderRequest, OrderType, Side, TimeInForce
 
-RATE_WINDOW_NS = 2 * NS_PER_S
-REPEAT_WINDOW_NS = 600 * NS_PER_S
-DUPLICATE_WINDOW_NS = 60 * NS_PER_S
-MAX_REPEATS = 40
+DAY_MS = 86_400_000
 MICRO = Decimal("0.000001")
 
 
@@ -27,25 +22,77 @@ def to_step(price: float, step: Decimal, rounding: str) -> Decimal:
     return (Decimal(repr(price)) / step).to_integral_value(rounding) * step
 
 
-def policy_of(risk: RiskBlock, mode: Mode, symbols: Sequence[str]) -> ExecutionPolicy:
-    """Return the bounds of one session from the settings' risk block."""
-    return ExecutionPolicy(
-        mode=mode,
-        allowed_symbols=tuple(symbols),
-        max_notional_per_order_usd=Decimal(str(risk.max_order_notional_usd)),
-        max_exposure_usd=Decimal(str(risk.max_gross_exposure_usd)),
-        max_symbol_exposure_usd=Decimal(str(risk.max_symbol_exposure_usd)),
-        max_open_orders=risk.max_open_orders,
-        max_positions=risk.max_open_positions,
-        max_daily_loss_usd=Decimal(str(risk.daily_loss_close_only_usd)),
-        max_drawdown=Decimal(str(risk.drawdown_close_only)),
-        price_collar_bps=Decimal(str(risk.price_collar)) * 10_000,
-        max_mark_age_ms=risk.mark_stale_ms,
-        max_clock_drift_ms=1_000,
-        max_messages_per_window=max(
+def bounds_of(risk: RiskBlock) -> dict[str, object]:
+    """Return the fields of a policy that the settings' risk block gives."""
+
+    def money(value: float) -> Decimal:
+        return Decimal(str(value))
+
+    return {
+        "blocked_symbols": risk.blocked_symbols,
+        "caps": tuple(_cap(name, block) for name, block in sorted(risk.caps.items())),
+        "max_notional_per_order_usd": money(risk.max_order_notional_usd),
+        "max_exposure_usd": money(risk.max_gross_exposure_usd),
+        "max_symbol_exposure_usd": money(risk.max_symbol_exposure_usd),
+        "max_strategy_exposure_usd": money(risk.max_strategy_exposure_usd),
+        "max_venue_exposure_usd": money(risk.max_venue_exposure_usd),
+        "max_desk_exposure_usd": money(risk.max_desk_exposure_usd),
+        "max_volatility_exposure_usd": money(risk.max_volatility_exposure_usd),
+        "min_volatility_days": risk.min_volatility_days,
+        "micro_max_order_usd": money(risk.micro_order_notional_usd),
+        "micro_max_exposure_usd": money(risk.micro_gross_exposure_usd),
+        "max_trade_risk": money(risk.risk_per_trade_cap),
+        "max_portfolio_risk": money(risk.max_portfolio_risk),
+        "max_leverage": money(risk.max_leverage),
+        "max_margin_use": money(risk.max_margin_use),
+        "min_liquidation_atr": money(risk.min_liquidation_atr),
+        "max_open_orders": risk.max_open_orders,
+        "max_positions": risk.max_open_positions,
+        "max_daily_loss_usd": money(risk.daily_loss_close_only_usd),
+        "max_drawdown": money(risk.drawdown_close_only),
+        "price_collar_bps": money(risk.price_collar) * 10_000,
+        "max_price_drift_bps": money(risk.price_drift_5min) * 10_000,
+        "max_spread_bps": money(risk.max_spread) * 10_000,
+        "max_mark_age_ms": risk.mark_stale_ms,
+        "max_unchanged_ms": risk.market_frozen_ms,
+        "max_gap_bars": risk.market_gap_bars,
+        "max_clock_drift_ms": risk.clock_drift_ms,
+        "max_messages_per_window": max(
             risk.message_burst, round(risk.message_rate_per_s * RATE_WINDOW_NS / NS_PER_S)
         ),
-        max_repeats_per_window=MAX_REPEATS,
+        "max_repeats_per_window": risk.max_repeats,
+        "max_entries_per_minute": risk.entries_per_minute,
+        "max_symbol_entries_per_minute": risk.symbol_entries_per_minute,
+        "max_exits_per_minute": risk.exits_per_minute,
+        "max_reconcile_age_ms": risk.reconcile_stale_ms,
+        "min_signer_left_ms": round(risk.signer_min_days * DAY_MS),
+        "min_venue_budget": money(risk.venue_budget_reserve),
+        "cancel_reserve": money(risk.cancel_reserve),
+        "warn_fraction": money(risk.warn_fraction),
+    }
+
+
+def policy_of(
+    risk: RiskBlock, mode: Mode, symbols: Sequence[str], venues: Sequence[str], strategies: Sequence[str]
+) -> ExecutionPolicy:
+    """Return the bounds of one session: what was asked for is allowed, the settings bound it."""
+    empty = ExecutionPolicy(
+        mode=mode,
+        allowed_symbols=tuple(symbols),
+        allowed_venues=tuple(venues),
+        allowed_strategies=tuple(strategies),
+    )
+    return changed(empty, **bounds_of(risk))
+
+
+def _cap(name: str, block: CapBlock) -> Cap:
+    level, _, subject = name.partition(":")
+    order, exposure = block.order_usd, block.exposure_usd
+    return Cap(
+        level=CapLevel(level),
+        subject=subject,
+        max_order_usd=None if order is None else Decimal(str(order)),
+        max_exposure_usd=None if exposure is None else Decimal(str(exposure)),
     )
 
 
@@ -103,83 +150,4 @@ def request_of(intent: ExecutionIntent, order_id: str) -> OrderRequest:
         time_in_force=intent.time_in_force,
         reduce_only=intent.reduce_only,
         mark_price=intent.mark_price,
-    )
-
-
-def order_fact(order: ManagedOrder) -> OrderFact:
-    """Return what preflight needs to know of an order that may be alive."""
-    return OrderFact(
-        symbol=order.request.symbol,
-        side=order.request.side,
-        remaining=order.remaining,
-        price=order.request.limit_price,
-        reduce_only=order.request.reduce_only,
-        status=order.status,
-    )
-
-
-class Traffic:
-    """Recent messages, executions and intents in market time, for the rate and duplicate rules."""
-
-    def __init__(self) -> None:
-        self._messages: list[int] = []
-        self._entries: list[tuple[int, str, Side]] = []
-        self._keys: list[tuple[int, str]] = []
-
-    def sent(self, at_ns: int, symbol: str, side: Side, key: str, *, is_entry: bool) -> None:
-        """Note one submitted order."""
-        self._messages.append(at_ns)
-        self._keys.append((at_ns, key))
-        if is_entry:
-            self._entries.append((at_ns, symbol, side))
-
-    def messages(self, now_ns: int) -> int:
-        self._messages = [at for at in self._messages if now_ns - at < RATE_WINDOW_NS]
-        return len(self._messages)
-
-    def repeats(self, now_ns: int, symbol: str, side: Side) -> int:
-        self._entries = [entry for entry in self._entries if now_ns - entry[0] < REPEAT_WINDOW_NS]
-        return sum(1 for _, name, way in self._entries if name == symbol and way is side)
-
-    def keys(self, now_ns: int) -> tuple[str, ...]:
-        self._keys = [pair for pair in self._keys if now_ns - pair[0] < DUPLICATE_WINDOW_NS]
-        return tuple(key for _, key in self._keys)
-
-
-def facts_of(
-    *,
-    account: str,
-    intent: ExecutionIntent,
-    kill_level: int,
-    hold_level: HoldLevel,
-    now_ns: int,
-    last_ns: int,
-    market_ns: int,
-    mark_price: Decimal | None,
-    mark_age_ms: int | None,
-    ledger: Ledger,
-    orders: Sequence[ManagedOrder],
-    traffic: Traffic,
-) -> AccountFacts:
-    """Gather what preflight judges by; nothing is assumed where something is not known."""
-    return AccountFacts(
-        account_id=account,
-        kill_level=kill_level,
-        hold_level=hold_level,
-        now_ns=now_ns,
-        last_ns=last_ns,
-        clock_offset_ms=0.0,
-        mark_price=mark_price,
-        mark_age_ms=mark_age_ms,
-        equity_usd=ledger.equity_usd,
-        peak_equity_usd=ledger.peak_usd,
-        day_pnl_usd=ledger.day_pnl_usd,
-        positions=tuple(
-            PositionFact(symbol=h.symbol, quantity=h.quantity, mark_price=h.mark_price or None)
-            for h in ledger.open_holdings()
-        ),
-        orders=tuple(order_fact(order) for order in orders),
-        recent_keys=traffic.keys(market_ns),
-        messages_in_window=traffic.messages(market_ns),
-        repeats_in_window=traffic.repeats(market_ns, intent.symbol, intent.side),
     )

@@ -15,15 +15,18 @@ from decimal import Decimal
 from engine.core import STORAGE_FAILURES, Core
 from engine.failures import reason_code
 from engine.market.hub import HubState, MarketHub
+from engine.trading.gather import account_facts
 from engine.trading.ledger import Ledger
+from engine.trading.market_memory import MarketMemory
 from engine.trading.orders import OrderManager, Owner
-from engine.trading.pipeline import Traffic, facts_of, intent_of, request_of
+from engine.trading.pipeline import intent_of, request_of
 from engine.trading.rows import decision_row, intent_row, ticket_row
+from engine.trading.traffic import Traffic
 from engine.trading.working import ManagedOrder
 from native.intents import OrderIntent
 from native.kernel import Kernel
 from safety.approval import ApprovalRule, Ticket, TicketEvent, TicketState
-from safety.facts import Preflight
+from safety.facts import DeskFacts, Preflight, VenueFacts
 from safety.intent import ExecutionIntent, ExecutionPolicy, duplicate_key
 from safety.interlock import Clearance
 from safety.preflight import preflight
@@ -96,6 +99,13 @@ class PaperSession:
         self.failure_code = ""
         self.stale_good: dict[str, int] = {}
         orders.attach(plan.session_id, Owner(plan.run_fingerprint, self._on_fill, self._on_end))
+        self.stated_stops: dict[str, Decimal | None] = {}
+        """The stop that the last entry's ticket named, by symbol: what a kernel without one is held to."""
+        self.memory = {symbol: MarketMemory(not plan.uses_market_time) for symbol, _ in plan.lanes}
+        self.venue_facts: Callable[[], VenueFacts] = VenueFacts
+        """What the venue says of reconciliation, signer and budget; a paper venue says nothing."""
+        self.desk_facts: Callable[[], DeskFacts] = DeskFacts
+        """What the other sessions carry; a session without a desk does not know, and may not open."""
         self._lane_of = {symbol: lane for lane, (symbol, _) in enumerate(plan.lanes)}
         self._wishes: list[OrderIntent] = []
         self._waiting: dict[str, OrderIntent] = {}
@@ -121,6 +131,8 @@ class PaperSession:
         self.market_ns = _time_of(event)
         if isinstance(self.venue, EmbeddedVenue):
             self.venue.on_market(event)
+        if event.symbol in self.memory:
+            self.memory[event.symbol].take(event)
         if isinstance(event, Quote):
             self._mark(event.symbol, event.mid)
         elif isinstance(event, BarOpen):
@@ -204,24 +216,11 @@ class PaperSession:
 
     def judge(self, intent: ExecutionIntent) -> Preflight:
         """Run preflight with the facts of this moment. Pure in its inputs; called again at review."""
-        held = self.ledger.holding(intent.symbol)
-        facts = facts_of(
-            account=self.plan.account,
-            intent=intent,
-            kill_level=int(self.core.kill.level),
-            hold_level=self.core.interlock.level,
-            now_ns=self.core.clock.now_ns(),
-            last_ns=self.core.audit.last_ns,
-            market_ns=self.market_ns,
-            mark_price=held.mark_price or None,
-            mark_age_ms=self._mark_age_ms(intent.symbol),
-            ledger=self.ledger,
-            orders=self.orders.alive(),
-            traffic=self.traffic,
-        )
-        return preflight(intent, facts, self.plan.policy, self.plan.instruments.get(intent.symbol))
+        instrument = self.plan.instruments.get(intent.symbol)
+        return preflight(intent, account_facts(self, intent), self.plan.policy, instrument)
 
-    def _mark_age_ms(self, symbol: str) -> int | None:
+    def mark_age_ms(self, symbol: str) -> int | None:
+        """Return how old a mark is, in the session's own time; None before the first."""
         if self.plan.uses_market_time:
             held = self.ledger.holding(symbol)
             return (self.market_ns - held.mark_ns) // NS_PER_MS if held.mark_ns else None
@@ -283,6 +282,8 @@ class PaperSession:
             duplicate_key(intent),
             is_entry=not intent.reduce_only,
         )
+        if not intent.reduce_only:
+            self.stated_stops[intent.symbol] = intent.stop_loss
         self.counts.orders += 1
         return await self.orders.send(ticket, request_of(intent, self.core.ids.new("O")), wish.lane)
 
@@ -363,12 +364,17 @@ class PaperSession:
         except KeyError:
             self.core.events.add("late_end", "eng", f"{order.order_id} ended: {order.reason}")
 
+    async def cancel(self, order_id: str) -> ManagedOrder:
+        """Ask the venue to cancel one order; a cancel is a message, and is never refused for it."""
+        self.traffic.message(self.market_ns)
+        return await self.orders.cancel(order_id)
+
     async def cancel_all(self) -> tuple[int, int]:
         """Cancel every order that may be alive; return (asked, confirmed)."""
         alive = self.orders.alive()
         for order in alive:
             try:
-                await self.orders.cancel(order.order_id)
+                await self.cancel(order.order_id)
             except Refusal as refusal:
                 self.core.note("cancel_refused", "eng", str(refusal))
             except STORAGE_FAILURES as error:

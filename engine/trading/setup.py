@@ -112,6 +112,7 @@ def _sandbox_session(core: Core, start: PaperStart, session_id: str) -> PaperSes
     for lane, spec in enumerate(specs):
         bars = feed.warmup_bars(spec.symbol, WARMUP_BARS)
         session.hub.prime(bars)
+        session.memory[spec.symbol].prime(bars)
         columns = [
             [getattr(bar, name) for bar in bars] for name in ("open", "high", "low", "close", "volume")
         ]
@@ -188,7 +189,13 @@ def _assemble(
         feed_name=start.feed if start.feed != "sandbox" else feed.name,
         lanes=tuple((lane.symbol, choice.name) for lane, choice in zip(lanes, chosen, strict=True)),
         instruments=instruments,
-        policy=policy_of(core.settings.risk, Mode.PAPER, symbols),
+        policy=policy_of(
+            core.settings.risk,
+            Mode.PAPER,
+            symbols,
+            tuple(dict.fromkeys(instrument.venue for instrument in instruments.values())),
+            tuple(dict.fromkeys(choice.name for choice in chosen)),
+        ),
         account=f"paper-{session_id}",
         is_supervised=start.is_supervised,
         supervised_strategies=frozenset(start.supervised_strategies),

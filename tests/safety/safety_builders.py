@@ -7,8 +7,16 @@ from decimal import Decimal
 import msgspec
 
 from safety.canonical import changed
-from safety.facts import AccountFacts, OrderFact, PositionFact
-from safety.intent import ExecutionIntent, ExecutionPolicy, IntentCategory
+from safety.facts import (
+    AccountFacts,
+    DeskFacts,
+    MarketFacts,
+    OrderFact,
+    PositionFact,
+    ReconcileState,
+    VenueFacts,
+)
+from safety.intent import ExecutionIntent, ExecutionPolicy, IntentCategory, Stage
 from safety.interlock import HoldLevel
 from venues.types import Instrument, Mode, OrderStatus, OrderType, Record, Side, TimeInForce
 
@@ -67,14 +75,61 @@ def facts(**changes: object) -> AccountFacts:
         recent_keys=(),
         messages_in_window=0,
         repeats_in_window=0,
+        entries_in_minute=0,
+        symbol_entries_in_minute=0,
+        exits_in_minute=0,
+        lease_left_ms=10_000,
+        market=market(),
+        venue=venue(),
+        desk=desk(),
+    )
+    return changed(good, **changes)
+
+
+def market(**changes: object) -> MarketFacts:
+    good = MarketFacts(
+        bid=D("99.9"),
+        ask=D("100.1"),
+        unchanged_ms=500,
+        gap_bars=0,
+        window_low=D("99"),
+        window_high=D("101"),
+        atr=D("2"),
+        p90_volatility=D("0.05"),
+        volatility_days=90,
+    )
+    return changed(good, **changes)
+
+
+def venue(**changes: object) -> VenueFacts:
+    good = VenueFacts(
+        reconcile_state=ReconcileState.CLEAN,
+        reconcile_age_ms=5_000,
+        nonce_next=8,
+        nonce_durable=7,
+        signer_left_ms=30 * 86_400_000,
+        signer_is_master=False,
+        budget_left=D("0.9"),
+        maintenance_rate=D("0.05"),
+    )
+    return changed(good, **changes)
+
+
+def desk(**changes: object) -> DeskFacts:
+    good = DeskFacts(
+        other_exposure_usd=D("0"), venue_other_exposure_usd=D("0"), day_pnl_usd=D("0"), drawdown=D("0")
     )
     return changed(good, **changes)
 
 
 def policy(**changes: object) -> ExecutionPolicy:
     good = ExecutionPolicy(
-        mode=Mode.PAPER,
+        mode=Mode.LIVE,
+        stage=Stage.SCALED,
         allowed_symbols=("BTC", "ETH"),
+        allowed_venues=("sandbox",),
+        allowed_strategies=("trend",),
+        blocked_symbols=("LUNA",),
         max_notional_per_order_usd=D("100"),
         max_exposure_usd=D("300"),
         max_symbol_exposure_usd=D("150"),
@@ -87,6 +142,28 @@ def policy(**changes: object) -> ExecutionPolicy:
         max_clock_drift_ms=1000,
         max_messages_per_window=10,
         max_repeats_per_window=10,
+        max_strategy_exposure_usd=D("250"),
+        max_venue_exposure_usd=D("400"),
+        max_desk_exposure_usd=D("500"),
+        max_volatility_exposure_usd=D("20"),
+        min_volatility_days=30,
+        micro_max_order_usd=D("60"),
+        micro_max_exposure_usd=D("120"),
+        max_trade_risk=D("0.04"),
+        max_portfolio_risk=D("0.03"),
+        max_leverage=D("2"),
+        max_margin_use=D("0.5"),
+        min_liquidation_atr=D("3"),
+        max_price_drift_bps=D("300"),
+        max_spread_bps=D("100"),
+        max_unchanged_ms=60_000,
+        max_gap_bars=3,
+        max_entries_per_minute=30,
+        max_symbol_entries_per_minute=6,
+        max_exits_per_minute=120,
+        max_reconcile_age_ms=30_000,
+        min_signer_left_ms=7 * 86_400_000,
+        min_venue_budget=D("0.2"),
     )
     return changed(good, **changes)
 
@@ -112,12 +189,16 @@ def order(**changes: object) -> OrderFact:
         price=D("100"),
         reduce_only=False,
         status=OrderStatus.OPEN,
+        strategy_id="trend",
+        stop_price=D("99"),
     )
     return changed(good, **changes)
 
 
 def position(symbol: str = "BTC", quantity: str = "1") -> PositionFact:
-    return PositionFact(symbol=symbol, quantity=D(quantity), mark_price=D("100"))
+    """A position that its stop closes at one percent."""
+    stop = D("99") if D(quantity) > 0 else D("101")
+    return PositionFact(symbol=symbol, quantity=D(quantity), mark_price=D("100"), stop_price=stop)
 
 
 def fields_of(record: Record) -> tuple[str, ...]:

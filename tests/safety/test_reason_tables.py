@@ -6,12 +6,14 @@ import re
 from pathlib import Path
 
 import pytest
+from safety_builders import fields_of, policy
 
 from runbooks import list_runbooks, runbook_path
 from safety import interlock
 from safety.alarm_codes import ALARMS
 from safety.reasons import REASONS, Refusal, anchor, explain, to_markdown
-from safety.rules import RULES
+from safety.rules import RULES, Rule
+from safety.rules import to_markdown as policy_markdown
 
 DOCS = Path(__file__).parents[2] / "docs"
 HEADING = re.compile(r"^### (\S+)$", re.MULTILINE)
@@ -38,6 +40,21 @@ def test_the_reference_document_is_the_generated_one() -> None:
     assert (DOCS / "reason-codes.md").read_text() == to_markdown(), (
         "python -m safety.reasons > docs/reason-codes.md"
     )
+
+
+def test_the_policy_document_is_the_generated_one() -> None:
+    assert (DOCS / "policy.md").read_text() == policy_markdown(), "python -m safety.rules > docs/policy.md"
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
+def test_every_rule_says_its_control_its_bounds_and_its_correction(rule: Rule) -> None:
+    assert rule.controls and rule.says and REASONS[rule.code].correction
+    assert set(rule.bounds) <= set(fields_of(policy()))
+
+
+def test_every_control_of_the_list_that_judges_an_order_has_a_rule() -> None:
+    named = {word for rule in RULES for word in rule.controls.replace(",", " ").split()}
+    assert {f"C{number}" for number in range(1, 21)} <= named
 
 
 def test_every_rule_has_one_reason() -> None:

@@ -1,0 +1,99 @@
+"""What a session knows at one moment, gathered for preflight; what it does not know stays None."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from engine.trading.working import ManagedOrder
+from safety.exposure import Carrying, gross_exposure
+from safety.facts import AccountFacts, MarketFacts, OrderFact, PositionFact
+from safety.intent import ExecutionIntent
+from safety.reasons import Refusal
+
+if TYPE_CHECKING:
+    from engine.trading.session import PaperSession
+
+
+def account_facts(session: PaperSession, intent: ExecutionIntent) -> AccountFacts:
+    """Return everything that an intent is judged by. The paper venue's clock is ours: it has no offset."""
+    core, ledger, traffic, now_ns = session.core, session.ledger, session.traffic, session.market_ns
+    memory = session.memory.get(intent.symbol)
+    return AccountFacts(
+        account_id=session.plan.account,
+        kill_level=int(core.kill.level),
+        hold_level=core.interlock.level,
+        now_ns=core.clock.now_ns(),
+        last_ns=core.audit.last_ns,
+        clock_offset_ms=None,
+        mark_price=ledger.holding(intent.symbol).mark_price or None,
+        mark_age_ms=session.mark_age_ms(intent.symbol),
+        equity_usd=ledger.equity_usd,
+        peak_equity_usd=ledger.peak_usd,
+        day_pnl_usd=ledger.day_pnl_usd,
+        positions=position_facts(session),
+        orders=order_facts(session),
+        recent_keys=traffic.keys(now_ns),
+        messages_in_window=traffic.messages(now_ns),
+        repeats_in_window=traffic.repeats(now_ns, intent.symbol, intent.side),
+        entries_in_minute=traffic.entries(now_ns),
+        symbol_entries_in_minute=traffic.entries(now_ns, intent.symbol),
+        exits_in_minute=traffic.exits(now_ns),
+        market=MarketFacts() if memory is None else memory.facts(now_ns),
+        venue=session.venue_facts(),
+        desk=session.desk_facts(),
+    )
+
+
+def position_facts(session: PaperSession) -> tuple[PositionFact, ...]:
+    """Return what is held, by symbol, with its strategy and the stop that the kernel keeps for it.
+
+    Where the kernel keeps none, the stop that the entry's ticket stated counts.
+    """
+    stops, owners = dict(session.stated_stops), dict(session.plan.lanes)
+    for symbol in owners:
+        kept = session.kernel.position(session.lane_of(symbol)).stop_price
+        if kept is not None:
+            stops[symbol] = Decimal(repr(kept))
+    return tuple(
+        PositionFact(
+            symbol=held.symbol,
+            quantity=held.quantity,
+            mark_price=held.mark_price or None,
+            strategy_id=owners.get(held.symbol, ""),
+            stop_price=stops.get(held.symbol),
+        )
+        for held in session.ledger.open_holdings()
+    )
+
+
+def order_facts(session: PaperSession) -> tuple[OrderFact, ...]:
+    """Return the orders that may still trade, with the stop that each one's ticket states."""
+    return tuple(
+        OrderFact(
+            symbol=order.request.symbol,
+            side=order.request.side,
+            remaining=order.remaining,
+            price=order.request.limit_price,
+            reduce_only=order.request.reduce_only,
+            status=order.status,
+            strategy_id=order.strategy,
+            stop_price=_stop_of(session, order),
+        )
+        for order in session.orders.alive()
+    )
+
+
+def carried_usd(session: PaperSession) -> Decimal | None:
+    """Return the worst-case exposure of a session, or None where a figure of it is missing."""
+    try:
+        return gross_exposure(Carrying(position_facts(session), order_facts(session)), None)
+    except ValueError:
+        return None
+
+
+def _stop_of(session: PaperSession, order: ManagedOrder) -> Decimal | None:
+    try:
+        return session.core.tickets.get(order.ticket_id).intent.stop_loss
+    except Refusal:
+        return None

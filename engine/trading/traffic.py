@@ -1,0 +1,67 @@
+"""How often a session did things: messages, entries, exits, repetitions and wishes, each in its window."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from seams.clock import NS_PER_S
+from venues.types import Side
+
+RATE_WINDOW_NS = 2 * NS_PER_S
+MINUTE_NS = 60 * NS_PER_S
+REPEAT_WINDOW_NS = 600 * NS_PER_S
+DUPLICATE_WINDOW_NS = 60 * NS_PER_S
+
+
+class Sent(NamedTuple):
+    """One order that was handed on; `at_ns` is on the session's own clock."""
+
+    at_ns: int
+    symbol: str
+    side: Side
+    key: str
+    is_entry: bool
+
+
+class Traffic:
+    """Recent messages and orders; times must not go backwards, and a jump back forgets nothing."""
+
+    def __init__(self, sent: tuple[Sent, ...] = ()) -> None:
+        self._messages: list[int] = [each.at_ns for each in sent]
+        self._sent: list[Sent] = list(sent)
+
+    def sent(self, at_ns: int, symbol: str, side: Side, key: str, *, is_entry: bool) -> None:
+        """Note one submitted order; it is a message, too."""
+        self._messages.append(at_ns)
+        self._sent.append(Sent(at_ns, symbol, side, key, is_entry))
+
+    def message(self, at_ns: int) -> None:
+        """Note one message that is not a new order: a cancel or a change (C8)."""
+        self._messages.append(at_ns)
+
+    def messages(self, now_ns: int) -> int:
+        """Return how many messages went out within two seconds."""
+        self._messages = [at for at in self._messages if now_ns - at < RATE_WINDOW_NS]
+        return len(self._messages)
+
+    def repeats(self, now_ns: int, symbol: str, side: Side) -> int:
+        """Return how often this symbol was entered on this side within ten minutes (C9)."""
+        self._sent = [each for each in self._sent if now_ns - each.at_ns < REPEAT_WINDOW_NS]
+        return sum(1 for each in self._sent if each.is_entry and (each.symbol, each.side) == (symbol, side))
+
+    def entries(self, now_ns: int, symbol: str = "") -> int:
+        """Return the entries within a minute, of one symbol or of all."""
+        return sum(
+            1 for each in self._within(now_ns, MINUTE_NS) if each.is_entry and symbol in ("", each.symbol)
+        )
+
+    def exits(self, now_ns: int) -> int:
+        """Return the exits within a minute."""
+        return sum(1 for each in self._within(now_ns, MINUTE_NS) if not each.is_entry)
+
+    def keys(self, now_ns: int) -> tuple[str, ...]:
+        """Return what was wished for within a minute (C10)."""
+        return tuple(each.key for each in self._within(now_ns, DUPLICATE_WINDOW_NS))
+
+    def _within(self, now_ns: int, window_ns: int) -> list[Sent]:
+        return [each for each in self._sent if now_ns - each.at_ns < window_ns]

@@ -1,0 +1,172 @@
+"""What a preflight rule is, and how one is judged.
+
+A rule returns a `Finding`; raising, NaN, None and wrong types are failures of that rule. Rules for
+entries judge only what can add risk; the others judge everything and are the only ones an exit meets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from enum import StrEnum
+from typing import NamedTuple
+
+from safety.applicability import may_be_absent
+from safety.facts import AccountFacts, Check, CheckResult
+from safety.intent import ExecutionIntent, ExecutionPolicy, IntentCategory
+from safety.interlock import Action
+from venues.types import Instrument, Side
+
+BPS = Decimal(10_000)
+_FRACTION = Decimal("0.0001")
+
+
+class Level(StrEnum):
+    """What a rule is about: the level at which its bound holds."""
+
+    ORDER = "order"
+    SYMBOL = "symbol"
+    STRATEGY = "strategy"
+    ACCOUNT = "account"
+    VENUE = "venue"
+    DESK = "desk"
+    MARKET = "market"
+    TRAFFIC = "traffic"
+    ENGINE = "engine"
+
+
+class Case(NamedTuple):
+    """Everything one judgement may look at."""
+
+    intent: ExecutionIntent
+    facts: AccountFacts
+    policy: ExecutionPolicy
+    instrument: Instrument | None
+
+
+class Finding(NamedTuple):
+    """What one rule saw. `headroom` is the share of its bound that is left, where there is a scale."""
+
+    is_ok: bool
+    now: object = ""
+    after: object = ""
+    limit: object = ""
+    is_near: bool = False
+    headroom: Decimal | None = None
+
+
+class Unknowable(ValueError):
+    """A figure that a rule needs is missing, not a number or of the wrong type."""
+
+
+PASS = Finding(is_ok=True)
+Judge = Callable[[Case], Finding]
+
+
+class Rule(NamedTuple):
+    """One row: the reason code it refuses with, whether exits are exempt, the judge, and what it is for.
+
+    `controls` are the rows of the control list it carries out, `bounds` the fields of the policy it
+    reads, `optional` the facts that a mode may lack (`safety.applicability`).
+    """
+
+    code: str
+    is_for_entries_only: bool
+    judge: Judge
+    level: Level
+    controls: str
+    says: str
+    bounds: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+
+
+def judge(rule: Rule, case: Case) -> Check:
+    """Apply one rule; what it cannot compute it refuses."""
+    result = CheckResult.FAIL
+    if rule.is_for_entries_only and action_of(case.intent) is not Action.ADD_RISK:
+        finding = PASS
+    elif may_be_absent(rule.optional, case.facts, case.policy.mode):
+        finding, result = Finding(is_ok=True, now="absent"), CheckResult.NOT_APPLICABLE
+    else:
+        try:
+            finding = rule.judge(case)
+        except (ArithmeticError, ValueError, TypeError, AttributeError):
+            finding = Finding(is_ok=False, now="unknown")
+    if finding.is_ok and result is not CheckResult.NOT_APPLICABLE:
+        result = CheckResult.WARN if finding.is_near else CheckResult.OK
+    return Check(
+        name=rule.code,
+        now=_text(finding.now),
+        after=_text(finding.after),
+        limit=_text(finding.limit),
+        result=result,
+        reason=None if finding.is_ok else rule.code,
+        headroom="" if finding.headroom is None else _text(finding.headroom),
+    )
+
+
+def _text(value: object) -> str:
+    """Return a figure as it is shown: no exponent, at most ten places."""
+    if isinstance(value, Decimal) and value.is_finite() and abs(value) < Decimal("1e15"):
+        return f"{value.quantize(Decimal('1e-10')).normalize():f}"
+    return str(value)
+
+
+def action_of(intent: ExecutionIntent) -> Action:
+    """Tell what an intent does; only a literal `reduce_only` True makes it an exit."""
+    if intent.reduce_only is not True:
+        return Action.ADD_RISK
+    return Action.FLATTEN if intent.intent_category is IntentCategory.FLATTEN else Action.REDUCE
+
+
+def number(value: object) -> Decimal:
+    """Return a finite Decimal. Raises `Unknowable` for None, NaN, infinity, floats of money, text."""
+    if isinstance(value, bool) or not isinstance(value, (Decimal, int)):
+        raise Unknowable(f"not a number: {value!r}")
+    exact = Decimal(value)
+    if not exact.is_finite():
+        raise Unknowable("not finite")
+    return exact
+
+
+def positive(value: object) -> Decimal:
+    """Return a finite Decimal above zero. Raises `Unknowable`."""
+    exact = number(value)
+    if exact <= 0:
+        raise Unknowable("not positive")
+    return exact
+
+
+def not_negative(value: object) -> Decimal:
+    """Return a finite Decimal of zero or more. Raises `Unknowable`."""
+    exact = number(value)
+    if exact < 0:
+        raise Unknowable("negative")
+    return exact
+
+
+def side_of(intent: ExecutionIntent) -> Side:
+    return Side(intent.side)
+
+
+def at_most(
+    now: object, after: Decimal, limit: Decimal, policy: ExecutionPolicy, *, is_strict: bool = False
+) -> Finding:
+    """Compare with an upper bound; `is_strict` refuses at the bound itself. Near it, the check warns."""
+    bound, used = not_negative(limit), not_negative(after)
+    is_ok = used < bound if is_strict else used <= bound
+    is_near = used > bound * number(policy.warn_fraction)
+    return Finding(is_ok, now, after, bound, is_near=is_near, headroom=_left(used, bound))
+
+
+def at_least(value: Decimal, limit: Decimal) -> Finding:
+    """Compare with a lower bound that must be reached; headroom is how far above it the value lies."""
+    bound, has = not_negative(limit), number(value)
+    spare = max(Decimal(0), has - bound) / has if has > 0 else Decimal(0)
+    return Finding(has >= bound, has, "", bound, headroom=min(Decimal(1), spare).quantize(_FRACTION))
+
+
+def _left(used: Decimal, bound: Decimal) -> Decimal:
+    if bound <= 0:
+        return Decimal(0)
+    return min(Decimal(1), max(Decimal(0), 1 - used / bound)).quantize(_FRACTION)
