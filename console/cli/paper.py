@@ -61,6 +61,9 @@ def start(
     max_bars: Annotated[
         int | None, typer.Option("--max-bars", min=0, help="End after so many bars. Default: 0, never.")
     ] = None,
+    candidate: Annotated[
+        str, typer.Option("--candidate", help="SWEEP:CONFIG_ID, replayed: its strategy and parameters.")
+    ] = "",
     sets: Sets = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the end and print the result.")] = False,
     wait_s: Annotated[float, typer.Option("--wait-seconds", min=1, help="How long --wait waits.")] = 600.0,
@@ -85,6 +88,7 @@ def start(
         "is_supervised": supervised or None,
         "params": parameters(sets) or None,
         "max_bars": max_bars,
+        "candidate": candidate or None,
     }
     with signals(signal_file, "paper", asked.request_id) as sender:
         body = _body({**asked.params, **{key: value for key, value in given.items() if value is not None}})

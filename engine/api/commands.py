@@ -93,6 +93,8 @@ class PaperStart(Record, tag="paper_start"):
     """With `is_supervised`: only these strategies' entries wait for an operator (empty: all do)."""
     params: dict[str, float | str] = {}
     max_bars: int = 0
+    candidate: str = ""
+    """SWEEP:CONFIG_ID instead of strategy, preset and parameters; it needs its fresh replay report."""
 
 
 class PaperStop(Record, tag="paper_stop"):

@@ -22,7 +22,7 @@ from engine.trading.pipeline import policy_of
 from engine.trading.session import PaperSession, SessionPlan
 from native.intents import KernelConfig, LaneSpec
 from safety.reasons import Refusal
-from seams.clock import NS_PER_S
+from seams.clock import NS_PER_MS, NS_PER_S
 from venues.replay import ReplayFeed
 from venues.sandbox.embedded import EmbeddedVenue
 from venues.sandbox.market import SandboxFeed, SandboxMarket
@@ -47,6 +47,8 @@ SANDBOX_PARAMS: dict[str, dict[str, float]] = {
 
 def build_session(core: Core, start: PaperStart, session_id: str) -> PaperSession:
     """Build a session, not yet running. Raises `Refusal` with the reason code."""
+    if start.candidate:
+        start = _deployed(core, start)
     if not start.strategies and not start.preset:
         raise Refusal("unknown_strategy", "name at least one strategy, or a preset")
     if start.feed == "sandbox":
@@ -231,6 +233,27 @@ def _facts(
             for lane, choice in zip(lanes, chosen, strict=True)
         ),
     )
+
+
+def _deployed(core: Core, start: PaperStart) -> PaperStart:
+    """Return the start of a sweep's candidate, its parameters unchanged. Raises `Refusal` (OC-43, OC-44)."""
+    # Here, not above: a desk without candidates must not pay for research.
+    from engine.lifecycle.parity.deployment import proven_candidate
+
+    if start.strategies or start.preset or start.params:
+        raise Refusal(
+            "config_mutated", "a candidate brings its strategy, preset and parameters; name no others"
+        )
+    now_ms = core.clock.now_ns() // NS_PER_MS
+    try:
+        found = proven_candidate(start.candidate, core.paths.home, core.disk, now_ms)
+    except RunFailed as error:
+        code = error.code if error.code in ("candidate_unproven", "config_mutated") else "unknown_strategy"
+        raise Refusal(code, str(error)) from error
+    changed: PaperStart = msgspec.structs.replace(  # type: ignore[type-var]
+        start, strategies=(found.strategy,), preset=found.preset, params=dict(found.params)
+    )
+    return changed
 
 
 def _choose(strategy: str, start: PaperStart, faster: dict[str, dict[str, float]]) -> Choice:

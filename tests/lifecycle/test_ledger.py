@@ -11,6 +11,7 @@ import pytest
 
 from console.cli.app import run as command_line
 from engine.api import parity, sweep
+from engine.lifecycle.parity.deployment import proven_candidate
 from engine.lifecycle.parity.ledger import LEDGER_FILE, LedgerRow, Status, judge_ledger, read_lines, to_lines
 from engine.lifecycle.parity.report import ReleaseBlocker, ReplayReport
 from engine.lifecycle.parity.sources import TRUST_ORDER, Source, most_trusted
@@ -298,3 +299,56 @@ def test_results_name_every_figure_that_the_ledger_compares(folder: Path) -> Non
 
     own = {"number", "params", "config_id"}
     assert set(STATE) | set(SUMS) | own == set(Result.__struct_fields__)
+
+
+def best(folder: Path) -> str:
+    return str(json.loads((folder / "leaderboard.json").read_bytes())[0]["config_id"])
+
+
+def refused(folder: Path, home: Path, name: str = "", now_ms: int = FixedClock().now_ns() // 10**6) -> str:
+    with pytest.raises(RunFailed) as error:
+        proven_candidate(name or f"{folder.name}:{best(folder)}", home, RealDisk(), now_ms)
+    return error.value.code
+
+
+def test_nothing_goes_on_from_a_sweep_without_its_fresh_replay_report(folder: Path, home: Path) -> None:
+    now_ms = FixedClock().now_ns() // 10**6
+    assert refused(folder, home) == "candidate_unproven", "no replay yet"
+    made = replay(folder, top=1)
+    name = f"{folder.name}:{best(folder)}"
+    config = proven_candidate(name, home, RealDisk(), now_ms)
+    assert config_id("ema_cross", config.params) == config.config_id == best(folder)
+    assert refused(folder, home, now_ms=now_ms + 361 * 60_000) == "candidate_unproven", "it is stale"
+    last = json.loads((folder / "leaderboard.json").read_bytes())[-1]["config_id"]
+    shortlisted = {row["config_id"] for row in json.loads((folder / "sweep.json").read_bytes())["channels"]}
+    assert last not in shortlisted
+    assert refused(folder, home, f"{folder.name}:{last}") == "candidate_unproven", "not in the ledger"
+    for wrong in ("nonsense", f"{folder.name}:../../x", f"../{folder.name}:{best(folder)}"):
+        assert refused(folder, home, wrong) == "candidate_unproven"
+    path = evidence(folder) / "candidates.json"
+    text = path.read_text()
+    path.write_text(text.replace(str(made.generated_at_ms), str(made.generated_at_ms - 1)))
+    assert refused(folder, home) == "candidate_unproven", "candidates of another replay"
+    tamper(folder, 1, _other_sum)
+    replay(folder, top=1)
+    assert refused(folder, home) == "candidate_unproven", "the blocker blocks"
+
+
+def test_a_candidate_that_changed_after_its_replay_is_stopped(
+    folder: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replay(folder, top=1)
+    path = evidence(folder) / "candidates" / f"{best(folder)}.json"
+    good = json.loads(path.read_bytes())
+    for change in (
+        {"params": {**good["params"], "fast": good["params"]["fast"] + 1}},
+        {"params": {**good["params"], "bracket": 1.0}},
+        {"config_id": "0" * 12},
+        {"source_sha256": "0" * 64},
+        {"kernel_sha256": "0" * 64},
+        {"sweep_run_id": "20200101_000000_sweep_0000000"},
+    ):
+        path.write_text(json.dumps({**good, **change}))
+        assert refused(folder, home) == "config_mutated", change
+    path.write_text(json.dumps(good)[:-5])
+    assert refused(folder, home) == "candidate_unproven"
