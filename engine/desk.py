@@ -15,6 +15,7 @@ from engine.failures import reason_code
 from engine.limits import desk_facts, watch_limits
 from engine.market.hub import HubState
 from engine.research.identity import python_facts
+from engine.research.run import INIT_STATE
 from engine.research.schemas import SessionMetadata
 from engine.research.session_health import refresh_sessions_index
 from engine.research.sessions import ENDINGS, SessionFolder
@@ -93,6 +94,8 @@ class Desk:
         session_id = f"{stamp}_paper_{self.core.ids.new('S')[2:]}"
         session = build_session(self.core, start, session_id)
         folder = self._folder(session, start, operator, request_id, now_ns)
+        if session.plan.init_state:
+            folder.put_artifact(INIT_STATE, session.plan.init_state)
         entry = Running(session=session, folder=folder, started_ns=now_ns)
         try:
             self.core.store.sessions.start(self._row(session, folder, now_ns))

@@ -9,6 +9,7 @@ _SWEEP = "sweep"
 _RESEARCH = "research-run"
 _FORGE = "forge-and-verify"
 _REPLAY = "replay-parity"
+_STATE = "init-state"
 _UNKNOWN, _PAPER, _START = "ambiguous-order", "paper-session", "engine-will-not-start"
 
 ROWS: tuple[tuple[str, str, str, str, str], ...] = (
@@ -160,6 +161,16 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     ("mixed_contract", "These runs were not measured on the same", "Data, window, costs or kernel differ; side by side their numbers would mislead.", "Run them again on the same data and costs; `--align` settles another window.", _RESEARCH),
     ("unknown_run", "No such run", "No folder of this id holds a run that can be read.", "See `interlock run list`.", _RESEARCH),
     ("candidates_damaged", "The list of candidates cannot be read", "Its file is damaged or of another version; it is not overwritten.", "Move outputs/candidates.json away and add the candidates again.", _RESEARCH),
+    # init states
+    ("state_version_unknown", "The file is no init state of a version this build reads", "Another version means other things by the same words; nothing is guessed.", "Export it again with this build.", _STATE),
+    ("state_damaged", "An init state cannot be trusted", "It does not read, its hash is wrong, or its balance or positions are not those of its kernel state.", "Export it again from the run or session.", _STATE),
+    ("state_strategy_mismatch", "The state is of another strategy", "Source, build or parameters differ, so that what the strategy remembers would mean something else.", "Install the recorded source, name its file with --strategy, or export from a run of the new one.", _STATE),
+    ("state_symbol_mismatch", "The state is of other symbols", "A position and a window of one symbol are nothing to another.", "Name the bars or feed of the state's symbols.", _STATE),
+    ("state_config_mismatch", "The state was made under other assumptions", "Costs, sizes, rules or bar length differ; what differs is named.", "Leave the assumptions to the state, or make the run again under the new ones and export that.", _STATE),
+    ("state_gap", "The bars do not follow the state's last one", "What happened in between is not known: a stop may have been hit, windows are out of date.", "Give the bars that follow it, or run over the missing ones and export again; `--max-state-gap` allows a hole knowingly.", _STATE),
+    ("state_exists", "Another state has this name", "An import replaces nothing unasked.", "Take another name, or pass --replace.", _STATE),
+    ("unknown_state", "No such init state", "It is neither a file nor the name of an imported state.", "List them with `interlock state list`.", _STATE),
+    ("state_not_exportable", "There is no state to go on from", "Orders may still be alive, symbols share an account, or it was closed at its end.", "Settle the orders, or make a run that stays open at its end and export that.", _STATE),
     # sweeps
     ("sweep_exists", "An unfinished sweep of the same request is there", "Its trials are kept; starting anew would throw them away without asking.", "Go on with `--resume`, or remove its folder under outputs/sweeps.", _SWEEP),
     ("nothing_to_resume", "There is no unfinished sweep of this request", "Request, data, kernel or strategy differ from the interrupted one, or it is done; results of another contract must not mix.", "List the sweeps; start without `--resume`.", _SWEEP),

@@ -62,6 +62,7 @@ NOUNS: dict[str, Noun] = {
     "verify": Noun("forge", "verify"),
     "validate": Noun("validate", "validate"),
     "replay": Noun("replay", "replay"),
+    "state": Noun("state", "app", is_group=True),
     "data": Noun("data", "app", is_group=True),
     "book": Noun("book", "app", is_group=True),
     "engine": Noun("engine", "app", is_group=True),

@@ -35,6 +35,12 @@ MaxMissing = Annotated[
 ]
 First = Annotated[str, typer.Option("--start", help="The first date or UTC time.")]
 End = Annotated[str, typer.Option("--end", help="The date or UTC time before which it ends.")]
+InitState = Annotated[
+    str, typer.Option("--init-state", help="Start from a state: a file, or an imported one's name.")
+]
+MaxStateGap = Annotated[
+    int, typer.Option("--max-state-gap", min=0, help="How many bars may be missing after the state's last.")
+]
 
 
 def instant(text: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -10,9 +11,19 @@ import typer
 
 from console.cli import diagnostics, link, output
 from console.cli.failure import Failure
+from console.cli.guard import failures
 from console.cli.headless import JsonRequest, SignalFile, Signals, read_request, signals
-from console.cli.options import Json, Operator, Reason, Sets, operator_name, parameters
-from engine.api import research
+from console.cli.options import (
+    InitState,
+    Json,
+    MaxStateGap,
+    Operator,
+    Reason,
+    Sets,
+    operator_name,
+    parameters,
+)
+from engine.api import research, state
 from engine.api.client import EngineClient
 from engine.api.commands import PaperStart, PaperStop, SessionShow, SessionStarted
 from engine.api.home import home_folder
@@ -58,6 +69,8 @@ def start(
     supervised: Annotated[
         bool, typer.Option("--supervised", help="Orders wait as tickets for a person.")
     ] = False,
+    init_state: InitState = "",
+    max_state_gap: MaxStateGap = 0,
     max_bars: Annotated[
         int | None, typer.Option("--max-bars", min=0, help="End after so many bars. Default: 0, never.")
     ] = None,
@@ -89,6 +102,8 @@ def start(
         "params": parameters(sets) or None,
         "max_bars": max_bars,
         "candidate": candidate or None,
+        "init_state": _imported(init_state) or None,
+        "max_state_gap_bars": max_state_gap or None,
     }
     with signals(signal_file, "paper", asked.request_id) as sender:
         body = _body({**asked.params, **{key: value for key, value in given.items() if value is not None}})
@@ -107,6 +122,14 @@ def start(
     output.show({"session": row}, output.facts(row), as_json)
     if row.status != "success":
         raise typer.Exit(1)
+
+
+def _imported(init_state: str) -> str:
+    """Return the name under which this home has a state; a file is imported first."""
+    if not Path(init_state).is_file():
+        return init_state
+    with failures():
+        return state.import_state(home_folder(), Path(init_state)).name
 
 
 def _tell_end(sender: Signals, row: SessionRow, where: dict[str, str]) -> None:

@@ -95,6 +95,9 @@ class PaperStart(Record, tag="paper_start"):
     max_bars: int = 0
     candidate: str = ""
     """SWEEP:CONFIG_ID instead of strategy, preset and parameters; it needs its fresh replay report."""
+    init_state: str = ""
+    """The name of an imported state to start from: it brings strategies, symbols and account."""
+    max_state_gap_bars: int = 0
 
 
 class PaperStop(Record, tag="paper_stop"):

@@ -63,7 +63,9 @@ def check_run(
     """Run every check. `make_kernel` gives a new kernel with a new strategy each time."""
     seed, drawn = config.seed, [name for name in DRAWN if name in config.switches]
     decided = decisions[decisions["reason"] != Reason.END_OF_DATA]
-    if drawn:
+    if config.init_state_sha256:
+        settled = not_checked("warm_up", "init_state", "it starts from a state, warm, on one bar only")
+    elif drawn:
         word = f"{', '.join(drawn)} draw by an order's number, which a later start changes"
         settled = not_checked("warm_up", "seeded_draws", word)
     else:

@@ -70,7 +70,7 @@ def find_out(
     metrics = compute_metrics(
         replayed.equity,
         config.initial_cash,
-        replayed.trades,
+        replayed.own_trades,
         bars.interval_ns,
         replayed.fees_usd,
         context,
@@ -90,7 +90,7 @@ def find_out(
             replayed.is_liquidated,
             beside.sub_bars,
         ),
-        baselines=baselines(ground_of(config, bars, beside), replayed.trades, rng),
+        baselines=baselines(ground_of(config, bars, beside), replayed.own_trades, rng),
         bootstrap=bootstrap(metrics.basis, config.seed, rng),
         testing=testing_of(metrics, trials, earlier_runs),
     )

@@ -172,6 +172,7 @@ def _unending(
 ) -> FundingWindow | None:
     """Return a session's payments. Raises `RunFailed` too for switches that need to know where it ends."""
     foreign = sorted({"close_at_end", "sub_data"} & set(resolved_switches(request, choice.switches)))
+    foreign += ["init_state"] if request.init_state else []
     if foreign:
         raise RunFailed("invalid_request", f"a session that goes on cannot assume {', '.join(foreign)}")
     return funding_of(request, bars, home, disk)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,13 +19,15 @@ from seams.disk import Disk
 if TYPE_CHECKING:
     from engine.market.catalogue import BarColumns
     from engine.market.funding import FundingWindow
+    from engine.state.init_state import InitState
 
 
 class Beside(NamedTuple):
-    """What a run reads besides its bars; None where it has none."""
+    """What a run reads besides its bars, and the state that it starts from; None where it has none."""
 
     funding: FundingWindow | None = None
     sub_bars: BarColumns | None = None
+    start: InitState | None = None
 
 
 NOTHING = Beside()
@@ -58,22 +61,43 @@ def shelf_of(request: RunRequest, choice: Choice, bars: BarColumns, home: Path, 
 
 def beside_of(request: RunRequest, choice: Choice, bars: BarColumns, home: Path, disk: Disk) -> Beside:
     """Load what a run over `bars` reads besides them. Raises `RunFailed` and what the stores raise."""
-    return shelf_of(request, choice, bars, home, disk).over(bars)
+    found = shelf_of(request, choice, bars, home, disk).over(bars)
+    if not request.init_state:
+        return found
+    from engine.state.start import demand_next, proved
+    from engine.state.states import open_state
+
+    start = open_state(request.init_state, home, disk)
+    proved(start, home, disk, choice.file)
+    symbol = start.lanes[0].symbol
+    demand_next(start, symbol, int(bars.ts_ns[0]), bars.interval_ns, request.max_state_gap_bars)
+    return found._replace(start=start)
 
 
 def kernel_of(config: RunConfig, choice: Choice, run_id: str, beside: Beside = NOTHING) -> Kernel:
-    """Return a fresh kernel of one lane with its payments and sub-bars. Raises `RunFailed`: invalid_request
-    for what the kernel refuses, not_reproducible where what is beside is not the configuration's."""
+    """Return a kernel of one lane, fresh or from its start, with its payments and sub-bars.
+
+    Raises `RunFailed`: invalid_request for what the kernel refuses, not_reproducible where what is beside is
+    not the configuration's, or what `engine.state.start.begin` raises."""
     demand_payments(config, beside.funding)
     if ("" if beside.sub_bars is None else beside.sub_bars.content_sha256) != config.sub_data_sha256:
         raise RunFailed("not_reproducible", "this needs the run's finer bars, and has others or none")
+    if ("" if beside.start is None else beside.start.state_sha256) != config.init_state_sha256:
+        raise RunFailed("not_reproducible", "this needs the state that the run started from")
     try:
         rules = kernel_config(config, has_funding=beside.funding is not None)
+        if beside.start is not None:
+            # What a report counts from is the equity at the start; the kernel counts on from its own cash.
+            rules = replace(rules, cash=beside.start.kernel_config.cash)
         kernel = Kernel(rules, [lane_of(config.ticker, choice, config.lot, config.tick)], run_id=run_id)
         give_funding(kernel, 0, beside.funding)
         give_sub_bars(kernel, beside.sub_bars)
     except ValueError as error:
         raise RunFailed("invalid_request", str(error)) from error
+    if beside.start is not None:
+        from engine.state.start import begin
+
+        begin(kernel, beside.start)
     return kernel
 
 

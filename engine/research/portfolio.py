@@ -53,6 +53,8 @@ def run_portfolio(
 
     Raises `RunFailed` with invalid_request too where bars have different lengths or a symbol has no bars.
     """
+    if request.init_state:
+        raise RunFailed("state_symbol_mismatch", "a run of several symbols starts from no state")
     lanes = lanes_of(expanded(request, home, disk), home, disk)
     config = portfolio_config(request, lanes)
 

@@ -56,6 +56,8 @@ def _words(request: RunRequest) -> list[str]:
     words += (
         ["--max-missing-funding", str(request.max_missing_funding)] if request.max_missing_funding else []
     )
+    words += ["--init-state", request.init_state] if request.init_state else []
+    words += ["--max-state-gap", str(request.max_state_gap_bars)] if request.max_state_gap_bars else []
     words += words_of({**msgspec.to_builtins(request), **request.switches})
     words += ["--universe", request.universe] if request.universe else []
     words += ["--at", iso_z(request.at_ns)] if request.at_ns is not None else []

@@ -17,7 +17,8 @@ class RunRequest(Record):
     `max_missing_funding`: how many payments the series may lack. `switches`: assumptions beyond the plain
     ones by name (`engine.api.switches`). With `more_data` or `more_strategies`, each strategy trades each of
     them under one account; `universe` is a CSV of listings (symbol, listed, delisted): those of `at_ns` stand
-    for the `*` in data VENUE/*/INTERVAL."""
+    for the `*` in data VENUE/*/INTERVAL. `init_state`: the state to start from, a file or an imported one's
+    name; `max_state_gap_bars`: how many bars may be missing after its last."""
 
     @property
     def is_portfolio(self) -> bool:
@@ -51,6 +52,8 @@ class RunRequest(Record):
     funding: str = ""
     funding_marks: str = ""
     max_missing_funding: int = 0
+    init_state: str = ""
+    max_state_gap_bars: int = 0
     name: str = ""
     request_id: str = ""
     command: str = ""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,6 +24,7 @@ from engine.research.request import RunResult as RunResult
 from engine.research.schemas import Identity, RunConfig, json_bytes
 from engine.research.switching import resolved_switches
 from native.intents import KernelConfig, LanePosition
+from native.kernel import Kernel
 from seams.clock import Clock, iso_z
 from seams.disk import Disk
 from venues.types import Record
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 
 CHUNK_BARS = 1 << 18
 MODE = "run"
+INIT_STATE = "init_state.json"
+"""The state that a run started from, in its folder; a session has it among its artifacts."""
 INDEX = Path("outputs") / "runs_index.json"
 
 Progress = Callable[[int, int], None]
@@ -44,7 +48,10 @@ class RunCancelled(Exception):
 
 
 class Replayed(Record):
-    """What the kernel made of the bars. `funding_usd`: paid above 0, received below; None without funding."""
+    """What the kernel made of the bars. `funding_usd`: paid above 0, received below; None without funding.
+
+    `first_bar`: the number of the first bar in trades and decisions, above 0 after a start from a state.
+    """
 
     trades: NDArray[Any]
     decisions: NDArray[Any]
@@ -58,6 +65,17 @@ class Replayed(Record):
     decision_sha256: str
     held: tuple[LanePosition, ...] = ()
     """What is still held after the last bar."""
+    first_bar: int = 0
+
+    @property
+    def own_trades(self) -> NDArray[Any]:
+        """The trades with bars numbered from the run's first; one that was carried in begins there."""
+        if not self.first_bar:
+            return self.trades
+        trades = self.trades.copy()
+        for name in ("entry_bar", "exit_bar"):
+            trades[name] = np.maximum(trades[name] - self.first_bar, 0)
+        return trades
 
 
 def run_backtest(
@@ -71,10 +89,17 @@ def run_backtest(
 ) -> RunResult:
     """Run once and publish `outputs/runs/<run_id>/`; same request and data give the same hashes.
 
+    With `init_state` it goes on from there: its records are those of its own bars, numbered on.
+
     `on_progress(bars_done, bars_total)` is called after each chunk. Raises `RunFailed`, `RunCancelled`,
     what the market catalogue raises for its data, or `OSError`. A failure leaves no run folder, only
     `outputs/failed/<run_id>.json`.
     """
+    if request.init_state:
+        from engine.state.start import completed
+        from engine.state.states import open_state
+
+        request = completed(request, open_state(request.init_state, home, disk))
     choice = _choice(request, home, disk)
     bars, symbol, interval = load_bars(request, home, disk)
     beside = beside_of(request, choice, bars, home, disk)
@@ -95,7 +120,8 @@ def run_backtest(
         )
         return Made(identify(config, choice, bars, replayed), findings, replayed, bars.ts_ns)
 
-    result = published(request, config, make, home, disk, clock)
+    more = {} if beside.start is None else {INIT_STATE: json_bytes(beside.start)}
+    result = published(request, config, make, home, disk, clock, more)
     execution = {"execution": execution_of(choice), "build_sha256": build_of(choice)}
     return msgspec.structs.replace(result, **execution)  # type: ignore[type-var]
 
@@ -116,14 +142,15 @@ def published(
     home: Path,
     disk: Disk,
     clock: Clock,
+    more: Mapping[str, bytes] | None = None,
 ) -> RunResult:
-    """Make a run under its new id and publish its folder; a failure leaves a note instead.
+    """Make a run under its new id and publish its folder, with `more` files; a failure leaves a note instead.
 
     Raises what `make` raises, or `OSError`.
     """
     # Here, not above: the engine imports this module for its types and must not pay for HDF5.
     from engine.research.index import refresh_runs_index
-    from engine.research.publish import publish_run
+    from engine.research.publish import RUN, publish_run
 
     runs = home / "outputs" / "runs"
     disk.make_folder(runs)
@@ -141,6 +168,7 @@ def published(
             made.replayed,
             made.ts_ns,
             iso_z(created_ns),
+            replace(RUN, more=more or {}),
         )
     except RunCancelled:
         raise
@@ -161,7 +189,7 @@ def with_settings(request: RunRequest, settings: Settings) -> RunRequest:
     from engine.config import config_fingerprint
 
     changes: dict[str, object] = {"config_sha256": config_fingerprint(settings)}
-    if not request.preset:
+    if not (request.preset or request.init_state):
         account = {
             "cash": settings.analytics.run_cash_usd,
             "notional_usd": settings.analytics.run_notional_usd,
@@ -187,7 +215,7 @@ def resolved_config(
         stops = chosen("stops", request.stops or base.stops)
     except ValueError as error:
         raise RunFailed("invalid_request", str(error)) from error
-    funding, sub_bars = beside
+    funding, sub_bars, start = beside
     switches = resolved_switches(request, choice.switches)
     if "sub_data" in switches:
         switches["sub_data"] = short_name(str(switches["sub_data"]))
@@ -202,7 +230,7 @@ def resolved_config(
         preset=request.preset,
         params=dict(sorted(choice.params.items())),
         seed=request.seed,
-        initial_cash=_first(request.cash, base.cash),
+        initial_cash=_first(request.cash, base.cash) if start is None else start.equity,
         notional_usd=_first(request.notional_usd, base.notional_usd),
         fee_bps=_first(request.fee_bps, base.fee_bps),
         slippage_bps=_first(request.slippage_bps, base.slippage_bps),
@@ -218,6 +246,7 @@ def resolved_config(
         funding_missing=0 if funding is None else funding.missing,
         switches=switches,
         sub_data_sha256="" if sub_bars is None else sub_bars.content_sha256,
+        init_state_sha256="" if start is None else start.state_sha256,
     )
 
 
@@ -234,12 +263,41 @@ def replay(
     is_cancelled: Callable[[], bool] | None,
     beside: Beside = NOTHING,
 ) -> Replayed:
-    """Step the kernel over the bars in chunks, so that progress shows and cancelling works."""
+    """Step a kernel over the bars and return what came of them, not of what it started from."""
     kernel = kernel_of(config, choice, run_id, beside)
+    past = kernel.remembered(0)
+    step_over(kernel, config, bars, on_progress, is_cancelled)
+    equity = kernel.equity_curve()
+    assert len(equity) == len(bars), "one equity value per bar"
+    received = kernel.funding_received() - past["funding_usd"]
+    return Replayed(
+        trades=kernel.trades(),
+        decisions=kernel.decisions(),
+        equity=equity,
+        wins=kernel.wins() - past["wins"],
+        final_equity=kernel.final_equity(),
+        fees_usd=kernel.fees_paid() - past["fees_usd"],
+        funding_usd=None if beside.funding is None else 0.0 - received,
+        is_liquidated=kernel.is_liquidated(),
+        trades_sha256=kernel.trades_sha256(),
+        decision_sha256=kernel.decision_hash(),
+        held=held_of(kernel, 1),
+        first_bar=past["bars"],
+    )
+
+
+def step_over(
+    kernel: Kernel,
+    config: RunConfig,
+    bars: BarColumns,
+    on_progress: Progress | None,
+    is_cancelled: Callable[[], bool] | None,
+) -> None:
+    """Step the kernel over the bars in chunks, so that progress shows and cancelling works."""
     total = len(bars)
     for first in range(0, total, CHUNK_BARS):
         if is_cancelled is not None and is_cancelled():
-            raise RunCancelled(run_id)
+            raise RunCancelled(kernel.run_id)
         part = slice(first, min(first + CHUNK_BARS, total))
         try:
             kernel.replay(
@@ -257,21 +315,6 @@ def replay(
             on_progress(part.stop, total)
     if config.switches.get("close_at_end"):
         kernel.finish(0)
-    equity = kernel.equity_curve()
-    assert len(equity) == total, "one equity value per bar"
-    return Replayed(
-        trades=kernel.trades(),
-        decisions=kernel.decisions(),
-        equity=equity,
-        wins=kernel.wins(),
-        final_equity=kernel.final_equity(),
-        fees_usd=kernel.fees_paid(),
-        funding_usd=None if beside.funding is None else 0.0 - kernel.funding_received(),
-        is_liquidated=kernel.is_liquidated(),
-        trades_sha256=kernel.trades_sha256(),
-        decision_sha256=kernel.decision_hash(),
-        held=held_of(kernel, 1),
-    )
 
 
 def held_of(kernel: Kernel, lanes: int) -> tuple[LanePosition, ...]:

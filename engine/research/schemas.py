@@ -44,6 +44,7 @@ class RunConfig(Record, omit_defaults=True):
 
     `switches`: assumptions beyond the plain ones (`engine.api.switches`); one that is off is left out.
     `lanes`: those of a portfolio run, whose hashes are over theirs.
+    `init_state_sha256`: the state it started from, whose equity then stands as `initial_cash`.
     `funding_sha256`: the payments (time, rate, mark) of the window; empty in a run without funding.
     """
 
@@ -73,6 +74,7 @@ class RunConfig(Record, omit_defaults=True):
     funding_missing: int = 0
     switches: Switched = {}
     sub_data_sha256: str = ""
+    init_state_sha256: str = ""
     lanes: tuple[LaneConfig, ...] = ()
 
 

@@ -55,13 +55,17 @@ class LaneFacts(Record):
 
 
 class SessionFacts(Record):
-    """What the session's kernel was built from; `config` is the kernel's configuration as plain fields."""
+    """What the session's kernel was built from; `config` is the kernel's configuration as plain fields.
+
+    `init_state_sha256`: the state that it started from, artifacts/init_state.json; empty for a fresh one.
+    """
 
     session_id: str
     feed: str
     kernel_sha256: str
     config: dict[str, Any]
     lanes: tuple[LaneFacts, ...]
+    init_state_sha256: str = ""
 
 
 class SessionJournal(Record):

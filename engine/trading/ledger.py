@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -52,6 +53,12 @@ class Ledger:
 
     def holding(self, symbol: str) -> Holding:
         return self.holdings.setdefault(symbol, Holding(symbol))
+
+    def take_over(self, holdings: Sequence[Holding]) -> None:
+        """Begin with positions that are held already, at their marks; peak and day count from there."""
+        assert not self.holdings and all(held.mark_price > 0 for held in holdings)
+        self.holdings = {held.symbol: held for held in holdings}
+        self.peak_usd = self.day_start_usd = self.equity_usd
 
     def mark(self, symbol: str, price: Decimal, at_ns: int) -> None:
         """Take a new mark price; peak, drawdown and the UTC day follow."""

@@ -56,6 +56,8 @@ class SessionPlan:
     run_fingerprint: str
     uses_market_time: bool
     """True for a replay: ages and rates are counted in the market's own time."""
+    init_state: bytes = b""
+    """The file of the state that it starts from, for its artifacts; empty for a fresh one."""
 
 
 @dataclass
@@ -113,8 +115,17 @@ class PaperSession:
         hub.set_barrier(self._after_bar)
 
     async def run(self) -> HubState:
-        """Trade until the feed ends."""
+        """Trade until the feed ends; what a state had decided and not yet done is proposed first."""
+        if self._wishes:
+            await self._after_bar()
         return await self.hub.run()
+
+    def go_on(self, market_ns: int) -> None:
+        """Take up what the kernel's state had decided at its last close, at `market_ns`."""
+        assert self.counts.bars == 0
+        self.market_ns = market_ns
+        for lane in range(len(self.plan.lanes)):
+            self._wishes.extend(self.kernel.outstanding(lane))
 
     # --- from the market -------------------------------------------------------------------------
 

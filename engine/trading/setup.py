@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from decimal import Decimal
 
 import msgspec
@@ -11,15 +12,17 @@ import numpy as np
 
 from engine.api.commands import PaperStart
 from engine.core import Core
-from engine.market.catalogue import load
+from engine.market.catalogue import BarColumns, load
 from engine.market.hub import MarketHub
 from engine.market.validation import interval_ns_of
 from engine.research.choice import Choice, RunFailed, choose
+from engine.state.init_state import InitState, state_bytes
 from engine.trading.inputs import JournalledKernel, LaneFacts, SessionFacts
 from engine.trading.ledger import Ledger
 from engine.trading.orders import OrderManager
 from engine.trading.pipeline import policy_of
 from engine.trading.session import PaperSession, SessionPlan
+from engine.trading.starting import carry_over, closed_at_ns, demand_following, named_state
 from native.intents import KernelConfig, LaneSpec
 from safety.reasons import Refusal
 from seams.clock import NS_PER_MS, NS_PER_S
@@ -47,9 +50,11 @@ SANDBOX_PARAMS: dict[str, dict[str, float]] = {
 
 def build_session(core: Core, start: PaperStart, session_id: str) -> PaperSession:
     """Build a session, not yet running. Raises `Refusal` with the reason code."""
+    if start.candidate and start.init_state:
+        raise Refusal("state_strategy_mismatch", "a state brings its strategy; name no candidate beside it")
     if start.candidate:
         start = _deployed(core, start)
-    if not start.strategies and not start.preset:
+    if not (start.strategies or start.preset or start.init_state):
         raise Refusal("unknown_strategy", "name at least one strategy, or a preset")
     if start.feed == "sandbox":
         if start.speed <= 0:
@@ -63,8 +68,10 @@ def build_session(core: Core, start: PaperStart, session_id: str) -> PaperSessio
 def _sandbox_session(core: Core, start: PaperStart, session_id: str) -> PaperSession:
     if start.scenario not in SCENARIOS:
         raise Refusal("invalid_config", f"scenarios: {', '.join(SCENARIOS)}")
-    specs = [spec for spec in DEFAULT_SYMBOLS if not start.symbols or spec.symbol in start.symbols]
-    if len(specs) < max(1, len(start.symbols)):
+    state, chosen = named_state(core, start) if start.init_state else (None, [])
+    wanted = start.symbols if state is None else tuple(lane.symbol for lane in state.lanes)
+    specs = [spec for spec in DEFAULT_SYMBOLS if not wanted or spec.symbol in wanted]
+    if len(specs) < max(1, len(wanted)):
         raise Refusal("invalid_config", f"sandbox symbols: {', '.join(s.symbol for s in DEFAULT_SYMBOLS)}")
     config = KernelConfig(
         cash=core.settings.risk.initial_equity_usd,
@@ -74,6 +81,9 @@ def _sandbox_session(core: Core, start: PaperStart, session_id: str) -> PaperSes
         seed=start.seed,
         stops="next_open",
     )
+    if state is not None:
+        config = state.kernel_config
+        specs.sort(key=lambda spec: wanted.index(spec.symbol))
     market = SandboxMarket(seed=start.seed, scenario=start.scenario, symbols=tuple(specs))
     feed = SandboxFeed(
         market,
@@ -86,8 +96,9 @@ def _sandbox_session(core: Core, start: PaperStart, session_id: str) -> PaperSes
     )
     fee = Decimal(str(config.fee_bps))
     instruments = {spec.symbol: instrument_of(spec, Decimal("1.5"), fee) for spec in specs}
-    names = start.strategies or ("",)
-    chosen = [_choose(names[index % len(names)], start, SANDBOX_PARAMS) for index in range(len(specs))]
+    if state is None:
+        names = start.strategies or ("",)
+        chosen = [_choose(names[index % len(names)], start, SANDBOX_PARAMS) for index in range(len(specs))]
     lanes = [
         LaneSpec(
             symbol=spec.symbol,
@@ -110,11 +121,17 @@ def _sandbox_session(core: Core, start: PaperStart, session_id: str) -> PaperSes
     )
     if start.scenario == "demo":
         venue.script(Fault(nth=DEMO_REJECTED_ORDER, kind=FaultKind.REJECT, code="insufficient_margin"))
-    session = _assemble(core, start, session_id, feed, venue, config, lanes, chosen, instruments, False)
+    session = _assemble(
+        core, start, session_id, feed, venue, config, lanes, chosen, instruments, False, state
+    )
     for lane, spec in enumerate(specs):
         bars = feed.warmup_bars(spec.symbol, WARMUP_BARS)
         session.hub.prime(bars)
         session.memory[spec.symbol].prime(bars)
+        if state is not None:
+            first_ns, bar_ns = bars[-1].close_ns, round(SANDBOX_BAR_S * NS_PER_S)
+            demand_following(state, spec.symbol, first_ns, bar_ns, start.max_state_gap_bars)
+            continue
         columns = [
             [getattr(bar, name) for bar in bars] for name in ("open", "high", "low", "close", "volume")
         ]
@@ -131,13 +148,19 @@ def _replay_session(core: Core, start: PaperStart, session_id: str) -> PaperSess
         bars = load(core.paths.home, parts[0], parts[1], parts[2])
     except (LookupError, ValueError) as error:
         raise Refusal("data_invalid", str(error)) from error
+    symbol, interval_ns = parts[1], interval_ns_of(parts[2])
+    state, chosen = named_state(core, start) if start.init_state else (None, [])
+    if state is not None:
+        bars = _after(state, bars, symbol, interval_ns, start.max_state_gap_bars)
     if start.max_bars:
         names = ("ts_ns", "open", "high", "low", "close", "volume")
         cut = {name: getattr(bars, name)[: start.max_bars] for name in names}
         bars = msgspec.structs.replace(bars, **cut)
-    symbol, interval_ns = parts[1], interval_ns_of(parts[2])
-    choice = _choose((start.strategies or ("",))[0], start, {})
+    choice = chosen[0] if chosen else _choose((start.strategies or ("",))[0], start, {})
     account = choice.account or KernelConfig()
+    if state is not None:
+        account = state.kernel_config
+        choice = replace(choice, lot=state.lanes[0].lot, tick=state.lanes[0].tick)
     # The same assumptions as `run start` on the same bars; stops are decided at the close when matching
     # is external, which only strategies with a bracket notice.
     fee = Decimal(str(account.fee_bps))
@@ -168,8 +191,24 @@ def _replay_session(core: Core, start: PaperStart, session_id: str) -> PaperSess
         tick=choice.tick,
     )
     return _assemble(
-        core, start, session_id, feed, venue, account, [lane], [choice], {symbol: instrument}, True
+        core, start, session_id, feed, venue, account, [lane], [choice], {symbol: instrument}, True, state
     )
+
+
+def _after(
+    state: InitState, bars: BarColumns, symbol: str, interval_ns: int, max_gap_bars: int
+) -> BarColumns:
+    """Return the bars that follow a state's last one. Raises `Refusal`."""
+    if [lane.symbol for lane in state.lanes] != [symbol]:
+        names = ", ".join(lane.symbol for lane in state.lanes)
+        raise Refusal("state_symbol_mismatch", f"the feed is {symbol}, the state has {names}")
+    first = int(np.searchsorted(bars.ts_ns, state.lanes[0].last_bar_ms * NS_PER_MS, side="right"))
+    if first == len(bars):
+        raise Refusal("state_gap", f"{symbol}: no bar follows the state's last one")
+    demand_following(state, symbol, int(bars.ts_ns[first]), interval_ns, max_gap_bars)
+    names_of = ("ts_ns", "open", "high", "low", "close", "volume")
+    rest = {name: getattr(bars, name)[first:] for name in names_of}
+    return msgspec.structs.replace(bars, **rest)
 
 
 def _assemble(
@@ -183,6 +222,7 @@ def _assemble(
     chosen: list[Choice],
     instruments: dict[str, Instrument],
     uses_market_time: bool,
+    state: InitState | None = None,
 ) -> PaperSession:
     symbols = [lane.symbol for lane in lanes]
     hub = MarketHub(core.clock, feed, core.settings.market.feed_stale_ms / 1000, symbols)
@@ -204,15 +244,25 @@ def _assemble(
         ticket_ttl_ns=round(core.settings.execution.ticket_expiry_s * NS_PER_S),
         run_fingerprint=run_fingerprint(core, start),
         uses_market_time=uses_market_time,
+        init_state=b"" if state is None else state_bytes(state),
     )
     kernel = JournalledKernel(config, lanes, matching="external", run_id=session_id)
-    kernel.facts = _facts(core, plan, config, lanes, chosen)
+    kernel.facts = _facts(core, plan, config, lanes, chosen, "" if state is None else state.state_sha256)
+    ledger = Ledger(Decimal(str(config.cash))) if state is None else carry_over(state, kernel, venue)
     orders = OrderManager(core, EmbeddedVenue(venue, plan.account), plan.account)
-    return PaperSession(core, plan, hub, orders, kernel, Ledger(Decimal(str(config.cash))), feed.stop)
+    session = PaperSession(core, plan, hub, orders, kernel, ledger, feed.stop)
+    if state is not None:
+        session.go_on(closed_at_ns(state))
+    return session
 
 
 def _facts(
-    core: Core, plan: SessionPlan, config: KernelConfig, lanes: list[LaneSpec], chosen: list[Choice]
+    core: Core,
+    plan: SessionPlan,
+    config: KernelConfig,
+    lanes: list[LaneSpec],
+    chosen: list[Choice],
+    init_state_sha256: str,
 ) -> SessionFacts:
     """Return what a replay builds the session's kernel from."""
     return SessionFacts(
@@ -232,6 +282,7 @@ def _facts(
             )
             for lane, choice in zip(lanes, chosen, strict=True)
         ),
+        init_state_sha256=init_state_sha256,
     )
 
 

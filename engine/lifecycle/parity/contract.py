@@ -29,7 +29,7 @@ def run_contract(config: RunConfig, *, kernel_sha256: str, strategy_sha256: str)
         **fields,
         "symbols": [symbol],
         "sub_interval": "",
-        "init_state_sha256": "",
+        "init_state_sha256": config.init_state_sha256,
         "config_ids": [config_id(config.strategy, params)],
         "strategy_sha256": strategy_sha256,
         KERNEL: kernel_sha256,

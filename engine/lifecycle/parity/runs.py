@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -26,7 +27,7 @@ from engine.research.choice import Choice, RunFailed, build_of, choose, forged
 from engine.research.comparison import contract_hash, contract_of
 from engine.research.kernels import Beside, beside_of
 from engine.research.request import RunRequest
-from engine.research.run import replay
+from engine.research.run import INIT_STATE, replay
 from engine.research.schemas import RunConfig, RunReport
 from engine.research.validation import request_of
 from seams.clock import iso_z
@@ -104,13 +105,19 @@ def read_report(home: Path, run_id: str, disk: Disk) -> RunReport:
 
 def remake(report: RunReport, home: Path, disk: Disk, where: Where) -> Remade:
     """Find everything that a run is made of. Raises `RunFailed` with not_reproducible."""
-    config = read_config(home / "outputs" / "runs" / report.header.run_id / "config.json", disk)
+    folder = home / "outputs" / "runs" / report.header.run_id
+    config = read_config(folder / "config.json", disk)
     hints = hints_of(report.reproduce.get("command", ""))
     data = where.data or find_data(home, config, disk) or hints.get("--data", "")
     request = request_of(config, data, where.strategy or _strategy_of(hints, config))
     if "sub_data" in config.switches and "--sub-data" in hints:
         switches = {**config.switches, "sub_data": hints["--sub-data"]}
         request = msgspec.structs.replace(request, switches=switches)  # type: ignore[type-var]
+    if config.init_state_sha256:
+        if not disk.exists(folder / INIT_STATE):
+            raise _not_reproducible(f"the state it started from, its {INIT_STATE}, is gone")
+        start = {"init_state": str(folder / INIT_STATE), "max_state_gap_bars": sys.maxsize}
+        request = msgspec.structs.replace(request, **start)  # type: ignore[type-var]
     try:
         bars, _, _ = load_bars(request, home, disk)
     except (OSError, LookupError, ValueError, BadData) as error:

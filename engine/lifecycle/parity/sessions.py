@@ -18,9 +18,12 @@ from engine.lifecycle.parity.subject import Subject, claim
 from engine.lifecycle.parity.trace import Cause, Difference, Trace
 from engine.research import identity
 from engine.research.choice import Choice, RunFailed, choose
+from engine.research.run import INIT_STATE
 from engine.research.schemas import SessionStatus
 from engine.research.sessions import SESSION_ID, read_status
 from engine.research.sweep.trials import config_id
+from engine.state.init_state import InitState, read_state
+from engine.state.start import begin
 from engine.strategies.registry import BUNDLED
 from engine.trading.inputs import JOURNAL, Kind, SessionJournal, inputs_sha256, read_journal
 from native.intents import KernelConfig, LaneSpec
@@ -36,7 +39,8 @@ def session_subject(session_id: str, home: Path, disk: Disk, where: Where) -> Su
     Raises `UnknownSession`, `JournalDamaged`, or `RunFailed` with journal_missing or not_reproducible.
     """
     status, journal = read_session(session_id, home, disk)
-    kernel, chosen = session_kernel(journal, where)
+    start = session_start(journal, home, disk)
+    kernel, chosen = session_kernel(journal, where, start)
     recorded = Trace(decisions=journal.decisions, trades=journal.trades, equity=np.zeros(0))
 
     def execute() -> tuple[Trace, list[Difference]]:
@@ -89,8 +93,27 @@ def read_session(session_id: str, home: Path, disk: Disk) -> tuple[SessionStatus
     return status, journal
 
 
-def session_kernel(journal: SessionJournal, where: Where) -> tuple[Kernel, list[Choice]]:
-    """Build the session's kernel anew. Raises `RunFailed` with not_reproducible."""
+def session_start(journal: SessionJournal, home: Path, disk: Disk) -> InitState | None:
+    """Return the state that a session started from. Raises `RunFailed` with not_reproducible, or for a state
+    that does not read."""
+    wanted = journal.facts.init_state_sha256
+    if not wanted:
+        return None
+    path = home / "outputs" / "paper_sessions" / journal.facts.session_id / "artifacts" / INIT_STATE
+    try:
+        state = read_state(disk.read(path))
+    except OSError as error:
+        raise RunFailed("not_reproducible", f"{INIT_STATE}: {type(error).__name__}") from error
+    if state.state_sha256 != wanted:
+        raise RunFailed("not_reproducible", f"{INIT_STATE} is another state than the session started from")
+    return state
+
+
+def session_kernel(
+    journal: SessionJournal, where: Where, start: InitState | None = None
+) -> tuple[Kernel, list[Choice]]:
+    """Build the session's kernel anew, as it started. Raises `RunFailed` with not_reproducible, or what
+    `engine.state.start.begin` raises."""
     chosen = [_choice(lane.strategy, lane.file, lane.params, where) for lane in journal.facts.lanes]
     lanes = [
         LaneSpec(
@@ -104,9 +127,12 @@ def session_kernel(journal: SessionJournal, where: Where) -> tuple[Kernel, list[
     ]
     try:
         config = msgspec.convert(journal.facts.config, KernelConfig)
-        return Kernel(config, lanes, matching="external", run_id=journal.facts.session_id), chosen
+        kernel = Kernel(config, lanes, matching="external", run_id=journal.facts.session_id)
     except (ValueError, TypeError) as error:
         raise RunFailed("not_reproducible", f"the session's kernel cannot be built: {error}") from error
+    if start is not None:
+        begin(kernel, start)
+    return kernel, chosen
 
 
 def _choice(name: str, file: str, params: dict[str, float], where: Where) -> Choice:
@@ -200,6 +226,6 @@ def _contract(journal: SessionJournal, sources: list[str], inputs: str) -> Contr
         "data_sha256": inputs,
         "start": int(journal.inputs["ts_ns"][0]) if len(journal.inputs) else 0,
         "account": facts.config,
-        "init_state_sha256": "",
+        "init_state_sha256": facts.init_state_sha256,
         KERNEL: facts.kernel_sha256,
     }

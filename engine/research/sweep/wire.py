@@ -162,7 +162,7 @@ class BesideHead(Record):
 
 def pack_beside(beside: Beside) -> bytes:
     """Return payments and finer bars as bytes with their head."""
-    funding, sub_bars = beside
+    funding, sub_bars, _ = beside
     payments = b"" if funding is None else funding.payments.tobytes()
     bars = b"" if sub_bars is None else pack_bars(sub_bars)
     head = BesideHead(payments=len(payments), sub_bars=len(bars))
