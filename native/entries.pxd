@@ -37,7 +37,12 @@ cdef inline double default_stop(LaneState* s, double c) noexcept nogil:
 
 
 cdef inline int64_t entry_units(LaneState* s, double c, const Wish* wish) noexcept nogil:
-    """Size in micro-units: what is wanted, shrunk by the envelope, rounded down to the lot."""
+    """Size in micro-units: what is wanted, shrunk by the envelope, rounded down to the lot; at most the cap."""
+    cdef int64_t units = sized_units(s, c, wish)
+    return s.rules.max_units if 0 < s.rules.max_units < units else units
+
+
+cdef inline int64_t sized_units(LaneState* s, double c, const Wish* wish) noexcept nogil:
     cdef double distance
     if s.rules.is_plain:
         return size_units_c(s.rules.notional * s.multiplier, c, s.rules.lot_units)

@@ -32,6 +32,7 @@ cdef int fill_rules(LaneState* s, int index, object config, object spec, bint is
     cdef Rules* r = &s.rules
     r.lane, r.is_external, r.is_plain = index, is_external, config.is_plain
     r.is_intrabar = config.stops == "intrabar" and not is_external
+    r.max_units = 0
     r.keeps_equity, r.lot_units, r.cash = config.keeps_equity, lot_units(spec.lot), config.cash
     r.notional, r.slip, r.fee, r.tick = config.notional_usd, config.slippage_bps / 1e4, config.fee_bps / 1e4, spec.tick
     r.min_notional, r.stop_atr = config.min_notional_usd, config.stop_atr
@@ -39,6 +40,21 @@ cdef int fill_rules(LaneState* s, int index, object config, object spec, bint is
     _fill_exchange(&s.extras, config)
     _fill_guards(&s.extras, config)
     return 0
+
+
+cdef int64_t cap_units(double contracts, int64_t lot) except -1:
+    """Return a strategy's cap on its entries in micro-units, rounded down to the lot; 0 for none.
+
+    Raises ValueError for a cap below one lot: nothing could ever be entered.
+    """
+    cdef int64_t units
+    if not 0.0 <= contracts <= 1e12:
+        raise ValueError(f"max_contracts={contracts} is outside [0, 1e12]")
+    units = <int64_t>(contracts * 1e6)
+    units -= units % lot
+    if contracts > 0.0 and units == 0:
+        raise ValueError(f"max_contracts={contracts} is less than one lot")
+    return units
 
 
 cdef int _fill_exchange(Extras* x, config) except -1:

@@ -15,7 +15,7 @@ from libc.stdio cimport sprintf
 from libc.string cimport memcpy, memset, strlen
 
 from native.account cimport open_result
-from native.extras cimport fill_rules
+from native.extras cimport cap_units, fill_rules
 from native.indicators cimport atr_init, ema_init, il_sma_init, rsi_init
 from native.replay cimport SPARE
 from native.rooms cimport drop_room, more_room, room_for
@@ -138,6 +138,7 @@ cdef class LaneTable:
             raise ValueError(f"lane {index}: one Strategy instance cannot serve two lanes")
         r.kind = KIND_FORGED if isinstance(spec.strategy, Forged) else KIND_PYTHON
         r.warmup_bars = spec.strategy.warmup_bars
+        r.max_units = cap_units(spec.strategy.values().get("max_contracts", 0.0), r.lot_units)
         self.strategies[index] = spec.strategy
 
     cdef _prepare_builtin(self, LaneState* s, spec):

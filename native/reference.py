@@ -173,8 +173,13 @@ def run(config: KernelConfig, strategy: str, params: Mapping[str, float], bars: 
     return follow(config, wanted, bars, levels if p.get("bracket") else None)
 
 
-def follow(config: KernelConfig, wanted: Sequence[int | None], bars: Bars, levels: Levels | None) -> Twin:
-    """Trade what is wanted at each close; without levels a position lasts until another side is wanted."""
+def follow(
+    config: KernelConfig, wanted: Sequence[int | None], bars: Bars, levels: Levels | None, max_units: int = 0
+) -> Twin:
+    """Trade what is wanted at each close; without levels a position lasts until another side is wanted.
+
+    `max_units`: no entry is larger, in micro-units; 0: no cap.
+    """
     account, leaving, entering = Twin(config), False, None
     for t, (ts, open_, high, low, close) in enumerate(bars):
         if leaving:
@@ -197,6 +202,7 @@ def follow(config: KernelConfig, wanted: Sequence[int | None], bars: Bars, level
                 account.record(ts, t, Action.CLOSE, -account.side, account.units, close, why)
             if want:
                 units = math.floor(config.notional_usd / close * 1e6)
+                units = min(units, max_units) if max_units else units
                 stop, target, trail = levels(t, want) if levels is not None else (0.0, 0.0, 0.0)
                 entering = (want, units, stop, target, trail)
                 account.record(ts, t, Action.OPEN, want, units, close, why)

@@ -186,6 +186,7 @@ cdef struct Rules:
     int64_t is_intrabar
     int64_t keeps_equity
     int64_t lot_units
+    int64_t max_units           # no entry is larger; 0: no cap. Strategies name it (`max_contracts`)
     int64_t warmup_bars
     int64_t first_bar           # compiled strategies are silent before this bar
     int64_t is_bracket

@@ -64,9 +64,12 @@ def run_account(
     return Account(kernel.decisions(0), kernel.trades(0), kernel.equity_curve(0), facts)
 
 
-def reference_account(case: Case, config: KernelConfig, wanted: Sequence[int | None]) -> Account:
-    """Trade what was wanted in the plain-Python twin (no levels, stops "intrabar")."""
-    twin = reference.follow(config, wanted, [row[:5] for row in case.rows()], None)
+def reference_account(
+    case: Case, config: KernelConfig, wanted: Sequence[int | None], max_contracts: float = 0.0
+) -> Account:
+    """Trade what was wanted in the plain-Python twin (no levels, stops "intrabar", entries up to the cap)."""
+    cap = int(max_contracts * 1e6)
+    twin = reference.follow(config, wanted, [row[:5] for row in case.rows()], None, cap)
     return _of_twin(twin, case)
 
 
