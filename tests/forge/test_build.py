@@ -43,16 +43,16 @@ def test_a_library_has_no_symbol_from_outside_and_no_code_on_loading(name, tmp_p
 
 def test_a_library_that_would_call_out_is_not_built():
     plan = plan_source(FLIP.encode(), "strategy.py")
-    outside = 'extern int puts(const char *); puts("x"); return step(memory'
-    call = plan.emitted.text.replace("return step(memory", outside)
+    outside = 'extern int puts(const char *); puts("x"); return step(s'
+    call = plan.emitted.text.replace("return step(s", outside)
     with pytest.raises(BuildFailed, match="puts"):
-        building._compile(call, plan.build_sha256)
+        building._compile(call, plan.build_sha256, building.C)
     on_load = (
         plan.emitted.text
         + "\nstatic volatile int n;\n__attribute__((constructor)) static void early(void) { n = 1; }\n"
     )
     with pytest.raises(BuildFailed, match="INIT_ARRAY"):
-        building._compile(on_load, plan.build_sha256)
+        building._compile(on_load, plan.build_sha256, building.C)
 
 
 def test_a_missing_compiler_is_named(monkeypatch, tmp_path):

@@ -25,10 +25,8 @@ from venues.types import Record
 
 RECORD_VERSION = 1
 ABI = 1
-COMPILER = "gcc"
 SECONDS = 60
 FLAGS = (
-    "-std=c11",
     "-O3",
     "-fPIC",
     "-shared",
@@ -46,6 +44,30 @@ FLAGS = (
     "-Wno-unused",
     "-Wl,--build-id=none,-z,defs,-z,noexecstack",
 )
+
+
+class Target(Record):
+    """A language that the same text is compiled as: its compiler, the flags, the text's file name."""
+
+    language: str
+    version: str
+    compiler: str
+    flags: tuple[str, ...]
+    file: str
+    package: str
+
+
+C = Target(
+    language="c", version="11", compiler="gcc", flags=("-std=c11", *FLAGS), file="strategy.c", package="gcc"
+)
+CPP = Target(
+    language="cpp",
+    version="17",
+    compiler="g++",
+    flags=("-std=c++17", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics", *FLAGS),
+    file="strategy.cpp",
+    package="g++",
+)
 _FORBIDDEN_SECTIONS = (
     "(NEEDED)",
     "(INIT)",
@@ -58,9 +80,15 @@ _FORBIDDEN_SECTIONS = (
 
 
 class BuildFailed(Exception):
-    """The compiler refused, is missing, or made something that could call out."""
+    """The compiler refused, or made something that could call out."""
 
     code = "forge_build_failed"
+
+
+class ToolMissing(BuildFailed):
+    """What compiles a language is not on this host; the message says what to install."""
+
+    code = "toolchain_missing"
 
 
 class BuildRecord(Record):
@@ -87,6 +115,7 @@ class BuildRecord(Record):
     answers_ahead: bool
     has_levels: bool
     warmup_bars: int
+    language: str = C.language
     abi: int = ABI
     ir_version: int = IR_VERSION
     record_version: int = RECORD_VERSION
@@ -101,6 +130,7 @@ class Plan(Record):
     source_sha256: str
     compiler: str
     build_sha256: str
+    target: Target = C
 
 
 class Built(Record):
@@ -112,21 +142,21 @@ class Built(Record):
     artifact: bytes
 
 
-def plan_source(source: bytes, file: str, class_name: str = "") -> Plan:
-    """Read a strategy's source and write its C text. Raises `Refused` (outside the subset), `BuildFailed`."""
+def plan_source(source: bytes, file: str, class_name: str = "", target: Target = C) -> Plan:
+    """Read a strategy's source and write its text. Raises `Refused` (outside the subset), `ToolMissing`."""
     try:
         text = source.decode()
     except UnicodeDecodeError as error:
         raise Refused(f"{file}:1:1: bytes that are not UTF-8: save the file as UTF-8") from error
     program = read_strategy(text, file, class_name)
-    return plan_program(program, Path(file).name, _sha256(source))
+    return plan_program(program, Path(file).name, _sha256(source), target)
 
 
-def plan_program(program: Program, source_file: str, source_sha256: str) -> Plan:
-    """Write a program's C text. Raises `BuildFailed` where there is no compiler."""
-    emitted, compiler = emit(program), compiler_version()
+def plan_program(program: Program, source_file: str, source_sha256: str, target: Target = C) -> Plan:
+    """Write a program's text for a target. Raises `ToolMissing` where there is no compiler."""
+    emitted, compiler = emit(program), compiler_version(target)
     # The source too: equal C text from other lines would name other places in its messages.
-    parts = (emitted.text, source_sha256, *FLAGS, compiler, platform.machine())
+    parts = (emitted.text, source_sha256, *target.flags, compiler, platform.machine())
     return Plan(
         program=program,
         emitted=emitted,
@@ -134,6 +164,7 @@ def plan_program(program: Program, source_file: str, source_sha256: str) -> Plan
         source_sha256=source_sha256,
         compiler=compiler,
         build_sha256=_sha256("\0".join(parts).encode()),
+        target=target,
     )
 
 
@@ -144,8 +175,8 @@ def build_source(source: bytes, file: str, class_name: str = "") -> Built:
 
 def build(plan: Plan) -> Built:
     """Compile what was planned. Raises `BuildFailed`."""
-    artifact = _compile(plan.emitted.text, plan.build_sha256)
-    program, ir_json = plan.program, _json(plan.program)
+    artifact = _compile(plan.emitted.text, plan.build_sha256, plan.target)
+    program, ir_json = plan.program, program_json(plan.program)
     record = BuildRecord(
         name=program.name,
         source_file=plan.source_file,
@@ -155,7 +186,7 @@ def build(plan: Plan) -> Built:
         c_sha256=_sha256(plan.emitted.text.encode()),
         ir_sha256=_sha256(ir_json),
         compiler=plan.compiler,
-        flags=FLAGS,
+        flags=plan.target.flags,
         machine=platform.machine(),
         python=platform.python_version(),
         params=tuple((field.name, field.kind) for field in program.params),
@@ -164,41 +195,45 @@ def build(plan: Plan) -> Built:
         answers_ahead=not program.reads_side,
         has_levels=program.has_levels,
         warmup_bars=program.warmup_bars,
+        language=plan.target.language,
     )
     return Built(record=record, ir_json=ir_json, c_text=plan.emitted.text, artifact=artifact)
 
 
-def compiler_version() -> str:
-    """Return the compiler's first line about itself. Raises `BuildFailed` where there is none."""
-    if shutil.which(COMPILER) is None:
-        raise BuildFailed(f"no {COMPILER} on PATH: install a C compiler (Debian: apt install gcc)")
-    return _run([COMPILER, "--version"]).splitlines()[0]
+def compiler_version(target: Target = C) -> str:
+    """Return the compiler's first line about itself. Raises `ToolMissing` where there is none."""
+    if shutil.which(target.compiler) is None:
+        what = f"no {target.compiler} on PATH"
+        raise ToolMissing(f"{what}: install a compiler (Debian: apt install {target.package})")
+    return run_tool([target.compiler, "--version"]).splitlines()[0]
 
 
-def _compile(text: str, build_sha256: str) -> bytes:
+def _compile(text: str, build_sha256: str, target: Target) -> bytes:
     disk = RealDisk()
     with tempfile.TemporaryDirectory(prefix="interlock-forge-") as name:
         folder = Path(name)
-        disk.write_atomic(folder / "strategy.c", text.encode())
+        disk.write_atomic(folder / target.file, text.encode())
         define = f'-DIL_BUILD_SHA256="{build_sha256}"'
         prefix = f"-ffile-prefix-map={folder}=."
-        _run([COMPILER, *FLAGS, prefix, define, "strategy.c", "-o", "strategy.so"], folder)
+        command = [target.compiler, *target.flags, prefix, define, target.file, "-o", "strategy.so"]
+        run_tool(command, folder)
         _check_calls_nothing(folder / "strategy.so")
         return disk.read(folder / "strategy.so")
 
 
 def _check_calls_nothing(library: Path) -> None:
     """Refuse a library with an undefined symbol, a needed library or code that runs on loading."""
-    undefined = _run(["nm", "-D", "--undefined-only", str(library)]).strip()
+    undefined = run_tool(["nm", "-D", "--undefined-only", str(library)]).strip()
     if undefined:
         raise BuildFailed(f"the forged library wants {undefined!r} from outside; report this as a defect")
-    dynamic = _run(["readelf", "-d", "-W", str(library)])
+    dynamic = run_tool(["readelf", "-d", "-W", str(library)])
     found = [tag for tag in _FORBIDDEN_SECTIONS if tag in dynamic]
     if found:
         raise BuildFailed(f"the forged library has {', '.join(found)}; report this as a defect")
 
 
-def _run(command: list[str], folder: Path | None = None) -> str:
+def run_tool(command: list[str], folder: Path | None = None) -> str:
+    """Run a compiler and return what it says, in a bare environment. Raises `BuildFailed`."""
     try:
         done = subprocess.run(
             command,
@@ -221,7 +256,8 @@ def _environment() -> dict[str, str]:
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
 
 
-def _json(program: Program) -> bytes:
+def program_json(program: Program) -> bytes:
+    """Return the typed program as it is kept."""
     return msgspec.json.format(msgspec.json.encode(program), indent=1) + b"\n"
 
 

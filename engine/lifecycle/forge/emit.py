@@ -1,4 +1,4 @@
-"""From a program to one freestanding C text: state, `il_init`, `il_on_bar`, and maybe `il_signals`."""
+"""From a program to one freestanding text, C and C++ alike: state, `il_init`, `il_on_bar`, `il_signals`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ IL_INLINE int64_t step(il_state *s, double *rings, const il_bar *b, il_answer *o
 _ON_BAR = """
 IL_EXPORT int64_t il_on_bar(void *memory, const il_bar *b, il_answer *out)
 {
-    return step(memory, (double *)((il_state *)memory + 1), b, out);
+    il_state *s = (il_state *)memory;
+    return step(s, (double *)(s + 1), b, out);
 }
 """
 _SIGNALS = """
@@ -55,11 +56,10 @@ IL_INLINE int64_t many(il_state *memory, const il_columns *x, int64_t n, int64_t
 
 IL_EXPORT int64_t il_signals(void *memory, const il_columns *x, int64_t n, int64_t index, il_answers *answers)
 {
-    const il_state *s = memory;
-    (void)s;
+    il_state *s = (il_state *)memory;
     if (%(kept_warm)s)
-        return many(memory, x, n, index, answers, 1);
-    return many(memory, x, n, index, answers, 0);
+        return many(s, x, n, index, answers, 1);
+    return many(s, x, n, index, answers, 0);
 }
 """
 _LEVELS = """        if (answer.want != IL_KEEP)
@@ -180,9 +180,11 @@ def _signals(program: Program) -> str:
 
 def _facts(words: tuple[Word, ...]) -> str:
     """Return the exported facts: interface version, and where each named word lies."""
-    places = ", ".join(f"offsetof(il_state, {word.c_place})" for word in words) or "0"
-    return (
-        "IL_EXPORT const int64_t il_abi = IL_ABI;\n"
-        f"IL_EXPORT const int64_t il_words[] = {{{places}}};\n"
-        "IL_EXPORT const char il_build_sha256[65] = IL_BUILD_SHA256;\n"
-    )
+    places = [f"offsetof(il_state, {word.c_place})" for word in words] or ["0"]
+    facts = {
+        "int64_t il_abi": "IL_ABI",
+        f"int64_t il_words[{len(places)}]": f"{{{', '.join(places)}}}",
+        "char il_build_sha256[65]": "IL_BUILD_SHA256",
+    }
+    # Declared first: what is constant in C++ would otherwise be seen in this text only.
+    return "".join(f"IL_EXPORT const {name};\nconst {name} = {value};\n" for name, value in facts.items())

@@ -1,5 +1,5 @@
 /* The forged strategy's ground: types of the C interface, and arithmetic that equals CPython's.
-   No library is called. `native/indicators.h` follows it in a forged text. */
+   No library is called. `native/indicators.h` follows it in a forged text, which is C11 and C++17 alike. */
 #include <stdint.h>
 #include <stddef.h>
 
@@ -8,7 +8,13 @@
 #define IL_INVALID 3
 #define IL_LARGEST_INPUT 1e100
 #define IL_MAX_ROOM 10000000
-#define IL_EXPORT __attribute__((visibility("default")))
+#ifdef __cplusplus
+#define IL_C extern "C"
+#define restrict __restrict__
+#else
+#define IL_C
+#endif
+#define IL_EXPORT IL_C __attribute__((visibility("default")))
 #define IL_INLINE static inline __attribute__((always_inline, unused))
 #define IL_RARE(test) __builtin_expect(!!(test), 0)
 #define IL_INF __builtin_inf()
@@ -22,14 +28,14 @@ typedef struct { const int64_t *ts; const double *open, *high, *low, *close, *vo
 typedef struct { signed char *want; il_answer *wish; int64_t error; } il_answers;
 
 /* The compiler may turn copies of structures into calls of these; nothing else is there to call. */
-__attribute__((used)) void *memcpy(void *restrict to, const void *restrict from, size_t count)
+IL_C __attribute__((used)) void *memcpy(void *restrict to, const void *restrict from, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         ((volatile unsigned char *)to)[i] = ((const unsigned char *)from)[i];
     return to;
 }
 
-__attribute__((used)) void *memset(void *to, int byte, size_t count)
+IL_C __attribute__((used)) void *memset(void *to, int byte, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         ((volatile unsigned char *)to)[i] = (unsigned char)byte;

@@ -7,22 +7,19 @@ import math
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Any
 
 from engine.lifecycle.forge.vocabulary import ANSWER_FIELDS
 from engine.lifecycle.verify.corpus import SEED, Bars, Case
 from engine.lifecycle.verify.report import Divergence
-from native.forged import Forged
+from engine.lifecycle.verify.ways import Answer, Answering, Way, getter
 from native.strategy import Signal, Strategy
 from seams.rng import Rng
 
 FIELDS = tuple(ANSWER_FIELDS)
+"""An `Answer` has these fields in this order; (None,) for None, (the exception's name,) for a failure."""
 _DEFAULTS = tuple(default for _, default in ANSWER_FIELDS.values())[1:]
 
-Answer = tuple[Any, ...]
-"""An answer's fields in the order of `FIELDS`; (None,) for None, (the exception's name,) for a failure."""
-WAYS = ("interpreted", "forged")
 _FAILURES = (ArithmeticError, ValueError, TypeError, AttributeError, LookupError)
 
 
@@ -50,13 +47,13 @@ class Compared:
 
 
 def compare_answers(
-    case: Case, params: Mapping[str, float], make: Callable[[], Strategy], forged: Forged, *, reads_side: bool
+    case: Case, params: Mapping[str, float], make: Callable[[], Strategy], way: Way
 ) -> Compared:
     """Drive both over a case's good bars; a strategy that reads the position is given every kind of it."""
-    interpreted, answers, index = make(), 0, -1
-    sides = _sides(case.name) if reads_side else _flat()
+    interpreted, forged, answers, index = make(), way.answering(params), 0, -1
+    sides = _sides(case.name) if way.reads_side else _flat()
     names = list(forged.state_values())
-    kept = _getter(names)
+    kept = getter(names)
     for index, (row, side) in enumerate(zip(good_rows(case), sides, strict=False)):
         bar = PlainBar(index, *row, side)
         wanted, got = _answer_of(interpreted, bar), _forged_answer(forged, bar)
@@ -69,21 +66,13 @@ def compare_answers(
             layer, field, left, right = difference
             found = Divergence(
                 case=case.name, params=dict(params), layer=layer, bar=index, ts_ns=row[0], field=field,
-                ways=WAYS, values=(left, right),
+                ways=("interpreted", way.name), values=(left, right),
             )  # fmt: skip
             return Compared(index + 1, answers, found)
         if isinstance(wanted[0], str):
             break  # both failed alike; neither can go on
         answers += wanted[0] is not None
     return Compared(index + 1, answers)
-
-
-def _getter(names: Sequence[str]) -> Callable[[Strategy], Answer]:
-    """Return what reads the named attributes (`name` or `indicator.field`) as one tuple."""
-    if len(names) > 1:
-        return attrgetter(*names)
-    read = [attrgetter(name) for name in names]
-    return lambda strategy: tuple(one(strategy) for one in read)
 
 
 def _are_equal(one: Answer, other: Answer) -> bool:
@@ -137,7 +126,7 @@ def _answer_of(strategy: Strategy, bar: PlainBar) -> Answer:
         return (type(error).__name__,)
 
 
-def _forged_answer(forged: Forged, bar: PlainBar) -> Answer:
+def _forged_answer(forged: Answering, bar: PlainBar) -> Answer:
     try:
         return forged.answer(
             bar.ts_ns, bar.index, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.side

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 from venues.types import Record
 
 REPORT_VERSION = 1
 EQUIVALENT, DIVERGED = "equivalent", "diverged"
+REPORT = "verify_report.json"
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,127}", re.ASCII)
+
+
+def latest_path(home: Path, strategy: str) -> Path:
+    """Return where a strategy's latest report stands. Raises `ValueError` for an odd name."""
+    if not _NAME.fullmatch(strategy):
+        raise ValueError(f"{strategy[:80]!r} cannot be a strategy's name")
+    return home / "outputs" / "verify" / f"{strategy}.json"
 
 
 class Divergence(Record):

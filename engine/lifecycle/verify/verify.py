@@ -9,11 +9,20 @@ from pathlib import Path
 import msgspec
 
 from engine.lifecycle.forge.load import Library
-from engine.lifecycle.forge.store import Stored, forge, open_library
+from engine.lifecycle.forge.store import forge, open_library
 from engine.lifecycle.verify import accounts, answers
 from engine.lifecycle.verify.accounts import Account, compare_accounts, run_account
 from engine.lifecycle.verify.corpus import SEED, Case, build_corpus, corpus_sha256
-from engine.lifecycle.verify.report import DIVERGED, EQUIVALENT, CaseRecord, Divergence, VerifyReport
+from engine.lifecycle.verify.report import (
+    DIVERGED,
+    EQUIVALENT,
+    REPORT,
+    CaseRecord,
+    Divergence,
+    VerifyReport,
+    latest_path,
+)
+from engine.lifecycle.verify.ways import NativeWay, Way
 from engine.strategies import StrategyError, load_strategy
 from engine.strategies.registry import BUNDLED, LoadedStrategy, ParamSpec
 from native.identity import kernel_sha256
@@ -22,13 +31,22 @@ from native.strategy import Strategy
 from seams.disk import Disk
 from seams.rng import Rng
 
-REPORT = "verify_report.json"
 DRAWN_SETS = 4
 SWITCH_VALUES = 5
 """A whole number with fewer values than this is a switch."""
 
 Progress = Callable[[int, int], None]
 Make = Callable[[], Strategy]
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What a report is about: the source's file name and hash, the build's and its artifact's hashes."""
+
+    source_file: str
+    source_sha256: str
+    build_sha256: str
+    artifact_sha256: str
 
 
 @dataclass
@@ -58,15 +76,35 @@ def verify(
     cases = build_corpus(home, disk, data)
     loaded = load_strategy(spec)
     stored = forge(_source_of(loaded, spec), home, disk)
-    library = open_library(stored, disk)
-    sets = param_sets(loaded, params)
-    tally = Tally()
-    divergence = _first_divergence(loaded, library, cases, sets, tally, on_progress)
-    report = _report(loaded, stored, cases, sets, tally, divergence)
-    folder = Path(stored.folder)
+    way, record = NativeWay(open_library(stored, disk)), stored.record
+    stamp = Stamp(record.source_file, record.source_sha256, record.build_sha256, record.artifact_sha256)
+    report = judge(loaded, way, stamp, cases, param_sets(loaded, params), on_progress)
+    return keep_report(report, Path(stored.folder), home, disk)
+
+
+def keep_report(report: VerifyReport, folder: Path, home: Path, disk: Disk) -> VerifyReport:
+    """Write the report beside its build, and as the strategy's latest, which promotion reads; return it."""
     report = msgspec.structs.replace(report, path=str(folder / REPORT))  # type: ignore[type-var]
-    disk.write_atomic(folder / REPORT, msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n")
+    data = msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n"
+    disk.write_atomic(folder / REPORT, data)
+    latest = latest_path(home, report.strategy)
+    disk.make_folder(latest.parent)
+    disk.write_atomic(latest, data)
     return report
+
+
+def judge(
+    loaded: LoadedStrategy,
+    way: Way,
+    stamp: Stamp,
+    cases: Sequence[Case],
+    sets: Sequence[dict[str, float]],
+    on_progress: Progress | None = None,
+) -> VerifyReport:
+    """Run the source and one build of it over every case and parameter set, up to the first difference."""
+    tally = Tally()
+    divergence = _first_divergence(loaded, way, cases, sets, tally, on_progress)
+    return _report(loaded, stamp, cases, sets, tally, divergence)
 
 
 def _source_of(loaded: LoadedStrategy, spec: str) -> str:
@@ -143,7 +181,7 @@ def _exact(spec: ParamSpec, whole: int) -> float:
 
 def _first_divergence(
     loaded: LoadedStrategy,
-    library: Library,
+    way: Way,
     cases: Sequence[Case],
     sets: Sequence[dict[str, float]],
     tally: Tally,
@@ -153,7 +191,7 @@ def _first_divergence(
     for done, (case, params) in enumerate(work):
         if on_progress is not None:
             on_progress(done, len(work))
-        found = compare_library(case, params, _maker(loaded, params), library, tally)
+        found = compare_way(case, params, _maker(loaded, params), way, tally)
         if found is None and loaded.is_compiled:
             found = compare_compiled(case, params, loaded.name, _maker(loaded, params), tally)
         if found is not None:
@@ -178,21 +216,26 @@ def compare_library(
     case: Case, params: Mapping[str, float], make: Make, library: Library, tally: Tally
 ) -> Divergence | None:
     """Compare the interpreted source with its forged library on one case: answers, state, accounts."""
-    record = library.record
-    forged = library.instance(params)
-    compared = answers.compare_answers(case, params, make, forged, reads_side=not record.answers_ahead)
+    return compare_way(case, params, make, NativeWay(library), tally)
+
+
+def compare_way(
+    case: Case, params: Mapping[str, float], make: Make, way: Way, tally: Tally
+) -> Divergence | None:
+    """Compare the interpreted source with one build of it on one case: answers, state, accounts."""
+    compared = answers.compare_answers(case, params, make, way)
     tally.bars += compared.bars
     tally.answers += compared.answers
-    tally.ways |= {"interpreted", "forged"}
+    tally.ways |= {"interpreted", way.name}
     if compared.divergence is not None:
         return compared.divergence
     for config in accounts.CONFIGS:
         wanted = run_account(case, config, make(), params)
-        got = run_account(case, config, library.instance(params), params)
+        got = run_account(case, config, way.lane(params), params)
         tally.account_bars += len(case)
         tally.decisions += len(wanted.decisions)
-        found = compare_accounts(case, params, answers.WAYS, wanted, got)
-        if found is None and record.answers_ahead and not record.has_levels:
+        found = compare_accounts(case, params, ("interpreted", way.name), wanted, got)
+        if found is None and not way.reads_side and not way.has_levels:
             found = _against_reference(case, params, make, config, wanted, tally)
         if found is not None:
             return found
@@ -206,7 +249,9 @@ def _against_reference(
     if config.stops != "intrabar" or make().warmup_bars or not accounts.is_plain(case, account):
         return None
     tally.ways.add("reference")
-    twin = accounts.reference_account(case, config, list(_wanted(case, make())))
+    twin = accounts.reference_account(
+        case, config, list(_wanted(case, make())), params.get("max_contracts", 0.0)
+    )
     return compare_accounts(case, params, ("interpreted", "reference"), account, twin)
 
 
@@ -237,19 +282,18 @@ def compare_compiled(
 
 def _report(
     loaded: LoadedStrategy,
-    stored: Stored,
+    stamp: Stamp,
     cases: Sequence[Case],
     sets: Sequence[dict[str, float]],
     tally: Tally,
     divergence: Divergence | None,
 ) -> VerifyReport:
-    record = stored.record
     return VerifyReport(
         strategy=loaded.name,
-        source_file=record.source_file,
-        source_sha256=record.source_sha256,
-        build_sha256=record.build_sha256,
-        artifact_sha256=record.artifact_sha256,
+        source_file=stamp.source_file,
+        source_sha256=stamp.source_sha256,
+        build_sha256=stamp.build_sha256,
+        artifact_sha256=stamp.artifact_sha256,
         kernel_sha256=kernel_sha256(),
         corpus_sha256=corpus_sha256(cases),
         verdict=EQUIVALENT if divergence is None else DIVERGED,
