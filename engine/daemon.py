@@ -28,6 +28,7 @@ from engine.config.settings import config_fingerprint
 from engine.core import Core
 from engine.desk import Desk
 from engine.failures import reason_code
+from engine.foundry import Foundry
 from engine.handlers import Handlers
 from engine.health import Health
 from engine.jobs import Jobs
@@ -129,7 +130,8 @@ class Engine:
         self.jobs = Jobs(core)
         self.health = Health(core, self.desk)
         self.publisher = Publisher(core, self.desk, self.health)
-        self.handlers = Handlers(core, self.desk, self.jobs)
+        self.foundry = Foundry(core, self.jobs)
+        self.handlers = Handlers(core, self.desk, self.jobs, self.foundry)
         self.questions = Questions(core, self.desk, self.jobs, self._snapshot)
         self.net: Net | None = None
         self.reloading: Reloading | None = None
@@ -155,6 +157,7 @@ class Engine:
         self.publisher.rebuild(self.questions)
         await self.handlers.listen(net)
         await self.questions.listen(net)
+        await self.foundry.listen(net)
         on_ready()
         slow_ns = 0
         while not self.handlers.stop_requested.is_set():
@@ -190,6 +193,7 @@ class Engine:
         self.publisher.rebuild(self.questions)
         if self.net is not None:
             await self.publisher.publish(self.net)
+            await self.foundry.publish()
 
     async def _obey_outside_kill(self) -> None:
         """Do what a kill does once the switch is stricter than what the desk has obeyed: it was pulled

@@ -14,6 +14,7 @@ from engine.core import STORAGE_FAILURES, Core
 from engine.desk import Desk
 from engine.failures import reason_code
 from engine.flatten import flatten
+from engine.foundry import Foundry
 from engine.jobs import Jobs
 from engine.limits import clear_limits
 from engine.ops.alarms import UnknownAlarm
@@ -39,8 +40,8 @@ CONFIRM = {c.Kill: "KILL", c.Resume: "RESUME", c.Flatten: "FLATTEN"}
 class Handlers:
     """Everything an operator can ask this engine to do."""
 
-    def __init__(self, core: Core, desk: Desk, jobs: Jobs) -> None:
-        self.core, self.desk, self.jobs = core, desk, jobs
+    def __init__(self, core: Core, desk: Desk, jobs: Jobs, foundry: Foundry) -> None:
+        self.core, self.desk, self.jobs, self.foundry = core, desk, jobs, foundry
         self.stop_requested = asyncio.Event()
         self.background: set[asyncio.Task[object]] = set()
         self._inflight: dict[str, asyncio.Task[bytes]] = {}
@@ -58,6 +59,8 @@ class Handlers:
             c.PaperStop: self._paper_stop,
             c.RunStart: self._job_start,
             c.SweepStart: self._job_start,
+            c.FoundryForge: self._foundry_start,
+            c.FoundryVerify: self._foundry_start,
             c.JobCancel: self._job_cancel,
             c.EngineStop: self._engine_stop,
         }
@@ -276,6 +279,10 @@ class Handlers:
         assert isinstance(command.body, c.RunStart | c.SweepStart)
         job_id = await self.jobs.start(command.body, command.operator)
         return c.Started(job_id=job_id)
+
+    async def _foundry_start(self, command: c.Command) -> Record:
+        assert isinstance(command.body, c.FoundryForge | c.FoundryVerify)
+        return await self.foundry.submit(command.body, command.operator)
 
     async def _job_cancel(self, command: c.Command) -> Record | None:
         self.jobs.cancel(_body(command, c.JobCancel).job_id, command.operator)

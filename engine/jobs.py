@@ -6,14 +6,16 @@ import asyncio
 import contextlib
 import os
 import sys
+from collections.abc import Sequence
 
 import msgspec
 
-from engine.api.commands import JobBody, RunStart, SweepStart
+from engine.api.commands import FoundryForge, FoundryVerify, JobBody, RunStart, SweepStart
 from engine.api.views import JobRow
 from engine.core import Core
+from engine.job_book import JobBook
 from engine.ops.process_use import process_use
-from engine.worker import Progress, Published
+from engine.worker import Failed, Progress, Published
 from safety.canonical import changed
 from safety.reasons import Refusal
 from safety.text import clean
@@ -24,15 +26,16 @@ KEPT_ROWS = 20
 JOB_DEADLINE_S = 24 * 3600.0
 GRACE_S = 5.0
 """How long a cancelled job may take to leave by itself."""
-LINES = msgspec.json.Decoder(Progress | Published)
+LINES = msgspec.json.Decoder(Progress | Published | Failed)
 
 
 class Jobs:
-    """The running jobs, and the last ones that ended under this engine."""
+    """The running jobs, and the last ones that ended, also under engines before this one."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._rows: dict[str, JobRow] = {}
+        self._book = JobBook(core.paths.jobs, core.disk, core.token)
+        self._rows: dict[str, JobRow] = {row.job_id: row for row in self._book.reopen()[-KEPT_ROWS:]}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._children: dict[str, asyncio.subprocess.Process] = {}
 
@@ -44,18 +47,23 @@ class Jobs:
         busy = next((row for row in self._rows.values() if row.version and row.job_id in self._tasks), None)
         if version and busy is not None:
             raise Refusal("crucible_busy", f"{busy.job_id} runs {busy.strategy} {busy.version}")
-        job_id = self._core.ids.new("J")
+        job_id = self._book.new_id()
         kind, what = _described(body)
-        self._rows[job_id] = JobRow(
+        row = JobRow(
             job_id=job_id,
             kind=kind,
             what=what,
             operator=operator,
             state="running",
             started_ns=self._core.clock.now_ns(),
-            strategy=(body.strategy or body.preset) if version else "",
+            strategy=(body.strategy or body.preset) if isinstance(body, RunStart) and version else "",
             version=version,
         )
+        try:
+            self._book.keep(row)
+        except OSError as error:
+            raise Refusal("invalid_request", f"the job cannot be kept: {error.strerror}") from error
+        self._rows[job_id] = row
         self._core.note(f"{kind}_started", operator, f"{job_id}: {what}")
         self._tasks[job_id] = asyncio.get_running_loop().create_task(self._run(job_id, body))
         return job_id
@@ -74,6 +82,10 @@ class Jobs:
     def rows(self) -> tuple[JobRow, ...]:
         """Return the jobs, newest first, with what the running ones use now."""
         return tuple(self._with_use(row) for row in reversed(self._rows.values()))
+
+    def rows_of(self, kinds: Sequence[str]) -> tuple[JobRow, ...]:
+        """Return the jobs of these kinds, oldest first, as they were last told."""
+        return tuple(row for row in self._rows.values() if row.kind in kinds)
 
     def _with_use(self, row: JobRow) -> JobRow:
         child = self._children.get(row.job_id)
@@ -107,11 +119,13 @@ class Jobs:
             self._end(child)
             await child.wait()
             self._change(job_id, state="aborted", message="the engine stopped it")
+            self._remember(job_id)
             raise
         finally:
             del self._tasks[job_id], self._children[job_id]
             self._forget()
         self._ended(job_id, child.returncode, errors)
+        self._remember(job_id)
 
     async def _follow(self, job_id: str, child: asyncio.subprocess.Process, body: JobBody) -> str:
         """Hand the job its request, keep its progress, and return the last line it complained with."""
@@ -128,9 +142,12 @@ class Jobs:
         lines = (await complaint).decode(errors="replace").strip().splitlines()
         return lines[-1] if lines else f"exit {child.returncode}"
 
-    def _progress(self, job_id: str, said: Progress | Published) -> None:
+    def _progress(self, job_id: str, said: Progress | Published | Failed) -> None:
         if isinstance(said, Published):
-            self._change(job_id, run_id=said.run_id, message=said.status)
+            self._change(job_id, run_id=said.run_id, message=said.status, folder=said.folder)
+            return
+        if isinstance(said, Failed):
+            self._change(job_id, code=said.code, message=clean(said.message), folder=said.folder)
             return
         elapsed_s = max(1e-6, (self._core.clock.now_ns() - self._rows[job_id].started_ns) / NS_PER_S)
         rate = said.done / elapsed_s
@@ -146,8 +163,17 @@ class Jobs:
             self._change(job_id, state="aborted", message="cancelled; nothing was published")
             self._core.note("job_aborted", "eng", job_id)
         else:
-            self._change(job_id, state="failed", message=clean(complaint))
-            self._core.note(f"{row.kind}_failed", "eng", f"{job_id}: {clean(complaint)}")
+            said = row.message if row.code else clean(complaint)
+            self._change(job_id, state="failed", message=said)
+            self._core.note(f"{row.kind}_failed", "eng", f"{job_id}: {said}", code=row.code)
+
+    def _remember(self, job_id: str) -> None:
+        """Keep how a job ended; where that fails, the next engine says that it was aborted."""
+        if job_id in self._rows:
+            try:
+                self._book.keep(self._rows[job_id])
+            except OSError as error:
+                self._core.events.add("job_not_kept", "eng", f"{job_id}: {error.strerror}")
 
     def _change(self, job_id: str, **fields: object) -> None:
         self._rows[job_id] = changed(self._rows[job_id], **fields)
@@ -165,6 +191,10 @@ class Jobs:
 
 def _described(body: JobBody) -> tuple[str, str]:
     """Return a job's kind and what it does, in words."""
+    if isinstance(body, FoundryForge):
+        return "forge", f"{body.component_type} {body.name} in {body.target_lang}"
+    if isinstance(body, FoundryVerify):
+        return "verify", body.strategy_name
     what = f"{body.strategy or body.preset} on {body.data}"
     if isinstance(body, SweepStart):
         return "sweep", f"{what}: {' '.join(f'{name}={axis}' for name, axis in body.grid.items())}"

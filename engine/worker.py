@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import signal
 import sys
+from pathlib import Path
 
 import msgspec
 
-from engine.api.commands import JobBody, SweepStart
+from engine.api.commands import FoundryForge, FoundryVerify, JobBody, SweepStart
+from engine.api.foundry import forge_component, verify_named
 from engine.api.home import home_folder
 from engine.api.research import load_config_with_origins, run_request, start_run
 from engine.api.sweep import start_sweep
@@ -26,10 +28,29 @@ class Progress(Record, tag="progress"):
 
 
 class Published(Record, tag="published"):
-    """What it has published, and how it ended: success or no_trades."""
+    """What it has published, a run or a foundry's folder, and how it ended, in a word or a sentence."""
 
-    run_id: str
+    run_id: str = ""
     status: str
+    folder: str = ""
+
+
+class Failed(Record, tag="failed"):
+    """Why nothing good came of it; `code` is a reason code, `folder` what was kept all the same."""
+
+    code: str
+    message: str
+    folder: str = ""
+
+
+class NotEquivalent(Exception):
+    """A build decides otherwise than its source; `folder` holds the report."""
+
+    code = "verify_diverged"
+
+    def __init__(self, message: str, folder: str) -> None:
+        super().__init__(message)
+        self.folder = folder
 
 
 class Stop:
@@ -50,12 +71,16 @@ def main() -> int:
     try:
         say(_run(body, stop))
     except Exception as error:
+        code = getattr(error, "code", "")
+        if isinstance(code, str) and code:
+            said = str(error).removeprefix(f"{code}: ")
+            say(Failed(code=code, message=said, folder=getattr(error, "folder", "")))
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
         return 1
     return 0
 
 
-def say(line: Progress | Published) -> None:
+def say(line: Progress | Published | Failed) -> None:
     """Write one line to the engine."""
     sys.stdout.buffer.write(msgspec.json.encode(line) + b"\n")
     sys.stdout.buffer.flush()
@@ -64,6 +89,8 @@ def say(line: Progress | Published) -> None:
 def _run(body: JobBody, stop: Stop) -> Published:
     if isinstance(body, SweepStart):
         return _sweep(body, stop)
+    if isinstance(body, FoundryForge | FoundryVerify):
+        return _foundry(body, stop)
     fields = {name: getattr(body, name) for name in RUN_FIELDS}
     home = home_folder()
     result = start_run(
@@ -89,6 +116,28 @@ def _sweep(body: SweepStart, stop: Stop) -> Published:
         is_cancelled=lambda: stop.is_asked,
     )
     return Published(run_id=result.run_id, status="success")
+
+
+def _foundry(body: FoundryForge | FoundryVerify, stop: Stop) -> Published:
+    """Forge, or verify every build of a name; a difference fails the job and keeps its report."""
+
+    def progress(done: int, total: int) -> None:
+        if stop.is_asked:
+            raise SystemExit(1)
+        say(Progress(done=done, total=total, unit="cases"))
+
+    home = home_folder()
+    if isinstance(body, FoundryForge):
+        found = forge_component(body, home, progress)
+    else:
+        found = verify_named(body.strategy_name, home, progress)
+    for folder, report in found:
+        if report.divergence is not None:
+            first = report.divergence
+            where = f"{first.case}, bar {first.bar}, {first.field}: {' against '.join(first.values)}"
+            raise NotEquivalent(f"{folder}: {where}", folder)
+    said = ", ".join(f"{Path(folder).relative_to(home)} {report.verdict}" for folder, report in found)
+    return Published(status=said, folder=found[-1][0])
 
 
 if __name__ == "__main__":

@@ -124,6 +124,9 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     ("forge_build_failed", "The library could not be built", "The C compiler is missing or refused, or the library could call out.", "Install gcc and binutils; keep the message, it is a defect if both are there.", _FORGE),
     ("forge_artifact_changed", "A kept build is not what was built", "The library's bytes differ from its record; it will not be run.", "Find out who changed the folder; remove it and build again.", _FORGE),
     ("verify_diverged", "Two ways of running decide differently", "The forged, interpreted or reference run gave another answer, state or account.", "Read the first divergent event in the report; do not trade this build.", _FORGE),
+    ("toolchain_missing", "A compiler is not installed", "The language that was asked for cannot be built on this host; the message names what is missing.", "Install what the message names, or ask for another target_lang.", _FORGE),
+    ("needs_generator", "The sentence is beyond the grammar", "The foundry reads a small grammar, whole or not at all; what it does not know is never left out.", "Say it in the clauses of docs/foundry.md; a generator backend is not installed.", _FORGE),
+    ("component_exists", "The name is taken", "A component of this name was made of another sentence, and what was proven is not replaced.", "Choose another name.", _FORGE),
     # engine and host
     ("engine_halted", "The engine is halted", "It stopped itself because it could not prove that going on was safe.", "Read the alarm that came first, correct its cause, restart.", _KILL),
     ("disk_full", "The disk is full", "What cannot be recorded must not happen.", "Free space, then restart the engine.", _START),

@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
-from console.cli import diagnostics, output
+from console.cli import diagnostics, link, output
 from console.cli.exit_codes import ExitCode
 from console.cli.failure import Failure
 from console.cli.guard import failures
-from console.cli.options import Json, Sets, parameters
-from engine.api import forge
+from console.cli.options import Json, Operator, Sets, operator_name, parameters
+from engine.api import forge, foundry
+from engine.api.commands import Accepted, FoundryForge, FoundryVerify
 from engine.api.home import home_folder
 
 app = typer.Typer(help="Compile strategies into sealed native libraries.")
@@ -64,18 +65,65 @@ def list_builds(as_json: Json = False) -> None:
     output.show({"builds": found.builds, "damaged": found.damaged}, text, as_json)
 
 
+@app.command()
+def submit(
+    file: Annotated[Path | None, typer.Argument(help="A JSON body, as the bus takes it.")] = None,
+    component_type: Annotated[str, typer.Option("--type", help="indicator, entry, exit or strategy.")] = "",
+    name: Annotated[str, typer.Option("--name", help="What it is called: a-z, 0-9 and _.")] = "",
+    target_lang: Annotated[str, typer.Option("--lang", help="python, cython or cpp.")] = "",
+    target_version: Annotated[str, typer.Option("--lang-version", help="That language's.")] = "",
+    prompt: Annotated[str, typer.Option("--prompt", help="A sentence of docs/foundry.md.")] = "",
+    operator: Operator = "",
+    as_json: Json = False,
+) -> None:
+    """Have the engine make a component of a sentence; it answers at once with a job.
+
+    Example: interlock forge submit --type strategy --name fast --lang cpp --prompt "EMA crossover 12/26"
+    """
+    given = {
+        "component_type": component_type,
+        "name": name,
+        "target_lang": target_lang,
+        "target_version": target_version,
+        "prompt": prompt,
+    }
+    if file is not None and any(given.values()):
+        raise Failure("usage", "a file and options both describe the component", "give one of them")
+    with failures():
+        body = FoundryForge(**given) if file is None else foundry.read_body(file.read_bytes())
+    accepted = link.act(body, Accepted, operator=operator_name(operator))
+    _said_accepted(accepted, as_json)
+
+
+def _said_accepted(accepted: Accepted, as_json: bool) -> None:
+    text = f"accepted as {accepted.job_id}; see: interlock job show {accepted.job_id}"
+    output.show({"status": accepted.status, "job_id": accepted.job_id}, text, as_json)
+
+
 def verify(
     strategy: Annotated[str, typer.Argument(help="A bundled strategy, FILE.py or FILE.py:Class.")],
     data: Annotated[
         list[str] | None, typer.Option("--data", help="Bars to add: a file, or VENUE/SYMBOL/INTERVAL.")
     ] = None,
     sets: Sets = None,
+    is_submitted: Annotated[
+        bool, typer.Option("--submit", help="By the engine, as a job: a component's or bundled name.")
+    ] = False,
+    operator: Operator = "",
     as_json: Json = False,
 ) -> int:
     """Run a strategy every way there is against each other; exit 1 where two ways differ.
 
     Example: interlock verify breakout.py --data sandbox/BTC-PERP/1m
     """
+
+    if is_submitted:
+        if data or sets:
+            raise Failure("usage", "a job verifies on the home's corpus with drawn parameters",
+                          "leave --data and --set out, or leave --submit out")  # fmt: skip
+        body = FoundryVerify(strategy_name=strategy)
+        _said_accepted(link.act(body, Accepted, operator=operator_name(operator)), as_json)
+        return int(ExitCode.OK)
 
     def progress(done: int, total: int) -> None:
         diagnostics.progress(done, total, "cases")

@@ -136,7 +136,28 @@ class SweepStart(Record, tag="sweep_start"):
     name: str = ""
 
 
-JobBody = RunStart | SweepStart
+class FoundryForge(Record, tag="foundry_forge"):
+    """Make a component as a job; on the bus also as plain JSON, without the envelope (`foundry.forge`).
+
+    `component_type` is indicator, entry, exit or strategy; `target_lang` python, cython or cpp,
+    `target_version` that language's (empty: what is installed). `prompt`: a sentence of the grammar of
+    `docs/foundry.md`; empty: the IR that is kept under this name, or the bundled strategy of this name.
+    """
+
+    component_type: str
+    name: str
+    target_lang: str
+    target_version: str = ""
+    prompt: str = ""
+
+
+class FoundryVerify(Record, tag="foundry_verify"):
+    """Verify a component in every language it was made in, or a bundled strategy, as a job."""
+
+    strategy_name: str
+
+
+JobBody = RunStart | SweepStart | FoundryForge | FoundryVerify
 
 
 class JobCancel(Record, tag="job_cancel"):
@@ -163,6 +184,8 @@ CommandBody = (
     | PaperStop
     | RunStart
     | SweepStart
+    | FoundryForge
+    | FoundryVerify
     | JobCancel
     | EngineStop
 )
@@ -276,6 +299,34 @@ class Started(Record):
 
     job_id: str
     run_id: str = ""
+
+
+class Accepted(Record):
+    """A foundry job was accepted; it goes on by itself."""
+
+    job_id: str
+    status: str = "accepted"
+
+
+class Turned(Record):
+    """A foundry request was refused: `code` is a reason code, `correction` says what to do."""
+
+    code: str
+    message: str
+    correction: str
+    status: str = "refused"
+
+
+class FoundryRequest(Record):
+    """What is told on `sys.foundry.request.forge` and `.verify` once a job was accepted."""
+
+    job_id: str
+    component_type: str = ""
+    name: str = ""
+    target_lang: str = ""
+    target_version: str = ""
+    prompt: str = ""
+    strategy_name: str = ""
 
 
 def encode(message: Record) -> bytes:

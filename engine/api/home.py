@@ -7,7 +7,9 @@ Layout (paths are part of the contract; several desks run side by side with diff
     audit/          audit.jsonl, audit.head
     db/             paper.db, live.db
     data/           imported bars: VENUE/SYMBOL/INTERVAL.parquet + .json
-    outputs/        runs/, runs_index.*, paper_sessions/, paper_sessions_index.*
+    outputs/        runs/, runs_index.*, paper_sessions/, paper_sessions_index.*, jobs/, verify/
+    forge/          builds of strategy files by their hash
+    foundry/        components: strategies/LANG/VERSION/NAME/ and so on
     config/         interlock.yaml (user layer)
 """
 
@@ -43,5 +45,6 @@ class HomePaths:
         self.data = home / "data"
         self.outputs = home / "outputs"
         self.runs = self.outputs / "runs"
+        self.jobs = self.outputs / "jobs"
         self.sessions = self.outputs / "paper_sessions"
         self.user_config = home / "config" / "interlock.yaml"

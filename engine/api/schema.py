@@ -11,14 +11,19 @@ from typing import get_args
 import msgspec
 
 from engine.api.commands import (
+    Accepted,
     Command,
     FlattenDone,
+    FoundryForge,
+    FoundryRequest,
+    FoundryVerify,
     KillArmed,
     KillDone,
     Query,
     Reply,
     SessionStarted,
     Started,
+    Turned,
 )
 from engine.api.endpoint import Credential, Endpoint
 from engine.api.lab import LabAnswer
@@ -33,6 +38,11 @@ MESSAGES = (
     FlattenDone,
     SessionStarted,
     Started,
+    Accepted,
+    Turned,
+    FoundryForge,
+    FoundryVerify,
+    FoundryRequest,
     HealthReport,
     Views,
     Endpoint,

@@ -9,17 +9,30 @@ QUERY = "ilk.query"
 VIEW = "ilk.view"
 VIEW_ALL = "ilk.view.*"
 EVENT = "ilk.event"
+FOUNDRY_FORGE = "foundry.forge"
+FOUNDRY_VERIFY = "foundry.verify"
+SYS_FOUNDRY = "sys.foundry.>"
+SYS_FORGE = "sys.foundry.request.forge"
+SYS_VERIFY = "sys.foundry.request.verify"
 
 PERMISSIONS: dict[str, dict[str, tuple[str, ...]]] = {
     # role -> what it may publish and subscribe to; `_INBOX.>` carries replies
-    "engine": {"publish": ("ilk.>", "_INBOX.>"), "subscribe": ("ilk.>", "_INBOX.>")},
+    "engine": {
+        "publish": ("ilk.>", SYS_FOUNDRY, "_INBOX.>"),
+        "subscribe": ("ilk.>", FOUNDRY_FORGE, FOUNDRY_VERIFY, "_INBOX.>"),
+    },
     "operator": {
-        "publish": (COMMAND, KILL, QUERY),
-        "subscribe": (VIEW_ALL, EVENT, "_INBOX.>"),
+        "publish": (COMMAND, KILL, QUERY, FOUNDRY_FORGE, FOUNDRY_VERIFY),
+        "subscribe": (VIEW_ALL, EVENT, SYS_FOUNDRY, "_INBOX.>"),
     },
     # anyone may stop: on KILL the engine takes a kill and nothing else
-    "observer": {"publish": (KILL, QUERY), "subscribe": (VIEW_ALL, EVENT, "_INBOX.>")},
+    "observer": {"publish": (KILL, QUERY), "subscribe": (VIEW_ALL, EVENT, SYS_FOUNDRY, "_INBOX.>")},
 }
+
+
+def stream(job_id: str) -> str:
+    """Return the subject on which a foundry job's progress is told (QX-20)."""
+    return f"sys.foundry.stream.{job_id}"
 
 
 def view(name: str) -> str:

@@ -287,7 +287,8 @@ class JobRow(Record):
     `state` is running, cancelling, finished, failed or aborted: whether the work was done, not whether
     its result may be trusted (`RunRow.trust`). `left_s` is an estimate, None while there is none. `cpu_pct`
     (of one core, over its life) and `rss_mb` are None where the process is gone or the host does not say.
-    `strategy` and `version` are those of a crucible run.
+    `strategy` and `version` are those of a crucible run. `folder` holds what a foundry job made; `code` is
+    the reason code of a failed job, where it has one.
     """
 
     job_id: str
@@ -307,6 +308,8 @@ class JobRow(Record):
     version: str = ""
     cpu_pct: float | None = None
     rss_mb: float | None = None
+    folder: str = ""
+    code: str = ""
 
 
 class RunsView(Record, tag="runs"):
