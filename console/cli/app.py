@@ -63,6 +63,7 @@ NOUNS: dict[str, Noun] = {
     "validate": Noun("validate", "validate"),
     "replay": Noun("replay", "replay"),
     "state": Noun("state", "app", is_group=True),
+    "dump-indicators": Noun("indicators", "dump_indicators"),
     "data": Noun("data", "app", is_group=True),
     "book": Noun("book", "app", is_group=True),
     "engine": Noun("engine", "app", is_group=True),
