@@ -12,7 +12,7 @@ from console.cli import diagnostics, funding, output, universe
 from console.cli.exit_codes import ExitCode
 from console.cli.failure import Failure
 from console.cli.guard import failures
-from console.cli.options import Json, instant
+from console.cli.options import Json, instant, last_instant
 from engine.api import data
 from engine.api.home import home_folder
 from seams.clock import iso_z
@@ -204,7 +204,7 @@ def trades(
 def prices(
     symbol: Annotated[str, typer.Argument(help="SYMBOL, or VENUE/SYMBOL/INTERVAL where several have it.")],
     start: Annotated[str, typer.Option("--start", help="The first date or UTC time.")] = "",
-    end: Annotated[str, typer.Option("--end", help="The last date or UTC time.")] = "",
+    end: Annotated[str, typer.Option("--end", help="The last date (all of it) or UTC time.")] = "",
     limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="The newest so many.")] = 100,
     as_json: Json = False,
 ) -> None:
@@ -212,7 +212,8 @@ def prices(
 
     Example: interlock data prices BTC-PERP --start 2026-01-01 --limit 10
     """
-    first, last = (instant(each) if each else None for each in (start, end))
+    first = instant(start) if start else None
+    last = last_instant(end) if end else None
     with failures():
         found = data.data_prices(home_folder(), symbol, first, last, limit)
     rows = [

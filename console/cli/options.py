@@ -55,6 +55,12 @@ def instant(text: str) -> int:
     return (whole.days * 86_400 + whole.seconds) * 10**9 + whole.microseconds * 1_000
 
 
+def last_instant(text: str) -> int:
+    """As `instant`; a date is its last nanosecond."""
+    is_date = len(text) == len("2024-05-01")
+    return instant(text) + (86_400 * 10**9 - 1 if is_date else 0)
+
+
 def operator_name(given: str) -> str:
     """Return who acts: the option or `INTERLOCK_OPERATOR`, else the login name."""
     if given.strip():

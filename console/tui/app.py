@@ -31,6 +31,15 @@ from seams.clock import NS_PER_MS, Clock
 T = TypeVar("T")
 
 TICK_S = 0.25
+MOVES = {
+    "down": (1, False),
+    "up": (-1, False),
+    "page_down": (1, True),
+    "page_up": (-1, True),
+    "first": (-(10**9), False),
+    "last": (10**9, False),
+}
+"""Action -> how far the cursor goes, and whether that counts pages."""
 REPEAT_GAP_MS = 150
 """A consequential key that comes again sooner than this is the keyboard repeating, not a decision."""
 
@@ -77,7 +86,7 @@ class InterlockApp(App[int], inherit_bindings=False):
         self._tasks: set[asyncio.Task[None]] = set()
         self._painted: tuple[object, ...] = ()
         self._last_key: tuple[str, int] = ("", 0)
-        self._lag_ms = 0.0
+        self.lag_ms = 0.0
         self._ticked_ns = clock.monotonic_ns()
         super().__init__()
         self.animation_level = "none"
@@ -139,7 +148,7 @@ class InterlockApp(App[int], inherit_bindings=False):
         if not self.screen_stack:  # the screens are gone, the timer is not yet: we are leaving
             return
         now_ns = self.clock.monotonic_ns()
-        self._lag_ms = max(0.0, (now_ns - self._ticked_ns) / NS_PER_MS - TICK_S * 1000)
+        self.lag_ms = max(0.0, (now_ns - self._ticked_ns) / NS_PER_MS - TICK_S * 1000)
         self._ticked_ns = now_ns
         said = self.flow.tick(self.clock.now_ns())
         if said:
@@ -178,7 +187,9 @@ class InterlockApp(App[int], inherit_bindings=False):
             self.go(action.id)
             return
         general = getattr(self, f"_do_{action.id}", None)
-        if general is not None:
+        if action.id in MOVES:
+            self._move(action.id)
+        elif general is not None:
             general()
         elif self.room is not None and not self.room.act(action.id):
             self.say(f"{action.label}: nothing here to do that to", "dim")
@@ -287,29 +298,11 @@ class InterlockApp(App[int], inherit_bindings=False):
         elif self._came_from:
             self.go(self._came_from.pop(), is_back=True)
 
-    def _do_down(self) -> None:
-        self._move(1)
-
-    def _do_up(self) -> None:
-        self._move(-1)
-
-    def _do_page_down(self) -> None:
-        self._move(self._page())
-
-    def _do_page_up(self) -> None:
-        self._move(-self._page())
-
-    def _do_first(self) -> None:
-        self._move(-(10**9))
-
-    def _do_last(self) -> None:
-        self._move(10**9)
-
-    def _page(self) -> int:
-        table = self.room.table if self.room else None
-        return table.page if table else 10
-
-    def _move(self, step: int) -> None:
+    def _move(self, action: str) -> None:
+        step, is_page = MOVES[action]
+        if is_page:
+            table = self.room.table if self.room else None
+            step *= table.page if table else 10
         page = self.desktop.query_one(HelpPage)
         if page.display:
             page.scroll_rows(step)
@@ -403,18 +396,3 @@ class InterlockApp(App[int], inherit_bindings=False):
     def ask_engine(self, body: QueryBody, kind: type[T], show: Callable[[T], None], what: str) -> None:
         """Ask the engine for something to look at."""
         self.keep(self.outbox.ask(body, kind, show, what))
-
-    def own_figures(self) -> tuple[tuple[str, str], ...]:
-        """What the console measures about itself."""
-        rtt = "-" if self.desk.rtt_ms is None else f"{self.desk.rtt_ms:.1f} ms"
-        return (
-            ("round trip", rtt),
-            ("engine last heard", f"{text.age(self.desk.silence_ms)} ago"),
-            ("trust", str(self.desk.trust)),
-            ("resynchronised", f"{self.desk.resyncs} times"),
-            ("loop lag", f"{self._lag_ms:.1f} ms"),
-            ("views received", str(self.desk.version)),
-            ("terminal", f"{self.terminal or 'unknown'}, {self.size.width}x{self.size.height}"),
-            ("drawing", "UTF-8 blocks and braille" if self.look.is_utf8 else "ASCII"),
-            ("operator", f"{self.desk.operator}{', READ-ONLY' if self.desk.is_readonly else ''}"),
-        )

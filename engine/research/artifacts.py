@@ -30,7 +30,8 @@ STAGING_PREFIX = ".staging-"
 GENERATION_PREFIX = ".gen-"
 MAX_COLLISIONS = 999
 TRADE_COLUMNS = (
-    "entry_at,exit_at,entry_bar,exit_bar,side,quantity,entry_price,exit_price,fees_usd,pnl_usd,reason"
+    "entry_at,exit_at,entry_bar,exit_bar,side,quantity,entry_price,exit_price,fees_usd,funding_usd,pnl_usd,"
+    "reason"
 )
 
 Fill = bytes | Callable[[Path], object]
@@ -143,7 +144,8 @@ def sweep_staging(runs: Path) -> int:
 def trades_csv(trades: NDArray[Any], symbols: Sequence[str] = ()) -> bytes:
     """Return trades.csv: times ISO-8601 UTC, quantity in base units, money in account currency.
 
-    `symbols` by lane (a portfolio's) make a first column.
+    Funding is above 0 where it was paid; fees and funding are in the profit. `symbols` by lane (those of a
+    portfolio) make a first column.
     """
     codes = {int(reason): reason.code for reason in Reason}
     columns = (
@@ -156,10 +158,11 @@ def trades_csv(trades: NDArray[Any], symbols: Sequence[str] = ()) -> bytes:
         trades["entry_fill"].tolist(),
         trades["exit_fill"].tolist(),
         trades["fees"].tolist(),
+        (0.0 - trades["funding"]).tolist(),
         trades["pnl"].tolist(),
         [codes.get(reason, str(reason)) for reason in trades["reason"].tolist()],
     )
-    line = "%sZ,%sZ,%d,%d,%s,%.6f,%.6f,%.6f,%.6f,%.6f,%s"
+    line = "%sZ,%sZ,%d,%d,%s,%.6f,%.6f,%.6f,%.6f,%.6f,%.6f,%s"
     rows = [line % row for row in zip(*columns, strict=True)]
     head = TRADE_COLUMNS
     if symbols:

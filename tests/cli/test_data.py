@@ -93,6 +93,8 @@ def test_a_desk_without_data_seeds_itself_and_runs_are_compared_on_one_window(sh
     assert several.code == 2 and "sandbox/BTC-PERP/1h" in several.err
     shown = shell("data", "prices", "sandbox/BTC-PERP/1m", "--start", "2026-01-01T00:10", "--limit", "3")
     assert shown.code == 0 and len(shown.out.splitlines()) == 4
+    day = shell("data", "prices", "sandbox/BTC-PERP/1m", "--end", "2026-01-01", "--limit", "10000", "--json")
+    assert day.body["prices"]["available"] == 300, "the last date is in it to its end"
     assert shell("data", "prices", "sandbox/BTC-PERP/1m", "--start", "soon").code == 2
     window = shell("data", "align", "sandbox/BTC-PERP/1m", "sandbox/BTC-PERP/1h", "--json").body["window"]
     assert isinstance(window, dict) and window["notices"] == []

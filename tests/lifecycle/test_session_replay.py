@@ -18,6 +18,7 @@ from engine.lifecycle.parity.report import ReplayReport
 from engine.lifecycle.parity.trace import Cause
 from engine.research.choice import RunFailed
 from engine.trading.inputs import INPUT_DTYPE, Kind, _place
+from engine.trading.live_journal import LIVE
 from safety.killbyte import KillByte
 from seams.clock import FixedClock, SystemClock
 from seams.disk import RealDisk
@@ -152,6 +153,36 @@ def test_a_sandbox_session_with_warm_up_and_several_lanes_replays(tmp_path: Path
     made = parity.replay(tmp_path, name, clock=FixedClock())
     assert (made.verdict, made.is_bit_equal) == ("pass", True), made.differences
     assert made.recorded is not None and made.recorded.decisions > 0
+
+
+async def watched(home: Path, start: PaperStart) -> tuple[int, Path]:
+    """Run a session; return how many rows its live journal showed at most, and its artifacts' folder."""
+    engine = Engine(
+        build_core(Seams(SystemClock(), None, Rng(1), RealDisk()), home, {}, KillByte.anonymous())
+    )
+    most = 0
+    try:
+        entry = engine.desk.start_paper(start, "tester", "R-1")
+        assert entry.task is not None
+        artifacts = entry.folder.folder / "artifacts"
+        while not entry.task.done():
+            entry.updated_ns = 0
+            await engine.desk.tend()
+            if (artifacts / LIVE).exists():
+                with h5py.File(artifacts / LIVE, "r", swmr=True) as file:
+                    most = max(most, len(file["inputs"]))
+            await asyncio.wait([entry.task], timeout=0.02)
+        return most, artifacts
+    finally:
+        await engine.close()
+
+
+def test_a_running_session_shows_what_its_sealed_journal_will_hold(tmp_path: Path) -> None:
+    start = PaperStart(strategies=("ema_cross",), feed="sandbox", speed=400.0, max_bars=40, seed=5)
+    most, artifacts = asyncio.run(watched(tmp_path, start))
+    with h5py.File(artifacts / "journal.h5") as file:
+        assert 0 < most <= len(file["inputs"])
+    assert sorted(path.name for path in artifacts.iterdir()) == ["journal.h5"]
 
 
 def test_intent_ids_of_others_are_kept_as_such() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,8 @@ def test_every_payment_is_booked_with_its_sign(home: Path, side: int) -> None:
     assert result.metrics["funding_usd"] == pytest.approx(paid, abs=1e-9)
     assert without.final_equity - result.final_equity == pytest.approx(paid, abs=1e-9)
     assert without.metrics["funding_usd"] is None
+    rows = list(csv.DictReader((Path(result.path) / "trades.csv").read_text().splitlines()))
+    assert sum(float(row["funding_usd"]) for row in rows) == pytest.approx(paid, abs=1e-6 * len(rows))
     metrics = json.loads((Path(result.path) / "metrics.json").read_bytes())
     assert metrics["tables"]["per_side"][0]["funding_usd"] == pytest.approx(paid, abs=1e-9)
     assert json.loads((Path(without.path) / "metrics.json").read_bytes())["null_reasons"]["funding_usd"] == (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 
@@ -12,6 +13,9 @@ from console.tui.screens.room import Room
 from console.tui.widgets.lines import Line, Lines, rule
 from console.tui.widgets.live_table import LiveTable
 from engine.api.views import StatusView, SystemView
+
+if TYPE_CHECKING:
+    from console.tui.app import InterlockApp
 
 
 class System(Room):
@@ -44,8 +48,24 @@ class System(Room):
         lines: list[Line] = [rule("THIS CONSOLE", width, self.desk_app.look.rule)]
         return lines + [
             ((f" {text.fit(name, _label_width(width))} ", "dim"), (value, "text"))
-            for name, value in self.desk_app.own_figures()
+            for name, value in own_figures(self.desk_app)
         ]
+
+
+def own_figures(app: InterlockApp) -> tuple[tuple[str, str], ...]:
+    """Return what the console measures about itself."""
+    desk = app.desk
+    return (
+        ("round trip", "-" if desk.rtt_ms is None else f"{desk.rtt_ms:.1f} ms"),
+        ("engine last heard", f"{text.age(desk.silence_ms)} ago"),
+        ("trust", str(desk.trust)),
+        ("resynchronised", f"{desk.resyncs} times"),
+        ("loop lag", f"{app.lag_ms:.1f} ms"),
+        ("views received", str(desk.version)),
+        ("terminal", f"{app.terminal or 'unknown'}, {app.size.width}x{app.size.height}"),
+        ("drawing", "UTF-8 blocks and braille" if app.look.is_utf8 else "ASCII"),
+        ("operator", f"{desk.operator}{', READ-ONLY' if desk.is_readonly else ''}"),
+    )
 
 
 def _label_width(width: int) -> int:
