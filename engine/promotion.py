@@ -6,17 +6,29 @@ a missing check is a blocker (QL-06, QL-46, QL-113, QL-114), not a formality.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
+from engine.api.home import HomePaths
 from engine.api.views import OrdersView, PromotionRow, RunRow, RunsView, SessionRow
 from engine.lifecycle.parity.report import BLOCKER_FILE, judge_blocker
+from engine.lifecycle.verify.gate import demand_verified
+from engine.lifecycle.verify.report import VerifyReport
+from engine.research.identity import strategy_sha256
+from engine.research.schemas import RunConfig, RunMetadata
+from engine.strategies.registry import BUNDLED
+from safety.reasons import Refusal
 from seams.clock import NS_PER_MS
 from seams.disk import Disk
 from venues.types import OrderStatus
 
 Parity = Callable[[str], tuple[str, ...]]
 """A run's id → why its replay evidence blocks promotion."""
+Verified = Callable[[RunRow], tuple[str, ...]]
+"""A run → why its strategy counts as not verified."""
 
 CLEAN_SESSIONS = 5
 """Paper sessions that must have ended in order (QL-114)."""
@@ -30,10 +42,13 @@ NOT_BUILT: dict[str, str] = {
 there: it is taken out where its evidence is read here instead (a test says when)."""
 
 
-def promotion_rows(runs: RunsView, orders: OrdersView, parity: Parity) -> tuple[PromotionRow, ...]:
+def promotion_rows(
+    runs: RunsView, orders: OrdersView, parity: Parity, verified: Verified
+) -> tuple[PromotionRow, ...]:
     """Return each strategy that ran or traded, those of running sessions first, then by name.
 
     `parity` tells why the replay evidence of a run blocks (empty: it does not); see `parity_reader`.
+    `verified` tells why a run's strategy counts as not verified; see `verify_reader`.
     """
     running = {name for row in runs.sessions if row.status == "running" for name in row.strategies}
     traded = {name for row in runs.sessions for name in row.strategies}
@@ -44,7 +59,7 @@ def promotion_rows(runs: RunsView, orders: OrdersView, parity: Parity) -> tuple[
             strategy=name,
             stage="paper" if name in traded else "research",
             blockers=(
-                *_research(tuple(row for row in runs.runs if row.strategy == name), parity),
+                *_research(tuple(row for row in runs.runs if row.strategy == name), parity, verified),
                 *_paper(tuple(row for row in runs.sessions if name in row.strategies)),
                 *_orders(name, orders),
                 *(f"not_built:{gate}" for gate in NOT_BUILT),
@@ -69,15 +84,49 @@ def parity_reader(outputs: Path, disk: Disk, now_ns: int) -> Parity:
     return judge
 
 
-def _research(runs: tuple[RunRow, ...], parity: Parity) -> tuple[str, ...]:
-    """Judge the newest run that succeeded: its checks must have passed, and its replay must be fresh."""
+def verify_reader(home: HomePaths, disk: Disk, kernel_sha256: str) -> Verified:
+    """Return what judges a run's strategy by its latest verification (QX-25); what cannot be read blocks.
+
+    The run must be of the very source that was verified, and the verification of the kernel that runs now.
+    """
+
+    def judge(row: RunRow) -> tuple[str, ...]:
+        try:
+            report = demand_verified(home.home, disk, row.strategy, kernel_sha256=kernel_sha256)
+            return () if _is_of(row, report, home, disk) else ("verify_stale",)
+        except Refusal as refusal:
+            return (refusal.code,)
+
+    return judge
+
+
+def _is_of(row: RunRow, report: VerifyReport, home: HomePaths, disk: Disk) -> bool:
+    """Whether a run's strategy is the source of a report: its hash is made again of the run's parameters."""
+    folder = home.runs / row.run_id
+    try:
+        config = msgspec.json.decode(disk.read(folder / "config.json"), type=RunConfig)
+        proof = msgspec.json.decode(disk.read(folder / "metadata.json"), type=RunMetadata).identity
+    except (OSError, msgspec.MsgspecError):
+        return False
+    is_compiled = row.strategy in BUNDLED and BUNDLED[row.strategy].is_compiled
+    # The kernel's hash stands for what is compiled into it; its source is then named and not hashed.
+    source = hashlib.sha256(row.strategy.encode()).hexdigest() if is_compiled else report.source_sha256
+    return proof.strategy_sha256 in {
+        strategy_sha256(row.strategy, config.params, source, build, kernel=proof.kernel_sha256)
+        for build in ("", report.build_sha256)
+    }
+
+
+def _research(runs: tuple[RunRow, ...], parity: Parity, verified: Verified) -> tuple[str, ...]:
+    """Judge the newest run that succeeded: its checks must have passed, its replay and its strategy's
+    verification must be fresh."""
     newest = max(
         (row for row in runs if row.status == "success"), key=lambda row: row.created_at, default=None
     )
     if newest is None:
         return ("no_successful_run",)
     checks = () if newest.trust == "passed" else (f"run_checks_{newest.trust}",)
-    return (*checks, *parity(newest.run_id))
+    return (*checks, *parity(newest.run_id), *verified(newest))
 
 
 def _paper(sessions: tuple[SessionRow, ...]) -> tuple[str, ...]:

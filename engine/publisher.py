@@ -9,7 +9,7 @@ from engine.api import views as v
 from engine.core import Core
 from engine.desk import Desk
 from engine.health import Health
-from engine.promotion import parity_reader, promotion_rows
+from engine.promotion import parity_reader, promotion_rows, verify_reader
 from engine.questions import Questions
 from engine.views import (
     orders_view,
@@ -53,7 +53,8 @@ class Publisher:
         if self.rounds % SLOW_EVERY == 1:
             runs = self.latest["runs"] = questions.runs_view(seq)
             parity = parity_reader(core.paths.outputs, core.disk, core.clock.now_ns())
-            self.promotion = promotion_rows(runs, orders, parity)
+            verified = verify_reader(core.paths, core.disk, core.kernel_sha256)
+            self.promotion = promotion_rows(runs, orders, parity, verified)
             self.latest["system"] = self.health.system_view(seq)
         self.latest["overview"] = overview_view(core, sessions, seq, self.promotion)
 

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from engine.api.views import OrdersView, PromotionRow, RunRow, RunsView, SessionRow
-from engine.promotion import CLEAN_SESSIONS, NOT_BUILT, Parity, parity_reader, promotion_rows
+from engine.promotion import CLEAN_SESSIONS, NOT_BUILT, Parity, Verified, parity_reader, promotion_rows
 from seams.disk import MemoryDisk
 from tests.console.desk_fixture import order
 from venues.types import OrderStatus
@@ -47,9 +47,10 @@ def _rows(
     states: tuple[str, ...] = (),
     orders: OrdersView = NO_ORDERS,
     parity: Parity = lambda _: (),
+    verified: Verified = lambda _: (),
 ) -> tuple[PromotionRow, ...]:
     sessions = tuple(_session(status, number) for number, status in enumerate(states, start=1))
-    return promotion_rows(RunsView(seq=0, at_ns=0, runs=runs, sessions=sessions), orders, parity)
+    return promotion_rows(RunsView(seq=0, at_ns=0, runs=runs, sessions=sessions), orders, parity, verified)
 
 
 @pytest.mark.parametrize(
