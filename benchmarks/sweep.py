@@ -20,7 +20,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks._rows import Row, row
-from engine.research.sweep.threads import run_flips
+from benchmarks.forged import FLIP, _library
+from engine.lifecycle.forge.load import Library
+from engine.research.sweep.threads import in_threads, run_flips, slices_of
+from native.cells import replay_cells
 from native.intents import KernelConfig, LaneSpec
 from native.kernel import Kernel
 from native.sweep import FlipMarket, lane_width, replay_cell
@@ -28,7 +31,8 @@ from native.sweep import FlipMarket, lane_width, replay_cell
 FLAGS = ("-O3", "-march=native", "-ffp-contract=off", "-shared", "-fPIC")
 BARS, ROUNDS, THREADS = 500_000, 5, 2
 PAIRS = [(fast, slow) for slow in range(20, 201, 4) for fast in range(5, 50, 2) if fast < slow]
-GENERAL_PAIRS = PAIRS[::83]
+SAMPLED = range(0, len(PAIRS), 83)
+SLOW = ("c_scalar", "general", "general_bracket", "general_forged")
 
 
 def _market(count: int) -> list[np.ndarray]:
@@ -80,7 +84,7 @@ def _at(column: np.ndarray) -> ctypes.c_void_p:
 def measure(bars: int = BARS, rounds: int = ROUNDS) -> dict[str, Any]:
     """Return rates in 10⁹ bar·combinations per second of wall and of processor time, ratios, agreement."""
     market = _market(bars)
-    flips = FlipMarket(KernelConfig(), 1e-6, 0.0, *market)
+    flips, library = FlipMarket(KernelConfig(), 1e-6, 0.0, *market), _library(FLIP)
     results: dict[str, Any] = {}
     best: dict[str, float] = {}
     cpu: dict[str, float] = {}
@@ -92,20 +96,18 @@ def measure(bars: int = BARS, rounds: int = ROUNDS) -> dict[str, Any]:
             "lanes": lambda: run_flips(flips, PAIRS, THREADS, has_marks=False),
             "lanes_marked": lambda: run_flips(flips, PAIRS, THREADS),
             "baseline": lambda: run_flips(flips, PAIRS, THREADS, has_marks=False, width=128),
+            "general": lambda: _general(market),
+            "general_bracket": lambda: _general(market, {"bracket": 1.0}),
+            "general_forged": lambda: _general(market, library=library),
         }
         for turn in range(rounds):
             for name, act in work.items():
-                if name == "c_scalar" and turn > 1:
+                if name in SLOW and turn > 1:
                     continue
                 start, start_cpu = time.perf_counter(), time.process_time()
                 results[name] = act()
                 best[name] = min(best.get(name, 9e9), time.perf_counter() - start)
                 cpu[name] = min(cpu.get(name, 9e9), time.process_time() - start_cpu)
-        start, start_cpu = time.perf_counter(), time.process_time()
-        results["general"] = _general(market)
-        share = len(GENERAL_PAIRS) / len(PAIRS)
-        best["general"] = (time.perf_counter() - start) / share
-        cpu["general"] = (time.process_time() - start_cpu) / share
     rates = {name: bars * len(PAIRS) / seconds / 1e9 for name, seconds in best.items()}
     return {
         "bars": bars,
@@ -113,35 +115,50 @@ def measure(bars: int = BARS, rounds: int = ROUNDS) -> dict[str, Any]:
         "threads": THREADS,
         "lane_bits": lane_width(),
         "trades": int(results["lanes"]["trades"].sum()),
-        "is_equal": _agree(results),
+        "is_equal": _agree(market, results),
         **{f"{name}_gbars_s": round(rate, 3) for name, rate in rates.items()},
         **{f"{name}_gbars_cpu_s": round(bars * len(PAIRS) / spent / 1e9, 3) for name, spent in cpu.items()},
         "lanes_ratio_to_c_vector": round(cpu["c_vector"] / cpu["lanes"], 3),
         "lanes_marked_ratio_to_c_vector": round(cpu["c_vector"] / cpu["lanes_marked"], 3),
         "baseline_ratio_to_c_scalar": round(cpu["c_scalar"] / cpu["baseline"], 3),
-        "general_ratio_to_c_scalar": round(cpu["c_scalar"] / cpu["general"], 3),
+        **{f"{name}_ratio_to_c_scalar": round(cpu["c_scalar"] / cpu[name], 3) for name in SLOW[1:]},
     }
 
 
-def _general(market: list[np.ndarray]) -> list[Any]:
-    """Sampled pairs on the general path, which takes any strategy."""
+def _general(
+    market: list[np.ndarray], params: dict[str, float] | None = None, library: Library | None = None
+) -> np.ndarray:
+    """All pairs on the general path, which takes any compiled strategy, with every mark."""
 
-    def cell(pair: tuple[int, int]) -> object:
-        spec = LaneSpec(symbol="X", strategy="ema_cross", params={"fast": pair[0], "slow": pair[1]})
-        return replay_cell(Kernel(KernelConfig(), [spec]), *market)
+    def kernel(pair: tuple[int, int]) -> Kernel:
+        named: dict[str, float] = {"fast": pair[0], "slow": pair[1], **(params or {})}
+        strategy = "ema_cross" if library is None else library.instance(named)
+        spec = LaneSpec(symbol="X", strategy=strategy, params=named if library is None else {})
+        return Kernel(KernelConfig(), [spec])
 
-    with ThreadPoolExecutor(THREADS) as pool:
-        return list(pool.map(cell, GENERAL_PAIRS))
+    def cells(pairs: list[tuple[int, int]]) -> np.ndarray:
+        found, failures = replay_cells([kernel(pair) for pair in pairs], *market)
+        assert not any(failures)
+        return found
+
+    return np.concatenate(in_threads(cells, slices_of(PAIRS, THREADS), THREADS))
 
 
-def _agree(results: dict[str, Any]) -> bool:
-    """All widths and both paths bit for bit; the C loops in trades and to 1e-6 in equity."""
+def _alone(market: list[np.ndarray], pair: tuple[int, int], bracket: float) -> Any:
+    params = {"fast": pair[0], "slow": pair[1], "bracket": bracket}
+    return replay_cell(
+        Kernel(KernelConfig(), [LaneSpec(symbol="X", strategy="ema_cross", params=params)]), *market
+    )
+
+
+def _agree(market: list[np.ndarray], results: dict[str, Any]) -> bool:
+    """All paths bit for bit, sampled cells as lanes alone; the C loops in trades and to 1e-6 in equity."""
     cells = results["lanes_marked"]
     ours = all((cells[name] == results["lanes"][name]).all() for name in ("final_equity", "digest", "fees"))
     ours &= bool((results["lanes"] == results["baseline"]).all())
-    ours &= all(
-        cell == cells[PAIRS.index(pair)] for pair, cell in zip(GENERAL_PAIRS, results["general"], strict=True)
-    )
+    ours &= bool((results["general"] == cells).all() and (results["general_forged"] == cells).all())
+    ours &= all(_alone(market, PAIRS[i], 0.0) == cells[i] for i in SAMPLED)
+    ours &= all(_alone(market, PAIRS[i], 1.0) == results["general_bracket"][i] for i in SAMPLED)
     return ours and all(
         (trades == cells["trades"]).all() and np.abs(equity - cells["final_equity"]).max() < 1e-6
         for equity, trades in (results["c_scalar"], results["c_vector"])
@@ -153,6 +170,8 @@ ROWS = (
     ("vector lanes, marked at every bar", "lanes_marked", "c_vector"),
     ("128-bit lanes", "baseline", "c_scalar"),
     ("general path", "general", "c_scalar"),
+    ("general path, bracket, beside C's flip", "general_bracket", "c_scalar"),
+    ("general path, forged flip", "general_forged", "c_scalar"),
 )
 
 

@@ -111,6 +111,20 @@ static inline void ilc_turn(const signed char *want, signed char keep, ilc_turns
         x->turns[side][ILC_WORDS] = 0;
 }
 
+/* Set one word from the bars that want long and those that want short. */
+static inline void ilc_turn_word(ilc_turns *x, int64_t word, uint64_t up, uint64_t down)
+{
+    x->turns[0][word] = up, x->turns[1][word] = up | down, x->turns[2][word] = down;
+}
+
+/* What a bar wants, told from where each side would turn: two of three turn at any wish. */
+static inline int64_t ilc_want(const ilc_turns *x, int64_t i, int64_t keep)
+{
+    const int64_t word = i >> 6, bit = i & 63;
+    const uint64_t is_not_down = x->turns[0][word] >> bit & 1, is_not_up = x->turns[2][word] >> bit & 1;
+    return is_not_down | is_not_up ? (int64_t)is_not_down - (int64_t)is_not_up : keep;
+}
+
 /* The first bar in [start, end) whose answer would change what is held on `side`, or end. */
 static inline int64_t ilc_quiet(const ilc_turns *x, int64_t side, int64_t start, int64_t end)
 {

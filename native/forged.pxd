@@ -126,9 +126,13 @@ cdef inline int64_t good_answers(const LaneState* s, const Answers* given, int64
 
 
 cdef inline int64_t replay_answers(
-    LaneState* s, const ForgedCalls* f, const Columns* x, double* atr, int64_t room, int64_t n, int64_t* error
+    LaneState* s, const ForgedCalls* f, const Columns* x, double* atr, int64_t averaged, int64_t room, int64_t n,
+    int64_t* error
 ) noexcept nogil:
-    """Have `n` good bars (at most CHUNK) answered, then account for them; return how many were stepped."""
+    """Have `n` good bars (at most CHUNK) answered, then account for them; return how many were stepped.
+
+    `atr`, `averaged`, `room`: as in `Answers`.
+    """
     cdef signed char[CHUNK] want
     cdef Wish[CHUNK] wish
     cdef ForgedAnswers answers
@@ -136,8 +140,7 @@ cdef inline int64_t replay_answers(
     cdef int64_t done, good
     answers.want, answers.wish, answers.error = want, wish, 0
     done = f.signals(f.state, x, n, s.bars, &answers)
-    given.want, given.wish, given.atr = want, wish if f.has_levels else NULL, atr
-    given.room = room
+    given.wish, given.atr, given.averaged, given.room = wish if f.has_levels else NULL, atr, averaged, room
     ilc_turn(want, KEEP, &given.turns)
     good = good_answers(s, &given, done) if f.has_levels else done
     error[0] = answers.error if good == done else BAD_ANSWER
@@ -174,7 +177,7 @@ cdef inline int64_t replay_forged(
         if f.signals == NULL:
             done = replay_each(&local, f, &part, good, error)
         else:
-            done = replay_answers(&local, f, &part, atr, n - i, good, error)
+            done = replay_answers(&local, f, &part, atr, 0, n - i, good, error)
             if error[0]:
                 fail_at(&local, &part, done)
         i += done

@@ -17,6 +17,7 @@ cdef extern from "columns.h" nogil:
     enum:
         CHUNK "ILC_CHUNK"
         SPARE "ILC_SPARE"
+        WORDS "ILC_WORDS"
 
     ctypedef struct Columns "ilc_columns":
         const int64_t* ts
@@ -43,14 +44,16 @@ cdef extern from "columns.h" nogil:
     int64_t ilc_quiet(const Turns*, int64_t side, int64_t start, int64_t end) noexcept
     uint64_t ilc_asked(const Turns*, int64_t word) noexcept
     int ilc_lowest(uint64_t) noexcept
+    void ilc_turn_word(Turns*, int64_t word, uint64_t up, uint64_t down) noexcept
+    int64_t ilc_want(const Turns*, int64_t i, int64_t keep) noexcept
 
 
 # The answers of a chunk, and what the account needs beside its columns.
 cdef struct Answers:
-    const signed char* want     # -1, 0, +1 or KEEP
-    Turns turns                 # of `want`
+    Turns turns                 # what is wanted at each bar, by the side that would have to turn
     const Wish* wish            # NULL for strategies without levels
     double* atr                 # what each bar adds to it, until the account comes by: then the ATR after the bar
+    int64_t averaged            # bars before which `atr` is the average already
     int64_t room                # bars from the chunk's first to the end of the columns
 
 
@@ -160,7 +163,7 @@ cdef inline void account_for(LaneState* s, const Columns* x, const Answers* give
     cdef Front front
     if n == 0:
         return
-    front.at, front.value = 0, s.atr.value
+    front.at, front.value = given.averaged, s.atr.value
     while i < n:
         if s.rules.is_plain and s.pending:
             open_bar(s, x.ts[i], x.open[i])     # what fills here may be held quietly from this bar on
@@ -176,7 +179,7 @@ cdef inline void account_for(LaneState* s, const Columns* x, const Answers* give
         s.last_ts = ts
         ilc_advance(&front, x, n, i + 1, s.atr.b, given.atr)
         s.atr.value = given.atr[i]
-        decide_step(s, ts, c, given.want[i], had_pending, given.wish + i if given.wish != NULL else NULL)
+        decide_step(s, ts, c, ilc_want(&given.turns, i, KEEP), had_pending, given.wish + i if given.wish != NULL else NULL)
         finish_step(s, ts, c)
         i += 1
     s.atr.value, s.atr.previous_close = given.atr[n - 1], x.close[n - 1]
@@ -218,7 +221,7 @@ cdef inline int64_t replay_bars(LaneState* lane, const Columns* x, int64_t n) no
     cdef Answers given
     cdef Columns part
     cdef int64_t i = 0, size, good
-    given.want, given.wish, given.atr = want, NULL, atr
+    given.wish, given.atr, given.averaged = NULL, atr, 0
     while i < n:
         part = columns_from(x, i)
         size = CHUNK if i + CHUNK < n else n - i

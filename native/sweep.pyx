@@ -17,40 +17,6 @@ from native.state cimport LaneState, Trade
 from native.intents import KernelConfig
 from native.matching import lot_units
 
-cdef extern from "sweep_lanes.h" nogil:
-    ctypedef struct ilk_cell:
-        int64_t bars, trades, wins, side, is_inexact
-        double fees, gross_profit, gross_loss, final_equity, return_sum, return_squares, low, low_peak
-        uint64_t digest
-
-    ctypedef struct ilk_exact:
-        int64_t is_inexact
-
-    ctypedef struct ilk_flips:
-        int64_t bars
-        const double *close
-        const double *buy
-        const double *sell
-        const double *quantity
-        double fee
-        double cash
-        int64_t periods
-        const double *a
-        const double *b
-        int64_t combos
-        const int64_t *fast
-        const int64_t *slow
-        const int64_t *first_bar
-        int64_t has_marks
-        ilk_cell *cells
-
-    void ilk_trade(ilk_cell*, ilk_exact*, int64_t entry_bar, int64_t exit_bar, double held, double pnl)
-    void ilk_mark_all(ilk_cell*, double* previous, double* peak, double cash, const double* results, int64_t count)
-    void ilk_finish(ilk_cell*, ilk_exact*, double cash, int64_t bars, int64_t side, int64_t entry_bar, double held,
-                    double open_result)
-    int ilk_width()
-    int ilk_sweep_flips(const ilk_flips*, int width)
-
 CELL_DTYPE = np.dtype(
     [("bars", "<i8"), ("trades", "<i8"), ("wins", "<i8"), ("side", "<i8"), ("is_inexact", "<i8"), ("fees", "<f8"),
      ("gross_profit", "<f8"), ("gross_loss", "<f8"), ("final_equity", "<f8"), ("return_sum", "<f8"),
@@ -78,8 +44,9 @@ def is_plain(config):
 def replay_cell(LaneTable kernel, ts_ns, open, high, low, close, volume, *, bint closes=False):
     """Replay a fresh one-lane kernel and return its cell (`CELL_DTYPE`, scalar); records are drained on the way.
 
-    `kernel` must keep equity. `closes`: what is open at the end is closed there (`Kernel.finish`). Compiled strategies leave the GIL. Raises ValueError at a bad bar or for a
-    kernel that has stepped already or has more lanes.
+    `kernel` must keep equity. `closes`: what is open at the end is closed there (`Kernel.finish`). Compiled
+    strategies leave the GIL. Raises ValueError at a bad bar or for a kernel that has stepped already or has more
+    lanes.
     """
     cells = np.zeros(1, CELL_DTYPE)
     cdef uint64_t address = cells.ctypes.data
@@ -209,7 +176,7 @@ cdef class FlipMarket:
         job.first_bar = &number[0]
         job.cells = <ilk_cell*>address
         with nogil:
-            failed = ilk_sweep_flips(&job, width_bits)
+            failed = ilk_sweep_flips(width_bits, &job)
         if failed:
             raise MemoryError("no memory for the lanes' columns")
         return cells

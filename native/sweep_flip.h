@@ -226,6 +226,8 @@ static int NAME(ilk_flips_)(const ilk_flips *job)
     return is_short ? -1 : 0;
 }
 
+#include "sweep_cells.h"
+
 #undef VEC
 #undef INT
 #undef NAME

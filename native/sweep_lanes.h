@@ -156,7 +156,7 @@ typedef struct {
 /* A fill that changes how a lane is marked from `bar` of the block on. */
 typedef struct { double realised, held, entry, entry_fee; int32_t lane, next; } ilk_event;
 
-/* How each of eight lanes is marked, and what the marks add up to. */
+/* How each lane of a group is marked, and what the marks add up to. */
 typedef struct {
     double realised[ILK_GROUP], held[ILK_GROUP], entry[ILK_GROUP], entry_fee[ILK_GROUP];
     double previous[ILK_GROUP], peak[ILK_GROUP], low[ILK_GROUP], low_peak[ILK_GROUP];
@@ -297,16 +297,35 @@ static inline int ilk_width(void)
     return 128;
 }
 
-/* Fill the cells with lanes of `width` bits; return 0, or -1 when there is no memory. */
-static inline int ilk_sweep_flips(const ilk_flips *job, int width)
-{
 #if defined(__x86_64__)
-    if (width == 512)
-        return ilk_flips_512(job);
-    if (width == 256)
-        return ilk_flips_256(job);
+#define ILK_CALL(width, name, ...)                                                                             \
+    ((width) == 512 ? name##512(__VA_ARGS__) : (width) == 256 ? name##256(__VA_ARGS__) : name##128(__VA_ARGS__))
+#else
+#define ILK_CALL(width, name, ...) ((void)(width), name##128(__VA_ARGS__))
 #endif
-    return ilk_flips_128(job);
+
+/* Fill the cells with lanes of `width` bits; return 0, or -1 when there is no memory. */
+static inline int ilk_sweep_flips(int width, const ilk_flips *job)
+{
+    return ILK_CALL(width, ilk_flips_, job);
+}
+
+/* Move every average over `count` bars from `start`: the columns lie ILK_BLOCK apart. */
+static inline void ilk_averages(int width, const ilk_flips *job, int64_t start, int64_t count, double *state,
+                                double *columns)
+{
+    ILK_CALL(width, ilk_averages_, job, start, count, state, columns);
+}
+
+static inline void ilk_compare(int width, const double *f, const double *g, uint64_t *above, uint64_t *below)
+{
+    ILK_CALL(width, ilk_compare_, f, g, above, below);
+}
+
+static inline void ilk_mark_cells(int width, const double *const *results, int64_t count, const double *cash,
+                                  ilk_marks *marks)
+{
+    ILK_CALL(width, ilk_mark_cells_, results, count, cash, marks);
 }
 
 #endif

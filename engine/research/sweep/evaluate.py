@@ -1,4 +1,4 @@
-"""Trials to results on this host: flip lanes where they apply, else one kernel each.
+"""Trials to results on this host: flip lanes where they apply, else kernels, compiled ones side by side.
 
 A strategy inside the forge's subset is compiled once and runs in threads; one outside it is interpreted, in
 processes. All ways give the same bits.
@@ -13,6 +13,7 @@ import signal
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -22,9 +23,10 @@ from engine.research.choice import Choice, RunFailed, choose
 from engine.research.kernels import NOTHING, Beside, kernel_of
 from engine.research.request import RunRequest
 from engine.research.schemas import RunConfig
-from engine.research.sweep.threads import in_threads, run_flips
+from engine.research.sweep.threads import SIDE_BY_SIDE, in_threads, run_flips, slices_of
 from engine.research.sweep.trials import Result, Trial, config_id, result_of
 from engine.strategies import StrategyError, load_strategy
+from native.cells import replay_cells
 from native.kernel import Kernel
 from native.strategy import Strategy, StrategyFailed
 from native.sweep import FlipMarket, is_plain, replay_cell
@@ -36,8 +38,8 @@ if TYPE_CHECKING:
 
 FLIP = "ema_cross"
 PLACE = re.compile(r"[^/:]+\.py:\d+")
-LANE_CHUNK, CHUNK_TURNS = 1024, 8
-"""How many trials come back at once: of the lanes, and of each worker on the general path."""
+LANE_CHUNK, INTERPRETED = 1024, 8
+"""How many trials come back at once: of the flip lanes, and of each worker that interprets."""
 COLUMNS = ("ts_ns", "open", "high", "low", "close", "volume")
 
 
@@ -82,7 +84,11 @@ class Field:
             else:
                 (flips if self.is_flip(choice) else others).append((trial, choice))
         others += self._run_flips(flips, workers, made)
-        for result in in_threads(lambda pair: self._single(*pair), others, workers):
+        compiled = [pair for pair in others if not self.is_interpreted(pair[1])]
+        interpreted = [pair for pair in others if self.is_interpreted(pair[1])]
+        parts = in_threads(self._side_by_side, slices_of(compiled, workers), workers)
+        parts.append(in_threads(lambda pair: self._single(*pair), interpreted, workers))
+        for result in chain.from_iterable(parts):
             made[result.number] = result
         return [made[trial.number] for trial in trials]
 
@@ -123,22 +129,40 @@ class Field:
                 made[trial.number] = self._result(trial, choice, cell, float(cell["final_equity"]))
         return left
 
+    def _side_by_side(self, pairs: list[tuple[Trial, Choice]]) -> list[Result]:
+        """Replay compiled combinations together; what its strategy raises rejects a combination."""
+        made: list[Result] = []
+        ready: list[tuple[Trial, Choice, Kernel]] = []
+        for trial, choice in pairs:
+            try:
+                ready.append((trial, choice, self._kernel(choice)))
+            except RunFailed as error:
+                made.append(self._rejected(trial, error))
+        kernels = [kernel for _, _, kernel in ready]
+        cells, failures = replay_cells(kernels, *self.columns, closes=self._closes)
+        for (trial, choice, _), cell, failure in zip(ready, cells, failures, strict=True):
+            made.append(self._failed(trial, failure) if failure else self._cell_result(trial, choice, cell))
+        return made
+
     def _single(self, trial: Trial, choice: Choice) -> Result:
-        """Replay one combination; what its strategy raises rejects it."""
+        """Replay one combination that is interpreted; what its strategy raises rejects it."""
         try:
             cell = replay_cell(self._kernel(choice), *self.columns, closes=self._closes)
-            final_equity = float(cell["final_equity"])
-            if cell["is_inexact"]:
-                # Beyond fixed point: the plain replay keeps every trade and sums them exactly.
-                whole = self._kernel(self.choose(trial))
-                whole.replay(0, *self.columns)
-                if self._closes:
-                    whole.finish(0)
-                final_equity = whole.final_equity()
         except RunFailed as error:
             return self._rejected(trial, error)
         except StrategyFailed as error:
             return self._failed(trial, error)
+        return self._cell_result(trial, choice, cell)
+
+    def _cell_result(self, trial: Trial, choice: Choice, cell: Any) -> Result:
+        final_equity = float(cell["final_equity"])
+        if cell["is_inexact"]:
+            # Beyond fixed point: the plain replay keeps every trade and sums them exactly.
+            whole = self._kernel(self.choose(trial))
+            whole.replay(0, *self.columns)
+            if self._closes:
+                whole.finish(0)
+            final_equity = whole.final_equity()
         return self._result(trial, choice, cell, final_equity)
 
     def plain(self, trial: Trial) -> tuple[Result, Kernel | None]:
@@ -207,7 +231,8 @@ class LocalExecutor:
         if not trials:
             return
         is_interpreted, is_flip = self._kind(trials)
-        chunk = LANE_CHUNK if is_flip else max(1, self._workers) * CHUNK_TURNS
+        turns = INTERPRETED if is_interpreted else SIDE_BY_SIDE
+        chunk = LANE_CHUNK if is_flip else max(1, self._workers) * turns
         for first in range(0, len(trials), chunk):
             part = trials[first : first + chunk]
             if is_interpreted and self._workers > 1:

@@ -16,6 +16,8 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 SLICE = 256
 """Combinations a slice of the lanes: shared averages pay, and progress still shows."""
+SIDE_BY_SIDE = 64
+"""Kernels that move together: what they share pays, and their states stay in the cache."""
 
 
 def run_flips(
@@ -38,6 +40,12 @@ def run_flips(
     for part, filled in zip(slices, in_threads(fill, slices, workers), strict=True):
         cells[part] = filled
     return cells
+
+
+def slices_of(items: Sequence[Item], workers: int) -> list[list[Item]]:
+    """Cut items, in order, into slices of at most `SIDE_BY_SIDE`, one for each worker where there are few."""
+    size = max(1, min(SIDE_BY_SIDE, -(-len(items) // max(1, workers))))
+    return [list(items[first : first + size]) for first in range(0, len(items), size)]
 
 
 def in_threads(work: Callable[[Item], Result], items: Sequence[Item], workers: int) -> list[Result]:
