@@ -136,7 +136,7 @@ def test_a_benchmark_shows_ours_c_and_their_ratio(
     code, body = call(capsys, "bench", "sweep")
     assert code == 0
     rows = body["rows"]
-    assert isinstance(rows, list) and len(rows) == 4
+    assert isinstance(rows, list) and len(rows) == 6
     assert all(row["ours"] > 0 and row["c"] > 0 and row["ratio"] > 0 for row in rows)
     monkeypatch.setattr(sweep_benchmark, "rows", lambda: ([], False))
     code, body = call(capsys, "bench", "sweep")
