@@ -47,6 +47,10 @@ bench-peers: install
 docs: install
 	$(BIN)/python -m console.cli.reference
 	$(BIN)/python -m engine.strategies.reference > docs/strategies.md
+	$(BIN)/python -m engine.api.switches
+	$(BIN)/python -m engine.api.schema > docs/schemas/api.json
+	$(BIN)/python -m engine.published
+	$(BIN)/python -m safety.reasons > docs/reason-codes.md
 
 lock: | .boot/uv/__init__.py
 	$(UV) pip compile --quiet --no-header --no-annotate --generate-hashes --no-emit-index-url --extra dev --python-version 3.11 -o requirements.lock pyproject.toml

@@ -16,8 +16,8 @@ from engine.limits import desk_facts, watch_limits
 from engine.market.hub import HubState
 from engine.research.identity import python_facts
 from engine.research.run import INIT_STATE
-from engine.research.schemas import SessionMetadata
 from engine.research.session_health import refresh_sessions_index
+from engine.research.session_records import SessionMetadata
 from engine.research.sessions import ENDINGS, SessionFolder
 from engine.store.failures import StoreError
 from engine.store.rows import SessionRecord

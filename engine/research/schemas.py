@@ -1,22 +1,19 @@
-"""The files of a run and of a paper session: one frozen struct each, the source of `docs/schemas`."""
+"""The files of a run and of the index: one frozen struct each; see `engine.published` for their schemas."""
 
 from __future__ import annotations
 
 from collections.abc import Set
-from pathlib import Path
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
 from engine.api.switches import Value, json_properties
-from seams.disk import RealDisk
 from venues.types import Record
 
 SCHEMA_VERSION = "1.0"
 REPORT_TYPE = "interlock.run_report"
 RUN_CONTRACT = "interlock.run.result"
-PAPER_CONTRACT = "interlock.paper.result"
 
 Scalar = float | int | str | None
 
@@ -311,125 +308,6 @@ class CandidateStore(Record):
     candidates: tuple[Candidate, ...]
 
 
-class SessionMetadata(Record):
-    """session_metadata.json: what was started, by whom, with what."""
-
-    session_id: str
-    mode: str
-    command: str
-    request_id: str
-    started_at: str
-    operator: str
-    strategies: tuple[str, ...]
-    symbols: tuple[str, ...]
-    feed: str
-    scenario: str
-    seed: int
-    is_supervised: bool
-    pid: int
-    git_commit: str
-    python_version: str
-    kernel_sha256: str
-    config_sha256: str
-
-
-class SessionStatus(Record):
-    """session_status.json. `status`: running, success, failed, aborted; stale is never stored."""
-
-    session_id: str
-    mode: str
-    command: str
-    status: str
-    request_id: str
-    started_at: str
-    updated_at: str
-    terminal: bool
-    status_reason: str
-    finished_at: str | None
-    duration_seconds: float | None
-    message: str
-    error_type: str | None
-    pid: int
-    bars: int
-    decisions: int
-    orders: int
-    fills: int
-    equity_usd: str
-    decision_sha256: str
-
-
-class SessionReport(Record):
-    """report.json of a paper session."""
-
-    schema_version: str
-    artifact_type: str
-    status: str
-    metadata: SessionMetadata
-    session: SessionStatus
-    config_resolved: dict[str, object]
-    summary: dict[str, Scalar]
-    artifacts: tuple[Artifact, ...]
-    machine_contract: MachineContract
-
-
-class SessionIndexRow(Record):
-    session_id: str
-    status: str
-    status_reason: str
-    started_at: str
-    finished_at: str | None
-    strategies: str
-    symbols: str
-    feed: str
-    bars: int
-    orders: int
-    fills: int
-    equity_usd: str
-    error_type: str | None
-    path: str
-
-
-class SessionsIndex(Record):
-    """paper_sessions_index.json."""
-
-    generated_at: str
-    root_dir: str
-    n_sessions: int
-    sessions: tuple[SessionIndexRow, ...]
-    excluded: tuple[Excluded, ...]
-
-
-PUBLISHED: dict[str, type[Record]] = {
-    "run.config": RunConfig,
-    "run.metadata": RunMetadata,
-    "run.metrics": RunMetrics,
-    "run.report": RunReport,
-    "runs_index": RunsIndex,
-    "candidates": CandidateStore,
-    "session.metadata": SessionMetadata,
-    "session.status": SessionStatus,
-    "session.report": SessionReport,
-    "paper_sessions_index": SessionsIndex,
-}
-
-
 def json_bytes(value: object) -> bytes:
     """Encode as indented strict JSON: NaN and infinities become null."""
     return msgspec.json.format(msgspec.json.encode(value, order="sorted"), indent=2) + b"\n"
-
-
-def published_schemas() -> dict[str, bytes]:
-    """Return each file's JSON Schema by file name, as kept in `docs/schemas`."""
-    schemas = {name: msgspec.json.schema(kind, schema_hook=_anything) for name, kind in PUBLISHED.items()}
-    return {f"{name}.json": json_bytes(schema) for name, schema in schemas.items()}
-
-
-def _anything(kind: type) -> dict[str, object]:
-    """A configuration tree is described by the settings, not here."""
-    assert kind is object, kind
-    return {"description": "see the settings"}
-
-
-if __name__ == "__main__":  # python -m engine.research.schemas: write docs/schemas
-    for name, schema in published_schemas().items():
-        RealDisk().write_atomic(Path("docs/schemas") / name, schema, mode=0o644)

@@ -10,7 +10,8 @@ import msgspec
 
 from engine.api.endpoint import is_alive
 from engine.research.index import write_three
-from engine.research.schemas import Excluded, SessionIndexRow, SessionMetadata, SessionsIndex, SessionStatus
+from engine.research.schemas import Excluded
+from engine.research.session_records import SessionIndexRow, SessionMetadata, SessionsIndex, SessionStatus
 from engine.research.sessions import SESSION_ID, read_metadata, read_status
 from seams.clock import NS_PER_S, Clock, iso_z
 from seams.disk import Disk

@@ -17,17 +17,8 @@ from pathlib import Path
 import msgspec
 
 from engine.api.endpoint import is_alive
-from engine.research.schemas import (
-    PAPER_CONTRACT,
-    SCHEMA_VERSION,
-    Artifact,
-    MachineContract,
-    Scalar,
-    SessionMetadata,
-    SessionReport,
-    SessionStatus,
-    json_bytes,
-)
+from engine.research.schemas import SCHEMA_VERSION, Artifact, MachineContract, Scalar, json_bytes
+from engine.research.session_records import PAPER_CONTRACT, SessionMetadata, SessionReport, SessionStatus
 from seams.clock import NS_PER_S, Clock, iso_z
 from seams.disk import Disk
 

@@ -14,13 +14,31 @@ from engine.research.artifacts import Fill, make_run_id, sweep_staging, write_fo
 from engine.research.risk import DAY_NS
 from engine.research.schemas import Artifact, RunConfig, Scalar, json_bytes
 from engine.research.shown import shown
-from engine.research.walk_forward import MEASURED, Tested, Walked, WalkRequest
+from engine.research.sweep.request import SweepRequest
+from engine.research.walk_forward import (
+    MEASURED,
+    Constraints,
+    Selection,
+    SplitMetrics,
+    Tested,
+    Walked,
+    WalkRequest,
+)
 from seams.clock import Clock, iso_z
 from seams.disk import Disk
 from venues.types import Record
 
 MODE = "walkforward"
 CURVE_POINTS = 5_000
+
+
+class WalkConfig(Record):
+    """config.json of a walk-forward: what was asked for."""
+
+    search: SweepRequest
+    selection: Selection
+    constraints: Constraints
+    embargo_bars: int
 
 
 class WalkResult(Record):
@@ -35,6 +53,21 @@ class WalkResult(Record):
     median_oos_daily_return: float | None
     positive_splits: float | None
     sharpe_decay: float | None
+
+
+class WalkReport(Record):
+    """report.json of a walk-forward."""
+
+    schema_version: str = "1.0"
+    artifact_type: str = "interlock.walkforward_report"
+    walk_id: str
+    created_at: str
+    git_commit: str
+    kernel_sha256: str
+    data_sha256: str
+    summary: WalkResult
+    splits: tuple[SplitMetrics, ...]
+    artifacts: tuple[Artifact, ...]
 
 
 def publish_walk(
@@ -53,9 +86,14 @@ def publish_walk(
     created_ns = clock.now_ns()
     walk_id = make_run_id(created_ns, MODE, config, root)
     result = _result(walk_id, root / walk_id, walked, interval_ns)
+    config_asked = WalkConfig(
+        search=request.search,
+        selection=request.selection,
+        constraints=request.constraints,
+        embargo_bars=request.embargo_bars,
+    )
     files: dict[str, Fill] = {
-        "config.json": json_bytes({"search": request.search, "selection": request.selection,
-                                   "constraints": request.constraints, "embargo_bars": request.embargo_bars}),
+        "config.json": json_bytes(config_asked),
         "split_metrics.json": json_bytes(walked.splits),
         "selected_configs.json": json_bytes(walked.tested),
         "walkforward.csv": _csv([_row(each) for each in walked.tested]),
@@ -65,18 +103,16 @@ def publish_walk(
     }  # fmt: skip
 
     def last(written: tuple[Artifact, ...]) -> dict[str, bytes]:
-        report = {
-            "schema_version": "1.0",
-            "artifact_type": "interlock.walkforward_report",
-            "walk_id": walk_id,
-            "created_at": iso_z(created_ns),
-            "git_commit": identity.git_commit(),
-            "kernel_sha256": identity.kernel_sha256(),
-            "data_sha256": config.data_sha256,
-            "summary": result,
-            "splits": walked.splits,
-            "artifacts": written,
-        }
+        report = WalkReport(
+            walk_id=walk_id,
+            created_at=iso_z(created_ns),
+            git_commit=identity.git_commit(),
+            kernel_sha256=identity.kernel_sha256(),
+            data_sha256=config.data_sha256,
+            summary=result,
+            splits=walked.splits,
+            artifacts=written,
+        )
         return {"report.md": _markdown(result, walked).encode(), "report.json": json_bytes(report)}
 
     write_folder(root / walk_id, files, last)

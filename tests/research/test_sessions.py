@@ -7,12 +7,11 @@ import os
 from decimal import Decimal
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from engine.api import research
-from engine.research.schemas import SessionMetadata, published_schemas
 from engine.research.session_health import alert_snapshot
+from engine.research.session_records import SessionMetadata
 from engine.research.sessions import SessionEnded, SessionFolder, mark_all_interrupted, read_status
 from seams.clock import FixedClock, iso_z
 from seams.disk import MemoryDisk, RealDisk
@@ -118,11 +117,3 @@ def test_a_full_disk_during_an_update_keeps_the_last_status(tmp_path: Path) -> N
     with pytest.raises(OSError):
         session.update(bars=9, decisions=0, orders=0, fills=0, equity_usd=Decimal(1))
     assert read_status(session.folder, disk).bars == 0
-
-
-@pytest.mark.parametrize("name", sorted(published_schemas()))
-def test_published_schemas_match_the_code(name: str) -> None:
-    assert (SCHEMAS / name).read_bytes() == published_schemas()[name], (
-        "run: python -m engine.research.schemas"
-    )
-    assert msgspec.json.decode((SCHEMAS / name).read_bytes())

@@ -19,7 +19,7 @@ from engine.api.commands import Kill, KillDone, PaperStart, Resume, SessionStart
 from engine.api.endpoint import read_endpoint
 from engine.api.home import HomePaths
 from engine.api.views import OverviewView, StatusView
-from engine.research.schemas import SessionStatus
+from engine.research.session_records import SessionStatus
 from engine.research.sessions import read_status
 from safety.audit import VerifyResult, verify_log
 from safety.killbyte import KillLevel

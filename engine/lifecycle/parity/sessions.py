@@ -19,7 +19,7 @@ from engine.lifecycle.parity.trace import Cause, Difference, Trace
 from engine.research import identity
 from engine.research.choice import Choice, RunFailed, choose
 from engine.research.run import INIT_STATE
-from engine.research.schemas import SessionStatus
+from engine.research.session_records import SessionStatus
 from engine.research.sessions import SESSION_ID, read_status
 from engine.research.sweep.trials import config_id
 from engine.state.init_state import InitState, read_state
