@@ -9,8 +9,10 @@ import msgspec
 
 from engine.api.home import HomePaths
 from engine.config.settings import Settings
+from engine.limit_book import LimitBook
 from engine.ops.alarms import AlarmDesk
 from engine.ops.events import EventRing
+from engine.risk_memory import RiskMemory
 from engine.store.failures import StoreError
 from engine.store.store import Store
 from safety.approval import Moment, TicketBook
@@ -58,6 +60,8 @@ class Core:
     kernel_sha256: str
     alarms: AlarmDesk
     events: EventRing
+    limits: LimitBook
+    risk_memory: RiskMemory
     interlock: Interlock = field(default_factory=Interlock)
     tickets: TicketBook = field(default_factory=TicketBook)
     standing: set[tuple[str, str]] = field(default_factory=set)

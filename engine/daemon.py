@@ -32,6 +32,8 @@ from engine.foundry import Foundry
 from engine.handlers import Handlers
 from engine.health import Health
 from engine.jobs import Jobs
+from engine.limit_book import LimitBook
+from engine.limits import note_limits, restore_latches
 from engine.lock import EngineLock
 from engine.ops.alarms import AlarmDesk
 from engine.ops.events import EventRing
@@ -40,6 +42,7 @@ from engine.questions import Questions
 from engine.recovery import recover
 from engine.reloading import Reloading
 from engine.research.identity import git_commit
+from engine.risk_memory import RiskMemory
 from engine.store.store import Store, database_path
 from native.identity import kernel_sha256
 from safety.alarm_codes import ALARMS
@@ -94,6 +97,9 @@ def build_core(seams: Seams, home: Path, environ: dict[str, str], kill_byte: Kil
     alarms = AlarmDesk(ALARMS, store)
     alarms.reload(seams.clock.now_ns())
     epoch = store.next_epoch()
+    limits = LimitBook(store.risk, seams.clock, settings.risk)
+    noted = limits.take(settings.risk)
+    settings = settings.model_copy(update={"risk": limits.risk})
     core = Core(
         clock=seams.clock,
         ids=seams.ids or EpochIds(epoch),
@@ -115,9 +121,13 @@ def build_core(seams: Seams, home: Path, environ: dict[str, str], kill_byte: Kil
         kernel_sha256=kernel_sha256(),
         alarms=alarms,
         events=EventRing(seams.clock),
+        limits=limits,
+        risk_memory=RiskMemory(store.risk, seams.clock),
     )
     core.note("engine_start", "eng", f"epoch {core.epoch}, {mode} / {environment}")
     core.sync_kill_hold()
+    note_limits(core, noted)
+    restore_latches(core)
     return core
 
 
@@ -188,6 +198,7 @@ class Engine:
         await self.desk.tend()
         if self.reloading is not None:
             self.reloading.look()
+        self.core.risk_memory.save()
 
     async def _publish(self) -> None:
         self.publisher.rebuild(self.questions)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 
 import msgspec
 
@@ -12,7 +13,7 @@ from engine.api.commands import KillArmed, KillDone, PaperStart
 from engine.api.views import SessionRow
 from engine.core import STORAGE_FAILURES, Core
 from engine.failures import reason_code
-from engine.limits import desk_facts, watch_limits
+from engine.limits import desk_facts, latch_repetition, restore_traffic, watch_limits
 from engine.market.hub import HubState
 from engine.research.identity import python_facts
 from engine.research.run import INIT_STATE
@@ -21,6 +22,7 @@ from engine.research.session_records import SessionMetadata
 from engine.research.sessions import ENDINGS, SessionFolder
 from engine.store.failures import StoreError
 from engine.store.rows import SessionRecord
+from engine.trading.feed_watch import watch_feed
 from engine.trading.inputs import JOURNAL, JournalledKernel
 from engine.trading.live_journal import LiveJournal, live_journal
 from engine.trading.rows import ticket_row
@@ -105,8 +107,10 @@ class Desk:
             )
             raise
         self.running[session_id] = entry
-        session.desk_facts = lambda: desk_facts(session, self.sessions)
-        session.on_bar.append(lambda: watch_limits(self.core, [session]))
+        restore_traffic(self.core, session)
+        session.desk_facts = lambda: desk_facts(self.core, session, self.sessions)
+        session.on_value.append(lambda: watch_limits(self.core, self.sessions))
+        session.on_denied.append(partial(latch_repetition, self.core, session))
         session.on_fill.append(lambda order, fill: self._trade(entry, order, fill))
         self.core.note("session_started", operator, f"{session_id} on {session.plan.feed_name}")
         entry.task = asyncio.get_running_loop().create_task(self._live(entry), name=session_id)
@@ -158,6 +162,7 @@ class Desk:
         del self.running[session_id]
         status = ENDINGS[reason]
         try:
+            core.risk_memory.settle(session, self.sessions)
             self._close_tickets(session)
             if isinstance(session.kernel, JournalledKernel):
                 entry.folder.put_artifact(JOURNAL, session.kernel.journal())
@@ -358,7 +363,7 @@ class Desk:
         for entry in list(self.running.values()):
             session = entry.session
             try:
-                session.watch_feed()
+                watch_feed(session)
                 if session.orders.unknown():
                     await settle_unknown(session.orders)
                 if now_ns - entry.updated_ns >= NS_PER_S and not session.failure:

@@ -81,7 +81,13 @@ async def _close(core: Core, session: PaperSession, held: Holding, operator: str
     )
     verdict = session.judge(intent)
     ticket = core.tickets.propose(
-        core.ids.new("T"), intent, verdict, epoch=core.epoch, moment=core.moment(), ttl_ns=30 * NS_PER_S
+        core.ids.new("T"),
+        intent,
+        verdict,
+        epoch=core.epoch,
+        limits_epoch=core.limits.epoch,
+        moment=core.moment(),
+        ttl_ns=30 * NS_PER_S,
     )
     approved = core.tickets.approve_by_rule(
         ticket.id, ApprovalRule.FLATTEN, epoch=core.epoch, moment=core.moment()

@@ -208,7 +208,11 @@ class Handlers:
         ticket = self.core.tickets.get(_body(command, c.TicketSelect).ticket_id)
         session = self.desk.session_of_ticket(ticket)
         chosen = self.core.tickets.select(
-            ticket.id, command.operator, self.core.moment(), session.judge(ticket.intent)
+            ticket.id,
+            command.operator,
+            self.core.moment(),
+            session.judge(ticket.intent),
+            self.core.limits.epoch,
         )
         self.core.store.tickets.save_ticket(ticket_row(chosen))
         self.core.note("ticket_review", command.operator, f"{ticket.id} v{chosen.version}", hash=chosen.hash)
@@ -225,6 +229,7 @@ class Handlers:
             typed_size=None if body.typed_size is None else str(body.typed_size),
             epoch=self.core.epoch,
             moment=self.core.moment(),
+            limits_epoch=self.core.limits.epoch,
         )
         text = f"{approved.id} {approved.intent.side} {approved.intent.quantity} {approved.intent.symbol}"
         self.core.note("ticket_approved", command.operator, f"approved {text}", hash=approved.hash)

@@ -1,57 +1,173 @@
-"""The desk's hard limits: a breach is a hold that only a named operator clears (controls C6, C7)."""
+"""The desk's hard limits: a breach latches in the event that shows it, and outlives a restart (C6, C7, C9).
+
+A latched breach is a hold that only a named operator clears; it is durable before the event ends (I27).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
-from engine.core import Core
+from engine.core import STORAGE_FAILURES, Core
+from engine.limit_book import Noted
+from engine.store.rows import LatchedRecord
 from engine.trading.gather import carried_usd
 from engine.trading.session import PaperSession
-from safety.facts import DeskFacts
-from safety.interlock import Clearance, HoldLevel
+from safety.facts import DeskFacts, Preflight
+from safety.intent import ExecutionIntent
+from safety.interlock import Clearance, Hold, HoldLevel
+from seams.clock import NS_PER_S
+from venues.types import Side
 
 DAILY_LOSS, DRAWDOWN = "daily_loss_limit", "drawdown_limit"
+DESK_LOSS, DESK_DRAWDOWN = "desk_daily_loss_limit", "desk_drawdown_limit"
+LIMITS, STORM, REPEATED = "limits", "order_storm", "repeated_execution"
+LATCHING = (LIMITS, STORM)
+RAISE_ALARM = "limit_raise_pending"
+TRAFFIC_NS = 600 * NS_PER_S
 
 
-def watch_limits(core: Core, sessions: list[PaperSession]) -> None:
-    """Raise the limits hold for every breach of daily loss or drawdown; a deeper one makes it stricter."""
-    risk = core.settings.risk
+def watch_limits(core: Core, sessions: Sequence[PaperSession]) -> None:
+    """Bring the risk memory up to date and latch every breach of daily loss or drawdown.
+
+    A session's breach counts as much as the desk's; a deeper one is stricter.
+    """
+    risk, memory = core.settings.risk, core.risk_memory
+    memory.observe(sessions)
     for session in sessions:
+        name = session.plan.session_id
         loss_usd, drawdown = -float(session.ledger.day_pnl_usd), session.ledger.drawdown
-        _judge(core, session, DAILY_LOSS, loss_usd, risk.daily_loss_close_only_usd, risk.daily_loss_halt_usd)
-        _judge(core, session, DRAWDOWN, drawdown, risk.drawdown_close_only, risk.drawdown_halt)
+        _judge(core, name, DAILY_LOSS, loss_usd, risk.daily_loss_close_only_usd, risk.daily_loss_halt_usd)
+        _judge(core, name, DRAWDOWN, drawdown, risk.drawdown_close_only, risk.drawdown_halt)
+    desk_usd = -float(memory.day_pnl_usd)
+    fall = float(memory.drawdown(Decimal(str(risk.initial_equity_usd))))
+    _judge(core, "desk", DESK_LOSS, desk_usd, risk.daily_loss_close_only_usd, risk.daily_loss_halt_usd)
+    _judge(core, "desk", DESK_DRAWDOWN, fall, risk.drawdown_close_only, risk.drawdown_halt)
+
+
+def latch_repetition(core: Core, session: PaperSession, intent: ExecutionIntent, verdict: Preflight) -> None:
+    """Hold new risk once the same trade was wished for beyond its bound: only a person re-enables (C9)."""
+    if REPEATED not in verdict.reasons:
+        return
+    check = next(check for check in verdict.checks if check.name == REPEATED)
+    said = (
+        f"{intent.side} {intent.symbol} by {intent.strategy_id}: {check.now} of {check.limit} in 10 minutes"
+    )
+    if _latch(core, STORM, f"{intent.symbol} {intent.side}", HoldLevel.CLOSE_ONLY, said):
+        core.alarm(STORM, session.plan.session_id, "eng", said)
 
 
 def clear_limits(core: Core, operator: str, reason: str) -> None:
-    """Clear the limits holds; a breach that still stands raises its hold again within a second."""
+    """Clear the latched breaches; one that still stands is latched again by the next event.
+
+    Clearing the desk's drawdown begins its high-water mark anew. The day's loss is never forgotten.
+    """
     for hold in core.interlock.holds:
-        if hold.code == "limits":
-            core.interlock.clear_hold("limits", Clearance(operator=operator, reason=reason), hold.subject)
-            core.note("limit_cleared", operator, f"{hold.subject}: {reason}")
+        if hold.code in LATCHING:
+            core.interlock.clear_hold(hold.code, Clearance(operator=operator, reason=reason), hold.subject)
+            core.store.risk.unlatch(hold.code, hold.subject)
+            core.note("limit_cleared", operator, f"{hold.code} {hold.subject}: {reason}")
+            if hold.subject == DESK_DRAWDOWN:
+                old_usd = core.risk_memory.peak_usd
+                core.risk_memory.rebase()
+                core.note(
+                    "high_water_rebased", operator, f"{old_usd} -> {core.risk_memory.peak_usd}: {reason}"
+                )
 
 
-def _judge(
-    core: Core, session: PaperSession, code: str, value: float, close_at: float, halt_at: float
-) -> None:
-    if not value >= close_at:
+def restore_latches(core: Core) -> list[Hold]:
+    """Raise again, after a start, every breach that no operator has cleared."""
+    holds = []
+    for row in core.store.risk.latched():
+        hold = core.interlock.raise_hold(
+            row.code,
+            subject=row.subject,
+            since_ns=row.since_ns,
+            source=row.source,
+            evidence=row.evidence,
+            level=HoldLevel(row.level),
+        )
+        alarm = STORM if row.code == STORM else row.subject
+        core.alarm(alarm, "desk", "eng", f"still latched: {row.evidence}")
+        holds.append(hold)
+    return holds
+
+
+def restore_traffic(core: Core, session: PaperSession) -> None:
+    """Let a new session's throttles remember what went out before, by any session and engine (I26)."""
+    if session.plan.uses_market_time:
         return
-    level = HoldLevel.HALT if value >= halt_at else HoldLevel.CLOSE_ONLY
-    evidence = f"{code} {value:.6g} of {close_at:.6g} in {session.plan.session_id}"
-    core.interlock.raise_hold(
-        "limits", subject=code, since_ns=core.clock.now_ns(), source="eng", evidence=evidence, level=level
-    )
-    core.alarm(code, session.plan.session_id, "eng", evidence)
+    for sent in core.store.risk.sent_since(core.clock.now_ns() - TRAFFIC_NS):
+        session.traffic.sent(
+            sent.created_ns, sent.symbol, Side(sent.side), sent.dedupe_key, is_entry=not sent.reduce_only
+        )
 
 
-def desk_facts(session: PaperSession, sessions: Sequence[PaperSession]) -> DeskFacts:
-    """Return what all other sessions carry at their worst; None where one of them cannot be told."""
+def note_limits(core: Core, notes: Sequence[Noted]) -> None:
+    """Put what happened to limits on the record; a raise that waits is an alarm."""
+    for kind, change in notes:
+        text = f"{change.name}: {change.before} -> {change.after}"
+        waits = f", in force in {core.limits.left_s(change.name):.0f} s" if kind == RAISE_ALARM else ""
+        core.note(
+            kind, "eng", f"{text}{waits}", limits_epoch=core.limits.epoch, limits_hash=core.limits.sha256
+        )
+        if kind == RAISE_ALARM:
+            core.alarm(RAISE_ALARM, change.name, "eng", f"{text}{waits}")
+        elif kind in ("limit_raised", "limit_raise_withdrawn"):
+            core.calm(RAISE_ALARM, change.name)
+
+
+def desk_facts(core: Core, session: PaperSession, sessions: Sequence[PaperSession]) -> DeskFacts:
+    """Return what all other sessions carry at their worst, and the desk's own loss and fall.
+
+    None stands where a session cannot be told; a replay, which lives in recorded time, has no desk's day.
+    """
     others = [other for other in sessions if other is not session]
     same_venue = [other for other in others if other.venue.name == session.venue.name]
+    is_live, memory = not session.plan.uses_market_time, core.risk_memory
+    base_usd = Decimal(str(core.settings.risk.initial_equity_usd))
     return DeskFacts(
         other_exposure_usd=_sum(carried_usd(other) for other in others),
         venue_other_exposure_usd=_sum(carried_usd(other) for other in same_venue),
+        day_pnl_usd=memory.day_pnl_usd if is_live else None,
+        drawdown=memory.drawdown(base_usd) if is_live else None,
     )
+
+
+def _judge(core: Core, name: str, code: str, value: float, close_at: float, halt_at: float) -> None:
+    if value < close_at:
+        return  # NaN is not below anything: it latches
+    level = HoldLevel.CLOSE_ONLY if value < halt_at else HoldLevel.HALT
+    evidence = f"{code} {value:.6g} of {close_at:.6g} in {name}"
+    if _latch(core, LIMITS, code, level, evidence):
+        core.alarm(code, name, "eng", evidence)
+
+
+def _latch(core: Core, code: str, subject: str, level: HoldLevel, evidence: str) -> bool:
+    """Raise a hold and make it durable; tell whether it is new or stricter.
+
+    Where the disk refuses, the hold stands and the engine halts.
+    """
+    standing = {(hold.code, hold.subject): hold.level for hold in core.interlock.holds}
+    if standing.get((code, subject), HoldLevel.CLEAR) >= level:
+        return False
+    hold = core.interlock.raise_hold(
+        code, subject=subject, since_ns=core.clock.now_ns(), source="eng", evidence=evidence, level=level
+    )
+    try:
+        core.store.risk.latch(
+            LatchedRecord(
+                code=code,
+                subject=subject,
+                level=int(hold.level),
+                since_ns=hold.since_ns,
+                source=hold.source,
+                evidence=evidence,
+            )
+        )
+    except STORAGE_FAILURES as error:
+        core.halt(error, f"{code} {subject}")
+    return True
 
 
 def _sum(parts: Iterable[Decimal | None]) -> Decimal | None:

@@ -122,6 +122,7 @@ class Ticket(Record):
     allowed: bool
     needs_typed_size: bool
     epoch: int
+    limits_epoch: int
     hash: str
     created_ns: int
     expires_ns: int
@@ -136,10 +137,15 @@ class Ticket(Record):
 
 
 def ticket_hash(
-    ticket_id: str, version: int, intent: ExecutionIntent, checks: tuple[Check, ...], epoch: int
+    ticket_id: str,
+    version: int,
+    intent: ExecutionIntent,
+    checks: tuple[Check, ...],
+    epoch: int,
+    limits_epoch: int = 0,
 ) -> str:
-    """Return what an approval is bound to: the intent, the checks that were shown, version and epoch."""
-    return digest([ticket_id, version, intent, checks, epoch])
+    """Return what an approval is bound to: intent, checks shown, version, and both epochs (I21)."""
+    return digest([ticket_id, version, intent, checks, epoch, limits_epoch])
 
 
 class TicketBook:
@@ -173,6 +179,7 @@ class TicketBook:
         epoch: int,
         moment: Moment,
         ttl_ns: int = DEFAULT_TTL_NS,
+        limits_epoch: int = 0,
     ) -> Ticket:
         """Put an intent before the operators. Raises `Refusal`: duplicate_request, too_many_tickets."""
         assert ttl_ns > 0
@@ -188,7 +195,8 @@ class TicketBook:
             allowed=preflight.allowed,
             needs_typed_size=preflight.has_warning,
             epoch=epoch,
-            hash=ticket_hash(ticket_id, 1, intent, preflight.checks, epoch),
+            limits_epoch=limits_epoch,
+            hash=ticket_hash(ticket_id, 1, intent, preflight.checks, epoch, limits_epoch),
             created_ns=moment.now_ns,
             expires_ns=moment.now_ns + ttl_ns,
             expires_monotonic_ns=moment.monotonic_ns + ttl_ns,
@@ -200,7 +208,12 @@ class TicketBook:
         return ticket
 
     def select(
-        self, ticket_id: str, operator: str, moment: Moment, preflight: Preflight | None = None
+        self,
+        ticket_id: str,
+        operator: str,
+        moment: Moment,
+        preflight: Preflight | None = None,
+        limits_epoch: int | None = None,
     ) -> Ticket:
         """Reserve a ticket for one operator for 30 s and return it with the hash to approve.
 
@@ -217,8 +230,9 @@ class TicketBook:
         ticket = changed(
             ticket, reviewer=operator, reserved_until_monotonic_ns=moment.monotonic_ns + RESERVATION_NS
         )
-        if preflight is not None and preflight.checks != ticket.checks:
-            ticket = _revised(ticket, preflight, moment)
+        limits_epoch = ticket.limits_epoch if limits_epoch is None else limits_epoch
+        if preflight is not None and (preflight.checks, limits_epoch) != (ticket.checks, ticket.limits_epoch):
+            ticket = _revised(ticket, preflight, moment, limits_epoch)
         return self._keep(ticket)
 
     def approve(
@@ -230,11 +244,12 @@ class TicketBook:
         typed_size: str | None,
         epoch: int,
         moment: Moment,
+        limits_epoch: int | None = None,
     ) -> Ticket:
         """Approve exactly what `hash` names, once.
 
         Raises `Refusal`: operator_required, unknown_ticket, ticket_used, ticket_expired, wrong_epoch,
-        ticket_review_required (also: reserved by another, or the reservation lapsed),
+        limits_changed, ticket_review_required (also: reserved by another, or the reservation lapsed),
         ticket_hash_mismatch, ticket_changed (less than 0.5 s ago), checks_failed, bad_confirmation.
         """
         operator = _named(operator)
@@ -244,6 +259,8 @@ class TicketBook:
             raise Refusal("ticket_review_required", ticket_id)
         if epoch != ticket.epoch:
             raise Refusal("wrong_epoch", f"ticket of epoch {ticket.epoch}, engine in {epoch}")
+        if limits_epoch is not None and limits_epoch != ticket.limits_epoch:
+            raise Refusal("limits_changed", f"shown under {ticket.limits_epoch}, now {limits_epoch}")
         if hash != ticket.hash:
             raise Refusal("ticket_hash_mismatch", ticket_id)
         if moment.monotonic_ns - ticket.changed_monotonic_ns < GRACE_NS:
@@ -370,7 +387,7 @@ def _is_size(typed: str | None, quantity: Decimal) -> bool:
         return False
 
 
-def _revised(ticket: Ticket, preflight: Preflight, moment: Moment) -> Ticket:
+def _revised(ticket: Ticket, preflight: Preflight, moment: Moment, limits_epoch: int) -> Ticket:
     version = ticket.version + 1
     return changed(
         ticket,
@@ -378,6 +395,7 @@ def _revised(ticket: Ticket, preflight: Preflight, moment: Moment) -> Ticket:
         checks=preflight.checks,
         allowed=preflight.allowed,
         needs_typed_size=preflight.has_warning,
-        hash=ticket_hash(ticket.id, version, ticket.intent, preflight.checks, ticket.epoch),
+        limits_epoch=limits_epoch,
+        hash=ticket_hash(ticket.id, version, ticket.intent, preflight.checks, ticket.epoch, limits_epoch),
         changed_monotonic_ns=moment.monotonic_ns,
     )

@@ -12,7 +12,7 @@ from engine.store.failures import StoreUnreadable
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest revision in `migrations/versions`; `tests/store/test_migrations.py` checks it."""
 MIGRATIONS = Path(__file__).parent / "migrations"
 

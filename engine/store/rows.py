@@ -251,3 +251,71 @@ class AlarmRecord(Record):
     count: int
     since_ns: int
     updated_ns: int
+
+
+class LimitsRecord(Record):
+    """One limits epoch: the set in force from `at_ns` on, as JSON, and why it began."""
+
+    epoch: int
+    limits_hash: str
+    body: str
+    why: str
+    at_ns: int
+
+
+class RiskRecord(Record):
+    """The risk memory of one scope. `day` counts UTC days since 1970; profit and peak are totals over all
+    sessions since the memory began, `day_start_usd` the total at the day's start."""
+
+    scope: str
+    day: int
+    day_start_usd: Decimal
+    pnl_usd: Decimal
+    peak_usd: Decimal
+    updated_ns: int
+
+
+class LatchedRecord(Record):
+    """One breach that stands until a named operator clears it; `level` is a hold level's number."""
+
+    code: str
+    subject: str
+    level: int
+    since_ns: int
+    source: str
+    evidence: str
+
+
+class SentRecord(Record):
+    """One order for the throttles: when, what and which wish."""
+
+    created_ns: int
+    symbol: str
+    side: Side
+    reduce_only: bool
+    dedupe_key: str
+
+
+class PolicyRecord(Record):
+    """A policy's canonical JSON by its hash."""
+
+    sha256: str
+    body: str
+    at_ns: int
+
+
+class JudgementRecord(Record):
+    """What one verdict was made from; `phase` is proposal or send. The texts are canonical JSON."""
+
+    seq: int = 0
+    session_id: str
+    decision_id: str
+    phase: str
+    at_ns: int
+    intent: str
+    facts: str
+    instrument: str
+    policy_sha256: str
+    limits_epoch: int
+    is_allowed: bool
+    reasons: tuple[str, ...]

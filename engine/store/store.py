@@ -18,6 +18,7 @@ from engine.store.link import Link
 from engine.store.migrate import upgrade
 from engine.store.orders import OrderRows
 from engine.store.requests import RequestRows
+from engine.store.risk import RiskRows
 from engine.store.rows import AlarmRecord
 from engine.store.sessions import SessionRows
 from engine.store.tables import META
@@ -36,8 +37,8 @@ def database_path(folder: Path, mode: Mode) -> Path:
 class Store:
     """One open database.
 
-    `store.orders`, `.sessions`, `.tickets`, `.decisions`, `.requests`, `.facts` and `.alarm_rows` group
-    its calls; group several in `with store.transaction():` for one durable commit.
+    `store.orders`, `.sessions`, `.tickets`, `.decisions`, `.requests`, `.facts`, `.risk` and
+    `.alarm_rows` group its calls; group several in `with store.transaction():` for one durable commit.
     """
 
     def __init__(self, engine: Engine, connection: Connection, clock: Clock, mode: Mode) -> None:
@@ -51,6 +52,7 @@ class Store:
         self.requests = RequestRows(self.link)
         self.facts = FactRows(self.link)
         self.alarm_rows = AlarmRows(self.link)
+        self.risk = RiskRows(self.link)
 
     @classmethod
     def open(

@@ -48,7 +48,7 @@ TRADE_ACTIONS = ("open", "add", "reduce", "close")
 ALARM_STATES = ("UNACK", "ACKED", "RTN-UN", "LATCH", "SHELVED", "NORMAL")
 
 
-def _session() -> Column[str]:
+def session_column() -> Column[str]:
     return Column("session_id", OptionalText, ForeignKey("sessions.session_id"), nullable=True)
 
 
@@ -96,7 +96,7 @@ INTENTS = Table(
     "intents",
     METADATA,
     Column("intent_id", Text, primary_key=True),
-    _session(),
+    session_column(),
     text("strategy"),
     text("decision_id"),
     text("category"),
@@ -135,7 +135,7 @@ TICKETS = Table(
     count("version"),
     text("ticket_hash"),
     text("state"),
-    _session(),
+    session_column(),
     text("payload"),
     count("created_ns"),
     count("expires_ns"),
@@ -166,7 +166,7 @@ ORDERS = Table(
     METADATA,
     Column("client_order_id", Text, primary_key=True),
     Column("intent_id", Text, ForeignKey("intents.intent_id"), nullable=False),
-    _session(),
+    session_column(),
     text("strategy"),
     Column("ticket_id", OptionalText, ForeignKey("tickets.ticket_id"), nullable=True),
     text("venue"),
@@ -221,7 +221,7 @@ FILLS = Table(
     Column("account", Text, primary_key=True),
     Column("fill_id", Text, primary_key=True),
     Column("client_order_id", OptionalText, ForeignKey("orders.client_order_id"), nullable=True),
-    _session(),
+    session_column(),
     text("symbol"),
     text("side"),
     money("quantity"),
@@ -241,7 +241,7 @@ DECISION_EVENTS = Table(
     "decision_events",
     METADATA,
     Column("decision_id", Text, primary_key=True),
-    _session(),
+    session_column(),
     count("at_ns"),
     text("symbol"),
     text("strategy"),
@@ -266,7 +266,7 @@ SIGNALS = Table(
     "signals",
     METADATA,
     Column("seq", SERIAL, primary_key=True),
-    _session(),
+    session_column(),
     count("at_ns"),
     text("symbol"),
     text("strategy"),
@@ -282,7 +282,7 @@ TRADES = Table(
     "trades",
     METADATA,
     Column("trade_id", Text, primary_key=True),
-    _session(),
+    session_column(),
     count("at_ns"),
     text("symbol"),
     text("strategy"),

@@ -8,14 +8,18 @@ from engine.store.rows import (
     DecisionRecord,
     FillRecord,
     IntentRecord,
+    JudgementRecord,
     OrderRecord,
+    PolicyRecord,
     TicketRecord,
 )
 from engine.trading.working import ManagedOrder, Sent
 from native.intents import OrderIntent
 from safety.approval import FINAL_STATES, Ticket
-from safety.intent import ExecutionIntent, duplicate_key, intent_hash
-from venues.types import Fill
+from safety.canonical import canonical, sha256_hex
+from safety.facts import AccountFacts, Preflight
+from safety.intent import ExecutionIntent, ExecutionPolicy, duplicate_key, intent_hash
+from venues.types import Fill, Instrument
 
 
 def intent_row(
@@ -169,3 +173,32 @@ def decision_row(
         config_fingerprint=intent.config_fingerprint,
         run_fingerprint=run_fingerprint,
     )
+
+
+def judgement_rows(
+    intent: ExecutionIntent,
+    facts: AccountFacts,
+    policy: ExecutionPolicy,
+    instrument: Instrument | None,
+    verdict: Preflight,
+    phase: str,
+    at_ns: int,
+    limits_epoch: int,
+) -> tuple[JudgementRecord, PolicyRecord]:
+    """Return the rows from which a verdict can be made again, to the letter."""
+    body = canonical(policy)
+    kept = PolicyRecord(sha256=sha256_hex(body), body=body.decode(), at_ns=at_ns)
+    judgement = JudgementRecord(
+        session_id=intent.session_id,
+        decision_id=intent.decision_id,
+        phase=phase,
+        at_ns=at_ns,
+        intent=canonical(intent).decode(),
+        facts=canonical(facts).decode(),
+        instrument=canonical(instrument).decode(),
+        policy_sha256=kept.sha256,
+        limits_epoch=limits_epoch,
+        is_allowed=verdict.allowed,
+        reasons=verdict.reasons,
+    )
+    return judgement, kept

@@ -15,28 +15,30 @@ from decimal import Decimal
 from engine.core import STORAGE_FAILURES, Core
 from engine.failures import reason_code
 from engine.market.hub import HubState, MarketHub
+from engine.store.rows import JudgementRecord, PolicyRecord
 from engine.trading.gather import account_facts
 from engine.trading.ledger import Ledger
 from engine.trading.market_memory import MarketMemory
 from engine.trading.orders import OrderManager, Owner
-from engine.trading.pipeline import intent_of, request_of
-from engine.trading.rows import decision_row, intent_row, ticket_row
+from engine.trading.pipeline import bounds_of, intent_of, request_of
+from engine.trading.rows import decision_row, intent_row, judgement_rows, ticket_row
 from engine.trading.traffic import Traffic
 from engine.trading.working import ManagedOrder
 from native.intents import OrderIntent
 from native.kernel import Kernel
 from safety.approval import ApprovalRule, Ticket, TicketEvent, TicketState
+from safety.canonical import changed
 from safety.facts import DeskFacts, Preflight, VenueFacts
 from safety.intent import ExecutionIntent, ExecutionPolicy, duplicate_key
-from safety.interlock import Clearance
 from safety.preflight import preflight
 from safety.reasons import Refusal
 from seams.clock import NS_PER_MS
 from venues.sandbox.embedded import EmbeddedVenue
 from venues.types import Bar, BarOpen, FeedEnd, Fill, Instrument, MarketEvent, OrderStatus, Quote
 
+Judgement = tuple[JudgementRecord, PolicyRecord]
+Judged = tuple[Preflight, Judgement]
 FillWatcher = Callable[[ManagedOrder, Fill], None]
-GOOD_SAMPLES = 5
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,9 @@ class PaperSession:
         self.kernel, self.ledger = kernel, ledger
         self.stop_feed = stop_feed
         self.on_fill: list[FillWatcher] = []
-        self.on_bar: list[Callable[[], None]] = []
+        self.on_value: list[Callable[[], None]] = []
+        """Called in the same event as every mark and fill, before anything is decided on it (I27)."""
+        self.on_denied: list[Callable[[ExecutionIntent, Preflight], None]] = []
         self.counts = Counts()
         self.traffic = Traffic()
         self.market_ns = 0
@@ -101,6 +105,7 @@ class PaperSession:
         self.failure_code = ""
         self.stale_good: dict[str, int] = {}
         orders.attach(plan.session_id, Owner(plan.run_fingerprint, self._on_fill, self._on_end))
+        self._policy = (0, plan.policy)
         self.stated_stops: dict[str, Decimal | None] = {}
         """The stop that the last entry's ticket named, by symbol: what a kernel without one is held to."""
         self.memory = {symbol: MarketMemory(not plan.uses_market_time) for symbol, _ in plan.lanes}
@@ -154,12 +159,15 @@ class PaperSession:
 
     def _mark(self, symbol: str, price: float) -> None:
         self.ledger.mark(symbol, Decimal(repr(price)), self.market_ns)
+        self._valued()
+
+    def _valued(self) -> None:
+        for watcher in self.on_value:
+            watcher()
 
     def _decide(self, bar: Bar) -> None:
         self.counts.bars += 1
         self.ledger.sample(bar.close_ns)
-        for watcher in self.on_bar:
-            watcher()
         lane = self._lane_of.get(bar.symbol)
         if lane is None:
             return
@@ -186,8 +194,8 @@ class PaperSession:
         self.counts.decisions += 1
         self.counts.intents += 1
         intent = self._intent(wish)
-        verdict = self.judge(intent)
-        self._record(intent, wish, verdict)
+        verdict, judgement = self._judged(intent, "proposal")
+        self._record(intent, wish, verdict, judgement)
         if not verdict.allowed:
             self._deny(intent, wish, verdict)
             return
@@ -196,6 +204,7 @@ class PaperSession:
             intent,
             verdict,
             epoch=self.core.epoch,
+            limits_epoch=self.core.limits.epoch,
             moment=self.core.moment(),
             ttl_ns=self.plan.ticket_ttl_ns,
         )
@@ -228,7 +237,23 @@ class PaperSession:
     def judge(self, intent: ExecutionIntent) -> Preflight:
         """Run preflight with the facts of this moment. Pure in its inputs; called again at review."""
         instrument = self.plan.instruments.get(intent.symbol)
-        return preflight(intent, account_facts(self, intent), self.plan.policy, instrument)
+        return preflight(intent, account_facts(self, intent), self.policy, instrument)
+
+    def _judged(self, intent: ExecutionIntent, phase: str) -> Judged:
+        """Judge an intent, and return with the verdict what it was made from (I29)."""
+        instrument, policy = self.plan.instruments.get(intent.symbol), self.policy
+        facts = account_facts(self, intent)
+        verdict = preflight(intent, facts, policy, instrument)
+        at_ns, epoch = self.core.clock.now_ns(), self.core.limits.epoch
+        return verdict, judgement_rows(intent, facts, policy, instrument, verdict, phase, at_ns, epoch)
+
+    @property
+    def policy(self) -> ExecutionPolicy:
+        """The bounds in force: the plan's allow-lists with the desk's limits of this epoch."""
+        epoch = self.core.limits.epoch
+        if self._policy[0] != epoch:
+            self._policy = (epoch, changed(self.plan.policy, **bounds_of(self.core.settings.risk)))
+        return self._policy[1]
 
     def mark_age_ms(self, symbol: str) -> int | None:
         """Return how old a mark is, in the session's own time; None before the first."""
@@ -237,7 +262,9 @@ class PaperSession:
             return (self.market_ns - held.mark_ns) // NS_PER_MS if held.mark_ns else None
         return self.hub.age_ms(symbol)
 
-    def _record(self, intent: ExecutionIntent, wish: OrderIntent, verdict: Preflight) -> None:
+    def _record(
+        self, intent: ExecutionIntent, wish: OrderIntent, verdict: Preflight, judgement: Judgement
+    ) -> None:
         """Put the decision on both records: the audit chain and the database."""
         self.core.audit.decision(
             intent_category=intent.intent_category,
@@ -247,10 +274,14 @@ class PaperSession:
         )
         now_ns = self.core.clock.now_ns()
         row = decision_row(intent, wish, self.plan.run_fingerprint, now_ns, verdict.reasons)
-        self.core.store.decisions.record_decision(row)
+        with self.core.store.transaction():
+            self.core.store.risk.record_judgement(*judgement)
+            self.core.store.decisions.record_decision(row)
 
     def _deny(self, intent: ExecutionIntent, wish: OrderIntent, verdict: Preflight) -> None:
         self.counts.denied += 1
+        for watcher in self.on_denied:
+            watcher(intent, verdict)
         now_ns = self.core.clock.now_ns()
         row = intent_row(intent, wish.intent_id, self.plan.run_fingerprint, now_ns, "denied", verdict.reasons)
         self.core.store.orders.record_intent(row)
@@ -276,15 +307,19 @@ class PaperSession:
 
     async def _send(self, ticket: Ticket) -> ManagedOrder | None:
         wish = self._waiting.pop(ticket.id)
-        verdict = self.judge(ticket.intent)
+        verdict, judgement = self._judged(ticket.intent, "send")
         if not verdict.allowed:
             reasons = ", ".join(verdict.reasons)
             after = self.core.tickets.advance(ticket.id, TicketEvent.REJECT, reason=reasons)
-            self.core.store.tickets.save_ticket(ticket_row(after, "eng", self.core.clock.now_ns()))
+            with self.core.store.transaction():
+                self.core.store.risk.record_judgement(*judgement)
+                self.core.store.tickets.save_ticket(ticket_row(after, "eng", self.core.clock.now_ns()))
             self._deny(ticket.intent, wish, verdict)
             return None
         self.counts.approvals += 1
-        self.core.store.tickets.save_ticket(ticket_row(ticket))
+        with self.core.store.transaction():
+            self.core.store.risk.record_judgement(*judgement)
+            self.core.store.tickets.save_ticket(ticket_row(ticket))
         intent = ticket.intent
         self.traffic.sent(
             self.market_ns,
@@ -319,37 +354,6 @@ class PaperSession:
         """Return the kernel lane that trades a symbol."""
         return self._lane_of[symbol]
 
-    def watch_feed(self) -> None:
-        """Raise or clear the stale-data hold and alarm of each symbol; called about once a second."""
-        if self.plan.uses_market_time:
-            return
-        for symbol in self.hub.symbols():
-            age_ms = self.hub.age_ms(symbol)
-            if age_ms is not None and self.hub.is_stale(symbol):
-                self._raise_stale(symbol, age_ms)
-            elif self.core.interlock.has("stale_data", symbol):
-                self._count_good(symbol)
-
-    def _raise_stale(self, symbol: str, age_ms: int) -> None:
-        self.stale_good[symbol] = 0
-        evidence = f"no quote for {age_ms / 1000:.1f} s"
-        self.core.interlock.raise_hold(
-            "stale_data",
-            subject=symbol,
-            since_ns=self.core.clock.now_ns(),
-            source=self.hub_name,
-            evidence=evidence,
-        )
-        self.core.alarm("feed_stale", symbol, self.hub_name, evidence)
-
-    def _count_good(self, symbol: str) -> None:
-        self.stale_good[symbol] = self.stale_good.get(symbol, 0) + 1
-        if self.stale_good[symbol] >= GOOD_SAMPLES:
-            clearance = Clearance(good_samples=self.stale_good[symbol], evidence="quotes are fresh again")
-            self.core.interlock.clear_hold("stale_data", clearance, symbol)
-            self.core.calm("feed_stale", symbol)
-            self.core.note("feed_fresh", self.hub_name, f"{symbol}: quotes are fresh again")
-
     @property
     def hub_name(self) -> str:
         return self.plan.feed_name
@@ -359,6 +363,7 @@ class PaperSession:
     def _on_fill(self, order: ManagedOrder, fill: Fill) -> None:
         self.counts.fills += 1
         self.ledger.book(fill, self.market_ns)
+        self._valued()
         for watcher in self.on_fill:
             watcher(order, fill)
         side = fill.side.sign

@@ -9,10 +9,12 @@ import pytest
 
 from engine.api.commands import PaperStart
 from engine.api.demo import write_demo_bars
+from engine.core import Core
 from engine.daemon import Engine, Seams, build_core
 from engine.limits import clear_limits, watch_limits
 from safety.interlock import HoldLevel
 from safety.killbyte import KillByte
+from safety.rejudge import rejudge
 from seams.clock import SystemClock
 from seams.disk import RealDisk
 from seams.rng import Rng
@@ -32,6 +34,18 @@ async def _lose(home: Path, limits: str) -> Engine:
     return engine
 
 
+def _judge_again(core: Core, session_id: str) -> None:
+    """Every verdict of the session, made again from the record alone, is the one that was given (I29)."""
+    rows = core.store.risk.judgements(session_id)
+    assert {row.phase for row in rows} == {"proposal", "send"}
+    assert {row.is_allowed for row in rows} == {True, False}
+    for row in rows:
+        policy = core.store.risk.policy(row.policy_sha256)
+        assert policy is not None
+        again = rejudge(intent=row.intent, facts=row.facts, policy=policy.body, instrument=row.instrument)
+        assert (again.allowed, again.reasons) == (row.is_allowed, row.reasons)
+
+
 async def test_a_daily_loss_closes_the_desk_for_new_risk_only(tmp_path: Path) -> None:
     engine = await _lose(tmp_path, "daily_loss_close_only_usd: 150, daily_loss_halt_usd: 90000")
     core = engine.core
@@ -43,6 +57,7 @@ async def test_a_daily_loss_closes_the_desk_for_new_risk_only(tmp_path: Path) ->
         denied = [row for row in decisions if "daily_loss_limit" in row.rejection_reason]
         assert denied and all(row.event_type == "entry" for row in denied)
         assert any(row.event_type == "exit" and row.status == "proposed" for row in decisions)
+        _judge_again(core, engine.desk.ended[-1].session_id)
     finally:
         await engine.close()
 

@@ -24,10 +24,12 @@ from safety_builders import (
 )
 
 from safety.applicability import ABSENT
-from safety.canonical import changed
+from safety.canonical import canonical, changed
 from safety.facts import AccountFacts, CheckResult, Preflight
 from safety.intent import ExecutionIntent, ExecutionPolicy, Stage
 from safety.preflight import preflight
+from safety.reasons import Refusal
+from safety.rejudge import rejudge
 from safety.rules import RULES
 from venues.types import Mode, OrderStatus, Record, Side
 
@@ -236,3 +238,12 @@ def test_a_journalled_snapshot_gives_the_same_verdict_again(
 
     second = preflight(again(wish), again(account), again(bounds), again(instrument()))  # type: ignore[arg-type]
     assert second == first == judged(wish, account, bounds)
+
+
+def test_the_record_of_another_version_is_refused_and_not_guessed() -> None:
+    records = {"intent": intent(), "facts": facts(), "policy": policy(), "instrument": instrument()}
+    texts = {name: canonical(record).decode() for name, record in records.items()}
+    assert rejudge(**texts) == judged()
+    for name in texts:
+        with pytest.raises(Refusal, match="journal_damaged"):
+            rejudge(**{**texts, name: '{"made": "up"}'})

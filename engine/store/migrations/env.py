@@ -3,7 +3,7 @@
 from alembic import context
 
 from engine.store.columns import Money, OptionalText, Words
-from engine.store.tables import METADATA
+from engine.store.risk_tables import METADATA
 
 
 def _render(kind, obj, _):

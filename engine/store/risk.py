@@ -1,0 +1,101 @@
+"""What risk remembers: limits in force, the desk's loss and high-water, latched breaches, judgements."""
+
+from __future__ import annotations
+
+from sqlalchemy import and_, delete, insert, select, update
+
+from engine.store.link import Link, columns_of
+from engine.store.risk_tables import JUDGEMENTS, LIMITS, POLICIES, RISK_LATCHES, RISK_MEMORY
+from engine.store.rows import (
+    JudgementRecord,
+    LatchedRecord,
+    LimitsRecord,
+    PolicyRecord,
+    RiskRecord,
+    SentRecord,
+)
+from engine.store.tables import INTENTS, ORDERS, SESSIONS
+
+
+class RiskRows:
+    """The risk memory; every write is durable when it returns (I26)."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    def limits(self) -> LimitsRecord | None:
+        """Return the limits in force as last written; None before the first start."""
+        return self._link.row(select(LIMITS).order_by(LIMITS.c.epoch.desc()), LimitsRecord)
+
+    def add_limits(self, limits: LimitsRecord) -> None:
+        """Write the next limits epoch; an epoch is never written twice."""
+        self._link.add(LIMITS, limits)
+
+    def memory(self, scope: str) -> RiskRecord | None:
+        """Return what is remembered of one scope, such as `desk`."""
+        return self._link.row(select(RISK_MEMORY).where(RISK_MEMORY.c.scope == scope), RiskRecord)
+
+    def save_memory(self, memory: RiskRecord) -> None:
+        """Replace what is remembered of a scope."""
+        values = columns_of(memory)
+        with self._link.transaction():
+            known = update(RISK_MEMORY).where(RISK_MEMORY.c.scope == memory.scope)
+            if self._link.run(known.values(values)).rowcount == 0:
+                self._link.run(insert(RISK_MEMORY).values(values))
+
+    def latched(self) -> list[LatchedRecord]:
+        """Return every breach that no operator has cleared, the oldest first."""
+        ordered = select(RISK_LATCHES).order_by(RISK_LATCHES.c.since_ns, RISK_LATCHES.c.subject)
+        return self._link.rows(ordered, LatchedRecord)
+
+    def latch(self, latched: LatchedRecord) -> None:
+        """Write a breach, new or stricter."""
+        values = columns_of(latched)
+        same = and_(RISK_LATCHES.c.code == latched.code, RISK_LATCHES.c.subject == latched.subject)
+        with self._link.transaction():
+            if self._link.run(update(RISK_LATCHES).where(same).values(values)).rowcount == 0:
+                self._link.run(insert(RISK_LATCHES).values(values))
+
+    def unlatch(self, code: str, subject: str) -> None:
+        """Forget a breach that a named operator cleared."""
+        same = and_(RISK_LATCHES.c.code == code, RISK_LATCHES.c.subject == subject)
+        self._link.run(delete(RISK_LATCHES).where(same))
+
+    def sent_since(self, at_ns: int) -> list[SentRecord]:
+        """Return the orders of live feeds that were made durable at or after `at_ns`, oldest first.
+
+        A replay's orders are left out: they belong to recorded time.
+        """
+        query = (
+            select(
+                ORDERS.c.created_ns,
+                ORDERS.c.symbol,
+                ORDERS.c.side,
+                ORDERS.c.reduce_only,
+                INTENTS.c.dedupe_key,
+            )
+            .join(INTENTS, INTENTS.c.intent_id == ORDERS.c.intent_id)
+            .join(SESSIONS, SESSIONS.c.session_id == ORDERS.c.session_id)
+            .where(and_(ORDERS.c.created_ns >= at_ns, ~SESSIONS.c.feed.startswith("replay:")))
+            .order_by(ORDERS.c.created_ns, ORDERS.c.client_order_id)
+        )
+        return self._link.rows(query, SentRecord)
+
+    def record_judgement(self, judgement: JudgementRecord, policy: PolicyRecord) -> None:
+        """Write what one verdict was made from; its policy is kept once for all that share it (I29)."""
+        with self._link.transaction():
+            known = select(POLICIES.c.sha256).where(POLICIES.c.sha256 == policy.sha256)
+            if self._link.value(known) is None:
+                self._link.add(POLICIES, policy)
+            self._link.add(JUDGEMENTS, judgement, without=("seq",))
+
+    def judgements(self, session_id: str = "", limit: int = 10_000) -> list[JudgementRecord]:
+        """Return judgements in the order they were made, of one session or of all."""
+        query = select(JUDGEMENTS).order_by(JUDGEMENTS.c.seq).limit(limit)
+        return self._link.rows(
+            query.where(JUDGEMENTS.c.session_id == session_id) if session_id else query, JudgementRecord
+        )
+
+    def policy(self, sha256: str) -> PolicyRecord | None:
+        """Return a policy by the hash of its canonical JSON."""
+        return self._link.row(select(POLICIES).where(POLICIES.c.sha256 == sha256), PolicyRecord)
