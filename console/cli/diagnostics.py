@@ -37,6 +37,12 @@ def progress(done: int, total: int, label: str) -> None:
     sys.stderr.flush()
 
 
+def stage(text: str) -> None:
+    """Say what goes on after a progress line ended; silent where stderr is not a terminal."""
+    if sys.stderr.isatty():
+        say(text)
+
+
 def has_colour(environ: Mapping[str, str], is_terminal: bool) -> bool:
     """Tell whether colour may be written: NO_COLOR and TERM=dumb forbid it."""
     if environ.get("NO_COLOR"):

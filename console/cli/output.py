@@ -15,12 +15,16 @@ import msgspec
 from console.cli.failure import Failure
 from engine.api.figures import written
 from safety.text import clean
+from seams.clock import iso_z
 
 SCHEMA_VERSION = 1
 MAX_CELL = 66
 MAX_LAST = 120
 """The last column may be longer: nothing stands behind it."""
 MAX_FACT = 400
+MAX_LISTED = 12
+EPOCH_NS = 10**17
+"""Nanoseconds above this are a time of day since 1973, below it a duration."""
 
 
 def show(payload: Mapping[str, object], text: str, as_json: bool) -> None:
@@ -68,12 +72,15 @@ def cell(value: object, width: int = MAX_CELL, name: str = "") -> str:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, int) and name.endswith("_ns") and value > EPOCH_NS:
+        return iso_z(value)
     if isinstance(value, int | float):
         return written(name, value)
     if isinstance(value, dict):
         return clean(", ".join(f"{key} {cell(item, width, str(key))}" for key, item in value.items()), width)
     if isinstance(value, list | tuple):
-        parts = [cell(item, width) for item in value]
+        parts = [cell(item, width) for item in value[:MAX_LISTED]]
+        parts += [f"and {len(value) - MAX_LISTED} more"] if len(value) > MAX_LISTED else []
         separator = "; " if any(" " in part for part in parts) else " "
         return clean(separator.join(parts), width) or "-"
     return clean(str(value), width) or "-"

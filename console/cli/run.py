@@ -89,6 +89,8 @@ def start(
 
     def progress(done: int, total: int) -> None:
         diagnostics.progress(done, total, "bars")
+        if done >= total:
+            diagnostics.stage("checks, baselines and the report follow")
 
     asked = read_request(json_request, "run")
     given: dict[str, object] = {

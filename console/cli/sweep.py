@@ -25,6 +25,7 @@ from console.cli.options import (
     parameters,
 )
 from engine.api import research, sweep
+from engine.api.figures import written
 from engine.api.home import home_folder
 from engine.api.switches import SEARCHED
 from seams.clock import NS_PER_S, SystemClock
@@ -262,6 +263,8 @@ class _Progress:
         rate = done / seconds if self._first == done else (done - self._first) / seconds
         left = (total - done) / rate if rate > 0.0 else 0.0
         diagnostics.progress(done, total, f"trials {done:,}/{total:,}, {rate:,.1f}/s, {left:,.0f} s left")
+        if done >= total:
+            diagnostics.stage("the best is replayed and judged: axes, luck, held-out bars")
 
 
 def _read(words: list[str], grid: list[str]) -> tuple[Path | None, dict[str, str]]:
@@ -294,7 +297,12 @@ def _text_of(found: sweep.SweepDetail) -> str:
     report = found.report
     params = tuple(report.best.params)
     rows = output.table(found.leaderboard, ("rank", "config_id", *params, *SHOWN), "no trial")
-    parts = [f"{found.run_id}  {report.trials} trials, {report.rejected} rejected", rows, _luck(report)]
+    head = f"{found.run_id}  {report.trials:,} trials, {report.rejected:,} rejected"
+    if report.rejected_example:
+        head += f" (one: {output.cell(report.rejected_example, output.MAX_FACT)})"
+    head += f"\n{report.searched_bars:,} bars searched, {report.held_out_bars:,} held out"
+    head += f" after an embargo of {report.embargo_bars:,}" if report.held_out_bars else ""
+    parts = [head, rows, _luck(report)]
     dead = [axis.name for axis in report.axes if axis.verdict == "dead_axis"]
     if dead:
         parts.append(f"dead axes (no value changed a trade): {', '.join(dead)}")
@@ -303,13 +311,14 @@ def _text_of(found: sweep.SweepDetail) -> str:
         parts.append(
             "held out:\n" + output.table(report.out_of_sample[: len(found.leaderboard)], columns, "")
         )
+    parts.append(f"report  {found.path}/report.html")
     return "\n\n".join(parts)
 
 
 def _luck(report: SweepReport) -> str:
     luck = report.multiple_testing
     return (
-        f"best Sharpe {output.cell(luck.best_sharpe)}, expected of the best of {luck.independent} without "
-        f"skill {output.cell(luck.expected_best_sharpe)}, deflated {output.cell(report.deflated_sharpe)}: "
-        f"{luck.note}"
+        f"best Sharpe {written('sharpe', luck.best_sharpe)}, expected of the best of {luck.independent} "
+        f"without skill {written('sharpe', luck.expected_best_sharpe)}, deflated "
+        f"{written('deflated_sharpe', report.deflated_sharpe)}:\n{luck.note}"
     )

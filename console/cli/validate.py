@@ -15,6 +15,7 @@ from engine.api.home import home_folder
 
 GATE_COLUMNS = ("name", "status", "found", "bound")
 PARTS = ("costs", "monte_carlo", "concentration", "sensitivity")
+FIRST = ("parameter", "value", "slippage_bps")
 
 
 def validate(
@@ -38,9 +39,19 @@ def validate(
             home_folder(), run_id, data=data, strategy=strategy, walk_id=walk, iterations=iterations
         )
     found = output.record(made)
-    parts = [f"{name.replace('_', ' ')}\n{output.facts(found[name])}" for name in PARTS]
+    parts = [f"{name.replace('_', ' ')}\n{_part(found[name])}" for name in PARTS]
     gates = output.table(output.records(found["gates"]), GATE_COLUMNS, "no gates")
     text = "\n\n".join([gates, *parts, f"verdict {found['verdict']}\n{found['path']}"])
     output.show({"validation": made}, text, as_json)
     if found["verdict"] == "failed":
         raise typer.Exit(ExitCode.REFUSED)
+
+
+def _part(part: object) -> str:
+    """Return one part's figures, and its rows as a table where it has any."""
+    fields = output.record(part)
+    rows = output.records(fields.pop("rows", ()))
+    if not rows:
+        return output.facts(fields)
+    columns = sorted(rows[0], key=lambda name: (name not in FIRST, FIRST.index(name) if name in FIRST else 0))
+    return f"{output.facts(fields)}\n{output.table(rows, columns, '')}"

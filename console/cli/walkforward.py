@@ -25,7 +25,7 @@ from engine.api import research
 from engine.api.home import home_folder
 from engine.api.switches import SEARCHED
 
-COLUMNS = ("walk_id", "splits", "oos_return", "oos_max_drawdown", "positive_splits", "sharpe_decay")
+COLUMNS = ("walk_id", "splits", "oos_return", "oos_max_drawdown", "positive_splits", "sharpe_change")
 SPLIT_COLUMNS = ("name", "test", "config_id", "train_sharpe", "test_sharpe", "test_return", "test_trades")
 
 app = typer.Typer(help="Walk-forward: search on a window, judge on a later one.")

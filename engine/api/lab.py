@@ -169,7 +169,7 @@ class WalkRow(Record):
     oos_return: float | None
     oos_max_drawdown: float | None
     positive_splits: float | None
-    sharpe_decay: float | None
+    sharpe_change: float | None
     path: str
 
 

@@ -113,7 +113,7 @@ def _walk_row(result: WalkResult) -> lab.WalkRow:
         oos_return=result.oos_return,
         oos_max_drawdown=result.oos_max_drawdown,
         positive_splits=result.positive_splits,
-        sharpe_decay=result.sharpe_decay,
+        sharpe_change=result.sharpe_change,
         path=result.path,
     )
 

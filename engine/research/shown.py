@@ -33,7 +33,7 @@ UNITS = {
     "train_sharpe": "ratio",
     "test_sharpe": "ratio",
     "decay": "ratio",
-    "sharpe_decay": "ratio",
+    "sharpe_change": "ratio",
     "oos_return": "fraction",
     "oos_max_drawdown": "fraction",
     "median_oos_daily_return": "fraction",

@@ -42,7 +42,11 @@ class WalkConfig(Record):
 
 
 class WalkResult(Record):
-    """What a walk-forward gave. `median_oos_daily_return`: of the stitched curve (fraction a day)."""
+    """What a walk-forward gave. `median_oos_daily_return`: of the stitched curve (fraction a day).
+
+    `sharpe_change` is the mean over splits of the first choice's yearly Sharpe ratio in the test less that in
+    training: below 0 it lost.
+    """
 
     walk_id: str
     path: str
@@ -52,7 +56,7 @@ class WalkResult(Record):
     oos_max_drawdown: float | None
     median_oos_daily_return: float | None
     positive_splits: float | None
-    sharpe_decay: float | None
+    sharpe_change: float | None
 
 
 class WalkReport(Record):
@@ -158,7 +162,7 @@ def _result(walk_id: str, path: Path, walked: Walked, interval_ns: int) -> WalkR
         oos_max_drawdown=None if peaks is None else float(np.max(1.0 - walked.equity / peaks)),
         median_oos_daily_return=_median_day(walked, interval_ns),
         positive_splits=float(np.mean(gains)) if gains else None,
-        sharpe_decay=float(np.mean(decays)) if decays else None,
+        sharpe_change=float(np.mean(decays)) if decays else None,
     )
 
 
@@ -207,7 +211,7 @@ def _markdown(result: WalkResult, walked: Walked) -> str:
         f"{shown('total_return', result.oos_return)}, largest drawdown "
         f"{shown('max_drawdown', result.oos_max_drawdown)}, splits that gained "
         f"{shown('win_rate', result.positive_splits)}, mean change of the Sharpe ratio "
-        f"{shown('sharpe', result.sharpe_decay)}.",
+        f"{shown('sharpe', result.sharpe_change)}.",
         "",
         "| split | training | embargo bars | test | trials | eligible |",
         "|---|---|---|---|---|---|",

@@ -24,6 +24,8 @@ from .conftest import Shell
         ("pid", 20_128, "20128"),
         ("sortino", None, "-"),
         ("largest", {"after_ns": 7, "missing": None}, "after_ns 7, missing -"),
+        ("after_ns", 1_546_855_200_000_000_000, "2019-01-07T10:00:00.000Z"),
+        ("latency_ns", 60_000_000_000, "60000000000"),
         ("notes", ["line one skipped", "column x ignored"], "line one skipped; column x ignored"),
     ],
 )

@@ -91,7 +91,7 @@ def sweep() -> lab.SweepPage:
 def walk() -> lab.WalkPage:
     row = lab.WalkRow(
         walk_id="20261119_220000_walkforward_4417bc0", splits=5, oos_return=0.041, oos_max_drawdown=0.037,
-        positive_splits=0.8, sharpe_decay=-0.61,
+        positive_splits=0.8, sharpe_change=-0.61,
         path="outputs/walkforward/20261119_220000_walkforward_4417bc0",
     )  # fmt: skip
     splits = tuple(

@@ -148,7 +148,10 @@ def test_the_best_of_many_is_held_against_what_luck_would_show() -> None:
     same = [sharpe(number, 0.001, 0.01, trace="one") for number in range(50)]
     assert judge_luck(same, same[0], DAY_NS).independent == 1
     star = [*results[:-1], sharpe(10, 0.01, 0.01)]
-    assert "held-out bars still decide" in judge_luck(star, star[-1], DAY_NS).note
+    for deflated in (None, 0.14, 0.949):
+        # Above what luck shows on average is not yet beyond luck.
+        assert "such luck is no rarity" in judge_luck(star, star[-1], DAY_NS, deflated).note
+    assert "rarer luck" in judge_luck(star, star[-1], DAY_NS, 0.96).note
 
 
 def test_decay_is_the_share_of_the_sharpe_ratio_that_is_lost() -> None:

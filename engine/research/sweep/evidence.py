@@ -11,6 +11,8 @@ from engine.research.sweep.request import Axis, SweepRequest
 from engine.research.sweep.trials import Result, Trial, sharpe_simple
 from venues.types import Record
 
+SURE = 0.95
+"""A deflated Sharpe ratio below this leaves luck in play, whatever the expected best is."""
 PROBED_VALUES = 8
 PROBED_TRIALS = 3
 Probe = Callable[[Sequence[Trial]], list[Result]]
@@ -113,8 +115,10 @@ def _probes(axis: Axis, results: Sequence[Result], sampled: Sequence[float]) -> 
     return [Trial(number=number, params=each) for number, each in enumerate(params)]
 
 
-def judge_luck(results: Sequence[Result], best: Result, interval_ns: int) -> Significance:
-    """Return the multiple-testing note of a sweep."""
+def judge_luck(
+    results: Sequence[Result], best: Result, interval_ns: int, deflated: float | None = None
+) -> Significance:
+    """Return the multiple-testing note of a sweep; `deflated` is the best trial's deflated Sharpe ratio."""
     distinct = {result.trace: result for result in results if not result.is_rejected}
     ratios = [sharpe_simple(result, interval_ns) for result in distinct.values()]
     sharpes = [ratio for ratio in ratios if ratio is not None]
@@ -129,8 +133,13 @@ def judge_luck(results: Sequence[Result], best: Result, interval_ns: int) -> Sig
         note = "too few different trials to say how lucky the best one is"
     elif best_sharpe <= expected:
         note = f"the best of {count} skill-less trials would look as good: treat it as luck"
+    elif deflated is None or deflated < SURE:
+        note = (
+            f"above what the best of {count} skill-less trials would show on average, but such luck is no "
+            "rarity: the held-out bars decide"
+        )
     else:
-        note = f"better than the best of {count} skill-less trials would look; the held-out bars still decide"
+        note = f"rarer luck than the best of {count} skill-less trials; the held-out bars still decide"
     return Significance(
         trials=len(results),
         independent=count,

@@ -79,6 +79,8 @@ class SweepReport(Record):
     multiple_testing: Significance
     deflated_sharpe: float | None
     out_of_sample: tuple[Decay, ...]
+    rejected_example: str = ""
+    """Why one of the rejected trials was; each one's reason is in leaderboard.json."""
 
 
 class SweepResult(Record):
@@ -123,7 +125,9 @@ def publish_sweep(
     )
     places = channels(ordered, request.shortlist, request.drawdown_cap)
     rows = rows_of(ordered, places, plan.interval_ns)
-    deflated = findings.metrics.values.get("deflated_sharpe")
+    found = findings.metrics.values.get("deflated_sharpe")
+    deflated = found if isinstance(found, float) else None
+    luck = judge_luck(ordered, best, plan.interval_ns, deflated)
     report = SweepReport(
         schema_version=1,
         sweep_id=plan.sweep_id,
@@ -138,7 +142,8 @@ def publish_sweep(
         channels=tuple(places),
         axes=tuple(judge_axes(request, ordered, lambda trials: field.results(trials, workers))),
         multiple_testing=luck,
-        deflated_sharpe=deflated if isinstance(deflated, float) else None,
+        deflated_sharpe=deflated,
+        rejected_example=next((result.reject_reason for result in ordered if result.is_rejected), ""),
         out_of_sample=tuple(_decays(plan, ordered, places, workers)),
     )
     base = msgspec.structs.replace(  # type: ignore[type-var]

@@ -19,7 +19,7 @@ WALK_COLUMNS: tuple[Column[WalkRow], ...] = (
     Column("OOS RETURN", 10, lambda r: text.percent(r.oos_return), ">"),
     Column("MAX DD", 8, lambda r: text.percent(r.oos_max_drawdown), ">"),
     Column("GAINED", 7, lambda r: text.percent(r.positive_splits, 0).lstrip("+"), ">", drop=1),
-    Column("DECAY", 7, lambda r: "-" if r.sharpe_decay is None else f"{r.sharpe_decay:+.2f}", ">"),
+    Column("CHANGE", 7, lambda r: "-" if r.sharpe_change is None else f"{r.sharpe_change:+.2f}", ">"),
 )
 SPLIT_COLUMNS: tuple[Column[WalkSplit], ...] = (
     Column("SPLIT", 8, lambda s: s.name),
