@@ -60,6 +60,16 @@ def day_hm(at_ns: int) -> str:
     return datetime.fromtimestamp(at_ns // NS_PER_S, UTC).strftime("%m-%d %H:%M") if at_ns else "-"
 
 
+def date_hm(at_ns: int) -> str:
+    """Write a UTC date with its year and minute, `26-11-21 03:14`."""
+    return datetime.fromtimestamp(at_ns // NS_PER_S, UTC).strftime("%y-%m-%d %H:%M") if at_ns else "-"
+
+
+def date(at_ns: int) -> str:
+    """Write a UTC date, `2026-11-21`."""
+    return datetime.fromtimestamp(at_ns // NS_PER_S, UTC).strftime("%Y-%m-%d") if at_ns else "-"
+
+
 def age(ms: float) -> str:
     """Write an age: `0.2s`, `42s`, `4m`, `2.2h`, `3d`."""
     seconds = max(0.0, ms) / 1000.0
@@ -100,6 +110,11 @@ def number(value: Decimal | None) -> str:
 def minute(iso: str) -> str:
     """Write a UTC timestamp's day and minute, `11-21 03:14`, from `2026-11-21T03:14:00Z`."""
     return iso[5:16].replace("T", " ") if len(iso) > 16 else iso
+
+
+def stamp(iso: str) -> str:
+    """Write a UTC timestamp's date and minute, `26-11-21 03:14`: histories span years."""
+    return iso[2:16].replace("T", " ") if len(iso) > 16 else iso
 
 
 def percent(fraction: float | None, decimals: int = 1) -> str:

@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -73,10 +74,16 @@ def list_walks(body: lab.WalkList, home: Path, disk: Disk) -> lab.LabAnswer:
 
 
 def walk_rows(home: Path, disk: Disk) -> tuple[lab.WalkRow, ...]:
-    """Return every readable walk-forward, newest first."""
+    """Return every readable walk-forward, newest first; a damaged folder does not hide the others."""
     root = home / "outputs" / "walkforward"
     names = sorted((name for name in disk.list(root) if WALK_ID.fullmatch(name)), reverse=True)
-    return tuple(_walk_row(_summary(root / name, disk)) for name in names[:MAX_ROWS])
+    rows: list[lab.WalkRow] = []
+    for name in names:
+        with suppress(OSError, msgspec.MsgspecError):
+            rows.append(_walk_row(_summary(root / name, disk)))
+        if len(rows) == MAX_ROWS:
+            break
+    return tuple(rows)
 
 
 def show_walk(body: lab.WalkShow, home: Path, disk: Disk) -> lab.LabAnswer:

@@ -539,7 +539,7 @@ def run_detail() -> v.RunDetail:
     metrics: dict[str, float | int | str | None] = {
         "total_return": 0.083,
         "sharpe_simple": 1.42,
-        "max_drawdown": -0.041,
+        "max_drawdown": 0.041,
         "trades": 118,
         "win_rate": 0.44,
         "fees_usd": 412.6,
@@ -557,6 +557,20 @@ def run_detail() -> v.RunDetail:
         trades=trades,
         artifacts=("config.yaml", "metrics.json", "equity.parquet", "trades.csv", "report.md"),
         report_markdown="# Run",
+        null_reasons={"sortino": "drawdown_too_small"},
+        checks=(
+            v.RunCheck(
+                name="look_ahead",
+                status="passed",
+                detail="3 prefixes and a mirrored future within the first 9,600 of 9,600 bars",
+            ),
+            v.RunCheck(name="warm_up", status="not_checked", detail="no decision could be compared"),
+        ),
+        baselines={
+            "cash": {"total_return": 0.0},
+            "buy_and_hold": {"total_return": 0.125},
+            "random_entries": {"percentile": 0.94},
+        },
     )
 
 

@@ -86,7 +86,7 @@ async def test_two_to_five_marked_runs_are_compared() -> None:
         await press(pilot, "tab", "tab", "j", "m", "C")
         (asked,) = [q for q in app.gateway.asked if isinstance(q, RunCompare)]  # type: ignore[attr-defined]
         assert asked.run_ids == ("R-20261120-0000", "R-20261120-0001")
-        assert "1.42 *" in picture(app)
+        assert "1.420 *" in picture(app)
 
 
 async def test_runs_that_do_not_compare_crown_no_winner() -> None:
@@ -111,7 +111,7 @@ async def test_a_facet_shows_only_its_runs() -> None:
 async def test_a_hundred_thousand_trades_arrive_page_by_page_and_in_order() -> None:
     app = desk.make_app()
     async with app.run_test(size=SIZE) as pilot:
-        await press(pilot, "6", "tab", "tab", "enter")
+        await press(pilot, "6", "tab", "tab", "enter", "tab")
         page = app.desktop.query_one(RunPage)
         page._trades = ()
         for start in range(0, 100_000, 2_000):
@@ -125,15 +125,30 @@ async def test_a_hundred_thousand_trades_arrive_page_by_page_and_in_order() -> N
         assert "100,000 of 100,000" in table.plain()
 
 
-async def test_tab_goes_through_a_runs_trades_decisions_and_figures() -> None:
+async def test_tab_goes_through_a_runs_summary_trades_decisions_and_figures() -> None:
     app = desk.make_app()
     async with app.run_test(size=SIZE) as pilot:
         await press(pilot, "6", "tab", "tab", "enter")
+        assert await shows(app, pilot, "total_return       8.30 %")
+        assert await shows(app, pilot, "3 prefixes and a mirrored future")
+        assert await shows(app, pilot, "buy and hold 12.50 %")
+        await press(pilot, "tab")
         assert await shows(app, pilot, "TRADES 14")
         await press(pilot, "tab")
         assert await shows(app, pilot, "blocked by cooldown, capacity")
         await press(pilot, "tab")
         assert await shows(app, pilot, "FIGURES")
+        assert await shows(app, pilot, "-  (drawdown_too_small)")
+        await press(pilot, "tab")
+        assert await shows(app, pilot, "EQUITY USD")
+
+
+async def test_back_from_a_run_the_cursor_is_on_the_run_again() -> None:
+    app = desk.make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "6", "tab", "tab", "j", "enter", "escape")
+        table = room(app).table
+        assert table is not None and table.id == "runs" and table.selected.run_id == "R-20261120-0001"
 
 
 async def shows(app: InterlockApp, pilot: Pilot[Any], words: str) -> bool:

@@ -124,6 +124,14 @@ def test_constraints_leave_a_split_without_a_choice_rather_than_a_bad_one(tmp_pa
     assert (result.tested, result.oos_return) == (0, None)
 
 
+def test_a_damaged_walk_forward_does_not_hide_the_others(tmp_path: Path, bars: Path) -> None:
+    good = research.walk_forward(text(bars), tmp_path, clock=FixedClock())
+    other = Path(good.path).with_name("20260101_000000_walkforward_0000000")
+    other.mkdir()
+    (other / "walkforward_summary.json").write_text('{"walk_id": "x", "of_another_build": 1}')
+    assert [row.walk_id for row in research.list_walks(tmp_path)] == [good.walk_id]
+
+
 def test_selection_sorts_both_ways_and_ties_go_by_id() -> None:
     results = [
         Result(number=number, params={}, config_id=name, total_pnl=pnl, max_drawdown=fall)

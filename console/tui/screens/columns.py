@@ -124,7 +124,8 @@ def worst(row: TicketRow) -> Cell:
 
 def _trust(row: RunRow) -> Cell:
     """What the checks found is shown apart from the status: a run can finish and be worthless."""
-    return row.trust, {"failed": "p1-calm", "not_checked": "p3-calm"}.get(row.trust, "text")
+    word = {"not_checked": "unchecked"}.get(row.trust, row.trust)
+    return word, {"failed": "p1-calm", "not_checked": "p3-calm"}.get(row.trust, "text")
 
 
 def _fall(fraction: float | None) -> float | None:
@@ -133,13 +134,13 @@ def _fall(fraction: float | None) -> float | None:
 
 RUN_COLUMNS: tuple[Column[RunRow], ...] = (
     Column("RUN", 0, lambda r: r.run_id, value=lambda r: r.run_id, least=24),
-    Column("STRATEGY", 12, lambda r: r.strategy, value=lambda r: r.strategy),
+    Column("STRATEGY", 13, lambda r: r.strategy, value=lambda r: r.strategy),
     Column("MARKET", 12, lambda r: f"{r.ticker} {r.interval}"),
-    Column("STATUS", 9, lambda r: r.status),
+    Column("CHECKS", 9, _trust, value=lambda r: r.trust),
+    Column("STATUS", 9, lambda r: r.status, drop=3),
     Column("RETURN", 7, lambda r: text.percent(r.total_return), ">", value=lambda r: r.total_return or 0.0),
     Column("SHARPE", 7, lambda r: _ratio(r.sharpe_simple), ">", value=lambda r: r.sharpe_simple or 0.0),
     Column("MAX DD", 8, lambda r: text.percent(_fall(r.max_drawdown)), ">", drop=1),
-    Column("CHECKS", 11, _trust, drop=3),
     Column("TRADES", 6, lambda r: str(r.trades), ">", drop=2),
     Column("DATA", 8, lambda r: (text.short(r.data_sha256), "dim"), drop=5),
     Column("CONFIG", 8, lambda r: (text.short(r.config_hash), "dim"), drop=6),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from textual.app import ComposeResult
 from textual.containers import Container
@@ -39,6 +40,7 @@ class Runs(Room):
         self.page: Page | None = None
         self.marked: list[str] = []
         self.facet = ""
+        self._chosen_list = ""
 
     def compose(self) -> ComposeResult:
         look = self.desk_app.look
@@ -109,8 +111,24 @@ class Runs(Room):
         if self.page is not None and self.page.next_view(step):
             self.update()
             self.desk_app.paint_soon()
+            return
+        tables = self.tables
+        if self.page is None and tables:
+            self._chosen_list = tables[(self.active + step) % len(tables)].id or ""
+            self.update()
         else:
             super().next_pane(step)
+
+    @property
+    def table(self) -> LiveTable[Any] | None:
+        """The list that was chosen, else the first that has rows: lists come and go with jobs."""
+        tables = self.tables
+        if self.page is not None or not tables:
+            return super().table
+        chosen = [table for table in tables if table.id == self._chosen_list]
+        found = (chosen or [table for table in tables if table.count] or tables)[0]
+        self.active = tables.index(found)
+        return found
 
     def open_row(self) -> None:
         if self.page is not None:
@@ -236,8 +254,8 @@ class Runs(Room):
             Column(
                 "STATE", 10, lambda j: (j.state, "p3-calm" if j.state in ("failed", "aborted") else "text")
             ),
-            Column("DONE", 14, lambda j: bar(j.done, j.total or 1, 14, look)),
-            Column("RATE", 14, _rate, ">", drop=1),
+            Column("DONE", 12, lambda j: bar(j.done, j.total or 1, 12, look)),
+            Column("RATE", 12, _rate, ">", drop=1),
             Column("LEFT", 6, _left, ">"),
             Column("WHAT", 0, lambda j: j.message if j.state == "failed" else j.what),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 
 from console.tui.theme import Look
@@ -73,13 +74,15 @@ def heat(
 ) -> list[str]:
     """Draw a table of numbers as shades from worst to best, the best cell as `X`, an untried one blank.
 
+    A shade is a share of the ranks, not of the range: one ruinous corner must not make all else look alike.
     Rows by `y_values`; the last two lines name the columns and what the shades mean. Where there is no
     room for every value, neighbours share a cell that shows the best of them.
     """
     known = [value for row in cells for value in row if value is not None]
     if not known or width < 20 or height < 4:
         return ["  no room or nothing tried"]
-    low, high = min(known), max(known)
+    known.sort()
+    low, high = known[0], known[-1]
     gutter = max(len(f"{value:g}") for value in y_values)
     tall = -(-len(y_values) // (height - 2))
     wide = -(-len(x_values) // (width - gutter - 2))
@@ -87,7 +90,7 @@ def heat(
     size = max(1, min(6, (width - gutter - 2) // len(drawn[0])))
     labels = [f"{value:g}" for value in y_values[::tall]]
     lines = [
-        f"{label:>{gutter}} {look.wall}" + "".join(_shade(value, low, high, size, look) for value in row)
+        f"{label:>{gutter}} {look.wall}" + "".join(_shade(value, known, size, look) for value in row)
         for label, row in zip(labels, drawn, strict=True)
     ]
     first, last = f"{x_values[0]:g}", f"{x_values[-1]:g}"
@@ -97,7 +100,7 @@ def heat(
     return [
         *lines,
         f"{'':>{gutter}}  {first}{' ' * gap}{last}",
-        f"{'':>{gutter}}  {low:,.4g} {scale} {high:,.4g}   X best{shared}",
+        f"{'':>{gutter}}  {_figure(low)} {scale} {_figure(high)} by rank   X best{shared}",
     ]
 
 
@@ -115,12 +118,16 @@ def _most(values: Sequence[float | None]) -> float | None:
     return max((value for value in values if value is not None), default=None)
 
 
-def _shade(value: float | None, low: float, high: float, size: int, look: Look) -> str:
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def _shade(value: float | None, ranked: Sequence[float], size: int, look: Look) -> str:
     if value is None:
         return " " * size
-    if value == high:
+    if value == ranked[-1]:
         return "X".center(size, look.shades[-1])
-    place = 0.0 if high == low else (value - low) / (high - low)
+    place = bisect_left(ranked, value) / len(ranked)
     return look.shades[min(len(look.shades) - 1, int(place * len(look.shades)))] * size
 
 

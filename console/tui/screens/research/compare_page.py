@@ -11,12 +11,13 @@ from console.tui import text
 from console.tui.screens.research.page import Page
 from console.tui.widgets.lines import Line, Lines, rule
 from console.tui.widgets.live_table import Cell, Column, LiveTable
+from engine.api.figures import better, in_order, written
 from engine.api.lab import RunCompare
 from engine.api.research import Comparison
 
 LETTERS = "ABCDE"
-LOWER_IS_BETTER = frozenset({"max_drawdown", "fees_usd", "volatility", "longest_drawdown_bars"})
-SHOWN_FIRST = ("total_return", "sharpe_simple", "max_drawdown", "trades", "win_rate_trades", "profit_factor")
+COLUMN_WIDTHS = {2: 24, 3: 17}
+"""Two or three runs leave room for a date."""
 Value = float | int | str | None
 
 
@@ -52,8 +53,7 @@ class ComparePage(Page):
     def _show(self, found: Comparison) -> None:
         self.found = found
         is_fair = found.contract == "same"
-        names = [n for n in SHOWN_FIRST if n in found.metrics]
-        names += [n for n in found.metrics if n not in names]
+        names = in_order(found.metrics)
         figures = [
             Compared(n, found.metrics[n], _best(n, found.metrics[n]) if is_fair else -1) for n in names
         ]
@@ -62,7 +62,8 @@ class ComparePage(Page):
         ]
         self._rows = (*delta, *figures)
         columns = [Column[Compared]("NAME", 0, lambda r: (r.name, "dim") if r.best < 0 else r.name)]
-        columns += [_column(index) for index in range(len(found.run_ids))]
+        width = COLUMN_WIDTHS.get(len(found.run_ids), 14)
+        columns += [_column(index, width) for index in range(len(found.run_ids))]
         self.list("compared").columns = tuple(columns)
         self.room.show(self)
 
@@ -98,25 +99,18 @@ def _one_by_one(delta: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ..
     return found
 
 
-def _column(index: int) -> Column[Compared]:
+def _column(index: int, width: int) -> Column[Compared]:
     def cell(row: Compared) -> Cell:
-        said = _said(row.values[index]) if index < len(row.values) else "-"
+        said = written(row.name, row.values[index]) if index < len(row.values) else "-"
         return (f"{said} *", "bright") if row.best == index else f"{said}  "
 
-    return Column(LETTERS[index] + "  ", 14, cell, ">")
+    return Column(LETTERS[index] + "  ", width, cell, ">")
 
 
 def _best(name: str, values: Sequence[Value]) -> int:
     """Return which run is ahead in a metric, -1 where that is not said of it or two are equal."""
     numbers = [v if isinstance(v, int | float) else None for v in values]
     known = [n for n in numbers if n is not None]
-    if name not in SHOWN_FIRST or name == "trades" or len(set(known)) < 2:
+    if not better(name) or len(set(known)) < 2:
         return -1
-    best = min(known, key=abs) if name in LOWER_IS_BETTER else max(known)
-    return numbers.index(best)
-
-
-def _said(value: Value) -> str:
-    if value is None:
-        return "-"
-    return f"{value:,.4g}" if isinstance(value, float) else str(value)
+    return numbers.index(min(known, key=abs) if better(name) == "lower" else max(known))

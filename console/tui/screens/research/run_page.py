@@ -1,4 +1,4 @@
-"""A run opened: what it gave, its curves, and every trade and decision behind them."""
+"""A run opened: what it gave and what speaks for it, then every trade, decision and figure."""
 
 from __future__ import annotations
 
@@ -11,27 +11,29 @@ from console.tui.screens.research.page import Page
 from console.tui.widgets.drawing import plot
 from console.tui.widgets.lines import Line, Lines, rule
 from console.tui.widgets.live_table import Cell, Column, LiveTable
+from engine.api.figures import in_order, written
 from engine.api.lab import DecisionPage, DecisionRow, RunDecisions, RunShow, RunTrades, TradePage
 from engine.api.views import RunDetail, TradeRow
 from seams.clock import NS_PER_S
 
-FIRST = {
-    name: place
-    for place, name in enumerate(
-        ("total_return", "sharpe_simple", "max_drawdown", "trades", "win_rate_trades", "profit_factor")
-    )
-}
-"""What is asked first about a run; the other metrics follow by name."""
-VIEWS = ("trades", "decisions", "figures")
+FIRST = (
+    "total_return", "sharpe_simple", "max_drawdown", "trades", "win_rate_trades", "profit_factor",
+    "total_pnl", "exposure", "deflated_sharpe", "cagr", "sortino", "calmar", "expectancy_net", "fees_usd",
+    "funding_usd",
+)  # fmt: skip
+"""What is asked first about a run; the other metrics follow as `docs/metrics.md` has them."""
+VIEWS = ("summary", "trades", "decisions", "figures")
+BASELINES = ("cash", "buy_and_hold", "buy_and_hold_all_cash")
+FIGURE_WIDTH = 26
 TRUST_STYLES = {"failed": "p1-calm", "not_checked": "p3-calm"}
 Figure = tuple[str, str]
 
 TRADE_COLUMNS: tuple[Column[TradeRow], ...] = (
-    Column("ENTRY", 11, lambda t: text.minute(t.entry_at), value=lambda t: t.entry_at),
-    Column("EXIT", 11, lambda t: text.minute(t.exit_at), drop=2),
+    Column("ENTRY", 14, lambda t: text.stamp(t.entry_at), value=lambda t: t.entry_at),
+    Column("EXIT", 14, lambda t: text.stamp(t.exit_at), drop=2),
     Column("SIDE", 5, lambda t: t.side.upper()),
-    Column("QTY", 10, lambda t: f"{t.quantity:,.4f}", ">"),
-    Column("PRICES", 23, lambda t: f"{t.entry_price:,.2f} > {t.exit_price:,.2f}", ">", drop=1),
+    Column("QTY", 9, lambda t: f"{t.quantity:,.4f}", ">"),
+    Column("PRICES", 21, lambda t: f"{t.entry_price:,.2f} > {t.exit_price:,.2f}", ">", drop=1),
     Column("PnL", 11, lambda t: text.signed(t.pnl_usd), ">", value=lambda t: t.pnl_usd),
     Column("REASON", 0, lambda t: (t.reason, "dim")),
 )
@@ -42,11 +44,11 @@ def _gates(row: DecisionRow) -> Cell:
 
 
 DECISION_COLUMNS: tuple[Column[DecisionRow], ...] = (
-    Column("AT", 11, lambda d: text.day_hm(d.at_ns), value=lambda d: d.at_ns),
+    Column("AT", 14, lambda d: text.date_hm(d.at_ns), value=lambda d: d.at_ns),
     Column("BAR", 8, lambda d: f"{d.bar:,}", ">", drop=2),
     Column("DID", 11, lambda d: d.action),
     Column("SIDE", 4, lambda d: d.side),
-    Column("QTY", 10, lambda d: f"{d.quantity:,.4f}", ">"),
+    Column("QTY", 9, lambda d: f"{d.quantity:,.4f}", ">"),
     Column("PRICE", 11, lambda d: f"{d.price:,.2f}", ">"),
     Column("WHY", 14, lambda d: d.reason),
     Column("GATES", 0, _gates),
@@ -68,13 +70,14 @@ class RunPage(Page):
         yield Lines(self._metrics, id="metrics")
         yield Lines(lambda w, h: self._curve(w, h, "EQUITY USD"), id="equity")
         yield Lines(lambda w, h: self._curve(w, h, "DRAWDOWN %"), id="drawdown")
+        yield Lines(self._found, id="found")
         yield LiveTable("TRADES", TRADE_COLUMNS, _trade_key, look=look, id="trades", empty="no trades")
         yield LiveTable(
             "DECISIONS", DECISION_COLUMNS, _decision_key, look=look, id="decisions", empty="no decisions"
         )
         yield LiveTable(
             "FIGURES",
-            (Column[Figure]("NAME", 34, lambda f: f[0]), Column[Figure]("VALUE", 0, lambda f: f[1])),
+            (Column[Figure]("NAME", 24, lambda f: f[0]), Column[Figure]("VALUE", 0, lambda f: f[1])),
             lambda f: f[0],
             look=look,
             id="figures",
@@ -91,11 +94,11 @@ class RunPage(Page):
         return True
 
     def feed(self) -> None:
-        names = "  ".join(f"[{v}]" if v == self.view else v for v in VIEWS)
-        for view in VIEWS:
+        self.set_class(self.view != VIEWS[0], "-listing")
+        for view in VIEWS[1:]:
             table = self.list(view)
             table.display = view == self.view
-            table.note = f"Tab: {names}"
+            table.note = self._tabs
         self.list("trades").set_rows(self._trades)
         self.list("decisions").set_rows(self._decisions)
         self.list("figures").set_rows(self._figures)
@@ -109,6 +112,10 @@ class RunPage(Page):
         self.desk_app.ask_engine(RunDecisions(run_id=run_id), DecisionPage, self._more_decisions, "decisions")
 
     _figures: tuple[Figure, ...] = ()
+
+    @property
+    def _tabs(self) -> str:
+        return "Tab: " + "  ".join(f"[{view}]" if view == self.view else view for view in VIEWS)
 
     def _more_trades(self, page: TradePage) -> None:
         """Take a page of trades; ask for the next one until all are here."""
@@ -142,14 +149,34 @@ class RunPage(Page):
                 (f"   {text.minute(row.created_at)}", "dim"),
             ),
         ]
-        across = max(1, width // 38)
+        if self.view != VIEWS[0]:
+            return lines
+        across = max(1, width // FIGURE_WIDTH)
         for start in range(0, len(self._figures), across):
             chunk = self._figures[start : start + across]
             spans = [
-                s for n, v in chunk for s in ((f" {text.fit(n, 20)} ", "dim"), (text.fit(v, 15), "text"))
+                s
+                for name, value in chunk
+                for s in (
+                    (f" {text.fit(name, 15)} ", "dim"),
+                    (text.fit(value.partition("  (")[0], 9, ">"), "text"),
+                )
             ]
             lines.append(tuple(spans))
         return lines
+
+    def _found(self, width: int, height: int) -> Sequence[Line]:
+        """What the checks found, and what the same market gave without the strategy."""
+        detail = self.detail
+        if detail is None:
+            return []
+        lines: list[Line] = [rule("CHECKS AND BASELINES", width, self.desk_app.look.rule, self._tabs)]
+        for check in detail.checks:
+            style = TRUST_STYLES.get(check.status, "text")
+            head: Line = ((f" {text.fit(check.name, 11)}", "dim"), (text.fit(check.status, 12), style))
+            rows = text.wrap(check.detail, width - 26, 2)
+            lines += [(*head, (rows[0], "text")), *(((f"{'':24}{row}", "text"),) for row in rows[1:])]
+        return [*lines, *(((f" {row}", "text"),) for row in _baselines(detail, width - 2))]
 
     def _curve(self, width: int, height: int, title: str) -> Sequence[Line]:
         detail, look = self.detail, self.desk_app.look
@@ -158,7 +185,7 @@ class RunPage(Page):
         is_equity = title.startswith("EQUITY")
         values = detail.equity if is_equity else tuple(-abs(d) * 100 for d in detail.drawdown)
         at = detail.curve_ns
-        span = f"{text.day_hm(at[0])} to {text.day_hm(at[-1])} UTC" if len(at) > 1 else ""
+        span = f"{text.date(at[0])} to {text.date(at[-1])}" if len(at) > 1 else ""
         if len(span) + len(title) + 8 > width:
             span = f"{(at[-1] - at[0]) / NS_PER_S / 86_400:.1f} days" if len(at) > 1 else ""
         drawn = plot(values, width - 2, height - 1, look, 0 if is_equity else 1)
@@ -169,20 +196,35 @@ class RunPage(Page):
         if detail is None:
             return []
         return [
-            rule("EVIDENCE", width, self.desk_app.look.rule),
-            ((f" {detail.row.path}: {'  '.join(detail.artifacts)}", "dim"),),
+            rule("EVIDENCE", width, self.desk_app.look.rule, "  ".join(detail.artifacts)),
+            ((f" {detail.row.path}", "dim"),),
         ]
 
 
 def _figures(detail: RunDetail) -> list[Figure]:
-    ranked = sorted(detail.metrics.items(), key=lambda item: FIRST.get(item[0], len(FIRST)))
-    return [(name, _metric(value)) for name, value in ranked] + list(detail.config.items())
+    """Every metric, those asked first at the front, then the configuration; a null says why."""
+    names = [name for name in FIRST if name in detail.metrics]
+    names += [name for name in in_order(detail.metrics) if name not in names]
+    return [(name, _said(detail, name)) for name in names] + list(detail.config.items())
 
 
-def _metric(value: float | int | str | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value:,.4g}" if isinstance(value, float) else str(value)
+def _said(detail: RunDetail, name: str) -> str:
+    value = detail.metrics[name]
+    why = detail.null_reasons.get(name, "")
+    return f"-  ({why})" if value is None and why else written(name, value)
+
+
+def _baselines(detail: RunDetail, width: int) -> list[str]:
+    """Return what the market gave for nothing, and how often random entries did worse."""
+    said = [
+        f"{name.replace('_', ' ')} {written('total_return', detail.baselines[name]['total_return'])}"
+        for name in BASELINES
+        if "total_return" in detail.baselines.get(name, {})
+    ]
+    random = detail.baselines.get("random_entries", {})
+    if isinstance(random.get("percentile"), float):
+        said.append(f"beats {written('percentile', random['percentile'])} of random entries")
+    return text.wrap("without it: " + ", ".join(said), width, 2) if said else []
 
 
 def _trade_key(row: TradeRow) -> str:

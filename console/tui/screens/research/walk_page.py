@@ -86,7 +86,7 @@ class WalkPages(Page):
         if page is None:
             return [rule("OUT OF SAMPLE", width, look.rule, "Esc = back")]
         at = page.curve_at
-        span = f"{text.minute(at[0])} to {text.minute(at[-1])} UTC" if at else ""
+        span = f"{at[0][:10]} to {at[-1][:10]}" if at else ""
         drawn = plot(page.equity, width - 2, height - 1, look, 3)
         return [
             rule("OUT OF SAMPLE, from 1", width, look.rule, span),
@@ -96,7 +96,9 @@ class WalkPages(Page):
 
 def _window(span: str) -> str:
     first, _, last = span.partition(" to ")
-    return f"{text.minute(first)}-{text.minute(last)}"
+    if first[:10] == last[:10]:
+        return f"{text.minute(first)}-{last[11:16]}"
+    return f"{first[:10]} {last[:10]}"
 
 
 def _chosen(split: WalkSplit) -> str:
