@@ -1,11 +1,13 @@
-"""Install peers into throw-away environments, run them and ours on the same bars, print one table.
+"""Install peers into throw-away environments, run them and ours on the same data, print one table.
 
     python -m benchmarks.peers                    # all
     python -m benchmarks.peers numba backtrader   # some
 
-Packages come from whatever index pip is set to use. Each peer runs as many bars as it can in reasonable
-time, and ours runs the same ones; time is processor time, the least of the rounds, imports and compilation
-left out for all. "same" means that every closed trade has the same bars, side and size as ours.
+Packages come from whatever index pip is set to use; a peer that it cannot serve is a row that says so. Each
+peer runs as many bars as it can in reasonable time, and ours runs the same ones; time is processor time, the
+least of the rounds, imports and compilation left out for all. "same" means that every closed trade has the
+same bars, side and size as ours. Peers for order books quote on a recording of the data folder instead
+(INTERLOCK_SHARED); there "same" means equal steps, orders, cancels, fills and position.
 """
 
 from __future__ import annotations
@@ -22,21 +24,25 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import _book_data as sets
+from benchmarks.book import RULES
 from benchmarks.forged import FLIP, _library
 from benchmarks.kernel import _market
-from benchmarks.peers._peer import FAST, SLOW, trades_sha256
+from benchmarks.peers._peer import FAST, SLOW, counts_sha256, trades_sha256
 from native.intents import KernelConfig, LaneSpec
 from native.kernel import Kernel
+from native.quoting import QuoteSimulation
 
 NAMES = ("ts_ns", "open", "high", "low", "close", "volume")
 OUR_ROUNDS = 7
 EQUITY_TOLERANCE = 0.01
+FIGURES = ("events", "m_s", "ours_m_s", "ours_is_times", "trades", "equity_gap")
 SECONDS = 1200
 
 
 @dataclass(frozen=True, kw_only=True)
 class Peer:
-    """`packages` as pip takes them; `bars` and `rounds` such that it ends within minutes."""
+    """`packages` as pip takes them; `bars` (0: quotes on recorded levels) and `rounds` to end in minutes."""
 
     packages: tuple[str, ...]
     bars: int
@@ -48,6 +54,8 @@ PEERS = {
     "vectorbt": Peer(packages=("vectorbt==1.2.0",), bars=1_000_000, rounds=3),
     "backtesting": Peer(packages=("backtesting==0.6.6",), bars=200_000, rounds=1),
     "backtrader": Peer(packages=("backtrader==1.9.78.123", "numpy"), bars=100_000, rounds=1),
+    "nautilus": Peer(packages=("nautilus_trader==1.221.0",), bars=100_000, rounds=1),
+    "hftbacktest": Peer(packages=("hftbacktest==2.4.4",), bars=0, rounds=3),
 }
 
 
@@ -63,14 +71,17 @@ def _run(command: list[str]) -> str:
     return done.stdout
 
 
-def _measured(name: str, peer: Peer, columns: Path) -> dict[str, Any]:
+def _measured(name: str, peer: Peer, data: Path) -> dict[str, Any]:
     """Return what one peer reports. Raises `PeerFailed`."""
     with tempfile.TemporaryDirectory() as folder:
         venv.create(folder, with_pip=True)
         python = str(Path(folder) / "bin" / "python")
-        _run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *peer.packages])
+        try:
+            _run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *peer.packages])
+        except PeerFailed as error:
+            raise PeerFailed(f"not installed: {error}") from error
         script = Path(__file__).with_name(f"run_{name}.py")
-        said = _run([python, "-W", "ignore", str(script), str(columns), str(peer.rounds)])
+        said = _run([python, "-W", "ignore", str(script), str(data), str(peer.rounds)])
     found: dict[str, Any] = json.loads(said.splitlines()[-1])
     return found
 
@@ -96,20 +107,49 @@ def _ours(market: list[np.ndarray]) -> dict[str, Any]:
     }
 
 
-def _compared(name: str, peer: Peer, folder: Path) -> dict[str, Any]:
-    market = [
-        np.ascontiguousarray(column[: peer.bars]) for column in _market(max(p.bars for p in PEERS.values()))
-    ]
+def _our_quotes() -> dict[str, Any]:
+    """Return our quoting on the tiled recording, as `benchmarks/book.py` measures it."""
+    feed, least = sets.l2_set(), 9e9
+    for _ in range(OUR_ROUNDS):
+        simulation = QuoteSimulation(feed.local, feed.exchange, RULES)
+        start = time.process_time()
+        found = simulation.run()
+        least = min(least, time.process_time() - start)
+    counts = (found.steps, found.submits, found.cancels, found.fills, found.position_lots)
+    return {
+        "cpu_s": least,
+        "trades": found.fills,
+        "trades_sha256": counts_sha256(counts),
+        "final_equity": found.balance - found.fees,
+    }
+
+
+def _on_bars(name: str, peer: Peer, folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what a peer and what ours report of the same bars. Raises `PeerFailed`."""
+    most = max(each.bars for each in PEERS.values())
+    market = [np.ascontiguousarray(column[: peer.bars]) for column in _market(most)]
     columns = folder / f"{peer.bars}.npz"
     np.savez(columns, **dict(zip(NAMES, market, strict=True)))
-    theirs, ours = _measured(name, peer, columns), _ours(market)
+    return {"events": peer.bars, **_measured(name, peer, columns)}, _ours(market)
+
+
+def _on_levels(name: str, peer: Peer) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what a peer and what ours report of the same recording. Raises `PeerFailed`."""
+    if not sets.L2_FILE.is_file():
+        raise PeerFailed(f"not run: INTERLOCK_SHARED has no {sets.L2_FILE.name}")
+    return _measured(name, peer, sets.L2_FILE), _our_quotes()
+
+
+def _compared(name: str, peer: Peer, folder: Path) -> dict[str, Any]:
+    theirs, ours = _on_bars(name, peer, folder) if peer.bars else _on_levels(name, peer)
+    events = theirs["events"]
     same = theirs["trades_sha256"] == ours["trades_sha256"]
     gap = theirs["final_equity"] - ours["final_equity"]
     return {
         "peer": f"{name} {theirs['version']}",
-        "bars": peer.bars,
-        "mbars_s": round(peer.bars / theirs["cpu_s"] / 1e6, 3),
-        "ours_mbars_s": round(peer.bars / ours["cpu_s"] / 1e6, 1),
+        "events": events,
+        "m_s": round(events / theirs["cpu_s"] / 1e6, 3),
+        "ours_m_s": round(events / ours["cpu_s"] / 1e6, 1),
         "ours_is_times": round(theirs["cpu_s"] / ours["cpu_s"], 1),
         "trades": "same" if same else f"{theirs['trades']} of our {ours['trades']}",
         "equity_gap": round(gap, 4),
@@ -127,17 +167,17 @@ def main(arguments: list[str]) -> int:
         return 2
     code = 0
     if "--json" not in arguments:
-        print("| peer | bars | its M bars/s | ours | times | trades | equity gap | note |")
+        print("| peer | bars or events | its M/s | ours | times | trades | equity gap | note |")
         print("|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         for name in names:
             try:
                 found = _compared(name, PEERS[name], Path(folder))
             except (PeerFailed, subprocess.TimeoutExpired) as error:
-                print(f"{name}: {error}", file=sys.stderr)
                 code = 3
-                continue
-            code = max(code, 0 if found["is_equal"] else 1)
+                found = {"peer": name, **dict.fromkeys(FIGURES, "-"), "note": str(error)[:200]}
+            else:
+                code = max(code, 0 if found["is_equal"] else 1)
             shown = [str(value) for key, value in found.items() if key != "is_equal"]
             print(json.dumps(found) if "--json" in arguments else f"| {' | '.join(shown)} |", flush=True)
     return code

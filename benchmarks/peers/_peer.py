@@ -66,3 +66,22 @@ def report(version, seconds, trades, final_equity, note=""):
         "note": note,
     }
     print(json.dumps(found))
+
+
+def counts_sha256(counts):
+    """Return the sha256 of what a quoting run counted: steps, submits, cancels, fills, position in lots."""
+    return hashlib.sha256(",".join(str(int(each)) for each in counts).encode()).hexdigest()
+
+
+def report_counts(version, seconds, events, counts, money, note=""):
+    """Print what the table needs of a quoting run; `money` is what it ends with beside its position."""
+    found = {
+        "version": version,
+        "cpu_s": seconds,
+        "events": events,
+        "trades": int(counts[3]),
+        "trades_sha256": counts_sha256(counts),
+        "final_equity": float(money),
+        "note": note,
+    }
+    print(json.dumps(found))
