@@ -10,6 +10,7 @@ from functools import partial
 import msgspec
 
 from engine.api.commands import KillArmed, KillDone, PaperStart
+from engine.api.shadow import SHADOW_FILE, ShadowView, stored_shadow
 from engine.api.views import SessionRow
 from engine.core import STORAGE_FAILURES, Core
 from engine.failures import reason_code
@@ -17,6 +18,7 @@ from engine.limits import desk_facts, latch_repetition, restore_traffic, watch_l
 from engine.market.hub import HubState
 from engine.research.identity import python_facts
 from engine.research.run import INIT_STATE
+from engine.research.schemas import json_bytes
 from engine.research.session_health import refresh_sessions_index
 from engine.research.session_records import SessionMetadata
 from engine.research.sessions import ENDINGS, SessionFolder
@@ -79,6 +81,15 @@ class Desk:
         if entry is None:
             raise Refusal("unknown_session", session_id)
         return entry.session
+
+    def shadow(self, session_id: str) -> ShadowView:
+        """Return a session's shadow as of now, or as it ended. Raises `LookupError`."""
+        entry = self.running.get(session_id)
+        if entry is None:
+            return stored_shadow(self.core.paths.home, session_id, self.core.disk)
+        if entry.session.shadow is None:
+            raise LookupError(f"session {session_id} runs without a shadow")
+        return entry.session.shadow.view(session_id)
 
     def session_of_ticket(self, ticket: Ticket) -> PaperSession:
         return self.session(ticket.intent.session_id)
@@ -166,6 +177,9 @@ class Desk:
             self._close_tickets(session)
             if isinstance(session.kernel, JournalledKernel):
                 entry.folder.put_artifact(JOURNAL, session.kernel.journal())
+            if session.shadow is not None:
+                session.shadow.catch_up()
+                entry.folder.put_artifact(SHADOW_FILE, json_bytes(session.shadow.view(session_id)))
             if entry.live is not None:
                 entry.live.close()
                 core.disk.remove(entry.live.path)

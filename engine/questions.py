@@ -78,6 +78,8 @@ class Questions:
                 if row.session_id == body.session_id:
                     return row
             raise Refusal("unknown_session", clean(body.session_id, 80))
+        if isinstance(body, c.ShadowShow):
+            return self.desk.shadow(body.session_id)
         assert isinstance(body, c.EventsPage)
         rows = self.core.events.page(body.before_seq, body.limit)
         return v.EventsView(seq=0, at_ns=self.core.clock.now_ns(), rows=rows)

@@ -323,6 +323,7 @@ def session_row(
         decision_sha256=session.kernel.decision_hash(),
         message=message,
         path=path,
+        shadow="" if session.shadow is None else session.shadow.said,
     )
 
 

@@ -25,14 +25,16 @@ from console.cli.options import (
 )
 from engine.api import research, state
 from engine.api.client import EngineClient
-from engine.api.commands import PaperStart, PaperStop, SessionShow, SessionStarted
+from engine.api.commands import PaperStart, PaperStop, SessionShow, SessionStarted, ShadowShow
 from engine.api.home import home_folder
+from engine.api.shadow import ShadowView, stored_shadow
 from engine.api.views import RunsView, SessionRow, View
 from seams.clock import NS_PER_S, SystemClock
 
 app = typer.Typer(help="Paper sessions: start, stop, list, show, health.")
 COLUMNS = ("session_id", "status", "strategies", "symbols", "bars", "decisions", "fills", "equity_usd")
 POLL_S = 0.25
+NO_SHADOW = "none"
 
 
 @app.callback()
@@ -71,6 +73,10 @@ def start(
     ] = False,
     init_state: InitState = "",
     max_state_gap: MaxStateGap = 0,
+    shadow: Annotated[
+        str | None,
+        typer.Option("--shadow", help="A twin that never acts: reference (default), a strategy, or none."),
+    ] = None,
     max_bars: Annotated[
         int | None, typer.Option("--max-bars", min=0, help="End after so many bars. Default: 0, never.")
     ] = None,
@@ -104,6 +110,7 @@ def start(
         "candidate": candidate or None,
         "init_state": _imported(init_state) or None,
         "max_state_gap_bars": max_state_gap or None,
+        "shadow": "" if shadow == NO_SHADOW else shadow,
     }
     with signals(signal_file, "paper", asked.request_id) as sender:
         body = _body({**asked.params, **{key: value for key, value in given.items() if value is not None}})
@@ -192,6 +199,25 @@ def show(session_id: str, as_json: Json = False) -> None:
             ) from failure
         row = found[0]
     output.show({"session": row}, output.facts(row), as_json)
+
+
+@app.command()
+def shadow(session_id: str, as_json: Json = False) -> None:
+    """Show how often a session's twin agreed, and the last decisions on which it did not.
+
+    Example: interlock paper shadow PS-00001
+    """
+    try:
+        found = link.ask(ShadowShow(session_id=session_id), ShadowView)
+    except Failure as failure:
+        if failure.code != "engine_unreachable":
+            raise
+        diagnostics.say("no engine: read from the session's folder")
+        with failures():
+            found = stored_shadow(home_folder(), session_id)
+    facts = {name: value for name, value in output.record(found).items() if name != "disagreements"}
+    table = output.table(found.disagreements, ("at_ns", "symbol", "decided", "twin"), "no disagreement")
+    output.show({"shadow": found}, f"{output.facts(facts)}\n\n{table}", as_json)
 
 
 @app.command()

@@ -98,6 +98,8 @@ class PaperStart(Record, tag="paper_start"):
     init_state: str = ""
     """The name of an imported state to start from: it brings strategies, symbols and account."""
     max_state_gap_bars: int = 0
+    shadow: str = "reference"
+    """The twin beside it that never acts: `reference` (the interpreted strategies), a strategy, or none."""
 
 
 class PaperStop(Record, tag="paper_stop"):
@@ -221,6 +223,12 @@ class SessionShow(Record, tag="session_show"):
     session_id: str
 
 
+class ShadowShow(Record, tag="shadow_show"):
+    """Ask how often a session's twin agreed, and where it did not."""
+
+    session_id: str
+
+
 class EventsPage(Record, tag="events_page"):
     """Ask for events older than `before_seq`, newest first."""
 
@@ -228,7 +236,7 @@ class EventsPage(Record, tag="events_page"):
     limit: int = 100
 
 
-QueryBody = Snapshot | Health | TicketShow | SessionShow | EventsPage | LabQuery
+QueryBody = Snapshot | Health | TicketShow | SessionShow | ShadowShow | EventsPage | LabQuery
 
 
 class Query(Record):

@@ -279,6 +279,8 @@ class SessionRow(Record):
     decision_sha256: str
     message: str
     path: str
+    shadow: str = ""
+    """How far its twin agrees, in words; empty without one."""
 
 
 class JobRow(Record):

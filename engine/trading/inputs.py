@@ -18,6 +18,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.trading.shadow import Shadow
 from native.intents import KernelConfig, OrderIntent
 from native.kernel import Kernel
 from venues.types import Record
@@ -86,6 +87,8 @@ class JournalledKernel(Kernel):
         # The compiled base is built by __cinit__, which has had the arguments by now; it has no __init__.
         self.facts: SessionFacts | None = None
         self._rows, self._count, self._is_complete = np.zeros(1024, INPUT_DTYPE), 0, True
+        self.shadow: Shadow | None = None
+        """Told of every input once the kernel has taken it; it only queues what it is told."""
 
     @property
     def inputs(self) -> NDArray[Any]:
@@ -96,7 +99,10 @@ class JournalledKernel(Kernel):
         names = ("ts_ns", "open", "high", "low", "close", "volume")
         for row in zip(*(column.tolist() for column in columns), strict=True):
             self._keep(Kind.WARM, lane, **dict(zip(names, row, strict=True)))
-        return super().warm(lane, *columns)
+        count = super().warm(lane, *columns)
+        if self.shadow is not None:
+            self.shadow.warmed(lane, columns)
+        return count
 
     def close(
         self,
@@ -112,11 +118,17 @@ class JournalledKernel(Kernel):
         row = self._keep(
             Kind.CLOSE, lane, ts_ns=ts_ns, open=open, high=high, low=low, close=close, volume=volume
         )
+        bar = (ts_ns, open, high, low, close, volume)
         try:
-            return super().close(lane, ts_ns, open, high, low, close, volume)
+            wishes = super().close(lane, *bar)
         except ValueError:
             self._refused(row)
+            if self.shadow is not None:
+                self.shadow.refused(lane, bar)
             raise
+        if self.shadow is not None:
+            self.shadow.closed(lane, bar, wishes, self.position(lane))
+        return wishes
 
     def fill(
         self,
@@ -139,6 +151,8 @@ class JournalledKernel(Kernel):
         except (ValueError, KeyError):
             self._refused(row)
             raise
+        if self.shadow is not None:
+            self.shadow.filled(lane, intent_id, units, price, fee, ts_ns, side)
 
     def reject(self, lane: int, intent_id: str | int, code: str) -> None:
         """See `Kernel.reject`."""
@@ -149,6 +163,8 @@ class JournalledKernel(Kernel):
         except KeyError:
             self._refused(row)
             raise
+        if self.shadow is not None:
+            self.shadow.ended(lane, intent_id)
 
     def _keep(self, kind: Kind, lane: int, **fields: float) -> int:
         if self._count >= MAX_INPUTS:

@@ -22,6 +22,7 @@ from engine.trading.market_memory import MarketMemory
 from engine.trading.orders import OrderManager, Owner
 from engine.trading.pipeline import bounds_of, intent_of, request_of
 from engine.trading.rows import decision_row, intent_row, judgement_rows, ticket_row
+from engine.trading.shadow import Shadow
 from engine.trading.traffic import Traffic
 from engine.trading.working import ManagedOrder
 from native.intents import OrderIntent
@@ -113,6 +114,8 @@ class PaperSession:
         """What the venue says of reconciliation, signer and budget; a paper venue says nothing."""
         self.desk_facts: Callable[[], DeskFacts] = DeskFacts
         """What the other sessions carry; a session without a desk does not know, and may not open."""
+        self.shadow: Shadow | None = None
+        """A twin that is told what the kernel is told, and never acts; None without one."""
         self._lane_of = {symbol: lane for lane, (symbol, _) in enumerate(plan.lanes)}
         self._wishes: list[OrderIntent] = []
         self._waiting: dict[str, OrderIntent] = {}
@@ -187,6 +190,21 @@ class PaperSession:
         except STORAGE_FAILURES as error:
             self.fail(error)
             raise
+        if self.shadow is not None:
+            self._heed(self.shadow)
+
+    def _heed(self, shadow: Shadow) -> None:
+        """Hear the twin once the bar's orders are out; it can ring, and nothing else."""
+        shadow.catch_up()
+        name = self.plan.session_id
+        if shadow.failure:
+            self.core.alarm("shadow_failed", name, "shadow", f"{shadow.name}: {shadow.failure}")
+            return
+        if shadow.is_alarming:
+            share = f"{shadow.agreement:.1%} of the last {len(shadow.agreed)} decisions agree"
+            self.core.alarm("shadow_diverged", name, "shadow", f"{shadow.name}: {share}")
+        elif ("shadow_diverged", name) in self.core.standing:
+            self.core.calm("shadow_diverged", name)
 
     # --- from wish to order ----------------------------------------------------------------------
 

@@ -22,7 +22,9 @@ from engine.trading.ledger import Ledger
 from engine.trading.orders import OrderManager
 from engine.trading.pipeline import policy_of
 from engine.trading.session import PaperSession, SessionPlan
+from engine.trading.shadow import REFERENCE
 from engine.trading.starting import carry_over, closed_at_ns, demand_following, named_state
+from engine.trading.twin import shadow_of
 from native.intents import KernelConfig, LaneSpec
 from safety.reasons import Refusal
 from seams.clock import NS_PER_MS, NS_PER_S
@@ -251,6 +253,8 @@ def _assemble(
     ledger = Ledger(Decimal(str(config.cash))) if state is None else carry_over(state, kernel, venue)
     orders = OrderManager(core, EmbeddedVenue(venue, plan.account), plan.account)
     session = PaperSession(core, plan, hub, orders, kernel, ledger, feed.stop)
+    if start.shadow and not (state is not None and start.shadow == REFERENCE):
+        session.shadow = kernel.shadow = shadow_of(start, config, lanes, chosen, session_id)
     if state is not None:
         session.go_on(closed_at_ns(state))
     return session

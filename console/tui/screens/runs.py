@@ -270,6 +270,7 @@ class Runs(Room):
         return [
             ((f"  {row.session_id}: {row.status}{why}, {row.decisions} decisions{said}", "dim"),),
             ((f"  {row.orders} orders (Enter shows them), {row.fills} fills, decisions {digest}", "dim"),),
+            *([((f"  twin: {row.shadow}", "dim"),)] if row.shadow else []),
             ((f"  {row.path}", "dim"),),
         ]
 
