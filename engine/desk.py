@@ -10,8 +10,8 @@ from functools import partial
 import msgspec
 
 from engine.api.commands import KillArmed, KillDone, PaperStart
+from engine.api.run_views import SessionRow
 from engine.api.shadow import SHADOW_FILE, ShadowView, stored_shadow
-from engine.api.views import SessionRow
 from engine.core import STORAGE_FAILURES, Core
 from engine.failures import reason_code
 from engine.limits import desk_facts, latch_repetition, restore_traffic, watch_limits

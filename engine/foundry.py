@@ -8,7 +8,7 @@ import msgspec
 
 from engine.api import commands as c
 from engine.api import subjects
-from engine.api.views import JobRow
+from engine.api.run_views import JobRow
 from engine.core import Core
 from engine.jobs import Jobs
 from engine.lifecycle.foundry.names import check_forge, check_verify

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from engine.api.views import JobRow
+from engine.api.run_views import JobRow
 from safety.canonical import changed
 from seams.disk import Disk
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import msgspec
 
 from engine.api.commands import FoundryForge, FoundryVerify, JobBody, RunStart, SweepStart
-from engine.api.views import JobRow
+from engine.api.run_views import JobRow
 from engine.core import Core
 from engine.job_book import JobBook
 from engine.ops.process_use import process_use

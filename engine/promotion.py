@@ -13,7 +13,8 @@ from pathlib import Path
 import msgspec
 
 from engine.api.home import HomePaths
-from engine.api.views import OrdersView, PromotionRow, RunRow, RunsView, SessionRow
+from engine.api.run_views import RunRow, RunsView, SessionRow
+from engine.api.views import OrdersView, PromotionRow
 from engine.lifecycle.parity.report import BLOCKER_FILE, judge_blocker
 from engine.lifecycle.verify.gate import demand_verified
 from engine.lifecycle.verify.report import VerifyReport

@@ -12,6 +12,7 @@ from engine.api import subjects
 from engine.api import views as v
 from engine.api.lab import LabQuery
 from engine.api.research import list_sessions
+from engine.api.run_views import RunsView, SessionRow
 from engine.core import Core
 from engine.desk import Desk
 from engine.jobs import Jobs
@@ -84,13 +85,13 @@ class Questions:
         rows = self.core.events.page(body.before_seq, body.limit)
         return v.EventsView(seq=0, at_ns=self.core.clock.now_ns(), rows=rows)
 
-    def runs_view(self, seq: int) -> v.RunsView:
+    def runs_view(self, seq: int) -> RunsView:
         """Return runs, sessions and jobs, each its own list, newest first."""
         live = self.desk.rows()
         known = {row.session_id for row in live}
         older = tuple(row for row in self._older_sessions() if row.session_id not in known)
         finished = tuple(run_row(row) for row in self._scan.rows()[:SHOWN_RUNS])
-        return v.RunsView(
+        return RunsView(
             seq=seq,
             at_ns=self.core.clock.now_ns(),
             runs=finished,
@@ -98,5 +99,5 @@ class Questions:
             jobs=self.jobs.rows(),
         )
 
-    def _older_sessions(self) -> tuple[v.SessionRow, ...]:
+    def _older_sessions(self) -> tuple[SessionRow, ...]:
         return list_sessions(self.core.paths.home, self.core.disk, self.core.clock)

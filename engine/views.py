@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from engine.api import views as v
+from engine.api.run_views import SessionRow
 from engine.core import Core
 from engine.market.hub import HubState
 from engine.trading.ledger import Holding
@@ -297,7 +298,7 @@ def ticket_row(ticket: Ticket, marks: dict[str, Decimal]) -> v.TicketRow:
 
 def session_row(
     session: PaperSession, status: str, message: str, path: str, times: tuple[int, int]
-) -> v.SessionRow:
+) -> SessionRow:
     """Return the row of one paper session; `times` are start and end in ns."""
     reasons = {
         "running": "active",
@@ -305,7 +306,7 @@ def session_row(
         "failed": "exception",
         "aborted": "operator_abort",
     }
-    return v.SessionRow(
+    return SessionRow(
         session_id=session.plan.session_id,
         status=status,
         status_reason=reasons[status],

@@ -17,7 +17,7 @@ from engine.api import crucible
 from engine.api.client import EngineClient
 from engine.api.commands import JobCancel, RunStart, Started
 from engine.api.home import home_folder
-from engine.api.views import JobRow, RunsView
+from engine.api.run_views import JobRow, RunsView
 from seams.clock import NS_PER_S, SystemClock
 
 app = typer.Typer(help="Crucible: back-test one version of a strategy: start, status, report, stop.")

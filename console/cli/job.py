@@ -11,7 +11,7 @@ from console.cli.guard import failures
 from console.cli.options import Json, Operator, operator_name
 from engine.api import foundry
 from engine.api.commands import JobCancel
-from engine.api.views import RunsView
+from engine.api.run_views import RunsView
 
 app = typer.Typer(help="Work that the engine runs: list, show, cancel.")
 COLUMNS = ("job_id", "kind", "state", "done", "total", "unit", "left_s", "what", "run_id", "message")

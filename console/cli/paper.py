@@ -27,8 +27,9 @@ from engine.api import research, state
 from engine.api.client import EngineClient
 from engine.api.commands import PaperStart, PaperStop, SessionShow, SessionStarted, ShadowShow
 from engine.api.home import home_folder
+from engine.api.run_views import RunsView, SessionRow
 from engine.api.shadow import ShadowView, stored_shadow
-from engine.api.views import RunsView, SessionRow, View
+from engine.api.views import View
 from seams.clock import NS_PER_S, SystemClock
 
 app = typer.Typer(help="Paper sessions: start, stop, list, show, health.")

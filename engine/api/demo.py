@@ -31,15 +31,8 @@ from engine.api.commands import (
     TicketSelect,
 )
 from engine.api.home import HomePaths, home_folder
-from engine.api.views import (
-    AlarmsView,
-    OverviewView,
-    RunsView,
-    StatusView,
-    TicketRow,
-    TicketsView,
-    View,
-)
+from engine.api.run_views import RunsView
+from engine.api.views import AlarmsView, OverviewView, StatusView, TicketRow, TicketsView, View
 from seams.clock import NS_PER_MS, NS_PER_S, SystemClock
 from seams.disk import RealDisk
 from seams.ids import SortableIds

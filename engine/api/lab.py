@@ -7,7 +7,7 @@ read for a chart must not delay a kill.
 from __future__ import annotations
 
 from engine.api.research import Comparison
-from engine.api.views import RunDetail, TradeRow
+from engine.api.run_views import RunDetail, TradeRow
 from venues.types import Record
 
 PAGE_ROWS = 2_000

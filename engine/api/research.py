@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.api.home import HomePaths
+from engine.api.run_views import RunDetail, RunRow, SessionRow
 from engine.api.switches import gathered
-from engine.api.views import RunDetail, RunRow, SessionRow
 from seams.clock import Clock, SystemClock
 from seams.disk import Disk, RealDisk
 from venues.types import Record

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from engine.api.home import HomePaths
 from engine.api.research import UnknownRun, list_runs
-from engine.api.views import RunRow
+from engine.api.run_views import RunRow
 from seams.clock import Clock, SystemClock
 from seams.disk import Disk, RealDisk
 from venues.types import Record

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from engine.api import lab
 from engine.api.home import HomePaths
 from engine.api.research import UnknownRun
-from engine.api.views import TradeRow
+from engine.api.run_views import TradeRow
 from engine.journal import read_rows
 from engine.market.catalogue import SetInfo, list_sets
 from engine.research.artifacts import RUN_ID

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.api.research import ExcludedRun, RunList, UnknownRun
-from engine.api.views import RunCheck, RunDetail, RunRow, SessionRow, TradeRow
+from engine.api.run_views import RunCheck, RunDetail, RunRow, SessionRow, TradeRow
 from engine.research.artifacts import RUN_ID
 from engine.research.index import read_row, scan_runs
 from engine.research.metrics import Floats, drawdown_curve

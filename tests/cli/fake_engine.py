@@ -28,6 +28,7 @@ from engine.api.commands import (
     TicketSelect,
     TicketShow,
 )
+from engine.api.run_views import RunsView, SessionRow
 from engine.api.views import (
     AlarmsView,
     EventRow,
@@ -38,8 +39,6 @@ from engine.api.views import (
     PartHealth,
     PositionRow,
     PositionsView,
-    RunsView,
-    SessionRow,
     StatusView,
     TicketRow,
     TicketsView,

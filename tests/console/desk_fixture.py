@@ -12,6 +12,7 @@ from console.tui.theme import Look
 from engine.api import views as v
 from engine.api.commands import Kill, KillArm, KillArmed, KillDone
 from engine.api.lab import RunShow
+from engine.api.run_views import JobRow, RunCheck, RunDetail, RunRow, RunsView, SessionRow, TradeRow
 from seams.clock import NS_PER_S, FixedClock
 from tests.console import research_fixture as research
 
@@ -447,8 +448,8 @@ def alarms() -> v.AlarmsView:
     return v.AlarmsView(seq=41, at_ns=NOW_NS, rate_10min=4, suppressed=4, rows=rows)
 
 
-def run_row(i: int = 0) -> v.RunRow:
-    return v.RunRow(
+def run_row(i: int = 0) -> RunRow:
+    return RunRow(
         run_id=f"R-20261120-{i:04d}",
         mode=("run", "run", "run", "sweep")[i % 4],
         strategy=("trend-channel", "mean-reversion")[i % 2],
@@ -468,7 +469,7 @@ def run_row(i: int = 0) -> v.RunRow:
     )
 
 
-def runs() -> v.RunsView:
+def runs() -> RunsView:
     sessions = (
         ("S-00007", "running", "", ("trend-channel", "mean-reversion"), "sandbox", True, 0, "102345.11"),
         (
@@ -484,7 +485,7 @@ def runs() -> v.RunsView:
         ("S-00005", "aborted", "operator_abort", ("carry",), "sandbox", False, ago(90_000), "99871.02"),
     )
     rows = tuple(
-        v.SessionRow(
+        SessionRow(
             session_id=s[0],
             status=s[1],
             status_reason=s[2],
@@ -506,25 +507,23 @@ def runs() -> v.RunsView:
         for s in sessions
     )
     jobs = (
-        v.JobRow(
+        JobRow(
             job_id="J-7-0004", kind="sweep", what="trend-channel on kraken/BTC-PERP/15m",
             operator=OPERATOR, state="running", started_ns=ago(31), done=1_240, total=4_000, unit="trials",
             rate_per_s=40.0, left_s=69.0,
         ),
     )  # fmt: skip
-    return v.RunsView(
-        seq=41, at_ns=NOW_NS, runs=tuple(run_row(i) for i in range(6)), sessions=rows, jobs=jobs
-    )
+    return RunsView(seq=41, at_ns=NOW_NS, runs=tuple(run_row(i) for i in range(6)), sessions=rows, jobs=jobs)
 
 
-def run_detail() -> v.RunDetail:
+def run_detail() -> RunDetail:
     equity = tuple(100_000 + 45 * i + 900 * math.sin(i / 14) + 300 * math.sin(i / 3.1) for i in range(200))
     peak, falls = equity[0], []
     for value in equity:
         peak = max(peak, value)
         falls.append((peak - value) / peak)
     trades = tuple(
-        v.TradeRow(
+        TradeRow(
             entry_at=f"2026-10-{i + 1:02d}T04:15:00Z",
             exit_at=f"2026-10-{i + 1:02d}T19:30:00Z",
             side=("long", "short")[i % 2],
@@ -547,7 +546,7 @@ def run_detail() -> v.RunDetail:
         "exposure": 0.37,
         "sortino": None,
     }
-    return v.RunDetail(
+    return RunDetail(
         row=run_row(),
         metrics=metrics,
         config={"channel_bars": "55", "atr_stop": "2.5"},
@@ -559,12 +558,12 @@ def run_detail() -> v.RunDetail:
         report_markdown="# Run",
         null_reasons={"sortino": "drawdown_too_small"},
         checks=(
-            v.RunCheck(
+            RunCheck(
                 name="look_ahead",
                 status="passed",
                 detail="3 prefixes and a mirrored future within the first 9,600 of 9,600 bars",
             ),
-            v.RunCheck(name="warm_up", status="not_checked", detail="no decision could be compared"),
+            RunCheck(name="warm_up", status="not_checked", detail="no decision could be compared"),
         ),
         baselines={
             "cash": {"total_return": 0.0},

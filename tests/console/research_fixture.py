@@ -6,7 +6,7 @@ import math
 
 from engine.api import lab
 from engine.api.research import Comparison
-from engine.api.views import TradeRow
+from engine.api.run_views import TradeRow
 from seams.clock import NS_PER_S
 
 HOUR_NS = 3_600 * NS_PER_S

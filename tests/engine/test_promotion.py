@@ -9,7 +9,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from engine.api.views import OrdersView, PromotionRow, RunRow, RunsView, SessionRow
+from engine.api.run_views import RunRow, RunsView, SessionRow
+from engine.api.views import OrdersView, PromotionRow
 from engine.promotion import CLEAN_SESSIONS, NOT_BUILT, Parity, Verified, parity_reader, promotion_rows
 from seams.disk import MemoryDisk
 from tests.console.desk_fixture import order

@@ -14,7 +14,7 @@ from engine.api.commands import FoundryForge
 from engine.api.demo import write_demo_bars
 from engine.api.home import HomePaths
 from engine.api.research import list_runs, run_request, start_run
-from engine.api.views import RunRow
+from engine.api.run_views import RunRow
 from engine.lifecycle.foundry.make import forge_component
 from engine.lifecycle.verify.gate import demand_verified
 from engine.lifecycle.verify.report import VerifyReport, latest_path

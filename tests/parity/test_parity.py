@@ -11,7 +11,7 @@ import pytest
 from engine.api.commands import PaperStart
 from engine.api.data import import_data
 from engine.api.demo import write_demo_bars
-from engine.api.views import SessionRow
+from engine.api.run_views import SessionRow
 from engine.daemon import Engine, Seams, build_core
 from engine.research.run import RunRequest, RunResult, run_backtest
 from safety.killbyte import KillByte

@@ -14,7 +14,8 @@ import pytest
 from engine.api.client import EngineClient
 from engine.api.endpoint import read_endpoint
 from engine.api.home import HomePaths
-from engine.api.views import RunsView, SessionRow, StatusView
+from engine.api.run_views import RunsView, SessionRow
+from engine.api.views import StatusView
 from engine.research.sessions import read_status
 from safety.killbyte import KillLevel
 from safety.killswitch import read_latch

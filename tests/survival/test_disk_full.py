@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from engine.api.commands import EngineStop, Kill, Resume, TicketSelect
-from engine.api.views import AlarmsView, RunsView, StatusView
+from engine.api.run_views import RunsView
+from engine.api.views import AlarmsView, StatusView
 from safety.killbyte import KillByte, KillLevel
 from safety.killswitch import BYTE_FILE
 

@@ -17,7 +17,7 @@ from nats.aio.client import Client
 from engine.api.client import EngineClient, EngineRefused
 from engine.api.commands import Accepted, FoundryForge, FoundryVerify
 from engine.api.endpoint import read_credential, read_endpoint
-from engine.api.views import JobRow, RunsView
+from engine.api.run_views import JobRow, RunsView
 
 from .conftest import Rig, eventually
 

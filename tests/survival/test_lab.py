@@ -26,8 +26,8 @@ from engine.api.lab import (
     TradePage,
 )
 from engine.api.research import Comparison, load_config_with_origins
+from engine.api.run_views import JobRow, RunDetail, RunsView
 from engine.api.sweep import start_sweep
-from engine.api.views import JobRow, RunDetail, RunsView
 from engine.journal import read_table
 
 from .conftest import Rig, eventually

@@ -4,17 +4,8 @@ from __future__ import annotations
 
 from console.tui import text
 from console.tui.widgets.live_table import Cell, Column
-from engine.api.views import (
-    AlarmRow,
-    EventRow,
-    HoldRow,
-    OrderRow,
-    PartHealth,
-    PositionRow,
-    RunRow,
-    SessionRow,
-    TicketRow,
-)
+from engine.api.run_views import RunRow, SessionRow
+from engine.api.views import AlarmRow, EventRow, HoldRow, OrderRow, PartHealth, PositionRow, TicketRow
 
 
 def aged(ms: int, is_stale: bool) -> Cell:

@@ -23,7 +23,7 @@ from console.tui.widgets.drawing import bar
 from console.tui.widgets.lines import Line, Lines
 from console.tui.widgets.live_table import Cell, Column, LiveTable
 from engine.api.commands import JobCancel, PaperStart, PaperStop
-from engine.api.views import JobRow, RunRow, RunsView, SessionRow
+from engine.api.run_views import JobRow, RunRow, RunsView, SessionRow
 
 PAGES: tuple[type[Page], ...] = (RunPage, ComparePage, SweepPage, WalkPages, DataPage, LaunchPage)
 MOST_MARKED = 5

@@ -13,7 +13,7 @@ from console.tui.widgets.lines import Line, Lines, rule
 from console.tui.widgets.live_table import Cell, Column, LiveTable
 from engine.api.figures import in_order, written
 from engine.api.lab import DecisionPage, DecisionRow, RunDecisions, RunShow, RunTrades, TradePage
-from engine.api.views import RunDetail, TradeRow
+from engine.api.run_views import RunDetail, TradeRow
 from seams.clock import NS_PER_S
 
 FIRST = (
