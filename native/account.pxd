@@ -1,5 +1,6 @@
 """What executions do to a lane: position, average entry, closed trades, the open result."""
 
+from libc.math cimport fabs
 from libc.stdint cimport int16_t, int32_t, int64_t
 
 from native.matching cimport fee_c, fill_price_c
@@ -40,7 +41,10 @@ cdef inline void apply_fill(
     """Book one execution: reduce what is opposite, then open or add with the rest."""
     cdef int64_t reduced
     cdef double part
+    cdef double paid = <double>units / 1e6 * price
     s.fees += fee
+    s.flow -= <double>side * paid + fee
+    s.turnover += paid
     if s.side == -side:
         reduced = units if units < s.units else s.units
         part = fee if reduced == units else fee * <double>reduced / <double>units
@@ -148,3 +152,14 @@ cdef inline double open_result(LaneState* s, double price) noexcept nogil:
     if s.exit_units:
         result += <double>s.side * (<double>s.exit_units / 1e6) * (s.exit_average - s.entry) - s.exit_fee
     return result
+
+
+cdef inline bint is_balanced(LaneState* s) noexcept nogil:
+    """Whether realised and unrealised results, less fees plus funding, are what the cash that moved says (AQ-14).
+
+    Fills and payments are added up twice, by trade and as bare cash; a NaN is out of balance too.
+    """
+    cdef double booked = s.realised + open_result(s, s.last_close)
+    cdef double moved = s.flow + <double>s.side * s.quantity * s.last_close
+    cdef double held = s.quantity * s.last_close
+    return fabs(booked - moved) <= 1e-6 + 1e-11 * (s.turnover + held + fabs(s.funding))

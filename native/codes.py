@@ -55,6 +55,8 @@ class Gate(IntFlag):
     MARGIN = 512
     GAP = 1024
     LIQUIDATED = 2048
+    EXPOSURE = 4096
+    HEAT = 8192
 
 
 CONTROLLED_GATES = Gate.WARMUP | Gate.PAUSED | Gate.ENVELOPE | Gate.REGIME | Gate.COOLDOWN | Gate.CAPACITY

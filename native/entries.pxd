@@ -36,6 +36,11 @@ cdef inline double default_stop(LaneState* s, double c) noexcept nogil:
     return distance if distance > 0.0 else c * s.rules.stop_fallback
 
 
+cdef inline double within_room(const LaneState* s, double notional) noexcept nogil:
+    """At most what the shared account's caps leave."""
+    return s.account.room if s.account != NULL and notional > s.account.room else notional
+
+
 cdef inline int64_t entry_units(LaneState* s, double c, const Wish* wish) noexcept nogil:
     """Size in micro-units: what is wanted, shrunk by the envelope, rounded down to the lot; at most the cap."""
     cdef int64_t units = sized_units(s, c, wish)
@@ -43,14 +48,15 @@ cdef inline int64_t entry_units(LaneState* s, double c, const Wish* wish) noexce
 
 
 cdef inline int64_t sized_units(LaneState* s, double c, const Wish* wish) noexcept nogil:
+    """What is wanted, within the shared account's caps, shrunk by the envelope, rounded down to the lot."""
     cdef double distance
     if s.rules.is_plain:
-        return size_units_c(s.rules.notional * s.multiplier, c, s.rules.lot_units)
+        return size_units_c(within_room(s, s.rules.notional) * s.multiplier, c, s.rules.lot_units)
     if s.rules.kind == KIND_EMA_CROSS and s.rules.is_bracket:
         distance = s.rules.bracket_stop * s.atr.value
     else:
         distance = wish.stop if wish != NULL and wish.stop > 0.0 else default_stop(s, c)
-    return size_units_c(wanted_notional(s, c, distance) * s.multiplier, c, s.rules.lot_units)
+    return size_units_c(within_room(s, wanted_notional(s, c, distance)) * s.multiplier, c, s.rules.lot_units)
 
 
 cdef inline void set_limit(LaneState* s, Slot* slot, double c, const Wish* wish) noexcept nogil:

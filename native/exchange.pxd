@@ -20,6 +20,7 @@ cdef inline void pay_funding(LaneState* s, double rate, double mark) noexcept no
     amount = -<double>s.side * s.quantity * mark * rate
     s.trade_funding += amount
     s.funding += amount
+    s.flow += amount
 
 
 cdef inline void pay_due(LaneState* s, int64_t until) noexcept nogil:

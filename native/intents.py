@@ -122,6 +122,7 @@ class KernelFill:
 class LanePosition:
     """What a lane holds: `side` -1/0/+1, prices 0.0 when flat, levels None when not executed by us."""
 
+    lane: int = 0
     side: int
     units: int
     entry_price: float

@@ -16,7 +16,7 @@ cdef class Kernel(LaneTable):
     cdef int _step_forged(
         self, LaneState* s, Forged forged, int64_t ts, double o, double h, double l, double c, double v
     ) except -1
-    cdef _check_memory(self, LaneState* s)
+    cdef _check(self, LaneState* s)
     cdef _new_intents(self, LaneState* s)
     cdef _intent(self, LaneState* s, int64_t offset, Slot* slot)
     cdef Slot* _slot(self, LaneState* s, intent_id) except? NULL

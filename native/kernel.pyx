@@ -4,7 +4,7 @@ from libc.math cimport INFINITY, isfinite
 from libc.stdint cimport int64_t
 from libc.stdlib cimport realloc
 
-from native.account cimport apply_fill, execute, settle
+from native.account cimport apply_fill, execute, is_balanced, open_result, settle
 from native.entries cimport decide_step
 from native.exchange cimport pay_funding, sub_step
 from native.forged cimport Forged, forged_close, replay_forged
@@ -60,7 +60,7 @@ cdef class Kernel(LaneTable):
         s.is_noting = 1
         open_bar(s, ts, price)
         s.is_noting = 0
-        self._check_memory(s)
+        self._check(s)
         return self.take_fills(lane)
 
     def close(self, lane, ts_ns, double open, double high, double low, double close, double volume=0.0):
@@ -73,7 +73,7 @@ cdef class Kernel(LaneTable):
         s.is_noting = 1
         self._close(lane, ts, open, high, low, close, volume)
         s.is_noting = 0
-        self._check_memory(s)
+        self._check(s)
         return self._new_intents(s)
 
     cdef int _close(
@@ -132,9 +132,15 @@ cdef class Kernel(LaneTable):
             _raise_forged(forged, error)
         return 0
 
-    cdef _check_memory(self, LaneState* s):
+    cdef _check(self, LaneState* s):
+        """What must hold after every step and replay. Raises MemoryError, or AssertionError for broken books."""
         if s.is_out_of_memory:
             raise MemoryError("the kernel's record buffers could not grow")
+        if not is_balanced(s):
+            raise AssertionError(
+                f"lane {s.rules.lane}: results {s.realised + open_result(s, s.last_close)!r} are not what its "
+                f"cash says, {s.flow + s.side * s.quantity * s.last_close!r}"
+            )
 
     cdef _new_intents(self, LaneState* s):
         """Build the intents that the close just stepped has decided."""
@@ -221,7 +227,7 @@ cdef class Kernel(LaneTable):
             slot.filled += units
             if slot.filled >= slot.units:
                 self._release(s, slot)
-        self._check_memory(s)
+        self._check(s)
 
     cdef _release(self, LaneState* s, Slot* slot):
         slot.is_active = 0
@@ -286,7 +292,7 @@ cdef class Kernel(LaneTable):
             else:
                 with nogil:
                     done = replay_bars(s, &columns, n)
-        self._check_memory(s)
+        self._check(s)
         if error:
             _raise_forged(forged, error)
         if done < n:
@@ -325,7 +331,7 @@ cdef class Kernel(LaneTable):
         s.is_noting = 1
         sub_step(s, ts, open, high, low, close, volume)
         s.is_noting = 0
-        self._check_memory(s)
+        self._check(s)
         return self.take_fills(lane)
 
     def set_funding(self, lane, const int64_t[::1] ts_ns, const double[::1] rate, const double[::1] mark):
@@ -382,7 +388,7 @@ cdef class Kernel(LaneTable):
         s.bars += 1
         if s.equity_count:
             s.equity[s.equity_count - 1] = s.realised
-        self._check_memory(s)
+        self._check(s)
 
     def warm(self, lane, ts_ns, open, high, low, close, volume):
         """Step over history with entries blocked by the warm-up gate, on either matching."""

@@ -10,6 +10,7 @@ BUILTINS: dict[str, dict[str, float]]
 TRADE_DTYPE: np.dtype[Any]
 DECISION_DTYPE: np.dtype[Any]
 
+def strategy_name(strategy: object) -> str: ...
 def builtin_params(name: str, given: Mapping[str, float]) -> dict[str, float]: ...
 
 class Remembered(TypedDict):

@@ -78,7 +78,7 @@ def builtin_params(name, given):
     return params
 
 
-def _strategy_name(strategy):
+def strategy_name(strategy):
     """Return what names a lane's strategy in the fingerprint; a forged one is named with its build."""
     if isinstance(strategy, str):
         return strategy
@@ -193,7 +193,7 @@ cdef class LaneTable:
         if s.open_slot.is_active:
             waiting.append((s.open_slot.step, 1))
         return LanePosition(
-            side=s.side, units=s.units, entry_price=s.entry, entry_bar=s.entry_bar if s.side else -1,
+            lane=lane, side=s.side, units=s.units, entry_price=s.entry, entry_bar=s.entry_bar if s.side else -1,
             entry_ts_ns=s.entry_ts if s.side else 0, stop_price=s.stop if has_levels else None,
             target_price=s.target if has_levels and isfinite(s.target) else None,
             unrealised_usd=open_result(s, s.last_close),
@@ -303,7 +303,7 @@ cdef class LaneTable:
         """Return what must be equal for a state to fit: configuration, lanes, layout; but to start from it
         alone also matching and run."""
         lanes = [
-            (spec.symbol, _strategy_name(spec.strategy),
+            (spec.symbol, strategy_name(spec.strategy),
              sorted(spec.params.items()) if isinstance(spec.strategy, str) else sorted(spec.strategy.values().items()),
              spec.lot, spec.tick)
             for spec in self.lanes

@@ -15,11 +15,22 @@ from native.aligned_columns cimport Walk, free_walk, ilp_is_wide, make_walk
 from native.indicators cimport il_adx, il_adx_init, il_adx_step
 from native.kernel cimport Kernel
 from native.lane cimport close_bar, open_bar
-from native.portfolio cimport Candle, Feed, Limits, has_candle, rank_candidates, take_stock
+from native.caps cimport Caps
+from native.portfolio cimport (
+    MOMENTUM, RANK_ADX, RANK_CALM, RANK_MOMENTUM, RANK_STRENGTH, RANK_VOLATILITY, Candle, Feed, Limits, has_candle,
+    rank_candidates, see_close, take_stock,
+)
 from native.replay cimport Columns
 from native.state cimport *
 
-_MAGIC = b"ILP1"
+from native.lanes import strategy_name
+from native.rules import is_major
+
+_MAGIC = b"ILP2"
+_RANKS = {
+    "adx": RANK_ADX, "momentum": RANK_MOMENTUM, "volatility": RANK_VOLATILITY, "calm": RANK_CALM,
+    "strength": RANK_STRENGTH,
+}
 _ADX_BARS = 14
 cdef int64_t _STOP = 0x7FFFFFFFFFFFFFFF
 
@@ -38,6 +49,7 @@ cdef class Portfolio(Kernel):
     cdef int64_t* found
     cdef double* scores
     cdef Walk walk
+    cdef Caps caps
     cdef list curves
 
     def __init__(self, config, lanes, matching="internal", run_id="run"):
@@ -56,7 +68,8 @@ cdef class Portfolio(Kernel):
             raise MemoryError
         self.limits.cash, self.limits.leverage = self.config.cash, self.config.exchange.leverage
         self.limits.max_notional, self.limits.max_entries = rules.max_notional_usd, rules.max_entries
-        self.limits.max_positions = rules.max_positions
+        self.limits.max_positions, self.limits.rank = rules.max_positions, _RANKS[rules.rank]
+        self._set_caps(rules)
         ranked = sorted(range(self.count), key=lambda lane: (self.lanes[lane].symbol, lane))
         for i in range(self.count):
             self.by_symbol[i] = ranked[i]
@@ -64,7 +77,31 @@ cdef class Portfolio(Kernel):
             self.states[i].is_collecting, self.states[i].account = 1, &self.account
         take_stock(self.states, self.count, &self.account, &self.limits)
 
+    def _set_caps(self, rules):
+        """Take the memory of the caps that are on and number symbols and strategies."""
+        cdef Caps* c = &self.caps
+        cdef int64_t i
+        if not rules.has_caps:
+            return
+        c.symbol_notional, c.strategy_notional = rules.max_symbol_notional_usd, rules.max_strategy_notional_usd
+        c.alt_longs, c.alt_shorts, c.heat = rules.max_alt_longs_usd, rules.max_alt_shorts_usd, rules.max_heat
+        c.symbol_of = <int64_t*>calloc(self.count, 3 * sizeof(int64_t))
+        c.by_symbol = <double*>calloc(self.count, 2 * sizeof(double))
+        if c.symbol_of == NULL or c.by_symbol == NULL:
+            raise MemoryError
+        c.strategy_of, c.is_alt = c.symbol_of + self.count, c.symbol_of + 2 * self.count
+        c.by_strategy = c.by_symbol + self.count
+        symbols, strategies = {}, {}
+        for i in range(self.count):
+            spec = self.lanes[i]
+            c.symbol_of[i] = symbols.setdefault(spec.symbol, len(symbols))
+            c.strategy_of[i] = strategies.setdefault(strategy_name(spec.strategy), len(strategies))
+            c.is_alt[i] = not is_major(spec.symbol, rules.majors)
+        self.limits.caps = c
+
     def __dealloc__(self):
+        free(self.caps.symbol_of)
+        free(self.caps.by_symbol)
         free(self.feeds)
         free(self.by_symbol)
         free(self.found)
@@ -100,7 +137,7 @@ cdef class Portfolio(Kernel):
         times = self._run_aligned(marks) if is_aligned and self._can_walk() else self._run(marks)
         self.curves.append((curve_ts[:times], curve[:times]))
         for i in range(self.count):
-            self._check_memory(self.states + i)
+            self._check(self.states + i)
             if self.feeds[i].is_bad:
                 raise ValueError(f"lane {i}: the bar after {self.states[i].last_ts} is refused")
         return times
@@ -109,6 +146,7 @@ cdef class Portfolio(Kernel):
         """Whether quiet lanes may be passed over: nothing but a candidate's turn reads the shared account."""
         return (
             self.config.is_plain and self.limits.max_notional == 0.0 and self._is_compiled()
+            and self.limits.rank == RANK_ADX and self.limits.caps == NULL
             and all([self.states[i].rules.is_plain != 0 for i in range(self.count)])
         )
 
@@ -141,7 +179,7 @@ cdef class Portfolio(Kernel):
                     if ts == _STOP:
                         break
                     open_all(self.states, self.feeds, self.count, ts)
-                    close_all(self.states, self.feeds, self.count, ts)
+                    close_all(self.states, self.feeds, self.count, ts, self.limits.rank == RANK_MOMENTUM)
                     self._rank(&marks[times])
                     times += 1
             return times
@@ -170,6 +208,8 @@ cdef class Portfolio(Kernel):
                 x = self.feeds[lane].candles + self.feeds[lane].at
                 self._close(lane, ts, x.open, x.high, x.low, x.close, x.volume)
                 il_adx_step(&self.feeds[lane].trend, x.high, x.low, x.close)
+                if self.limits.rank == RANK_MOMENTUM:
+                    see_close(self.feeds + lane, x.close)
                 self.feeds[lane].at += 1
         return 0
 
@@ -194,11 +234,12 @@ cdef class Portfolio(Kernel):
         return tuple(np.concatenate([curve[i] for curve in self.curves]) for i in range(2))
 
     def export_state(self):
-        """Return everything needed to go on bit for bit, with the trends that break ties; curves stay behind."""
+        """Return everything needed to go on bit for bit, with what breaks ties; curves stay behind."""
         lanes = Kernel.export_state(self)
-        trends = b"".join(
-            [PyBytes_FromStringAndSize(<char*>&self.feeds[i].trend, sizeof(il_adx)) for i in range(self.count)]
-        )
+        trends = b"".join([
+            PyBytes_FromStringAndSize(<char*>&self.feeds[i].trend, sizeof(il_adx) + (MOMENTUM + 1) * sizeof(double))
+            for i in range(self.count)
+        ])
         body = len(lanes).to_bytes(8, "little") + lanes + trends
         return _MAGIC + hashlib.sha256(body).digest() + body
 
@@ -208,7 +249,8 @@ cdef class Portfolio(Kernel):
         if state[:4] != _MAGIC or hashlib.sha256(body).digest() != state[4:36]:
             raise ValueError("portfolio state is damaged")
         cdef int64_t size = int.from_bytes(body[:8], "little")
-        cdef int64_t trend = sizeof(il_adx)
+        # The trend, the last closes and how many there were stand together in a feed.
+        cdef int64_t trend = sizeof(il_adx) + (MOMENTUM + 1) * sizeof(double)
         cdef int64_t i
         if len(body) != 8 + size + self.count * trend:
             raise ValueError("portfolio state is of other lanes")
@@ -237,7 +279,7 @@ cdef inline void open_all(LaneState* lanes, Feed* feeds, int64_t count, int64_t 
             open_bar(lanes + lane, ts, feeds[lane].candles[feeds[lane].at].open)
 
 
-cdef inline void close_all(LaneState* lanes, Feed* feeds, int64_t count, int64_t ts) noexcept nogil:
+cdef inline void close_all(LaneState* lanes, Feed* feeds, int64_t count, int64_t ts, bint keeps) noexcept nogil:
     cdef int64_t lane
     cdef Candle* x
     for lane in range(count):
@@ -245,6 +287,8 @@ cdef inline void close_all(LaneState* lanes, Feed* feeds, int64_t count, int64_t
         if feeds[lane].at < feeds[lane].count and x.ts == ts:
             close_bar(lanes + lane, ts, x.open, x.high, x.low, x.close, x.volume)
             il_adx_step(&feeds[lane].trend, x.high, x.low, x.close)
+            if keeps:
+                see_close(feeds + lane, x.close)
             feeds[lane].at += 1
 
 

@@ -6,12 +6,16 @@ Every default is "off": with all defaults a lane is plain and runs the short pat
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 SlippageMode = Literal["fixed", "atr"]
 TimeInForce = Literal["gtc", "ioc"]
 SizingMode = Literal["notional", "equity", "risk", "kelly"]
+Rank = Literal["adx", "momentum", "volatility", "calm", "strength"]
+RANKS: tuple[Rank, ...] = ("adx", "momentum", "volatility", "calm", "strength")
+QUOTES = ("USD", "USDT", "USDC", "EUR")
 MAX_TIERS = 8
 
 
@@ -160,16 +164,48 @@ class SizingRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortfolioRules:
-    """What lanes share: entries per time, positions at once, notional together (0: no cap)."""
+    """What lanes share: in which order entries are served, and the caps that they meet (0: no cap).
 
+    `rank` breaks ties of strength, the higher first: "adx" ADX(14); "momentum" the close against the one 19
+    bars before, in the direction of the wish; "volatility" ATR(14)/close, "calm" the other way round; or
+    "strength": the strategy's own strength unrounded, and nothing else. `max_entries` per time,
+    `max_positions` at once. Notional of all positions and entries on their way, of one symbol's, of one
+    strategy's: an entry shrinks to what is left. Altcoins long, short (every symbol whose base is not among
+    `majors`) and `max_heat` (what all stops together would lose, as a share of equity) block.
+    """
+
+    rank: Rank = "adx"
     max_entries: int = 6
     max_positions: int = 20
     max_notional_usd: float = 0.0
+    max_symbol_notional_usd: float = 0.0
+    max_strategy_notional_usd: float = 0.0
+    max_alt_longs_usd: float = 0.0
+    max_alt_shorts_usd: float = 0.0
+    max_heat: float = 0.0
+    majors: tuple[str, ...] = ("BTC",)
 
     def check(self) -> None:
         """Raise ValueError for what is out of bounds."""
+        require(self.rank in RANKS, f"rank is one of {', '.join(RANKS)}: {self.rank}")
         require(self.max_entries >= 0 and self.max_positions >= 0, "capacities are not negative")
-        require(0.0 <= self.max_notional_usd < 1e15, "max_notional_usd must not be negative")
+        for name in ("max_notional_usd", "max_symbol_notional_usd", "max_strategy_notional_usd",
+                     "max_alt_longs_usd", "max_alt_shorts_usd", "max_heat"):  # fmt: skip
+            require(0.0 <= getattr(self, name) < 1e15, f"{name} must not be negative")
+        require(all(each and each == each.upper() for each in self.majors), "majors are upper-case bases")
+
+    @property
+    def has_caps(self) -> bool:
+        """Whether any cap is on beyond places and the notional of all."""
+        caps = (self.max_symbol_notional_usd, self.max_strategy_notional_usd, self.max_alt_longs_usd,
+                self.max_alt_shorts_usd, self.max_heat)  # fmt: skip
+        return any(cap > 0.0 for cap in caps)
+
+
+def is_major(symbol: str, majors: tuple[str, ...]) -> bool:
+    """Tell whether a symbol's base is one of `majors`: BTC, BTC-PERP, BTC/USDT, BTCUSDT; not BTCDOM-PERP."""
+    base = re.split(r"[-/_:]", symbol.upper(), maxsplit=1)[0]
+    return any(base in (major, *(major + quote for quote in QUOTES)) for major in majors)
 
 
 PLAIN_EXCHANGE, NO_GUARDS, PLAIN_SIZING = ExchangeRules(), GuardRules(), SizingRules()

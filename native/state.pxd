@@ -48,6 +48,8 @@ cdef enum:
     GATE_MARGIN = 512
     GATE_GAP = 1024
     GATE_LIQUIDATED = 2048
+    GATE_EXPOSURE = 4096
+    GATE_HEAT = 8192
 
     SIZE_NOTIONAL = 0
     SIZE_EQUITY = 1
@@ -224,6 +226,7 @@ cdef struct Account:
     double notional             # of positions and of entries on their way
     int64_t positions
     int64_t entries             # accepted at this time
+    double room                 # the most that the entry now in its turn may take
 
 
 cdef struct LaneState:
@@ -289,6 +292,8 @@ cdef struct LaneState:
     int64_t exit_ts
     double funding
     double trade_funding
+    double flow                 # cash that fills and payments have moved: what the books must agree with
+    double turnover
     Extras extras
     int64_t capacity            # micro-units that the segment can still fill
     double last_volume          # of the segment before

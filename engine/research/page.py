@@ -33,6 +33,7 @@ SPLITS = (
     ("per_symbol", "Symbol"),
     ("per_strategy", "Strategy"),
     ("per_reason", "Reason of exit"),
+    ("exposure", "Exposure"),
 )
 BADGE = {PASSED: "good", FAILED: "bad"}
 POLICY = "default-src 'none';style-src 'unsafe-inline'"

@@ -65,7 +65,7 @@ MIN_LANE_BARS = 10_000
 """How many bars a lane should get of the warm-up's budget; of more lanes than that allows some are drawn."""
 ACCOUNT_SIZED = frozenset(
     {"sizing", "leverage", "portfolio_notional_usd", "symbol_notional_usd", "strategy_notional_usd",
-     "max_alt_longs_usd", "max_alt_shorts_usd", "max_heat"}
+     "alt_longs_usd", "alt_shorts_usd", "max_heat"}
 )  # fmt: skip
 """Switches by which what was won before decides what is entered: later starts may differ, and rightly."""
 
@@ -176,6 +176,7 @@ def _as_one(again: Again, decisions: Rows, ts_ns: Times) -> Check:
     room = min(room, warmups[-1] + SETTLE_BARS, len(ts_ns) - 1)
     draw = Rng(again.config.seed).stream("warm_up", again.config.data_sha256, len(ts_ns))
     stepped = needed = compared = 0
+    differs = False
     whole = _acting(decisions)
     for _ in range(STARTS):
         start = draw.randint(1, len(ts_ns) - room)
@@ -188,9 +189,12 @@ def _as_one(again: Again, decisions: Rows, ts_ns: Times) -> Check:
         if settled is None and not ACCOUNT_SIZED & set(again.config.switches):
             word = f"started together at time {start}, the decisions still differ after {warmups[-1]} times"
             return check_failed("warm_up", "never_settles", word, STARTS, stepped)
+        differs |= settled is None
         needed, compared = max(needed, settled or 0), compared + count
     word = f"together they do after {needed} times ({compared} decisions compared)"
-    if not compared:
+    if differs:
+        word = "together they may not: what was won before decides sizes"
+    elif not compared:
         word = "together they never hold the same: who holds, holds"
     return check_passed("warm_up", word, STARTS, stepped)
 

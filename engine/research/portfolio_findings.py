@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from engine.research.baselines import Ground, baselines_of, ground_of
 from engine.research.bootstrap import bootstrap
+from engine.research.exposure import exposure_table, stakes_of
 from engine.research.findings import Findings, testing_of
 from engine.research.metrics import Context, Metrics, compute_metrics
 from engine.research.portfolio_checks import check_together
 from engine.research.portfolio_lanes import Again, Lane
 from engine.research.schemas import Baseline, RunConfig
-from engine.research.switching import fixed_slippage_bps
+from engine.research.switching import fixed_slippage_bps, rules_of
 from engine.research.trade_metrics import split
 from seams.rng import Rng
 
@@ -75,6 +76,10 @@ def measured(
     metrics.values["final_equity"] = replayed.final_equity
     places = np.array([strategies.index(lane.strategy) for lane in config.lanes])[owner]
     metrics.tables["per_strategy"] = split(trades, places, dict(enumerate(strategies)))
+    majors = rules_of(config.switches, config.slippage_mode, 1)["portfolio"].majors
+    names = [lane.symbol for lane in config.lanes]
+    stakes = stakes_of(replayed.trades, replayed.held, names, majors, int(ts_ns[-1]))
+    metrics.tables["exposure"] = exposure_table(stakes, ts_ns, replayed.equity)
     return metrics
 
 

@@ -69,6 +69,7 @@ def rules_of(
         "cooldown_bars": lambda bars: bars * interval_s,
         "sizing": lambda word: SIZINGS[word],
         "maintenance_margin": tiers,
+        "majors": lambda words: tuple(word.strip() for word in words.split(",")),
     }
     parts: dict[str, dict[str, Any]] = {
         "kernel": {"min_notional_usd": 0.0}, "exchange": {}, "guards": {}, "sizing": {}, "portfolio": {},

@@ -11,9 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from native import reference
 from native.codes import Action, Gate
-from native.indicators import ADX
 from native.intents import KernelConfig, LaneSpec
 from native.kernel import Kernel
 from native.portfolio import Portfolio
@@ -21,54 +19,7 @@ from native.rules import PortfolioRules
 from native.selfcheck import random_bars
 from native.strategy import Signal
 from tests.native.markets import Scripted, candles, columns, switched, wishes
-from tests.reference.exchange import Exchange
-
-
-class Collecting(Exchange):
-    """A lane of the twin whose entries wait for their turn."""
-
-    waiting = None
-    has_capacity = True
-
-    def enter(self, signal, why, close, had_orders):
-        self.waiting = (signal, why, close, had_orders, self.ts_bar, self.is_glitch)
-
-    def gates(self, signal, units, close, had_orders):
-        blocked = super().gates(signal, units, close, had_orders)
-        return blocked if self.has_capacity else blocked | Gate.CAPACITY
-
-
-def run_twin(config, markets, scripts, names):
-    """Step lanes over aligned bars; rank entries by strength rank * 100 + ADX, then symbol."""
-    lanes = [Collecting(config, [c[:5] for c in m], candles=m) for m in markets]
-    ranges = [reference.atr([c[:5] for c in m]) for m in markets]
-    trends, rules = [ADX(14) for _ in markets], config.portfolio
-    for t in range(len(markets[0])):
-        ties = [trend.update(*m[t][2:5]) for trend, m in zip(trends, markets, strict=True)]
-        for lane, atr, script in zip(lanes, ranges, scripts, strict=True):
-            lane.step(t, atr[t], script[t])
-        held = [
-            bool(x.side and not (x.close_order and not x.close_order.is_part)) or x.open_order is not None
-            for x in lanes
-        ]
-        positions, entries = sum(held), 0
-        ranked = sorted(
-            (x for x in range(len(lanes)) if lanes[x].waiting is not None),
-            key=lambda x: (-(rank_of(lanes[x].waiting[0].strength) * 100.0 + ties[x]), names[x]),
-        )
-        for x in ranked:
-            lane, (signal, why, close, had_orders, _, _) = lanes[x], lanes[x].waiting
-            lane.waiting = None
-            lane.has_capacity = entries < rules.max_entries and positions < rules.max_positions
-            before = lane.open_order
-            Exchange.enter(lane, signal, why, close, had_orders)
-            if lane.open_order is not before:
-                entries, positions = entries + 1, positions + 1
-    return lanes
-
-
-def rank_of(strength):
-    return 2.0 if strength >= 1.0 else 1.0 if strength >= 0.5 else 0.0
+from tests.reference.portfolio import run_twin
 
 
 @settings(max_examples=120, deadline=None)

@@ -78,6 +78,7 @@ class Exchange(Ladder):
     is_liquidated: bool = False
     blocked: tuple[int, int] = (0, 0)
     multiplier: float = 1.0
+    room: float = math.inf
     fees_by_role: list[str] = field(default_factory=list)
 
     def log(self, action: Action, side: int, units: int, price: float, why: Reason, gates: int = 0) -> None:
@@ -405,7 +406,7 @@ class Exchange(Ladder):
             notional = equity * self.kelly()
         if rules.max_notional_usd:
             notional = min(notional, rules.max_notional_usd)
-        return math.floor(max(notional, 0.0) * self.multiplier / close * 1e6)
+        return math.floor(min(max(notional, 0.0), self.room) * self.multiplier / close * 1e6)
 
     def kelly(self) -> float:
         rules, n = self.config.sizing, len(self.trades)
