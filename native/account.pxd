@@ -157,9 +157,10 @@ cdef inline double open_result(LaneState* s, double price) noexcept nogil:
 cdef inline bint is_balanced(LaneState* s) noexcept nogil:
     """Whether realised and unrealised results, less fees plus funding, are what the cash that moved says (AQ-14).
 
-    Fills and payments are added up twice, by trade and as bare cash; a NaN is out of balance too.
+    Fills and payments are added up twice, by trade and as bare cash; a NaN is out of balance, what has left the
+    doubles on both sides alike is not.
     """
     cdef double booked = s.realised + open_result(s, s.last_close)
     cdef double moved = s.flow + <double>s.side * s.quantity * s.last_close
     cdef double held = s.quantity * s.last_close
-    return fabs(booked - moved) <= 1e-6 + 1e-11 * (s.turnover + held + fabs(s.funding))
+    return booked == moved or fabs(booked - moved) <= 1e-6 + 1e-11 * (s.turnover + held + fabs(s.funding))

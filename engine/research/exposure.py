@@ -1,4 +1,4 @@
-"""How much of the account stood in the markets: by side, altcoins apart, over all times of a portfolio run."""
+"""How much of the account stood in the markets: by side, altcoins apart, over a portfolio run's times."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Times = NDArray[np.int64]
 
 
 class Stakes(NamedTuple):
-    """Every position that was held, one row each: from (ns), to before (ns), its notional at the entry, side."""
+    """Every position held, a row each: from (ns), to before (ns), its notional at the entry, side, kind."""
 
     from_ns: Times
     to_ns: Times
@@ -52,7 +52,7 @@ def stakes_of(
 
 
 def exposure_table(stakes: Stakes, ts_ns: Times, equity: Floats) -> tuple[dict[str, Cell], ...]:
-    """Return what stood in the markets at the closes `ts_ns` (times,), by side; shares are of `equity` (times,).
+    """Return what stood in the markets at `ts_ns` (times,), by side; shares are of `equity` (times,).
 
     A position counts with its notional at its entry, from the bar of its entry to the one before its exit's.
     """

@@ -13,6 +13,11 @@ UNITS = {
     "draws": "count",
     "chance_of_loss": "fraction",
     "pnl_usd": "usd",
+    "peak_usd": "usd",
+    "mean_usd": "usd",
+    "peak_share": "fraction",
+    "time_share": "fraction",
+    "most_positions": "count",
     "share_of_pnl": "fraction",
     "random_pnl_mean": "usd",
     "random_pnl_low_05": "usd",
@@ -59,7 +64,8 @@ UNITS = {
 
 COLUMN_ORDER = (
     "key", "month", "return", "trades", "wins", "win_rate", "pnl_usd", "fees_usd", "funding_usd",
-    "profit_factor", "share_of_pnl", "total_return", "total_pnl", "max_drawdown", "sharpe", "percentile",
+    "profit_factor", "share_of_pnl", "peak_usd", "mean_usd", "peak_share", "time_share", "most_positions",
+    "total_return", "total_pnl", "max_drawdown", "sharpe", "percentile",
     "draws",
     "random_pnl_mean", "random_pnl_low_05", "random_pnl_median", "random_pnl_high_95",
 )  # fmt: skip

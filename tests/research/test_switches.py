@@ -28,7 +28,9 @@ ON: dict[str, switches.Value] = {
     "maintenance_margin": "0:0.005,100000:0.01", "liquidation_fee_bps": 10.0, "gap_limit_bars": 4,
     "glitch_pct": 20.0, "glitch_atr": 8.0, "cooldown_bars": 5.0, "sizing": "kelly", "size_fraction": 0.1,
     "kelly_multiplier": 0.25, "kelly_prior": 5.0, "kelly_min_trades": 3, "max_notional_usd": 9_000.0,
-    "max_entries": 2, "max_positions": 3, "portfolio_notional_usd": 5e4, "sub_data": "x",
+    "max_entries": 2, "max_positions": 3, "portfolio_notional_usd": 5e4, "rank": "momentum",
+    "symbol_notional_usd": 2e4, "strategy_notional_usd": 3e4, "alt_longs_usd": 1e4, "alt_shorts_usd": 1e4,
+    "majors": "BTC,ETH", "max_heat": 0.05, "sub_data": "x",
     "close_at_end": True,
 }  # fmt: skip
 """Every switch, at a value that is not off."""
