@@ -286,7 +286,7 @@ cdef class _Batch:
         failures = [None] * self.count
         for i in range(self.count):
             kernel = self.kernels[i]
-            kernel._check_memory(kernel.states)
+            kernel._check(kernel.states)
             if self.runners[i].error:
                 failures[i] = _failure(kernel, self.runners[i].error)
                 self.filled[i] = np.zeros((), CELL_DTYPE)
