@@ -44,6 +44,7 @@ from engine.reloading import Reloading
 from engine.research.identity import git_commit
 from engine.risk_memory import RiskMemory
 from engine.store.store import Store, database_path
+from engine.trading.custody import Custody
 from native.identity import kernel_sha256
 from safety.alarm_codes import ALARMS
 from safety.audit import AuditLog
@@ -56,6 +57,7 @@ from seams.disk import Disk, RealDisk
 from seams.ids import EpochIds, Ids
 from seams.net import Net
 from seams.rng import Rng, secret_token
+from venues.contract import VenueAdapter
 from venues.types import Environment, Mode
 
 ENGINE_VERSION = "0.1.0"
@@ -91,7 +93,8 @@ def build_core(seams: Seams, home: Path, environ: dict[str, str], kill_byte: Kil
     kill.apply_environment(environ)
     settings = load_settings(home, environ).settings
     mode, environment = Mode(settings.engine.mode), Environment(settings.engine.environment)
-    if mode not in TRADABLE_MODES:
+    is_loopback = mode is Mode.LIVE and environment is Environment.SANDBOX
+    if mode not in TRADABLE_MODES and not is_loopback:
         raise Refusal("invalid_config", f"mode {mode} needs a venue adapter, and none is built yet")
     store = Store.open(database_path(paths.database, mode), mode, seams.clock, environment)
     alarms = AlarmDesk(ALARMS, store)
@@ -134,9 +137,15 @@ def build_core(seams: Seams, home: Path, environ: dict[str, str], kill_byte: Kil
 class Engine:
     """One engine over one `Core` and one bus connection; runs the same on virtual time."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(
+        self, core: Core, venue: VenueAdapter | None = None, account: str = "", views_every: int = 1
+    ) -> None:
+        """`venue` and `account`: the account held in custody; None in sim and paper. Views are built on
+        every `views_every`th turn of the main loop."""
+        self._views_every, self._turns = views_every, 0
         self.core = core
-        self.desk = Desk(core)
+        self.custody = None if venue is None else Custody(core, venue, account)
+        self.desk = Desk(core, self.custody)
         self.jobs = Jobs(core)
         self.health = Health(core, self.desk)
         self.publisher = Publisher(core, self.desk, self.health)
@@ -149,6 +158,8 @@ class Engine:
     def recover(self) -> list[str]:
         """End what a dead engine left behind; return the interrupted sessions' ids."""
         lost = recover(self.core)
+        if self.custody is not None:
+            self.custody.load()
         self.desk.obeyed = self.core.kill.level
         if self.core.kill.level is not KillLevel.CLEAR:
             record = self.core.kill.record
@@ -169,6 +180,16 @@ class Engine:
         await self.questions.listen(net)
         await self.foundry.listen(net)
         on_ready()
+        tending = None
+        if self.custody is not None:
+            self.custody.venue.start()
+            tending = asyncio.get_running_loop().create_task(self.custody.run(), name="custody")
+        await self._turn()
+        if tending is not None:
+            tending.cancel()
+            await asyncio.gather(tending, return_exceptions=True)
+
+    async def _turn(self) -> None:
         slow_ns = 0
         while not self.handlers.stop_requested.is_set():
             began_ns = self.core.clock.monotonic_ns()
@@ -201,6 +222,9 @@ class Engine:
         self.core.risk_memory.save()
 
     async def _publish(self) -> None:
+        self._turns += 1
+        if self._turns % self._views_every:
+            return
         self.publisher.rebuild(self.questions)
         if self.net is not None:
             await self.publisher.publish(self.net)

@@ -24,9 +24,11 @@ from engine.research.session_records import SessionMetadata
 from engine.research.sessions import ENDINGS, SessionFolder
 from engine.store.failures import StoreError
 from engine.store.rows import SessionRecord
+from engine.trading.custody import Custody
 from engine.trading.feed_watch import watch_feed
 from engine.trading.inputs import JOURNAL, JournalledKernel
 from engine.trading.live_journal import LiveJournal, live_journal
+from engine.trading.orders import OrderManager
 from engine.trading.rows import ticket_row
 from engine.trading.session import PaperSession
 from engine.trading.settle import settle_unknown
@@ -64,6 +66,8 @@ class Desk:
     """Every session of this engine."""
 
     core: Core
+    custody: Custody | None = None
+    """The account at a venue that outlives us; None in paper, where each session has its own."""
     running: dict[str, Running] = field(default_factory=dict)
     ended: list[SessionRow] = field(default_factory=list)
     kills: int = 0
@@ -74,6 +78,14 @@ class Desk:
     @property
     def sessions(self) -> list[PaperSession]:
         return [entry.session for entry in self.running.values()]
+
+    def books(self) -> list[OrderManager]:
+        """Return every order book of the desk: custody's account, and each paper session's own."""
+        own = [session.orders for session in self.sessions if not self._is_custodys(session)]
+        return own if self.custody is None else [self.custody.orders, *own]
+
+    def _is_custodys(self, session: PaperSession) -> bool:
+        return self.custody is not None and session.orders is self.custody.orders
 
     def session(self, session_id: str) -> PaperSession:
         """Return a running session. Raises `Refusal("unknown_session")`."""
@@ -105,7 +117,7 @@ class Desk:
         now_ns = self.core.clock.now_ns()
         stamp = iso_z(now_ns)[:19].replace("-", "").replace(":", "").replace("T", "_")
         session_id = f"{stamp}_paper_{self.core.ids.new('S')[2:]}"
-        session = build_session(self.core, start, session_id)
+        session = build_session(self.core, start, session_id, self.custody)
         folder = self._folder(session, start, operator, request_id, now_ns)
         if session.plan.init_state:
             folder.put_artifact(INIT_STATE, session.plan.init_state)
@@ -171,6 +183,7 @@ class Desk:
         session, core = entry.session, self.core
         session_id = session.plan.session_id
         del self.running[session_id]
+        session.orders.detach(session_id)
         status = ENDINGS[reason]
         try:
             core.risk_memory.settle(session, self.sessions)
@@ -334,8 +347,9 @@ class Desk:
         core.alarm("kill_latched", "desk", operator, f"{word} by {operator}")
         sent = confirmed = 0
         if cancels:
-            for session in self.sessions:
-                asked, done = await session.cancel_all()
+            for book in self.books():
+                chosen = [o for o in book.alive() if level is KillLevel.HALT_ALL or not o.request.reduce_only]
+                asked, done = await book.cancel_each(chosen)
                 sent, confirmed = sent + asked, confirmed + done
         self.reject_entries("kill switch")
         if not_durable is not None:
@@ -378,7 +392,7 @@ class Desk:
             session = entry.session
             try:
                 watch_feed(session)
-                if session.orders.unknown():
+                if session.orders.unknown() and not self._is_custodys(session):
                     await settle_unknown(session.orders)
                 if now_ns - entry.updated_ns >= NS_PER_S and not session.failure:
                     self._progress(entry, now_ns)

@@ -20,6 +20,7 @@ from engine.limits import clear_limits
 from engine.ops.alarms import UnknownAlarm
 from engine.replies import answer
 from engine.store.failures import StoreError
+from engine.trading.custody import Verdict
 from engine.trading.rows import ticket_row
 from engine.trading.settle import settle_unknown
 from engine.views import ticket_row as ticket_view
@@ -181,13 +182,17 @@ class Handlers:
             raise Refusal("reason_required", "say why it is safe to go on")
         if self.core.audit.is_broken:
             raise Refusal("audit_broken", "free space, then restart the engine")
-        for session in self.desk.sessions:
-            await settle_unknown(session.orders)
-        unknown = sum(len(session.orders.unknown()) for session in self.desk.sessions)
+        custody = self.desk.custody
+        if custody is not None:
+            await custody.reconcile()
+        for book in self.desk.books():
+            await settle_unknown(book)
+        unknown = sum(len(book.unknown()) for book in self.desk.books())
+        is_clean = custody is None or custody.verdict is Verdict.CLEAN
         self.core.kill.reset(
             operator=command.operator,
             reason=command.reason,
-            clean_reconciliation=unknown == 0,
+            clean_reconciliation=unknown == 0 and is_clean,
             unknown_orders=unknown,
         )
         self.core.sync_kill_hold()
@@ -251,9 +256,9 @@ class Handlers:
 
     async def _order_cancel(self, command: c.Command) -> Record | None:
         order_id = _body(command, c.OrderCancel).order_id
-        for session in self.desk.sessions:
-            if order_id in session.orders.orders:
-                order = await session.cancel(order_id)
+        for book in self.desk.books():
+            if order_id in book.orders:
+                order = await book.cancel(order_id)
                 self.core.note("cancel", command.operator, f"{order_id} is {order.status}")
                 if order.status is not OrderStatus.CANCELLED and order.pending != "cancel":
                     raise Refusal("venue_rejected", f"{order_id} is {order.status}")

@@ -86,11 +86,14 @@ RULE_PREFIX = "rule:"
 class ApprovalRule(StrEnum):
     """What may approve in a person's place, and is named in the record as the approver.
 
-    PAPER: the paper stage, where no money moves. FLATTEN: the operator already typed FLATTEN for the
-    whole desk, so each closing order of it needs no second look.
+    PAPER: the paper stage, where no money moves. SANDBOX: a loopback exchange, where none moves either.
+    EXIT: an order that can only reduce, which waits for nobody. FLATTEN: the operator already typed
+    FLATTEN for the whole desk, so each closing order of it needs no second look.
     """
 
     PAPER = "rule:paper"
+    SANDBOX = "rule:sandbox"
+    EXIT = "rule:exit"
     FLATTEN = "rule:flatten"
 
 
@@ -277,7 +280,7 @@ class TicketBook:
 
         A warning asks a person for the size and asks a rule for nothing; a failed check stops both.
         Raises `Refusal`: unknown_ticket, ticket_used (also: under review), ticket_expired, wrong_epoch,
-        checks_failed, not_permitted (FLATTEN approves only reduce-only orders of a flatten).
+        checks_failed, not_permitted (EXIT and FLATTEN approve only reduce-only orders).
         """
         ticket = self._alive(ticket_id, moment)
         if ticket.state is not TicketState.PROPOSED:
@@ -289,6 +292,8 @@ class TicketBook:
         intent = ticket.intent
         is_flatten = intent.reduce_only and intent.intent_category is IntentCategory.FLATTEN
         if rule is ApprovalRule.FLATTEN and not is_flatten:
+            raise Refusal("not_permitted", f"{rule} does not cover {intent.intent_category}")
+        if rule is ApprovalRule.EXIT and not intent.reduce_only:
             raise Refusal("not_permitted", f"{rule} does not cover {intent.intent_category}")
         approved = self._step(ticket, TicketEvent.APPROVE_BY_RULE)
         return self._keep(changed(approved, approved_by=rule.value, approved_ns=moment.now_ns))

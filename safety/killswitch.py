@@ -16,6 +16,7 @@ from safety.killbyte import KillByte as KillByte
 from safety.killbyte import KillLevel as KillLevel
 from safety.reasons import Refusal
 from safety.text import clean
+from seams import chaos
 from seams.clock import Clock
 from seams.disk import Disk
 from venues.types import Record
@@ -108,6 +109,7 @@ def trip_on_disk(
     """
     assert level is not KillLevel.CLEAR, "a trip cannot clear"
     byte.raise_to(level)
+    chaos.point("kill.byte_set")
     try:
         standing = read_latch(disk, folder)
     except LatchUnreadable:

@@ -111,6 +111,10 @@ class VenueAdapter(Protocol):
         """Register the one listener for the state of the event stream."""
         ...
 
+    def start(self) -> None:
+        """Open the event stream and keep it open; both listeners are registered."""
+        ...
+
     def sign(self, request: OrderRequest, nonce: int, valid_until_ns: int) -> Signed:
         """Encode and sign; no I/O, so that the bytes can be durable before the first one leaves."""
         ...

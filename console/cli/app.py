@@ -31,6 +31,7 @@ NOUNS: dict[str, Noun] = {
     "tui": Noun("desk", "console", is_alias=True),
     "demo": Noun("desk", "demo"),
     "simulate": Noun("trial", "simulate"),
+    "sim": Noun("sim", "app", is_group=True),
     "backtest": Noun("trial", "backtest"),
     "dry-run": Noun("trial", "dry_run"),
     "status": Noun("status", "status"),

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, CursorResult, Executable, Select, Table, inse
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from engine.store.failures import StoreConflict, StoreFailed, code_of
+from seams import chaos
 from venues.types import Record
 
 R = TypeVar("R", bound=Record)
@@ -38,8 +39,11 @@ class Link:
             return
         self._depth = 1
         try:
+            chaos.point("store.begin")
             with self._connection.begin():
                 yield self._connection
+                chaos.point("store.before_commit")
+            chaos.point("store.committed")
         except IntegrityError as error:
             raise StoreConflict(f"the database refused the row: {error.orig}") from error
         except SQLAlchemyError as error:

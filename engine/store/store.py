@@ -127,6 +127,10 @@ class Store:
                 self.link.last_failure = str(error)
         self._abandon()
 
+    def abandon(self) -> None:
+        """Close without folding anything: what a process that dies leaves behind."""
+        self._abandon()
+
     def _check(self, name: str) -> None:
         """Refuse a damaged or foreign file before anything is written to it."""
         if self._engine.dialect.name == "sqlite":

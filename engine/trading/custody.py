@@ -13,7 +13,7 @@ from enum import StrEnum
 
 import msgspec
 
-from engine.core import Core
+from engine.core import STORAGE_FAILURES, Core
 from engine.trading.ledger import Ledger
 from engine.trading.machine import Evidence
 from engine.trading.orders import OrderManager
@@ -21,12 +21,15 @@ from engine.trading.rows import fill_of
 from engine.trading.settle import OVERLAP_NS, settle, settle_unknown
 from engine.trading.working import ManagedOrder
 from safety.interlock import Clearance, HoldLevel
+from safety.killbyte import KillLevel
 from safety.reasons import Refusal
+from seams import chaos
 from seams.clock import NS_PER_MS, NS_PER_S
 from venues.contract import VenueAdapter, VenueError
 from venues.types import AccountSnapshot, Fill, OrderEvent, OrderStatus, Record, Side
 
-FULL_EVERY_NS = 15 * NS_PER_S
+TEND_S = 1.0
+FULL_EVERY_NS = 5 * NS_PER_S
 SETTLING_PASSES = 3
 CENT = Decimal("0.01")
 ACCOUNT = "account"
@@ -79,6 +82,7 @@ class Custody:
         """What the venue showed that is not ours: id -> what was seen."""
         self._same = 0
         self._key = f"{venue.name}:{account}"
+        venue.on_order_event(self._on_event)
         venue.on_link(self._on_link)
         self._hold("hydration", HoldLevel.HYDRATING, "the account is not yet synced with the venue")
 
@@ -100,8 +104,23 @@ class Custody:
         for text in store.facts.under(f"adjustment:{self._key}:").values():
             self._apply(msgspec.json.decode(text, type=Adjustment))
 
+    async def run(self) -> None:
+        """Tend the account once a second until cancelled. What we do not know how to handle halts."""
+        while True:
+            try:
+                await self.tend()
+            except Exception as error:
+                self.core.halt(error, f"custody of {self.account}")
+            await self.core.clock.sleep(TEND_S)
+
     async def tend(self) -> None:
-        """Once a second: settle what is UNKNOWN, and make a full pass where one is due."""
+        """Settle what is UNKNOWN, make a full pass where one is due, and repeat a kill's cancels until
+        the venue has confirmed them."""
+        level = self.core.kill.level
+        if level is not KillLevel.CLEAR:
+            is_halt = level is KillLevel.HALT_ALL
+            chosen = [o for o in self.orders.alive() if (is_halt or not o.request.reduce_only)]
+            await self.orders.cancel_each([order for order in chosen if not order.is_flatten])
         now_ns = self.core.clock.monotonic_ns()
         is_due = self.is_dirty or self.verdict is not Verdict.CLEAN
         if is_due or now_ns - self.reconciled_ns > FULL_EVERY_NS:
@@ -142,6 +161,7 @@ class Custody:
         venue_ns = await self.venue.time_ns()
         self.orders.offset_ns = venue_ns - self.core.clock.now_ns()
         for fill in await self.venue.fills_since(self._fills_from()):
+            chaos.point("custody.between_fills")
             self._take_fill(fill)
         listed = {order.client_order_id: order for order in await self.venue.open_orders()}
         for order_id, seen in listed.items():
@@ -245,6 +265,14 @@ class Custody:
             self.core.alarm("reconciliation_difference", self._key, self.venue.name, f"{name}: {said}")
             self._hold("ambiguity", HoldLevel.CLOSE_ONLY, f"{name}: {said}", ACCOUNT)
         self.is_dirty = True
+
+    def _on_event(self, event: OrderEvent) -> None:
+        """Take one event of the stream; what the record refuses halts us and is asked for again."""
+        try:
+            self.orders.on_event(event)
+        except STORAGE_FAILURES as error:
+            self.is_dirty = True
+            self.core.halt(error, event.client_order_id)
 
     def _on_link(self, is_up: bool) -> None:
         """The stream broke or opened anew: what it told meanwhile must be asked."""

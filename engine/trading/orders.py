@@ -6,7 +6,8 @@ gathers evidence, writes it down, and passes the one gate through which orders l
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ from safety.intent import IntentCategory
 from safety.interlock import Action, Clearance, HoldLevel, permits
 from safety.killbyte import KillLevel
 from safety.reasons import Refusal
+from seams import chaos
 from seams.clock import NS_PER_S
 from venues.contract import OutcomeUnknown, Refused, Retryable, VenueAdapter
 from venues.types import (
@@ -52,6 +54,8 @@ class Owner(NamedTuple):
     run_fingerprint: str
     on_fill: FillListener
     on_end: EndListener
+    on_message: Callable[[], None]
+    """Called for each cancel that goes out: it counts against the message rate."""
 
 
 class OrderManager:
@@ -105,6 +109,7 @@ class OrderManager:
         order.sent_ns = self.core.clock.now_ns()
         self.sends += 1
         self.core.tickets.advance(ticket.id, TicketEvent.SEND)
+        chaos.point("orders.gate_passed")
         await self._write_out(order)
         return order
 
@@ -120,6 +125,9 @@ class OrderManager:
         order = self.orders.get(order_id)
         if order is None or not order.is_alive:
             raise Refusal("unknown_order", order_id)
+        owner = self._owners.get(order.session_id)
+        if owner is not None:
+            owner.on_message()
         order.pending = "cancel"
         try:
             await self.venue.cancel(order_id)
@@ -129,6 +137,21 @@ class OrderManager:
         except (Retryable, OutcomeUnknown) as error:
             self.core.note("cancel_unconfirmed", self.venue.name, f"{order_id}: {error}", order_id=order_id)
         return order
+
+    async def cancel_each(self, chosen: Sequence[ManagedOrder]) -> tuple[int, int]:
+        """Ask for the cancel of each of these at once; return (asked, confirmed by now)."""
+        await asyncio.gather(*(self._cancel_quietly(order) for order in chosen))
+        await asyncio.sleep(0)
+        return len(chosen), sum(1 for order in chosen if not order.is_alive)
+
+    async def _cancel_quietly(self, order: ManagedOrder) -> None:
+        """One cancel that fails must not keep the next from being asked."""
+        try:
+            await self.cancel(order.order_id)
+        except Refusal as refusal:
+            self.core.note("cancel_refused", "eng", str(refusal))
+        except STORAGE_FAILURES as error:
+            self.core.halt(error, order.order_id)
 
     def _record(self, ticket: Ticket, request: OrderRequest, lane: int) -> ManagedOrder:
         """Write nonce, bytes, intent and order down in one durable commit; return the order."""
@@ -157,6 +180,7 @@ class OrderManager:
             core.store.orders.record_intent_and_order(row, order_row(order))
         order.durable_ns = core.clock.now_ns()
         self.orders[order.order_id] = order
+        chaos.point("orders.recorded")
         return order
 
     async def _write_out(self, order: ManagedOrder) -> None:
@@ -246,6 +270,7 @@ class OrderManager:
             order_id=order.order_id,
             fill_id=fill.fill_id,
         )
+        chaos.point("orders.fill_recorded")
         self.on_booked(order, fill)
         owner = self._owners.get(order.session_id)
         if owner is not None:

@@ -7,7 +7,6 @@ decided at it is with the venue, so a session decides exactly as a back-test ove
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -32,10 +31,20 @@ from safety.canonical import changed
 from safety.facts import DeskFacts, Preflight, VenueFacts
 from safety.intent import ExecutionIntent, ExecutionPolicy, duplicate_key
 from safety.preflight import preflight
-from safety.reasons import Refusal
 from seams.clock import NS_PER_MS
 from venues.sandbox.embedded import EmbeddedVenue
-from venues.types import Bar, BarOpen, FeedEnd, Fill, Instrument, MarketEvent, OrderStatus, Quote
+from venues.types import (
+    Bar,
+    BarOpen,
+    Environment,
+    FeedEnd,
+    Fill,
+    Instrument,
+    MarketEvent,
+    Mode,
+    OrderStatus,
+    Quote,
+)
 
 Judgement = tuple[JudgementRecord, PolicyRecord]
 Judged = tuple[Preflight, Judgement]
@@ -105,7 +114,9 @@ class PaperSession:
         """Why the session must end as failed; empty while all is well."""
         self.failure_code = ""
         self.stale_good: dict[str, int] = {}
-        orders.attach(plan.session_id, Owner(plan.run_fingerprint, self._on_fill, self._on_end))
+        orders.attach(
+            plan.session_id, Owner(plan.run_fingerprint, self._on_fill, self._on_end, self._on_message)
+        )
         self._policy = (0, plan.policy)
         self.stated_stops: dict[str, Decimal | None] = {}
         """The stop that the last entry's ticket named, by symbol: what a kernel without one is held to."""
@@ -239,7 +250,9 @@ class PaperSession:
         """Entries of a supervised session wait for a person; exits reduce risk and never wait."""
         chosen = self.plan.supervised_strategies
         is_watched = not chosen or intent.strategy_id in chosen
-        return self.plan.is_supervised and is_watched and not intent.reduce_only
+        core = self.core
+        is_money = core.mode is Mode.LIVE and core.environment is not Environment.SANDBOX
+        return (is_money or (self.plan.is_supervised and is_watched)) and not intent.reduce_only
 
     def _intent(self, wish: OrderIntent) -> ExecutionIntent:
         return intent_of(
@@ -308,9 +321,13 @@ class PaperSession:
         self.kernel.reject(wish.lane, wish.intent_id, verdict.reasons[0])
 
     async def _approve_by_rule(self, ticket: Ticket) -> None:
-        """The paper stage's rule: what preflight allows is approved; the record names the rule."""
+        """The stage's rule: what preflight allows is approved; the record names the rule."""
+        rule = ApprovalRule.PAPER
+        if self.core.mode is Mode.LIVE:
+            is_sandbox = self.core.environment is Environment.SANDBOX
+            rule = ApprovalRule.SANDBOX if is_sandbox else ApprovalRule.EXIT
         approved = self.core.tickets.approve_by_rule(
-            ticket.id, ApprovalRule.PAPER, epoch=self.core.epoch, moment=self.core.moment()
+            ticket.id, rule, epoch=self.core.epoch, moment=self.core.moment()
         )
         await self.execute(approved)
 
@@ -398,23 +415,14 @@ class PaperSession:
         except KeyError:
             self.core.events.add("late_end", "eng", f"{order.order_id} ended: {order.reason}")
 
-    async def cancel(self, order_id: str) -> ManagedOrder:
-        """Ask the venue to cancel one order; a cancel is a message, and is never refused for it."""
+    def _on_message(self) -> None:
+        """A cancel is a message too; it is counted, and never refused for it."""
         self.traffic.message(self.market_ns)
-        return await self.orders.cancel(order_id)
 
     async def cancel_all(self) -> tuple[int, int]:
-        """Cancel every order that may be alive; return (asked, confirmed)."""
-        alive = self.orders.alive()
-        for order in alive:
-            try:
-                await self.cancel(order.order_id)
-            except Refusal as refusal:
-                self.core.note("cancel_refused", "eng", str(refusal))
-            except STORAGE_FAILURES as error:
-                self.fail(error)  # the venue was asked; the next order is asked too
-        await asyncio.sleep(0)
-        return len(alive), sum(1 for order in alive if not order.is_alive)
+        """Cancel every order of this session that may be alive; return (asked, confirmed)."""
+        mine = [order for order in self.orders.alive() if order.session_id == self.plan.session_id]
+        return await self.orders.cancel_each(mine)
 
 
 def _time_of(event: Quote | Bar | BarOpen) -> int:

@@ -17,6 +17,7 @@ from engine.market.hub import MarketHub
 from engine.market.validation import interval_ns_of
 from engine.research.choice import Choice, RunFailed, choose
 from engine.state.init_state import InitState, state_bytes
+from engine.trading.custody import Custody, Verdict
 from engine.trading.inputs import JournalledKernel, LaneFacts, SessionFacts
 from engine.trading.ledger import Ledger
 from engine.trading.orders import OrderManager
@@ -30,11 +31,12 @@ from safety.reasons import Refusal
 from seams.clock import NS_PER_MS, NS_PER_S
 from venues.replay import ReplayFeed
 from venues.sandbox.embedded import EmbeddedVenue
+from venues.sandbox.link import ExchangeLink, LinkFeed
 from venues.sandbox.market import SandboxFeed, SandboxMarket
 from venues.sandbox.scenarios import DEFAULT_SYMBOLS, SCENARIOS, VENUE_NAME, Stall, instrument_of
 from venues.sandbox.script import Fault, FaultKind
 from venues.sandbox.venue import SandboxVenue
-from venues.types import Instrument, Mode
+from venues.types import Instrument
 
 SANDBOX_BAR_S = 1.0
 SANDBOX_TICKS_PER_S = 4.0
@@ -50,14 +52,18 @@ SANDBOX_PARAMS: dict[str, dict[str, float]] = {
 """Faster than the defaults, so that a one-second market shows a desk at work within seconds."""
 
 
-def build_session(core: Core, start: PaperStart, session_id: str) -> PaperSession:
-    """Build a session, not yet running. Raises `Refusal` with the reason code."""
+def build_session(
+    core: Core, start: PaperStart, session_id: str, custody: Custody | None = None
+) -> PaperSession:
+    """Build a session, not yet running; on `custody`'s account where there is one. Raises `Refusal`."""
     if start.candidate and start.init_state:
         raise Refusal("state_strategy_mismatch", "a state brings its strategy; name no candidate beside it")
     if start.candidate:
         start = _deployed(core, start)
     if not (start.strategies or start.preset or start.init_state):
         raise Refusal("unknown_strategy", "name at least one strategy, or a preset")
+    if custody is not None:
+        return _exchange_session(core, start, session_id, custody)
     if start.feed == "sandbox":
         if start.speed <= 0:
             raise Refusal("invalid_config", "the sandbox market needs a speed above 0")
@@ -124,7 +130,17 @@ def _sandbox_session(core: Core, start: PaperStart, session_id: str) -> PaperSes
     if start.scenario == "demo":
         venue.script(Fault(nth=DEMO_REJECTED_ORDER, kind=FaultKind.REJECT, code="insufficient_margin"))
     session = _assemble(
-        core, start, session_id, feed, venue, config, lanes, chosen, instruments, False, state
+        core,
+        start,
+        session_id,
+        feed,
+        _paper_books(core, venue, config),
+        config,
+        lanes,
+        chosen,
+        instruments,
+        False,
+        state,
     )
     for lane, spec in enumerate(specs):
         bars = feed.warmup_bars(spec.symbol, WARMUP_BARS)
@@ -140,6 +156,56 @@ def _sandbox_session(core: Core, start: PaperStart, session_id: str) -> PaperSes
         arrays = [np.array(column, dtype=np.float64) for column in columns]
         session.kernel.warm(lane, np.array([bar.open_ns for bar in bars], dtype=np.int64), *arrays)
     return session
+
+
+def _exchange_session(core: Core, start: PaperStart, session_id: str, custody: Custody) -> PaperSession:
+    """A session on the account that custody holds, fed by the exchange's own stream."""
+    link = custody.venue
+    if not isinstance(link, ExchangeLink):
+        raise Refusal("invalid_config", f"{link.name} has no market feed for sessions yet")
+    if custody.verdict is not Verdict.CLEAN:
+        raise Refusal("reconciliation_not_clean", f"the account is {custody.verdict}")
+    known = {each.symbol: each for each in link.instruments()}
+    symbols = list(start.symbols) or sorted(known)
+    if any(symbol not in known for symbol in symbols):
+        raise Refusal("invalid_config", f"symbols of {link.name}: {', '.join(sorted(known))}")
+    held = [name for name in symbols if custody.ledger.holding(name).quantity]
+    if held:
+        said = f"{', '.join(held)}: a session starts flat; flatten first"
+        raise Refusal("session_exists", said)
+    config = KernelConfig(
+        cash=float(custody.ledger.equity_usd),
+        notional_usd=min(SANDBOX_NOTIONAL_USD, core.settings.risk.max_order_notional_usd / 2),
+        fee_bps=core.settings.execution.fee_bps,
+        slippage_bps=core.settings.execution.slippage_bps,
+        seed=start.seed,
+        stops="next_open",
+    )
+    names = start.strategies or ("",)
+    chosen = [_choose(names[index % len(names)], start, SANDBOX_PARAMS) for index in range(len(symbols))]
+    lanes = [
+        LaneSpec(
+            symbol=symbol,
+            strategy=choice.strategy,
+            params=choice.params if isinstance(choice.strategy, str) else {},
+            lot=float(known[symbol].lot),
+            tick=float(known[symbol].tick),
+        )
+        for symbol, choice in zip(symbols, chosen, strict=True)
+    ]
+    feed = LinkFeed(link)
+    return _assemble(
+        core,
+        start,
+        session_id,
+        feed,
+        (custody.orders, custody.ledger),
+        config,
+        lanes,
+        chosen,
+        {symbol: known[symbol] for symbol in symbols},
+        False,
+    )
 
 
 def _replay_session(core: Core, start: PaperStart, session_id: str) -> PaperSession:
@@ -193,7 +259,17 @@ def _replay_session(core: Core, start: PaperStart, session_id: str) -> PaperSess
         tick=choice.tick,
     )
     return _assemble(
-        core, start, session_id, feed, venue, account, [lane], [choice], {symbol: instrument}, True, state
+        core,
+        start,
+        session_id,
+        feed,
+        _paper_books(core, venue, account),
+        account,
+        [lane],
+        [choice],
+        {symbol: instrument},
+        True,
+        state,
     )
 
 
@@ -217,8 +293,8 @@ def _assemble(
     core: Core,
     start: PaperStart,
     session_id: str,
-    feed: SandboxFeed | ReplayFeed,
-    venue: SandboxVenue,
+    feed: SandboxFeed | ReplayFeed | LinkFeed,
+    books: tuple[OrderManager, Ledger],
     config: KernelConfig,
     lanes: list[LaneSpec],
     chosen: list[Choice],
@@ -227,6 +303,7 @@ def _assemble(
     state: InitState | None = None,
 ) -> PaperSession:
     symbols = [lane.symbol for lane in lanes]
+    orders, ledger = books
     hub = MarketHub(core.clock, feed, core.settings.market.feed_stale_ms / 1000, symbols)
     plan = SessionPlan(
         session_id=session_id,
@@ -235,12 +312,12 @@ def _assemble(
         instruments=instruments,
         policy=policy_of(
             core.settings.risk,
-            Mode.PAPER,
+            core.mode,
             symbols,
             tuple(dict.fromkeys(instrument.venue for instrument in instruments.values())),
             tuple(dict.fromkeys(choice.name for choice in chosen)),
         ),
-        account=f"paper-{session_id}",
+        account=orders.account,
         is_supervised=start.is_supervised,
         supervised_strategies=frozenset(start.supervised_strategies),
         ticket_ttl_ns=round(core.settings.execution.ticket_expiry_s * NS_PER_S),
@@ -249,6 +326,7 @@ def _assemble(
         init_state=b"" if state is None else state_bytes(state),
     )
     kernel = JournalledKernel(config, lanes, matching="external", run_id=session_id)
+    # CONFLICT
     kernel.facts = _facts(core, plan, config, lanes, chosen, "" if state is None else state.state_sha256)
     ledger = Ledger(Decimal(str(config.cash))) if state is None else carry_over(state, kernel, venue)
     orders = OrderManager(core, EmbeddedVenue(venue, plan.account), plan.account)
@@ -258,6 +336,14 @@ def _assemble(
     if state is not None:
         session.go_on(closed_at_ns(state))
     return session
+    kernel.facts = _facts(core, plan, config, lanes, chosen)
+    return PaperSession(core, plan, hub, orders, kernel, ledger, feed.stop)
+
+
+def _paper_books(core: Core, venue: SandboxVenue, config: KernelConfig) -> tuple[OrderManager, Ledger]:
+    """Return the orders and the ledger of a paper account of this session's own."""
+    orders = OrderManager(core, EmbeddedVenue(venue, venue.account_id), venue.account_id)
+    return orders, Ledger(Decimal(str(config.cash)))
 
 
 def _facts(

@@ -34,6 +34,9 @@ class EmbeddedVenue:
     def on_link(self, listener: LinkListener) -> None:
         """A venue in this process has no link that could break."""
 
+    def start(self) -> None:
+        """Nothing to open."""
+
     def on_market(self, event: MarketEvent) -> None:
         """Hand the venue a market event to match against."""
         self.venue.on_market(event)

@@ -108,7 +108,7 @@ class SandboxVenue:
         self._matching = Matching(
             fill_at=FillAt(fill_at), slippage_bps=slippage_bps, price_grid=PriceGrid(price_grid)
         )
-        self._max_leverage, self._account_id = max_leverage, account_id
+        self._max_leverage, self.account_id = max_leverage, account_id
         self._account = Account(starting_cash_usd)
         self._listener: OrderListener | None = None
         self._marks: dict[str, float] = {}
@@ -184,12 +184,24 @@ class SandboxVenue:
     async def fills_since(self, since_ns: int) -> Sequence[Fill]:
         return tuple(fill for fill in self._fills if fill.at_ns >= since_ns)
 
+    def all_fills(self) -> Sequence[Fill]:
+        """Return every execution, oldest first."""
+        return self._fills
+
+    def working(self) -> Sequence[JournalEntry]:
+        """Return every order that may still act."""
+        return [self.journal[oid] for oid in self._working]
+
+    def mark(self, symbol: str) -> Decimal:
+        """Return the last price of a symbol, 0 before the first."""
+        return Decimal(repr(self._marks.get(symbol, 0.0)))
+
     def fills_of(self, client_order_id: str) -> list[Fill]:
         """Return one order's executions, oldest first."""
         return [fill for fill in self._fills if fill.client_order_id == client_order_id]
 
     async def account(self) -> AccountSnapshot:
-        return self._account.snapshot(self._account_id, self._marks, self._clock.now_ns())
+        return self._account.snapshot(self.account_id, self._marks, self._clock.now_ns())
 
     async def close(self) -> None:
         """Nothing to give back."""
@@ -273,7 +285,7 @@ class SandboxVenue:
         return self._judge_margin(request, price)
 
     def _judge_margin(self, request: OrderRequest, price: Decimal) -> Refused | None:
-        snapshot = self._account.snapshot(self._account_id, self._marks, self._clock.now_ns())
+        snapshot = self._account.snapshot(self.account_id, self._marks, self._clock.now_ns())
         held = {position.symbol: position.quantity for position in snapshot.positions}
         marks = {position.symbol: position.mark_price for position in snapshot.positions} | {
             request.symbol: price

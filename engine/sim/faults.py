@@ -1,0 +1,143 @@
+"""What may go wrong, and how often: each seed draws its own set and its own rates (swarm).
+
+Fixed rates miss bugs: a bug that needs ten quiet minutes is hidden by noise, one that needs two faults
+within a second by quiet. So every kind is off in most seeds, and somewhere between rare and often in
+the others.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import NamedTuple
+
+from seams.rng import Rng, Stream
+
+
+class Fault(StrEnum):
+    """Every kind of fault, with its number in the safety case (F1 to F52)."""
+
+    REQUEST_DROPPED = "F1.request_dropped"
+    RESPONSE_DROPPED = "F2.response_dropped"
+    RESPONSE_DELAYED = "F3.delayed"
+    REQUEST_DUPLICATED = "F4.request_duplicated"
+    PUSH_DUPLICATED = "F4.push_duplicated"
+    PUSH_REORDERED = "F5.push_reordered"
+    PUSH_DROPPED = "F6.push_dropped"
+    STREAM_STALLED = "F6.stream_stalled"
+    STREAM_BROKEN = "F7.stream_broken"
+    ANSWER_GARBAGE = "F8.answer_garbage"
+    PUSH_GARBAGE = "F8.push_garbage"
+    RATE_LIMITED = "F10.rate_limited"
+    VENUE_REJECTS = "F11.venue_rejects"
+    LISTS_LAG = "F14.lists_lag"
+    FOREIGN_ORDER = "F16.foreign_order"
+    CASH_MOVED = "F17.cash_moved"
+    MAINTENANCE = "F19.maintenance"
+    SEND_ONLY = "F20.send_only"
+    UNREACHABLE = "F22.unreachable"
+    CRASH = "F23.crash"
+    CRASH_IN_CALL = "F23.crash_in_call"
+    PAUSE = "F25.pause"
+    DISK_FULL = "F27.disk_full"
+    TORN_TAIL = "F28.torn_tail"
+    CLOCK_STEP = "F30.clock_step"
+    BAD_MARKET = "F34.bad_market"
+    KILL_ANYWHERE = "F39.kill_anywhere"
+    KILL_BYTE = "F39.kill_byte"
+    KILL_FILE = "F40.kill_file"
+    CANCEL_FAILS = "F41.cancel_fails"
+    BUS_DOWN = "F43.bus_down"
+    PARTIAL_FILLS = "F48.partial_fills"
+    LATE_YIELD = "F51.late_yield"
+
+
+RATES: Mapping[Fault, tuple[float, float]] = {
+    Fault.REQUEST_DROPPED: (0.01, 0.15),
+    Fault.RESPONSE_DROPPED: (0.01, 0.15),
+    Fault.RESPONSE_DELAYED: (0.08, 0.5),
+    Fault.REQUEST_DUPLICATED: (0.02, 0.3),
+    Fault.PUSH_DUPLICATED: (0.04, 0.5),
+    Fault.PUSH_REORDERED: (0.04, 0.5),
+    Fault.PUSH_DROPPED: (0.02, 0.2),
+    Fault.STREAM_STALLED: (0.004, 0.05),
+    Fault.STREAM_BROKEN: (0.004, 0.05),
+    Fault.ANSWER_GARBAGE: (0.01, 0.1),
+    Fault.PUSH_GARBAGE: (0.008, 0.05),
+    Fault.RATE_LIMITED: (0.01, 0.1),
+    Fault.VENUE_REJECTS: (0.04, 0.4),
+    Fault.LISTS_LAG: (0.8, 1),
+    Fault.FOREIGN_ORDER: (0.008, 0.02),
+    Fault.CASH_MOVED: (0.008, 0.02),
+    Fault.MAINTENANCE: (0.004, 0.05),
+    Fault.SEND_ONLY: (0.004, 0.05),
+    Fault.UNREACHABLE: (0.004, 0.05),
+    Fault.CRASH: (0.0001, 0.002),
+    Fault.CRASH_IN_CALL: (0.001, 0.02),
+    Fault.PAUSE: (0.004, 0.05),
+    Fault.DISK_FULL: (0.0001, 0.002),
+    Fault.TORN_TAIL: (0.8, 1),
+    Fault.CLOCK_STEP: (0.004, 0.05),
+    Fault.BAD_MARKET: (0.008, 0.05),
+    Fault.KILL_ANYWHERE: (0.0001, 0.002),
+    Fault.KILL_BYTE: (0.004, 0.05),
+    Fault.KILL_FILE: (0.004, 0.05),
+    Fault.CANCEL_FAILS: (0.04, 0.5),
+    Fault.BUS_DOWN: (0.004, 0.05),
+    Fault.PARTIAL_FILLS: (0.4, 1),
+    Fault.LATE_YIELD: (0.04, 0.3),
+}
+"""(least, most) chance at each opportunity, drawn log-uniformly where a seed has the kind at all.
+
+An opportunity is one request, one push, one chaos point, one market event, or one second of the world.
+"""
+ALWAYS = frozenset({Fault.RESPONSE_DELAYED})
+SHARE_OF_KINDS = 0.5
+
+
+class Plan(NamedTuple):
+    """What one seed will do: the chance of each kind at each opportunity (0 where it does not occur)."""
+
+    chances: Mapping[Fault, float]
+    market_seed: int
+
+
+def draw(seed: int, only: frozenset[Fault] | None = None) -> Plan:
+    """Draw a seed's swarm; `only` restricts it to these kinds. The same arguments give the same plan."""
+    stream = Rng(seed).stream("swarm")
+    chances = {}
+    for fault, (least, most) in RATES.items():
+        is_on = stream.random() < SHARE_OF_KINDS or fault in ALWAYS
+        chance = least * (most / least) ** stream.random()
+        chances[fault] = chance if is_on and (only is None or fault in only) else 0.0
+    return Plan(chances, stream.getrandbits(31))
+
+
+class Dice:
+    """Decides, counts, and falls silent when the faults stop."""
+
+    def __init__(self, seed: int, plan: Plan) -> None:
+        self.plan = plan
+        self.counts: Counter[Fault] = Counter()
+        self.is_on = True
+        self._rng = Rng(seed)
+        self._streams: dict[str, Stream] = {}
+
+    def stream(self, name: str) -> Stream:
+        """Return this seed's stream of chance for one use, always the same object."""
+        if name not in self._streams:
+            self._streams[name] = self._rng.stream("dice", name)
+        return self._streams[name]
+
+    def strikes(self, fault: Fault) -> bool:
+        """Decide one opportunity of a fault; a strike is counted."""
+        chance = self.plan.chances[fault]
+        if not self.is_on or chance <= 0.0 or self.stream(fault).random() >= chance:
+            return False
+        self.counts[fault] += 1
+        return True
+
+    def between(self, fault: Fault, least: float, most: float) -> float:
+        """Draw how much, or how long."""
+        return self.stream(fault).uniform(least, most)

@@ -1,0 +1,160 @@
+"""The simulated operator: starts sessions, decides tickets, resumes after a kill, flattens, adopts."""
+
+from __future__ import annotations
+
+import asyncio
+
+from engine.api.client import EngineClient, EngineRefused
+from engine.api.commands import (
+    CommandBody,
+    EngineStop,
+    Flatten,
+    PaperStart,
+    PaperStop,
+    Resume,
+    TicketApprove,
+    TicketReject,
+    TicketSelect,
+)
+from engine.api.views import TicketRow, TicketsView
+from engine.sim.faults import Fault
+from engine.sim.world import World
+from engine.trading.custody import Verdict
+from safety.killbyte import KillLevel
+from seams.ids import CountedIds
+from seams.net import NetDown, NoAnswer
+from venues.types import Record
+
+GRACE_S = 0.65
+STRATEGIES = ("ema_cross", "rsi_ma_cross")
+
+
+class Operator:
+    """Works through the bus like a console; what it cannot reach it tries again later."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.ids = CountedIds()
+        self.tickets: tuple[TicketRow, ...] = ()
+        self.number = 0
+        self.client: EngineClient | None = None
+        self.decided: set[str] = set()
+        self.is_closing = False
+        """The last part of a seed: sessions are stopped, so that all can settle."""
+        self.refused: list[str] = []
+
+    async def work(self) -> None:
+        """Go round for ever."""
+        while True:
+            await self._look()
+            await asyncio.sleep(0.5)
+
+    async def _look(self) -> None:
+        incarnation = self.world.incarnation
+        if incarnation is None or incarnation.engine.net is None:
+            return
+        if incarnation.number != self.number:
+            self.number = incarnation.number
+            port = self.world.bus.port("operator")
+            self.world.bus.drop("operator")
+            epoch = incarnation.engine.core.epoch
+            self.client = EngineClient(port, self.world.true_clock, self.ids, "ada", epoch)
+            self.tickets = ()
+            await self.client.watch(self._see)
+        engine = incarnation.engine
+        custody = engine.custody
+        assert custody is not None
+        if engine.core.audit.is_broken and not self.world.disk.is_full:
+            await self._ask(EngineStop(), "the record could not be kept; there is room again")
+            return
+        if engine.core.kill.level is not KillLevel.CLEAR:
+            await self._after_a_kill(custody.verdict)
+        elif engine.desk.running and self.is_closing:
+            for session_id in sorted(engine.desk.running):
+                await self._ask(PaperStop(session_id=session_id), "the day is over", 12.0)
+        elif not engine.desk.running and custody.verdict is Verdict.CLEAN and self.world.dice.is_on:
+            if any(held.quantity for held in custody.ledger.holdings.values()):
+                await self._ask(Flatten(confirm="FLATTEN"), "a residue", 12.0)
+            else:
+                await self._ask(self._session(), "", 5.0)
+        for row in self.tickets:
+            if row.state == "proposed" and row.ticket_id not in self.decided:
+                self.decided.add(row.ticket_id)
+                await self._decide(row)
+                break
+
+    async def _after_a_kill(self, verdict: Verdict) -> None:
+        """Look for a while, then resume: with a reason, and only when the engine lets us."""
+        if self.world.dice.stream("operator").random() < 0.2 and verdict is Verdict.CLEAN:
+            await self._ask(Resume(confirm="RESUME"), "looked at everything", 8.0)
+
+    def _session(self) -> PaperStart:
+        supervised = self.world.seed % 3 == 0
+        return PaperStart(
+            feed="exchange",
+            strategies=STRATEGIES,
+            seed=self.world.seed,
+            is_supervised=supervised,
+            supervised_strategies=STRATEGIES[:1] if supervised else (),
+        )
+
+    async def _decide(self, row: TicketRow) -> None:
+        if self.world.dice.stream("operator").random() < 0.2:
+            await self._ask(TicketReject(ticket_id=row.ticket_id, reason_digit=1, text="drawn"), "")
+            return
+        shown = await self._ask(TicketSelect(ticket_id=row.ticket_id), "")
+        if isinstance(shown, TicketRow):
+            await asyncio.sleep(GRACE_S)
+            size = shown.quantity if shown.worst == "warn" else None
+            approve = TicketApprove(ticket_id=row.ticket_id, ticket_hash=shown.ticket_hash, typed_size=size)
+            await self._ask(approve, "")
+
+    async def _ask(self, body: CommandBody, reason: str, timeout_s: float = 2.0) -> object:
+        """Ask for one thing; a refusal, a lost bus or a dead engine is not the operator's end."""
+        assert self.client is not None
+        kind: type[Record] | type[object] = TicketRow if isinstance(body, TicketSelect) else object
+        try:
+            return await self.client.demand(body, kind, reason=reason, timeout_s=timeout_s)
+        except EngineRefused as refused:
+            self.refused.append(f"{type(body).__name__}: {refused.reply.code}")
+        except (NetDown, NoAnswer):
+            pass
+        return None
+
+    def _see(self, view: object) -> None:
+        if isinstance(view, TicketsView):
+            self.tickets = view.rows
+
+
+async def mischief(world: World) -> None:
+    """Once a second: what befalls hosts, links and venues from outside."""
+    dice = world.dice
+    while True:
+        await asyncio.sleep(1.0)
+        incarnation = world.incarnation
+        if incarnation is None:
+            continue
+        wire = incarnation.wire
+        if dice.strikes(Fault.STREAM_STALLED):
+            wire.silent_until_s = world.loop.time() + dice.between(Fault.STREAM_STALLED, 1, 20)
+        for fault, name in ((Fault.UNREACHABLE, "is_reachable"), (Fault.SEND_ONLY, "is_deaf")):
+            if dice.strikes(fault):
+                setattr(wire, name, fault is Fault.SEND_ONLY)
+                world.loop.call_later(
+                    dice.between(fault, 1, 15), setattr, wire, name, fault is not Fault.SEND_ONLY
+                )
+        if dice.strikes(Fault.STREAM_BROKEN):
+            wire.break_stream()
+            world.loop.call_later(dice.between(Fault.STREAM_BROKEN, 0.1, 10), wire.open_stream)
+        if dice.strikes(Fault.KILL_BYTE):
+            world.pull_byte("from outside")
+        if dice.strikes(Fault.CLOCK_STEP):
+            world.clock.offset_ns += round(dice.between(Fault.CLOCK_STEP, -5e9, 5e9))
+        if dice.strikes(Fault.DISK_FULL):
+            world.disk.is_full = True
+            world.loop.call_later(
+                dice.between(Fault.DISK_FULL, 0.1, 8), setattr, world.disk, "is_full", False
+            )
+        if dice.strikes(Fault.BUS_DOWN):
+            world.bus.is_up = False
+            world.loop.call_later(dice.between(Fault.BUS_DOWN, 0.5, 10), setattr, world.bus, "is_up", True)

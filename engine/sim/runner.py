@@ -1,0 +1,192 @@
+"""Run seeds: one world each, a safety phase, a liveness phase, and what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from engine.sim.faults import Fault, draw
+from engine.sim.invariants import Judge
+from engine.sim.people import Operator, mischief
+from engine.sim.world import World
+from engine.store.store import Store
+from seams import chaos
+from seams.clock import FixedClock
+from venues.types import Environment, Mode, Record
+
+SAFETY_S = 60.0
+LIVENESS_S = 45.0
+
+
+class Violation(Record):
+    """One invariant that did not hold: `at_s` is simulated time."""
+
+    seed: int
+    invariant: str
+    at_s: float
+    what: str
+
+
+class SeedResult(Record):
+    """What one seed did."""
+
+    seed: int
+    events: int
+    faults: dict[str, int]
+    crashes: int
+    starts: int
+    orders: int
+    fills: int
+    checks: int
+    violations: tuple[Violation, ...]
+    simulated_s: float
+    sha256: str
+
+
+def make_template(folder: Path) -> Path:
+    """Make one empty, migrated database for all seeds to copy."""
+    path = folder / "template.db"
+    Store.open(path, Mode.LIVE, FixedClock(), Environment.SANDBOX).close()
+    return path
+
+
+def run_seed(
+    seed: int,
+    template: Path,
+    *,
+    only: frozenset[Fault] | None = None,
+    safety_s: float = SAFETY_S,
+    liveness_s: float = LIVENESS_S,
+) -> tuple[SeedResult, list[bytes]]:
+    """Run one seed in a fresh folder; return its result and its whole trace."""
+    before = os.getcwd()
+    base = "/dev/shm" if os.path.isdir("/dev/shm") else None
+    with tempfile.TemporaryDirectory(prefix="interlock-sim-", dir=base) as folder:
+        os.chdir(folder)
+        try:
+            return _run(seed, template, only, safety_s, liveness_s)
+        finally:
+            os.chdir(before)
+
+
+def replay_seed(seed: int, only: frozenset[Fault] | None) -> tuple[SeedResult, list[bytes]]:
+    """Run one seed by itself."""
+    with tempfile.TemporaryDirectory(prefix="interlock-sim-") as folder:
+        return run_seed(seed, make_template(Path(folder)), only=only)
+
+
+def run_many(
+    seeds: Sequence[int],
+    only: frozenset[Fault] | None,
+    jobs: int,
+    on_result: Callable[[SeedResult, float], None],
+) -> dict[str, object]:
+    """Run seeds in `jobs` processes; `on_result` hears each with the wall time so far. Returns the sums."""
+    began = time.perf_counter()
+    results: list[SeedResult] = []
+    with tempfile.TemporaryDirectory(prefix="interlock-sim-") as folder:
+        template = make_template(Path(folder))
+        work = partial(_result_of, template=template, only=only)
+        with _pool(jobs) as pool:
+            for result in map(work, seeds) if pool is None else pool.map(work, seeds):
+                results.append(result)
+                on_result(result, time.perf_counter() - began)
+    wall_s = time.perf_counter() - began
+    broken = [violation for result in results for violation in result.violations]
+    told = msgspec.to_builtins(broken[:100])
+    return {**summary(results), "wall_s": round(wall_s, 1), "broken": told}
+
+
+def _result_of(seed: int, template: Path, only: frozenset[Fault] | None) -> SeedResult:
+    return run_seed(seed, template, only=only)[0]
+
+
+def _pool(jobs: int) -> AbstractContextManager[ProcessPoolExecutor | None]:
+    if jobs == 1:
+        return nullcontext()
+    return ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
+
+
+def _run(
+    seed: int, template: Path, only: frozenset[Fault] | None, safety_s: float, liveness_s: float
+) -> tuple[SeedResult, list[bytes]]:
+    world = World(seed, draw(seed, only), template)
+    judge = Judge(world)
+    world.on_sent = judge.on_sent
+    loop = world.loop
+    asyncio.set_event_loop(loop)
+    try:
+        with chaos.installed(world.at_point):
+            loop.run_until_complete(_live(world, judge, safety_s, liveness_s))
+    finally:
+        world.close()
+        asyncio.set_event_loop(None)
+    venue = world.exchange.venue
+    result = SeedResult(
+        seed=seed,
+        events=world.events,
+        faults={str(fault): count for fault, count in sorted(world.dice.counts.items())},
+        crashes=world.crashes,
+        starts=world.started,
+        orders=len(venue.journal),
+        fills=len(venue.all_fills()),
+        checks=sum(judge.checks.values()),
+        violations=tuple(
+            Violation(seed=seed, invariant=name, at_s=round(at_s, 3), what=what)
+            for name, at_s, what in judge.broken
+        ),
+        simulated_s=safety_s + liveness_s,
+        sha256=world.sha256,
+    )
+    return result, world.trace
+
+
+async def _live(world: World, judge: Judge, safety_s: float, liveness_s: float) -> None:
+    operator = Operator(world)
+    tasks = [
+        world.loop.create_task(work)
+        for work in (world.run_market(), world.keep_alive(), operator.work(), mischief(world))
+    ]
+    for second in range(round(safety_s + liveness_s)):
+        if second == round(safety_s):
+            world.calm()
+        operator.is_closing = second >= round(safety_s + liveness_s / 3)
+        await asyncio.sleep(1.0)
+        judge.look()
+        for task in tasks:
+            if task.done():
+                task.result()  # a part of the world has broken: that is the simulator's own fault
+    judge.settle()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def summary(results: list[SeedResult]) -> dict[str, object]:
+    """Add up what many seeds did."""
+    faults: Counter[str] = Counter()
+    for result in results:
+        faults.update(result.faults)
+    return {
+        "seeds": len(results),
+        "events": sum(r.events for r in results),
+        "faults": sum(faults.values()),
+        "faults_by_kind": dict(sorted(faults.items())),
+        "crashes": sum(r.crashes for r in results),
+        "orders": sum(r.orders for r in results),
+        "fills": sum(r.fills for r in results),
+        "checks": sum(r.checks for r in results),
+        "violations": sum(len(r.violations) for r in results),
+        "simulated_s": sum(r.simulated_s for r in results),
+    }

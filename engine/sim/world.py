@@ -1,0 +1,353 @@
+"""One simulated world: an exchange, an engine that may die and come back, an operator, and their links."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import gc
+import hashlib
+import shutil
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from engine.core import STORAGE_FAILURES
+from engine.daemon import Engine, Seams, build_core
+from engine.sim.disk import DiskOfOne, SimDisk
+from engine.sim.faults import Dice, Fault, Plan
+from engine.sim.wires import Died, SimBus, SimWire
+from safety.killbyte import KillByte, KillLevel
+from seams.clock import NS_PER_S
+from seams.rng import Rng
+from seams.virtual import VirtualClock, VirtualLoop
+from venues.sandbox.exchange import Exchange
+from venues.sandbox.link import ExchangeLink
+from venues.sandbox.market import SandboxFeed, SandboxMarket
+from venues.sandbox.scenarios import DEFAULT_SYMBOLS, instrument_of
+from venues.sandbox.venue import SandboxVenue
+from venues.types import FeedEnd
+
+HOME = Path("desk")
+"""Relative on purpose: no path of this host comes into a trace."""
+ACCOUNT, KEY, SECRET = "acct-1", "engine", b"a throw-away secret of the simulator"
+SYMBOLS = DEFAULT_SYMBOLS[:2]
+CASH_USD = Decimal(100_000)
+VIEWS_EVERY = 5
+BAR_S = 0.5
+RESTART_S = (0.2, 4.0)
+ENVIRON = {
+    "INTERLOCK_ENGINE__MODE": "live",
+    "INTERLOCK_ENGINE__ENVIRONMENT": "sandbox",
+}
+
+
+class StirredLoop(VirtualLoop):
+    """A virtual loop that now and then runs what is ready in another order (F51)."""
+
+    def __init__(self, dice: Dice) -> None:
+        super().__init__()
+        self._dice = dice
+
+    def _run_once(self) -> None:
+        ready: deque[Any] = self._ready  # type: ignore[attr-defined]
+        if len(ready) > 1 and self._dice.strikes(Fault.LATE_YIELD):
+            shuffled = list(ready)
+            self._dice.stream("stir").shuffle(shuffled)
+            ready.clear()
+            ready.extend(shuffled)
+        super()._run_once()  # type: ignore[misc]
+
+
+class SteppingClock(VirtualClock):
+    """The engine host's clock: its wall time may step, its monotonic time never does."""
+
+    def __init__(self, loop: VirtualLoop) -> None:
+        super().__init__(loop)
+        self.offset_ns = 0
+
+    def now_ns(self) -> int:
+        return super().now_ns() + self.offset_ns
+
+
+@dataclass
+class Incarnation:
+    """One start of the engine, until it ends or dies."""
+
+    number: int
+    engine: Engine
+    wire: SimWire
+    task: asyncio.Task[None] | None = None
+    is_dead: bool = False
+    tasks: list[asyncio.Task[Any]] = field(default_factory=list)
+
+
+_INCARNATION: contextvars.ContextVar[int] = contextvars.ContextVar("incarnation", default=0)
+
+
+class World:
+    """Everything of one seed. `trace` receives every fact that left a process, in order."""
+
+    def __init__(self, seed: int, plan: Plan, template: Path) -> None:
+        self.seed, self.dice = seed, Dice(seed, plan)
+        self.loop = StirredLoop(self.dice)
+        self.true_clock = VirtualClock(self.loop)
+        self.clock = SteppingClock(self.loop)
+        self.disk = SimDisk(self.dice, self.at_point)
+        self.bus = SimBus(self._spawn_in)
+        self.trace: list[bytes] = []
+        self.events = 0
+        self.crashes = 0
+        self.incarnation: Incarnation | None = None
+        self.started = 0
+        self._template = template
+        self._dead: set[int] = set()
+        self._byte = KillByte.anonymous()
+        self._died = asyncio.Event()
+        self._starting: Incarnation | None = None
+        self.on_sent: Callable[[bytes], None] = lambda body: None
+        """Called with every request at the instant its first byte leaves the engine."""
+        self._world_tasks: set[asyncio.Task[Any]] = set()
+        market = SandboxMarket(seed=plan.market_seed, scenario="sideways", symbols=SYMBOLS)
+        self.feed = SandboxFeed(market, self.true_clock, bar_seconds=BAR_S, ticks_per_second=2.0, stalls=())
+        self.instruments = tuple(instrument_of(s, Decimal("1.5"), Decimal("4.5")) for s in SYMBOLS)
+        venue = SandboxVenue(
+            self.true_clock,
+            starting_cash_usd=CASH_USD,
+            fill_at="next_quote",
+            price_grid="tick",
+            slippage_bps=1.0,
+            instruments=self.instruments,
+            account_id=ACCOUNT,
+        )
+        self.exchange = Exchange(self.true_clock, venue, {KEY: (SECRET, True), "watchdog": (SECRET, False)})
+        self.exchange.listeners.append(self._push)
+        self.loop.set_task_factory(self._make_task)  # type: ignore[arg-type]
+
+    # --- facts -----------------------------------------------------------------------------------
+
+    def fact(self, kind: str, text: str | bytes) -> None:
+        """Put one fact on the trace, with the true time."""
+        body = text if isinstance(text, bytes) else text.encode()
+        self.trace.append(b"%d %s " % (self.true_clock.monotonic_ns() // 1000, kind.encode()) + body)
+        self.events += 1
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(b"\n".join(self.trace)).hexdigest()
+
+    # --- the exchange's side ---------------------------------------------------------------------
+
+    async def run_market(self) -> None:
+        """Let prices move and orders match, for ever."""
+        async for event in self.feed.events():
+            if not isinstance(event, FeedEnd):
+                self.exchange.on_market(event)
+
+    async def handle(self, body: bytes) -> bytes:
+        """Let the exchange answer one request, or be in no mood for it."""
+        dice = self.dice
+        if dice.strikes(Fault.RATE_LIMITED):
+            return b'{"type":"refusal","code":"rate_limited","message":"slow down","at_ns":0}'
+        is_cancel = b'"type":"cancel"' in body
+        if is_cancel and dice.strikes(Fault.CANCEL_FAILS):
+            return b'{"type":"refusal","code":"unavailable","message":"cancels are down","at_ns":0}'
+        if b'"type":"place"' in body and dice.strikes(Fault.VENUE_REJECTS):
+            return b'{"type":"refusal","code":"insufficient_margin","message":"drawn","at_ns":0}'
+        said = await self.exchange.handle(body)
+        self.fact("venue", hashlib.sha256(body).hexdigest()[:16].encode() + b" " + said)
+        return said
+
+    def _push(self, frame: bytes) -> None:
+        is_market = frame.startswith(b'{"type":"market"')
+        if not is_market:
+            self.fact("push", frame)
+        if self.incarnation is not None:
+            self.incarnation.wire.push(frame, is_market=is_market)
+
+    # --- the engine's life -----------------------------------------------------------------------
+
+    async def start_engine(self) -> Incarnation | None:
+        """Start the engine on what is on the disk; None where it died (or refused) while starting."""
+        self.started += 1
+        number = self.started
+        token = _INCARNATION.set(number)
+        try:
+            incarnation = self._starting = self._build(number)
+            incarnation.engine.recover()
+            self.incarnation, self._starting = incarnation, None
+            self._died.clear()
+            incarnation.task = self.loop.create_task(self._serve(incarnation))
+            self.fact("start", f"{number} epoch {incarnation.engine.core.epoch}")
+            return incarnation
+        except Died:
+            return None
+        except STORAGE_FAILURES as error:
+            self._bury(number, f"refuses to start: {type(error).__name__} {error}")
+            return None
+        finally:
+            self._starting = None
+            _INCARNATION.reset(token)
+            gc.collect(0)  # a half-built engine lets go of its database
+
+    def _build(self, number: int) -> Incarnation:
+        self._prepare_database()
+        dead: set[int] = self._dead
+        seams = Seams(
+            self.clock,
+            None,
+            Rng(self.seed * 1_000 + number),
+            DiskOfOne(self.disk, lambda: number in dead),
+            pid=number,
+            commit="0" * 40,
+            token=lambda size: f"token-{number}-{size}",
+        )
+        core = build_core(seams, HOME, ENVIRON, self._byte)
+        wire = SimWire(self.dice, self.handle, self._spawn_world, self._on_sent, self.at_point)
+        link = ExchangeLink(wire, KEY, SECRET, self.instruments)
+        return Incarnation(number, Engine(core, link, ACCOUNT, VIEWS_EVERY), wire)
+
+    async def _serve(self, incarnation: Incarnation) -> None:
+        """Run one engine to its orderly end; the service manager then starts the next."""
+        await incarnation.engine.serve(self.bus.port(_name(incarnation.number)))
+        await incarnation.engine.close()
+        self.fact("stop", str(incarnation.number))
+        self.crashes -= 1
+        self.die(incarnation.number, "stopped in order")
+
+    async def keep_alive(self) -> None:
+        """Start the engine, and again whenever it has died: the service manager."""
+        while True:
+            incarnation = await self.start_engine()
+            if incarnation is not None:
+                await self._died.wait()
+                await self._sweep_out(incarnation)
+            await asyncio.sleep(self.dice.stream("restart").uniform(*RESTART_S))
+
+    def at_point(self, site: str) -> None:
+        """A place between two effects: the engine may die here, or somebody may pull the kill switch."""
+        number = _INCARNATION.get()
+        if number == 0 or number in self._dead:
+            return
+        if self.dice.strikes(Fault.KILL_ANYWHERE):
+            self.pull_byte(f"at {site}")
+        fault = Fault.CRASH_IN_CALL if site.startswith("wire") else Fault.CRASH
+        if self.dice.strikes(fault):
+            self.die(number, site)
+            raise Died(site)
+
+    def die(self, number: int, site: str) -> None:
+        """The engine's process ends now, as by kill -9."""
+        self._bury(number, site)
+        self._died.set()
+
+    def pull_byte(self, why: str) -> None:
+        """Another process sets the shared kill byte."""
+        self._byte.raise_to(KillLevel.HALT_ALL)
+        self.fact("kill", why)
+
+    def _bury(self, number: int, site: str) -> None:
+        self.crashes += 1
+        self._dead.add(number)
+        self.fact("crash", f"{number} {site}")
+        # The shared page outlives the process; what a dying process does to its copy does not count.
+        page, self._byte = self._byte, KillByte.anonymous()
+        self._byte.raise_to(page.level)
+        self._byte.set_trips(page.trips)
+        self.bus.drop(_name(number))
+        for each in (self.incarnation, self._starting):
+            if each is not None and each.number == number:
+                each.is_dead = each.wire.is_dead = True
+                each.engine.core.store.abandon()
+        self.incarnation = None
+
+    async def _sweep_out(self, incarnation: Incarnation) -> None:
+        """Nothing of a dead process runs on."""
+        tasks = [task for task in incarnation.tasks if not task.done()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        incarnation.tasks.clear()
+
+    def _on_sent(self, body: bytes) -> None:
+        self.on_sent(body)
+        self.fact("sent", hashlib.sha256(body).hexdigest()[:16])
+
+    def _prepare_database(self) -> None:
+        """Begin with an empty, migrated database: making one anew takes longer than a simulated minute."""
+        folder = HOME / "db"
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = folder / "live.db"
+        if not path.exists():
+            shutil.copyfile(self._template, path)
+
+    def calm(self) -> None:
+        """The faults stop: what is broken outside is mended, what is inside must mend itself."""
+        self.dice.is_on = False
+        self.disk.is_full = False
+        self.bus.is_up = True
+        if self.incarnation is not None:
+            wire = self.incarnation.wire
+            wire.is_reachable, wire.is_deaf, wire.silent_until_s = True, False, 0.0
+            if not wire.is_up:
+                wire.open_stream()
+        self.fact("calm", "")
+
+    def close(self) -> None:
+        """Let go of everything that a world holds."""
+        if self.incarnation is not None:
+            self.incarnation.wire.is_dead = True
+            self._dead.add(self.incarnation.number)
+            self.incarnation.engine.core.store.abandon()
+        pending = [task for task in asyncio.all_tasks(self.loop) if not task.done()]
+        for task in pending:
+            task.cancel()
+        if pending:
+            self.loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
+        self.loop.close()
+
+    # --- tasks -----------------------------------------------------------------------------------
+
+    def _make_task(
+        self, loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any], **options: Any
+    ) -> asyncio.Task[Any]:
+        task: asyncio.Task[Any] = asyncio.Task(coroutine, loop=loop, **options)
+        context = options.get("context")
+        number = context.get(_INCARNATION, 0) if context is not None else _INCARNATION.get()
+        incarnation = self.incarnation or self._starting
+        if number and incarnation is not None and incarnation.number == number:
+            incarnation.tasks.append(task)
+            if len(incarnation.tasks) > 200:
+                incarnation.tasks = [each for each in incarnation.tasks if not each.done()]
+        task.add_done_callback(_look_at)
+        return task
+
+    def _spawn_world(self, work: Awaitable[None]) -> None:
+        """Run something that belongs to the world, not to the engine that caused it."""
+        self._spawn_in(contextvars.Context(), work)
+
+    def _spawn_in(self, context: contextvars.Context, work: Awaitable[None]) -> None:
+        task = self.loop.create_task(_of(work), context=context)
+        self._world_tasks.add(task)
+        task.add_done_callback(self._world_tasks.discard)
+
+
+def _look_at(task: asyncio.Task[Any]) -> None:
+    """A crash ends the task that met it; that is not an error to be reported."""
+    if not task.cancelled():
+        task.exception()
+
+
+async def _of(work: Awaitable[None]) -> None:
+    await work
+
+
+def _name(number: int) -> str:
+    return f"engine-{number}"
+
+
+def now_s(world: World) -> float:
+    """Return the world's time in seconds."""
+    return world.true_clock.monotonic_ns() / NS_PER_S
