@@ -20,6 +20,7 @@ from engine.trading.orders import OrderManager
 from engine.trading.rows import fill_of
 from engine.trading.settle import OVERLAP_NS, settle, settle_unknown
 from engine.trading.working import ManagedOrder
+from safety.facts import ReconcileState, VenueFacts
 from safety.interlock import Clearance, HoldLevel
 from safety.killbyte import KillLevel
 from safety.reasons import Refusal
@@ -41,6 +42,15 @@ class Verdict(StrEnum):
     CLEAN = "clean"
     SETTLING = "settling"
     AMBIGUOUS = "ambiguous"
+
+
+_STATES = {
+    Verdict.HYDRATING: ReconcileState.NEVER,
+    Verdict.CLEAN: ReconcileState.CLEAN,
+    Verdict.SETTLING: ReconcileState.AMBIGUOUS,
+    Verdict.AMBIGUOUS: ReconcileState.AMBIGUOUS,
+}
+"""What a verdict is to the pre-trade rules: only CLEAN lets new risk through."""
 
 
 class Difference(Record):
@@ -278,6 +288,20 @@ class Custody:
         """The stream broke or opened anew: what it told meanwhile must be asked."""
         self.is_dirty = True
         self.core.events.add("link", self.venue.name, "stream open" if is_up else "stream has a gap")
+
+    def venue_facts(self) -> VenueFacts:
+        """Return what preflight may know of this account: reconciliation and nonces."""
+        last = self.orders.nonces.last
+        return VenueFacts(
+            reconcile_state=_STATES[self.verdict],
+            reconcile_age_ms=self.age_ms(),
+            nonce_next=max(last + 1, self.core.clock.now_ns() // NS_PER_MS),
+            nonce_durable=last,
+        )
+
+    def offset_ms(self) -> float | None:
+        """Return how far the venue's clock is ahead of ours, or None before it was asked."""
+        return self.orders.offset_ns / NS_PER_MS if self.reconciled_ns else None
 
     def age_ms(self) -> int | None:
         """Return how long ago both sides were last seen to agree, or None if never."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def account_facts(session: PaperSession, intent: ExecutionIntent) -> AccountFacts:
-    """Return everything that an intent is judged by. The paper venue's clock is ours: it has no offset."""
+    """Return everything that an intent is judged by."""
     core, ledger, traffic, now_ns = session.core, session.ledger, session.traffic, session.market_ns
     memory = session.memory.get(intent.symbol)
     return AccountFacts(
@@ -25,7 +25,7 @@ def account_facts(session: PaperSession, intent: ExecutionIntent) -> AccountFact
         hold_level=core.interlock.level,
         now_ns=core.clock.now_ns(),
         last_ns=core.audit.last_ns,
-        clock_offset_ms=None,
+        clock_offset_ms=session.clock_offset_ms(),
         mark_price=ledger.holding(intent.symbol).mark_price or None,
         mark_age_ms=session.mark_age_ms(intent.symbol),
         equity_usd=ledger.equity_usd,

@@ -123,6 +123,8 @@ class PaperSession:
         self.memory = {symbol: MarketMemory(not plan.uses_market_time) for symbol, _ in plan.lanes}
         self.venue_facts: Callable[[], VenueFacts] = VenueFacts
         """What the venue says of reconciliation, signer and budget; a paper venue says nothing."""
+        self.clock_offset_ms: Callable[[], float | None] = _no_offset
+        """How far the venue's clock is ahead of ours; a venue in this process has ours."""
         self.desk_facts: Callable[[], DeskFacts] = DeskFacts
         """What the other sessions carry; a session without a desk does not know, and may not open."""
         self.shadow: Shadow | None = None
@@ -423,6 +425,10 @@ class PaperSession:
         """Cancel every order of this session that may be alive; return (asked, confirmed)."""
         mine = [order for order in self.orders.alive() if order.session_id == self.plan.session_id]
         return await self.orders.cancel_each(mine)
+
+
+def _no_offset() -> float | None:
+    return None
 
 
 def _time_of(event: Quote | Bar | BarOpen) -> int:

@@ -36,7 +36,7 @@ from venues.sandbox.market import SandboxFeed, SandboxMarket
 from venues.sandbox.scenarios import DEFAULT_SYMBOLS, SCENARIOS, VENUE_NAME, Stall, instrument_of
 from venues.sandbox.script import Fault, FaultKind
 from venues.sandbox.venue import SandboxVenue
-from venues.types import Instrument
+from venues.types import Environment, Instrument, Mode
 
 SANDBOX_BAR_S = 1.0
 SANDBOX_TICKS_PER_S = 4.0
@@ -194,7 +194,7 @@ def _exchange_session(core: Core, start: PaperStart, session_id: str, custody: C
         for symbol, choice in zip(symbols, chosen, strict=True)
     ]
     feed = LinkFeed(link)
-    return _assemble(
+    session = _assemble(
         core,
         start,
         session_id,
@@ -206,6 +206,9 @@ def _exchange_session(core: Core, start: PaperStart, session_id: str, custody: C
         {symbol: known[symbol] for symbol in symbols},
         False,
     )
+    session.venue_facts = custody.venue_facts
+    session.clock_offset_ms = custody.offset_ms
+    return session
 
 
 def _replay_session(core: Core, start: PaperStart, session_id: str) -> PaperSession:
@@ -312,7 +315,7 @@ def _assemble(
         instruments=instruments,
         policy=policy_of(
             core.settings.risk,
-            core.mode,
+            Mode.PAPER if core.environment is Environment.SANDBOX else core.mode,
             symbols,
             tuple(dict.fromkeys(instrument.venue for instrument in instruments.values())),
             tuple(dict.fromkeys(choice.name for choice in chosen)),
