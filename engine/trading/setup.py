@@ -63,6 +63,8 @@ def build_session(
     if not (start.strategies or start.preset or start.init_state):
         raise Refusal("unknown_strategy", "name at least one strategy, or a preset")
     if custody is not None:
+        if start.init_state:
+            raise Refusal("invalid_config", "a session on a venue's account begins flat, without a state")
         return _exchange_session(core, start, session_id, custody)
     if start.feed == "sandbox":
         if start.speed <= 0:
@@ -329,18 +331,16 @@ def _assemble(
         init_state=b"" if state is None else state_bytes(state),
     )
     kernel = JournalledKernel(config, lanes, matching="external", run_id=session_id)
-    # CONFLICT
     kernel.facts = _facts(core, plan, config, lanes, chosen, "" if state is None else state.state_sha256)
-    ledger = Ledger(Decimal(str(config.cash))) if state is None else carry_over(state, kernel, venue)
-    orders = OrderManager(core, EmbeddedVenue(venue, plan.account), plan.account)
+    if state is not None:
+        assert isinstance(orders.venue, EmbeddedVenue), "only a paper account can be carried over"
+        ledger = carry_over(state, kernel, orders.venue.venue)
     session = PaperSession(core, plan, hub, orders, kernel, ledger, feed.stop)
     if start.shadow and not (state is not None and start.shadow == REFERENCE):
         session.shadow = kernel.shadow = shadow_of(start, config, lanes, chosen, session_id)
     if state is not None:
         session.go_on(closed_at_ns(state))
     return session
-    kernel.facts = _facts(core, plan, config, lanes, chosen)
-    return PaperSession(core, plan, hub, orders, kernel, ledger, feed.stop)
 
 
 def _paper_books(core: Core, venue: SandboxVenue, config: KernelConfig) -> tuple[OrderManager, Ledger]:
