@@ -112,7 +112,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     ("unknown_strategy", "No such strategy", "It is not in the registry.", "See `interlock strategy ls`; check the spelling.", _PAPER),
     ("invalid_config", "The configuration is not valid", "A key is unknown, or a value is out of bounds.", "The message names the key and the file; correct it.", _START),
     ("data_invalid", "The data does not pass its checks", "Gaps, wrong order or impossible prices; results on it would mean nothing.", "Fetch the window again or choose another one.", _FEED),
-    ("funding_missing", "Funding payments are missing", "The stored series does not cover the window; a result without them would look better or worse than it was.", "Import the missing payments, shorten the window, or allow so many to be missing.", _FEED),
+    ("funding_missing", "Funding payments are missing", "The stored series does not cover the window; a result without them would look better or worse than it was.", "Import the missing payments, shorten the window, or allow so many to be missing (`--max-missing-funding`).", _FEED),
     ("set_exists", "Data of that name is already there", "It was imported, or made from another source; replacing it would change what its name means.", "Choose another venue name or interval, or allow the replacement.", _FEED),
     ("windows_disjoint", "The windows do not meet", "The sets have no bar in a common span, or not the same span as was asked.", "Import the missing span, or let the windows be cut to the common one.", _FEED),
     ("crucible_busy", "A crucible run is on", "One runs at a time, so that nothing else moves its figures.", "Wait for it (interlock crucible status), or stop it.", _START),

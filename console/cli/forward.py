@@ -51,7 +51,7 @@ def start(
 
     Example: interlock forward start --run 20260101_120000_run_ab12cd3
     """
-    asked = read_request(json_request, "forward")
+    asked = read_request(json_request, "forward", signal_file)
     given: dict[str, object] = {
         "strategy": strategy,
         "preset": preset,

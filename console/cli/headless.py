@@ -81,6 +81,24 @@ class Signals:
             runs_index_json=str(path.parents[1] / "runs_index.json"),
         )
 
+    def failed(self, error: BaseException) -> None:
+        """Say that it failed, why, and with which exit code."""
+        code = error.code if isinstance(error, Failure) else type(error).__name__
+        status = int(error.exit_code) if isinstance(error, Failure) else 1
+        self.send(
+            "SESSION_FAILED", "error", exit_code=status, error_type=code, message=str(error)[:500] or code
+        )
+
+
+@contextmanager
+def refusals(path: Path | None, mode: str, request_id: str = "") -> Iterator[None]:
+    """Send SESSION_FAILED when what is inside refuses the request: nothing was started."""
+    try:
+        yield
+    except Failure as error:
+        Signals(path, mode, request_id).failed(error)
+        raise
+
 
 @contextmanager
 def signals(path: Path | None, mode: str, request_id: str) -> Iterator[Signals]:
@@ -90,18 +108,19 @@ def signals(path: Path | None, mode: str, request_id: str) -> Iterator[Signals]:
     try:
         yield sender
     except BaseException as error:
-        code = error.code if isinstance(error, Failure) else type(error).__name__
-        status = int(error.exit_code) if isinstance(error, Failure) else 1
-        sender.send(
-            "SESSION_FAILED", "error", exit_code=status, error_type=code, message=str(error)[:500] or code
-        )
+        sender.failed(error)
         raise
 
 
-def read_request(path: Path | None, command: str) -> Asked:
-    """Read a request for `command`; without a path, an empty one. Raises `Failure` (exit 2)."""
+def read_request(path: Path | None, command: str, signal_file: Path | None = None) -> Asked:
+    """Read a request for `command`; without a path, an empty one. Raises `Failure`, which it signals."""
     if path is None:
         return Asked("", {})
+    with refusals(signal_file, command):
+        return _read(path, command)
+
+
+def _read(path: Path, command: str) -> Asked:
     try:
         data = RealDisk().read(path)
     except OSError as error:

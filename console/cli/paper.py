@@ -96,7 +96,7 @@ def start(
 
     Example: interlock paper start --strategy ema_cross --symbol BTC-PERP --speed 60 --max-bars 500 --wait
     """
-    asked = read_request(json_request, "paper")
+    asked = read_request(json_request, "paper", signal_file)
     given: dict[str, object] = {
         "strategies": strategy or None,
         "preset": preset or None,

@@ -47,7 +47,7 @@ def aggregate(
 
     Example: interlock portfolio aggregate --mode equal_weight --top-n 3 --compare
     """
-    asked = read_request(json_request, "portfolio")
+    asked = read_request(json_request, "portfolio", signal_file)
     given: dict[str, object] = {
         "sessions": tuple(sessions or ()),
         "mode": mode or ("custom_weight" if weight else ""),

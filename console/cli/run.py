@@ -92,7 +92,7 @@ def start(
         if done >= total:
             diagnostics.stage("checks, baselines and the report follow")
 
-    asked = read_request(json_request, "run")
+    asked = read_request(json_request, "run", signal_file)
     given: dict[str, object] = {
         "strategy": (strategy or [""])[0],
         "more_strategies": (strategy or [])[1:],

@@ -11,7 +11,7 @@ from console.cli import diagnostics, output
 from console.cli.assumptions import with_switches
 from console.cli.failure import Failure
 from console.cli.guard import failures
-from console.cli.headless import JsonRequest, SignalFile, read_request, signals
+from console.cli.headless import JsonRequest, SignalFile, read_request, refusals, signals
 from console.cli.options import (
     End,
     First,
@@ -95,9 +95,10 @@ def start(
     Example: interlock sweep start --strategy ema_cross --data sandbox/BTC-PERP/1m --grid fast=5:50:5
     """
     file, axes = _read(words or [], grid or [])
-    asked = read_request(json_request, "sweep")
+    asked = read_request(json_request, "sweep", signal_file)
     if json_request is not None:
-        file = _asked_file(asked.params)
+        with refusals(signal_file, "sweep", asked.request_id):
+            file = _asked_file(asked.params)
     given = {
         "strategy": strategy,
         "preset": preset,

@@ -57,6 +57,10 @@ UNITS = {
     "pnl_costs_doubled": "usd",
     "pnl_without_best": "usd",
     "worst_pnl": "usd",
+    "value_per_day": "usd",
+    "notional_usd": "usd",
+    "confidence": "ratio",
+    "avg_confidence": "ratio",
     "median_pnl": "usd",
 }
 """Units of what stands beside the metrics: baselines, tables, sweeps, sessions, validations."""

@@ -114,8 +114,15 @@ def test_a_wrong_request_exits_2_and_says_so(tmp_path: Path, change: dict[str, o
 def test_a_sweep_without_a_file_exits_2(tmp_path: Path) -> None:
     path = tmp_path / "request.json"
     path.write_text('{"schema_version": "1.0", "command": "sweep", "params": {}}')
-    code, body = drive(tmp_path, "sweep", "start", "--json-request", str(path))
+    told = tmp_path / "signals"
+    words = ("--json-request", str(path), "--signal-file", str(told))
+    code, body = drive(tmp_path, "sweep", "start", *words)
     assert code == 2 and "config_path" in str(body["message"])
+    path.write_text("no request")
+    assert drive(tmp_path, "run", "start", *words)[0] == 2
+    assert [(line["event"], line["mode"], line["exit_code"]) for line in signals(told)] == [
+        ("SESSION_FAILED", "sweep", 2), ("SESSION_FAILED", "run", 2)
+    ]  # fmt: skip
 
 
 def test_a_failing_run_signals_its_failure_and_an_unwritable_file_does_not_fail_a_run(tmp_path: Path) -> None:
