@@ -53,6 +53,7 @@ class Running:
 
     session: PaperSession
     folder: SessionFolder
+    start: PaperStart
     started_ns: int
     task: asyncio.Task[None] | None = None
     is_aborted: bool = False
@@ -121,7 +122,7 @@ class Desk:
         folder = self._folder(session, start, operator, request_id, now_ns)
         if session.plan.init_state:
             folder.put_artifact(INIT_STATE, session.plan.init_state)
-        entry = Running(session=session, folder=folder, started_ns=now_ns)
+        entry = Running(session=session, folder=folder, start=start, started_ns=now_ns)
         try:
             self.core.store.sessions.start(self._row(session, folder, now_ns))
         except StoreError as error:
@@ -138,6 +139,12 @@ class Desk:
         self.core.note("session_started", operator, f"{session_id} on {session.plan.feed_name}")
         entry.task = asyncio.get_running_loop().create_task(self._live(entry), name=session_id)
         return entry
+
+    def demand_startable(self, start: PaperStart) -> None:
+        """Refuse what `start_paper` would refuse, by building it and throwing it away. Raises `Refusal`."""
+        if self.core.kill.level is KillLevel.HALT_ALL:
+            raise Refusal("engine_halted", "resume first")
+        build_session(self.core, start, "probe")
 
     async def stop_paper(self, session_id: str, operator: str) -> None:
         """End a session early: its orders are cancelled, its evidence completed (aborted)."""

@@ -19,6 +19,7 @@ from engine.jobs import Jobs
 from engine.limits import clear_limits
 from engine.ops.alarms import UnknownAlarm
 from engine.replies import answer
+from engine.resetting import sim_reset
 from engine.store.failures import StoreError
 from engine.trading.custody import Verdict
 from engine.trading.rows import ticket_row
@@ -58,6 +59,7 @@ class Handlers:
             c.AlarmAck: self._alarm_ack,
             c.PaperStart: self._paper_start,
             c.PaperStop: self._paper_stop,
+            c.SimReset: self._sim_reset,
             c.RunStart: self._job_start,
             c.SweepStart: self._job_start,
             c.FoundryForge: self._foundry_start,
@@ -284,6 +286,11 @@ class Handlers:
     async def _paper_stop(self, command: c.Command) -> Record | None:
         await self.desk.stop_paper(_body(command, c.PaperStop).session_id, command.operator)
         return None
+
+    async def _sim_reset(self, command: c.Command) -> Record:
+        body = _body(command, c.SimReset)
+        entry = await sim_reset(self.desk, body, command.operator, command.request_id)
+        return c.SessionStarted(session_id=entry.session.plan.session_id, folder=str(entry.folder.folder))
 
     async def _job_start(self, command: c.Command) -> Record:
         assert isinstance(command.body, c.RunStart | c.SweepStart)

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from engine.api.shadow import ShadowView
 from engine.lifecycle.parity.ledger import LedgerRow
 from engine.lifecycle.parity.report import ReleaseBlocker, ReplayReport
 from engine.lifecycle.parity.sweeps import CandidateConfig, CandidateList
@@ -29,6 +30,7 @@ from engine.research.sweep.publish import Row, SweepReport
 from engine.research.sweep.trials import Result
 from engine.research.walk_forward import SplitMetrics, Tested
 from engine.research.walk_publish import WalkConfig, WalkReport, WalkResult
+from engine.state.init_state import InitState
 from seams.disk import RealDisk
 
 PUBLISHED: dict[str, Any] = {
@@ -53,6 +55,8 @@ PUBLISHED: dict[str, Any] = {
     "forward.session": Forward,
     "forward.portfolio_state": ForwardState,
     "portfolio.report": PortfolioReport,
+    "session.shadow": ShadowView,
+    "init_state": InitState,
     "parity.ledger_row": LedgerRow,
     "parity.replay_report": ReplayReport,
     "parity.release_blocker": ReleaseBlocker,

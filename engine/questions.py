@@ -17,6 +17,7 @@ from engine.core import Core
 from engine.desk import Desk
 from engine.jobs import Jobs
 from engine.lab import Lab
+from engine.portfolio_state import portfolio_state
 from engine.replies import answer
 from engine.research.index import RunScan
 from engine.research.reading import run_row
@@ -79,6 +80,8 @@ class Questions:
                 if row.session_id == body.session_id:
                     return row
             raise Refusal("unknown_session", clean(body.session_id, 80))
+        if isinstance(body, c.PortfolioShow):
+            return portfolio_state(self.desk.session(body.session_id), self.core.clock.now_ns())
         if isinstance(body, c.ShadowShow):
             return self.desk.shadow(body.session_id)
         assert isinstance(body, c.EventsPage)

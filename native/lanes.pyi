@@ -21,6 +21,8 @@ class Remembered(TypedDict):
     fees_usd: float
     funding_usd: float
     entry_fee_usd: float
+    held_bars: int
+    hold_bars: int
     trades: int
     wins: int
     exit_side: int

@@ -202,11 +202,12 @@ cdef class LaneTable:
 
     def remembered(self, lane):
         """Return what the lane keeps of its past: bars closed, their last time and price, results and fees so far,
-        and the last exit (side 0: none, or it was turned round)."""
+        how long it holds and may hold (bars; 0: no limit), the last exit (side 0: none, or it was turned round)."""
         cdef LaneState* s = self._lane(lane)
         return {
             "bars": s.bars, "last_ts_ns": s.last_ts if s.bars else 0, "last_close": s.last_close,
             "realised_usd": s.realised, "fees_usd": s.fees, "funding_usd": s.funding, "entry_fee_usd": s.entry_fee,
+            "held_bars": s.bars - s.entry_bar if s.side else 0, "hold_bars": s.hold_bars,
             "trades": s.closed, "wins": s.wins, "exit_side": s.exit_side, "exit_ts_ns": s.exit_ts if s.exit_side else 0,
         }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
@@ -24,8 +24,17 @@ from console.cli.options import (
     parameters,
 )
 from engine.api import research, state
+from engine.api.account import PortfolioState
 from engine.api.client import EngineClient
-from engine.api.commands import PaperStart, PaperStop, SessionShow, SessionStarted, ShadowShow
+from engine.api.commands import (
+    PaperStart,
+    PaperStop,
+    PortfolioShow,
+    SessionShow,
+    SessionStarted,
+    ShadowShow,
+    SimReset,
+)
 from engine.api.home import home_folder
 from engine.api.run_views import RunsView, SessionRow
 from engine.api.shadow import ShadowView, stored_shadow
@@ -168,6 +177,47 @@ def stop(session_id: str, reason: Reason = "", operator: Operator = "", as_json:
     body = PaperStop(session_id=session_id)
     link.act(body, object, operator=operator_name(operator), reason=reason, timeout_s=10.0)
     output.show({"session_id": session_id}, f"stopped {session_id}", as_json)
+
+
+@app.command()
+def reset(
+    session_id: str,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--with", help="A field of its start as name=JSON; may be repeated.")
+    ] = None,
+    reason: Reason = "",
+    operator: Operator = "",
+    as_json: Json = False,
+) -> None:
+    """End a simulated session and start it anew, other fields as given; an engine that trades money refuses.
+
+    Example: interlock paper reset PS-00001 --with seed=7
+    """
+    fields: dict[str, Any] = {}
+    for pair in overrides or []:
+        name, _, value = pair.partition("=")
+        try:
+            fields[name] = msgspec.json.decode(value)
+        except msgspec.DecodeError:
+            fields[name] = value
+    body = SimReset(session_id=session_id, overrides=fields)
+    who = operator_name(operator)
+    started = link.act(body, SessionStarted, operator=who, reason=reason, timeout_s=10.0)
+    output.show(output.record(started), f"ended {session_id}, started {started.session_id}", as_json)
+
+
+@app.command()
+def portfolio(session_id: str, as_json: Json = False) -> None:
+    """Show a running session's equity, drawdown and open positions with their exits.
+
+    Example: interlock paper portfolio PS-00001
+    """
+    found = link.ask(PortfolioShow(session_id=session_id), PortfolioState)
+    facts = {name: value for name, value in output.record(found).items() if name != "positions"}
+    columns = ("symbol", "side", "quantity", "entry_price", "mark_price", "unrealised_usd", "stop_loss",
+               "take_profit", "held_bars", "max_hold_bars")  # fmt: skip
+    table = output.table(found.positions, columns, "flat")
+    output.show({"portfolio": found}, f"{output.facts(facts)}\n\n{table}", as_json)
 
 
 @app.command("ls", hidden=True)

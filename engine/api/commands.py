@@ -7,6 +7,7 @@ A command is idempotent by `request_id`, refused after `expires_at_ns` and refus
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
@@ -102,6 +103,13 @@ class PaperStart(Record, tag="paper_start"):
     """The twin beside it that never acts: `reference` (the interpreted strategies), a strategy, or none."""
 
 
+class SimReset(Record, tag="sim_reset"):
+    """End a simulated session and start it anew, with `overrides` for fields of its `PaperStart`."""
+
+    session_id: str
+    overrides: dict[str, Any] = {}
+
+
 class PaperStop(Record, tag="paper_stop"):
     """Stop a session; it ends as aborted/operator_abort with its evidence complete."""
 
@@ -184,6 +192,7 @@ CommandBody = (
     | AlarmAck
     | PaperStart
     | PaperStop
+    | SimReset
     | RunStart
     | SweepStart
     | FoundryForge
@@ -223,6 +232,12 @@ class SessionShow(Record, tag="session_show"):
     session_id: str
 
 
+class PortfolioShow(Record, tag="portfolio_show"):
+    """Ask what a running session's account is worth and holds."""
+
+    session_id: str
+
+
 class ShadowShow(Record, tag="shadow_show"):
     """Ask how often a session's twin agreed, and where it did not."""
 
@@ -236,7 +251,7 @@ class EventsPage(Record, tag="events_page"):
     limit: int = 100
 
 
-QueryBody = Snapshot | Health | TicketShow | SessionShow | ShadowShow | EventsPage | LabQuery
+QueryBody = Snapshot | Health | TicketShow | SessionShow | ShadowShow | PortfolioShow | EventsPage | LabQuery
 
 
 class Query(Record):

@@ -10,6 +10,7 @@ from typing import get_args
 
 import msgspec
 
+from engine.api.account import PortfolioState
 from engine.api.commands import (
     Accepted,
     Command,
@@ -27,6 +28,7 @@ from engine.api.commands import (
 )
 from engine.api.endpoint import Credential, Endpoint
 from engine.api.lab import LabAnswer
+from engine.api.shadow import ShadowView
 from engine.api.views import HealthReport, View, Views
 
 MESSAGES = (
@@ -45,6 +47,8 @@ MESSAGES = (
     FoundryRequest,
     HealthReport,
     Views,
+    PortfolioState,
+    ShadowView,
     Endpoint,
     Credential,
 )

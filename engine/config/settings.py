@@ -94,7 +94,12 @@ class QgitaBlock(Block):
 
 
 class DecisionBlock(Block):
-    """From scores to wishes: thresholds, fusion weights, the strategy and its parameters."""
+    """From scores to wishes: who decides, thresholds, fusion weights, the strategy and its parameters.
+
+    There is one decision provider; any other name is refused, never fallen back from (OC-86).
+    """
+
+    provider: Literal["kernel"] = "kernel"
 
     buy_threshold: Fraction = 0.15
     sell_threshold: Annotated[float, Field(ge=-1.0, le=0.0)] = -0.15

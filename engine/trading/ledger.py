@@ -46,6 +46,8 @@ class Ledger:
         self.cash_usd = cash_usd
         self.holdings: dict[str, Holding] = {}
         self.peak_usd = cash_usd
+        self.worst_drawdown = 0.0
+        """The largest drawdown at any mark so far, a positive fraction of the peak of its time."""
         self.day = -1
         self.day_start_usd = cash_usd
         self.points: deque[tuple[int, float]] = deque(maxlen=MAX_EQUITY_POINTS)
@@ -128,6 +130,7 @@ class Ledger:
     def _roll(self, at_ns: int) -> None:
         equity = self.equity_usd
         self.peak_usd = max(self.peak_usd, equity)
+        self.worst_drawdown = max(self.worst_drawdown, self.drawdown)
         day = at_ns // DAY_NS
         if day > self.day:
             self.day, self.day_start_usd = day, equity
