@@ -64,6 +64,9 @@ def load(record: BuildRecord, artifact: bytes) -> Library:
     if digest not in _LOADED:
         _LOADED[digest] = _open(record, artifact)
     found = _LOADED[digest]
+    if found.record.build_sha256 != record.build_sha256:
+        own = found.record.build_sha256
+        raise ArtifactChanged(f"{record.name}: the loaded library says it is {own[:12]}")
     # Two records may share bytes (another file name); each keeps its own names and messages.
     return Library(record, found.addresses, found.offsets, found.handle)
 
