@@ -28,7 +28,7 @@ from console.cli.options import (
     parameters,
 )
 from console.cli.run_text import detail_text, run_text
-from engine.api import research
+from engine.api import parity, research
 from engine.api.figures import in_order
 from engine.api.home import home_folder
 
@@ -227,7 +227,15 @@ def compare(
         )
     if found.aligned_window:
         diagnostics.say(f"measured anew on what they share: {found.aligned_window}")
-    facts: dict[str, tuple[object, ...]] = {"trust": found.trust, **found.config_delta}
+    if found.disagreeing:
+        counts = f"{found.trusted} counts" if found.trusted else "one source says both, so neither counts"
+        diagnostics.say(
+            f"{', '.join(found.disagreeing)} are one configuration and decided differently: {counts} "
+            f"({parity.trust_order()}); `interlock replay` finds which record is wrong"
+        )
+    facts: dict[str, tuple[object, ...]] = {
+        "source": found.sources, "trust": found.trust, **found.config_delta,
+    }  # fmt: skip
     facts |= {name: found.metrics[name] for name in in_order(found.metrics)}
     lines = [[name, *(output.cell(value, name=name) for value in values)] for name, values in facts.items()]
     text = output.aligned([["what", *found.run_ids], *lines], set(range(1, len(found.run_ids) + 1)))

@@ -53,6 +53,9 @@ class Comparison(Record):
     `config_delta` holds only keys that differ. `contract` is `same` or `mixed_contract`: the runs differ
     in data, window, interval, costs or engine (`mixed_keys`), so that their numbers do not compare.
     `aligned_window` is the shared window that the metrics were made anew on, empty where that was not done.
+    `sources`: where each run's figures come from (`engine.lifecycle.parity.sources`); `disagreeing`: runs of
+    one configuration that decided differently, and `trusted` the one of them that counts, empty where the
+    same source says both.
     """
 
     run_ids: tuple[str, ...]
@@ -64,6 +67,9 @@ class Comparison(Record):
     contract_hashes: tuple[str, ...] = ()
     trust: tuple[str, ...] = ()
     aligned_window: str = ""
+    sources: tuple[str, ...] = ()
+    disagreeing: tuple[str, ...] = ()
+    trusted: str = ""
 
 
 class CandidateRow(Record):

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from engine.api.research import Comparison, ExcludedRun
 from engine.journal import read_equity, read_table
+from engine.lifecycle.parity.sources import OF_MODE, Source, most_trusted
 from engine.market.validation import interval_ns_of
 from engine.research.artifacts import RUN_ID
 from engine.research.index import read_row
@@ -62,6 +63,10 @@ class Side:
     def contract(self) -> dict[str, Scalar]:
         return contract_of(self.report.config_resolved, self.report.identity)
 
+    @property
+    def source(self) -> Source:
+        return OF_MODE.get(self.report.header.mode, Source.REPLAY)
+
 
 def contract_of(config: RunConfig, proof: Identity) -> dict[str, Scalar]:
     """Return what the run's numbers hang on, its strategy and parameters excepted."""
@@ -93,6 +98,7 @@ def compare_runs(runs: Path, run_ids: tuple[str, ...], disk: Disk, *, aligns: bo
         window, values = _aligned(sides)
         mixed = () if window else mixed
     names = dict.fromkeys(name for found in values for name in found)
+    disagreeing, trusted = disagreement(sides)
     return Comparison(
         run_ids=tuple(side.report.header.run_id for side in sides),
         metrics={name: tuple(found.get(name) for found in values) for name in names},
@@ -105,7 +111,29 @@ def compare_runs(runs: Path, run_ids: tuple[str, ...], disk: Disk, *, aligns: bo
         contract_hashes=tuple(contract_hash(side.contract) for side in sides),
         trust=tuple(side.report.trust for side in sides),
         aligned_window=window,
+        sources=tuple(side.source for side in sides),
+        disagreeing=disagreeing,
+        trusted=trusted,
     )
+
+
+def disagreement(sides: list[Side]) -> tuple[tuple[str, ...], str]:
+    """Return the runs of one configuration and contract that decided differently, and which of them counts.
+
+    The most trusted source counts (OC-48); where one source says two things, nothing does.
+    """
+    groups: dict[tuple[str, str], list[Side]] = {}
+    for side in sides:
+        key = (side.report.header.config_hash, contract_hash(side.contract))
+        groups.setdefault(key, []).append(side)
+    for group in groups.values():
+        if len({side.report.identity.decision_sha256 for side in group}) > 1:
+            best = most_trusted(side.source for side in group)
+            said = {side.report.identity.decision_sha256 for side in group if side.source is best}
+            counts = next(side for side in group if side.source is best)
+            ids = tuple(side.report.header.run_id for side in group)
+            return ids, counts.report.header.run_id if len(said) == 1 else ""
+    return (), ""
 
 
 def _readable(runs: Path, run_ids: tuple[str, ...], disk: Disk) -> tuple[list[Side], list[ExcludedRun]]:

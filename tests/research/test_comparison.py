@@ -126,3 +126,21 @@ def test_aligned_metrics_are_finite_or_null(tmp_path: Path, bars: Path) -> None:
     found = research.compare_runs(tmp_path, (one.run_id, two.run_id), aligns=True)
     numbers = [value for row in found.metrics.values() for value in row if isinstance(value, float)]
     assert np.all(np.isfinite(numbers))
+
+
+def test_where_two_records_of_one_configuration_disagree_the_more_trusted_source_counts(
+    tmp_path: Path, bars: Path
+) -> None:
+    one, two = start(tmp_path, bars), start(tmp_path, bars)
+    same = research.compare_runs(tmp_path, (one.run_id, two.run_id))
+    assert (same.sources, same.disagreeing, same.trusted) == (("replay", "replay"), (), "")
+    path = Path(two.path) / "report.json"
+    text = path.read_text().replace(two.decision_sha256, "0" * 64)
+    path.write_text(text)
+    found = research.compare_runs(tmp_path, (one.run_id, two.run_id))
+    assert (found.contract, found.disagreeing, found.trusted) == ("same", (one.run_id, two.run_id), "")
+    report = json.loads(text)
+    report["header"]["mode"] = "paper"
+    path.write_text(json.dumps(report))
+    found = research.compare_runs(tmp_path, (one.run_id, two.run_id))
+    assert (found.sources, found.trusted) == (("replay", "paper"), two.run_id)

@@ -74,11 +74,15 @@ class ComparePage(Page):
         lines: list[Line] = [rule(f"COMPARE {len(found.run_ids)} RUNS", width, look.rule, "Esc = back")]
         for at, run_id in enumerate(found.run_ids):
             trust = found.trust[at] if at < len(found.trust) else ""
+            source = f"{found.sources[at]}, " if at < len(found.sources) else ""
             lines.append(
-                ((f" {LETTERS[at]} ", "bright"), (f"{run_id}   ", "text"), (f"checks {trust}", "dim"))
+                ((f" {LETTERS[at]} ", "bright"), (f"{run_id}   ", "text"), (f"{source}checks {trust}", "dim"))
             )
         if found.contract != "same":
             why = f"THESE DO NOT COMPARE: they differ in {', '.join(found.mixed_keys)}"
+            lines += [((f" {row}", "p2-calm"),) for row in text.wrap(why, width - 2, 2)]
+        if found.disagreeing:
+            why = f"ONE CONFIGURATION, OTHER DECISIONS: {found.trusted or 'none of them'} counts; replay them"
             lines += [((f" {row}", "p2-calm"),) for row in text.wrap(why, width - 2, 2)]
         lines += [((f" left out: {each.run_id}: {each.reason}", "p3-calm"),) for each in found.excluded]
         return lines
