@@ -58,12 +58,26 @@ _ASKS: dict[str, tuple[str, str]] = {
     "system": ("is the plumbing healthy", "interlock health"),
 }
 
-_LISTS = ("overview", "tickets", "positions", "orders", "alarms", "runs", "gates", "runbooks", "events")
+_LISTS = (
+    "overview",
+    "tickets",
+    "positions",
+    "orders",
+    "alarms",
+    "runs",
+    "gates",
+    "runbooks",
+    "events",
+    "limits",
+)
 
 ACTIONS: tuple[Action, ...] = (
     *(
         Action(id=name, keys=(digit,), label=title.capitalize(), help=_ASKS[name][0], cli=_ASKS[name][1])
         for digit, name, title in SCREENS
+    ),
+    Action(
+        "limits", ("l",), "limits", "every rule by how close it is to its bound", cli="interlock limits show"
     ),
     Action(
         id="kill",
@@ -210,7 +224,12 @@ ACTIONS: tuple[Action, ...] = (
         hint=2,
     ),
     Action(
-        "runbook", ("r",), "runbook", "open the runbook of this alarm or hold", ("alarms", "gates"), hint=3
+        "runbook",
+        ("r",),
+        "runbook",
+        "open the runbook of this alarm, hold or rule",
+        ("alarms", "gates", "limits"),
+        hint=3,
     ),
 )
 

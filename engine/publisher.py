@@ -9,6 +9,7 @@ from engine.api import views as v
 from engine.core import Core
 from engine.desk import Desk
 from engine.health import Health
+from engine.limits_view import limits_view
 from engine.promotion import parity_reader, promotion_rows, verify_reader
 from engine.questions import Questions
 from engine.views import (
@@ -55,6 +56,7 @@ class Publisher:
             parity = parity_reader(core.paths.outputs, core.disk, core.clock.now_ns())
             verified = verify_reader(core.paths, core.disk, core.kernel_sha256)
             self.promotion = promotion_rows(runs, orders, parity, verified)
+            self.latest["limits"] = limits_view(core, sessions, seq)
             self.latest["system"] = self.health.system_view(seq)
         self.latest["overview"] = overview_view(core, sessions, seq, self.promotion)
 

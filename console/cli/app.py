@@ -39,6 +39,8 @@ NOUNS: dict[str, Noun] = {
     "watch": Noun("status", "watch"),
     "gates": Noun("status", "gates"),
     "events": Noun("status", "events"),
+    "limits": Noun("limits", "limits", is_group=True),
+    "policy": Noun("limits", "policy", is_group=True),
     "kill": Noun("kill", "kill"),
     "resume": Noun("kill", "resume"),
     "flatten": Noun("kill", "flatten"),

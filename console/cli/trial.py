@@ -113,7 +113,7 @@ def dry_run(
         "reduce_only": reduce_only,
     }
     made = output.record(facade.function(LOCAL, "run_dry")(raw, home_folder(), dict(os.environ)))
-    if "missing_fields" in made:
+    if "error_code" in made:
         output.show({"feedback": made}, output.facts(made), as_json)
         raise typer.Exit(ExitCode.USAGE)
     verdict = output.record(made["preflight"])

@@ -246,6 +246,9 @@ class InterlockApp(App[int], inherit_bindings=False):
             self.prompt.close()
             self.keep(self.outbox.ask_counts())
 
+    def _do_limits(self) -> None:
+        self.go("limits")
+
     def _do_detach(self) -> None:
         if self.flow.stage in (Stage.ARMED, Stage.SENT):
             self.say("^Q is locked while the guard is up: Esc first", "p3-calm")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from console.tui.screens.alarms import Alarms
 from console.tui.screens.events import Events
 from console.tui.screens.gates import Gates
+from console.tui.screens.limits import Limits
 from console.tui.screens.orders import Orders
 from console.tui.screens.positions import Positions
 from console.tui.screens.room import Room
@@ -13,7 +14,18 @@ from console.tui.screens.runs import Runs
 from console.tui.screens.system import System
 from console.tui.screens.tickets import Tickets
 
-_KINDS: tuple[type[Room], ...] = (Tickets, Positions, Orders, Alarms, Runs, Gates, Runbooks, Events, System)
+_KINDS: tuple[type[Room], ...] = (
+    Tickets,
+    Positions,
+    Orders,
+    Alarms,
+    Runs,
+    Gates,
+    Runbooks,
+    Events,
+    System,
+    Limits,
+)
 
 
 def other_rooms() -> list[Room]:

@@ -106,6 +106,19 @@ def run_scenarios(
     return backtest(iterations=iterations, steps=steps, scenario=scenario, seed=seed, assumed=assumed)
 
 
+class RuleRow(Record):
+    """One rule of the pre-trade table."""
+
+    code: str
+    level: str
+    judges: str
+    says: str
+    bounds: tuple[str, ...]
+    controls: str
+    correction: str
+    runbook: str
+
+
 def run_dry(raw: dict[str, object], home: Path, environ: dict[str, str]) -> Record:
     """Judge one order without sending it; the corrective feedback where fields are missing."""
     from engine.trading.dry_run import Incomplete, dry_run
@@ -116,6 +129,38 @@ def run_dry(raw: dict[str, object], home: Path, environ: dict[str, str]) -> Reco
         return dry_run(raw, home, environ, RealDisk(), clock, SortableIds(clock))
     except Incomplete as incomplete:
         return incomplete.feedback
+
+
+def check_order(raw: dict[str, object], home: Path, environ: dict[str, str]) -> Record:
+    """Judge one order by every rule and write nothing; the corrective feedback where its form is wrong."""
+    from engine.trading.dry_run import Incomplete, judge_order
+    from seams.ids import SortableIds
+
+    clock = SystemClock()
+    try:
+        return judge_order(raw, home, environ, RealDisk(), clock, SortableIds(clock))
+    except Incomplete as incomplete:
+        return incomplete.feedback
+
+
+def policy_rows() -> tuple[RuleRow, ...]:
+    """Return every rule of the pre-trade table with what it is for and what to do about it."""
+    from safety.reasons import REASONS
+    from safety.rules import RULES
+
+    return tuple(
+        RuleRow(
+            code=rule.code,
+            level=rule.level,
+            judges="entries" if rule.is_for_entries_only else "all",
+            says=rule.says,
+            bounds=rule.bounds,
+            controls=rule.controls,
+            correction=REASONS[rule.code].correction,
+            runbook=REASONS[rule.code].runbook,
+        )
+        for rule in RULES
+    )
 
 
 def _kernel_row() -> CheckRow:

@@ -267,6 +267,47 @@ class SystemView(Record, tag="system"):
     facts: tuple[tuple[str, str, str], ...]
 
 
+class LimitRow(Record):
+    """One rule as the next order would meet it. `state` is ok, warn, breach, missing or n/a.
+
+    `used` is the share of the bound that is used up, 0 to 1; None where there is no scale. `subject` says
+    whose figure it is: the nearest of all sessions and symbols.
+    """
+
+    code: str
+    level: str
+    subject: str
+    title: str
+    now: str
+    limit: str
+    used: float | None
+    state: str
+    says: str
+    controls: str
+    correction: str
+    runbook: str
+
+
+class PendingRaise(Record):
+    """A looser limit that is not in force yet."""
+
+    name: str
+    before: str
+    after: str
+    left_s: float
+
+
+class LimitsView(Record, tag="limits"):
+    """Every rule by closeness, and which set of limits is in force since when it was counted."""
+
+    seq: int
+    at_ns: int
+    limits_epoch: int
+    limits_hash: str
+    rows: tuple[LimitRow, ...]
+    pending: tuple[PendingRaise, ...]
+
+
 View = (
     StatusView
     | OverviewView
@@ -277,6 +318,7 @@ View = (
     | RunsView
     | EventsView
     | SystemView
+    | LimitsView
 )
 
 VIEW_NAMES: tuple[str, ...] = (
@@ -289,6 +331,7 @@ VIEW_NAMES: tuple[str, ...] = (
     "runs",
     "events",
     "system",
+    "limits",
 )
 
 

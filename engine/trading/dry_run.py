@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -12,16 +12,16 @@ from engine.config import load_settings
 from engine.config.settings import config_fingerprint
 from engine.trading.pipeline import policy_of
 from safety.facts import AccountFacts, DeskFacts, Preflight
-from safety.intent import ExecutionIntent, ExecutionPolicy, IntentCategory, missing_fields
+from safety.intent import ExecutionIntent, ExecutionPolicy, IntentCategory
 from safety.interlock import HoldLevel
 from safety.killswitch import LatchUnreadable, read_latch
+from safety.order_form import feedback, figure
 from safety.preflight import preflight
-from safety.reasons import Refusal
 from seams.clock import Clock, iso_z
 from seams.disk import Disk
 from seams.ids import Ids
 from venues.sandbox.scenarios import DEFAULT_SYMBOLS, VENUE_NAME, instrument_of
-from venues.types import Mode, OrderRequest, OrderType, Record, Side, TimeInForce
+from venues.types import Instrument, Mode, OrderRequest, OrderType, Record, Side, TimeInForce
 
 TOOL = "dry_run"
 
@@ -41,30 +41,46 @@ class DryRun(Record):
 
 
 class Incomplete(Exception):
-    """Mandatory fields are missing; `feedback` is the corrective structure (QT-11)."""
+    """Fields are missing or wrong; `feedback` is the corrective structure (QT-11)."""
 
     def __init__(self, feedback: Record) -> None:
-        super().__init__("MISSING_REQUIRED_FIELDS")
+        super().__init__("the order's form is not right")
         self.feedback = feedback
+
+
+class Judged(Record):
+    """One order wish as the policy in force sees it, on an empty paper account."""
+
+    intent: ExecutionIntent
+    policy: ExecutionPolicy
+    preflight: Preflight
+
+
+def judge_order(
+    raw: Mapping[str, object], home: Path, environ: dict[str, str], disk: Disk, clock: Clock, ids: Ids
+) -> Judged:
+    """Judge one order wish as an empty paper account would; nothing is written.
+
+    `raw` is the form of `safety.order_form`. Raises `Incomplete` where a field is missing or wrong.
+    """
+    wrong = feedback(raw, TOOL)
+    if wrong is not None:
+        raise Incomplete(wrong)
+    settings = load_settings(home, environ).settings
+    intent = _intent(raw, ids.new("D"), config_fingerprint(settings))
+    known = _instruments()
+    policy = policy_of(settings.risk, Mode.PAPER, tuple(known), (VENUE_NAME,), ("operator",))
+    facts = _facts(intent, home, disk, clock, Decimal(str(settings.risk.initial_equity_usd)))
+    verdict = preflight(intent, facts, policy, known.get(intent.symbol))
+    return Judged(intent=intent, policy=policy, preflight=verdict)
 
 
 def dry_run(
     raw: Mapping[str, object], home: Path, environ: dict[str, str], disk: Disk, clock: Clock, ids: Ids
 ) -> DryRun:
-    """Judge one order wish as an empty paper account would, and write the artifact.
-
-    `raw` holds text fields of `safety.intent.REQUIRED_FIELDS` and `mark_price`. Raises `Incomplete` or
-    `Refusal("invalid_request")` for a field that cannot be read; both send and write nothing.
-    """
-    feedback = missing_fields(raw, TOOL)
-    if feedback is not None:
-        raise Incomplete(feedback)
-    settings = load_settings(home, environ).settings
-    intent = _intent(raw, ids.new("D"), config_fingerprint(settings))
-    known = {spec.symbol: instrument_of(spec, Decimal("1.5"), Decimal("4.5")) for spec in DEFAULT_SYMBOLS}
-    policy = policy_of(settings.risk, Mode.PAPER, tuple(known), (VENUE_NAME,), ("operator",))
-    facts = _facts(intent, home, disk, clock, Decimal(str(settings.risk.initial_equity_usd)))
-    verdict = preflight(intent, facts, policy, known.get(intent.symbol))
+    """Judge one order wish and write the audit artifact. Raises `Incomplete`, and writes nothing then."""
+    judged = judge_order(raw, home, environ, disk, clock, ids)
+    intent, verdict = judged.intent, judged.preflight
     folder = home / "outputs" / "broker_dry_runs" / intent.request_id
     disk.make_folder(folder)
     made = DryRun(
@@ -74,7 +90,7 @@ def dry_run(
         generated_at=iso_z(clock.now_ns()),
         preflight=verdict,
         intent=intent,
-        policy=policy,
+        policy=judged.policy,
         payload=_payload(intent) if verdict.allowed else None,
         path=str(folder / "broker_dry_run.json"),
     )
@@ -82,35 +98,38 @@ def dry_run(
     return made
 
 
+def _instruments() -> dict[str, Instrument]:
+    fees = (Decimal("1.5"), Decimal("4.5"))
+    return {spec.symbol: instrument_of(spec, *fees) for spec in DEFAULT_SYMBOLS}
+
+
 def _intent(raw: Mapping[str, object], request_id: str, fingerprint: str) -> ExecutionIntent:
-    try:
-        quantity, limit = Decimal(str(raw["quantity"])), Decimal(str(raw["limit_price"]))
-        stop = None if raw.get("stop_loss") in (None, "") else Decimal(str(raw["stop_loss"]))
-        mark = limit if raw.get("mark_price") in (None, "") else Decimal(str(raw["mark_price"]))
-        is_reduction = raw.get("reduce_only") is True
-        return ExecutionIntent(
-            request_id=request_id,
-            session_id="dry-run",
-            strategy_id="operator",
-            decision_id=request_id,
-            config_fingerprint=fingerprint,
-            intent_category=IntentCategory.RISK_REDUCE if is_reduction else IntentCategory.RISK_INCREASE,
-            broker_target=VENUE_NAME,
-            account_id="dry-run",
-            symbol=str(raw["symbol"]),
-            side=Side(str(raw["side"])),
-            quantity=quantity,
-            notional_usd=quantity * limit,
-            limit_price=limit,
-            stop_loss=stop,
-            order_type=OrderType(str(raw["order_type"])),
-            time_in_force=TimeInForce(str(raw["time_in_force"])),
-            reduce_only=is_reduction,
-            mark_price=mark,
-            mark_age_ms=0,
-        )
-    except (ValueError, InvalidOperation) as error:
-        raise Refusal("invalid_request", str(error)) from error
+    """Build the intent of a form that is complete and right."""
+    quantity, limit = figure(raw["quantity"]), figure(raw["limit_price"])
+    assert quantity is not None and limit is not None, "the form was read"
+    is_reduction = raw.get("reduce_only") is True
+    return ExecutionIntent(
+        request_id=request_id,
+        session_id="dry-run",
+        strategy_id="operator",
+        decision_id=request_id,
+        config_fingerprint=fingerprint,
+        intent_category=IntentCategory.RISK_REDUCE if is_reduction else IntentCategory.RISK_INCREASE,
+        broker_target=VENUE_NAME,
+        account_id="dry-run",
+        symbol=str(raw["symbol"]),
+        side=Side(str(raw["side"])),
+        quantity=quantity,
+        notional_usd=quantity * limit,
+        limit_price=limit,
+        stop_loss=figure(raw.get("stop_loss")),
+        take_profit=figure(raw.get("take_profit")),
+        order_type=OrderType(str(raw["order_type"])),
+        time_in_force=TimeInForce(str(raw["time_in_force"])),
+        reduce_only=is_reduction,
+        mark_price=figure(raw.get("mark_price")) or limit,
+        mark_age_ms=0,
+    )
 
 
 def _facts(intent: ExecutionIntent, home: Path, disk: Disk, clock: Clock, equity: Decimal) -> AccountFacts:

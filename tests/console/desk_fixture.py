@@ -13,6 +13,8 @@ from engine.api import views as v
 from engine.api.commands import Kill, KillArm, KillArmed, KillDone
 from engine.api.lab import RunShow
 from engine.api.run_views import JobRow, RunCheck, RunDetail, RunRow, RunsView, SessionRow, TradeRow
+from safety.reasons import REASONS
+from safety.rules import RULES
 from seams.clock import NS_PER_S, FixedClock
 from tests.console import research_fixture as research
 
@@ -607,6 +609,33 @@ def system() -> v.SystemView:
     return v.SystemView(seq=41, at_ns=NOW_NS, health=HEALTH, facts=facts)
 
 
+def limit(code: str, state: str, used: float | None, now: str, bound: str, **changes: Any) -> v.LimitRow:
+    reason, row = REASONS[code], next(rule for rule in RULES if rule.code == code)
+    made = {
+        "code": code, "level": row.level, "subject": "desk", "title": reason.title, "now": now,
+        "limit": bound, "used": used, "state": state, "says": row.says, "controls": row.controls,
+        "correction": reason.correction, "runbook": reason.runbook,
+    }  # fmt: skip
+    return v.LimitRow(**{**made, **changes})
+
+
+def limits() -> v.LimitsView:
+    rows = (
+        limit("desk_daily_loss_limit", "breach", 1.0, "3120.4", "3000"),
+        limit("reconcile_stale", "missing", None, "unknown", "30000"),
+        limit("max_symbol_exposure_exceeded", "warn", 0.91, "36400", "40000", subject="BTC-PERP"),
+        limit("max_exposure_exceeded", "ok", 0.482, "48200", "100000", subject="sandbox-1"),
+        limit("drawdown_limit", "ok", 0.18, "0.009", "0.05", subject="sandbox-1"),
+        limit("leverage_exceeded", "ok", 0.0964, "0.482", "5", subject="sandbox-1"),
+        limit("missing_stop_loss", "ok", None, "63800", "", subject="BTC-PERP"),
+        limit("signer_expiring", "n/a", None, "absent", "", subject="sandbox-1"),
+    )
+    waits = (v.PendingRaise(name="max_leverage", before="5.0", after="6.0", left_s=612.0),)
+    return v.LimitsView(
+        seq=41, at_ns=NOW_NS, limits_epoch=3, limits_hash="7c41aa90" * 8, rows=rows, pending=waits
+    )
+
+
 def desk_views(**replace: Any) -> list[v.View]:
     """Every view of the night; replace any by name."""
     made: dict[str, v.View] = {
@@ -619,6 +648,7 @@ def desk_views(**replace: Any) -> list[v.View]:
         "runs": runs(),
         "events": events(),
         "system": system(),
+        "limits": limits(),
     }
     return list({**made, **replace}.values())
 

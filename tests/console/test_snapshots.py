@@ -74,6 +74,12 @@ def test_screen_without_colour(snap_compare: Compare, digit: str, monkeypatch: p
     assert snap_compare(app, terminal_size=(80, 24), run_before=steps(digit))
 
 
+def test_the_limits_without_colour(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = desk.make_app(is_utf8=False)
+    assert snap_compare(app, terminal_size=(80, 24), run_before=steps("l"))
+
+
 def wait(seconds: float) -> Callable[[InterlockApp], None]:
     def advance(app: InterlockApp) -> None:
         assert isinstance(app.clock, FixedClock)
@@ -128,6 +134,8 @@ STATES: dict[str, tuple[Callable[[], InterlockApp], Step]] = {
     "gates_halted": (halted, steps("7")),
     "resume_reason": (halted, steps("7", "u", "o", "k")),
     "resume_word": (halted, steps("7", "u", "s", "a", "f", "e", "enter", "r", "e")),
+    "limits": (desk.make_app, steps("l", "j", "j")),
+    "limits_held": (lambda: desk.make_app(desk.gateway(status=desk.status(**HALTED))), steps("l")),
     "filtered": (desk.make_app, steps("4", "slash", "e", "t", "h")),
     "help": (desk.make_app, steps("2", "question_mark")),
     "runbook_open": (desk.make_app, steps("5", "r")),

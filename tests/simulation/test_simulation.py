@@ -7,7 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
+
+from engine.api.views import LimitsView
+from safety.rules import RULES
 
 from .desk_run import Outcome, simulate
 
@@ -30,6 +34,25 @@ def test_the_rules_hold_after_every_view(seed: int, tmp_path: Path, monkeypatch:
                 "views under the latch", "flat", "closed by flatten")  # fmt: skip
     assert [name for name in happened if not outcome.facts[name]] == []
     assert outcome.facts["resumes"] == 2
+    _limits_are_shown_by_closeness(outcome)
+
+
+def _limits_are_shown_by_closeness(outcome: Outcome) -> None:
+    """Every view of the limits has every rule once, what refuses first, then by the share used."""
+    head = b"view ilk.view.limits "
+    bodies = [line.removeprefix(head) for line in outcome.trace if line.startswith(head)]
+    views = [msgspec.json.decode(body, type=LimitsView) for body in bodies]
+    assert len(views) > 20
+    for view in views:
+        assert sorted(row.code for row in view.rows) == sorted(rule.code for rule in RULES)
+        refusing = [row.state in ("breach", "missing") for row in view.rows]
+        assert refusing == sorted(refusing, reverse=True)
+        shares = [row.used or 0.0 for row in view.rows if row.state in ("ok", "warn")]
+        assert shares == sorted(shares, reverse=True)
+        assert view.limits_epoch == 1 and len(view.limits_hash) == 64
+    held = {row.code for view in views for row in view.rows if row.state == "breach"}
+    assert {"kill_switch_active", "hold_blocks_entry"} <= held
+    assert any(row.used and row.state in ("ok", "warn") for row in views[-1].rows)
 
 
 def test_a_lost_answer_is_unknown_and_holds_until_the_venue_proves_it(

@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from console.tui import text
+from console.tui.theme import Look
+from console.tui.widgets.drawing import bar
 from console.tui.widgets.live_table import Cell, Column
 from engine.api.run_views import RunRow, SessionRow
-from engine.api.views import AlarmRow, EventRow, HoldRow, OrderRow, PartHealth, PositionRow, TicketRow
+from engine.api.views import (
+    AlarmRow,
+    EventRow,
+    HoldRow,
+    LimitRow,
+    OrderRow,
+    PartHealth,
+    PositionRow,
+    TicketRow,
+)
 
 
 def aged(ms: int, is_stale: bool) -> Cell:
@@ -159,6 +170,34 @@ HOLD_COLUMNS: tuple[Column[HoldRow], ...] = (
     Column("SOURCE", 14, lambda r: r.source, drop=1),
     Column("EVIDENCE", 0, lambda r: r.evidence),
 )
+
+
+LIMIT_STYLES = {"breach": "p1-calm", "missing": "p2-calm", "warn": "p3-calm", "n/a": "dim"}
+BAR_WIDTH = 16
+
+
+def limit_columns(look: Look) -> tuple[Column[LimitRow], ...]:
+    """Return the columns of the rule table; the bar shows the share of the bound that is used."""
+
+    def style(row: LimitRow) -> str:
+        return LIMIT_STYLES.get(row.state, "text")
+
+    def used(row: LimitRow) -> Cell:
+        if row.state == "missing":
+            return bar(None, 1.0, BAR_WIDTH, look), style(row)
+        return ("", "dim") if row.used is None else (bar(row.used, 1.0, BAR_WIDTH, look), style(row))
+
+    return (
+        Column("STATE", 7, lambda r: (r.state.upper(), style(r)), value=lambda r: r.state),
+        Column("RULE", 0, lambda r: (r.code, style(r)), least=26, value=lambda r: r.code),
+        Column("USED", BAR_WIDTH, used),
+        Column("%", 4, lambda r: "" if r.used is None else f"{r.used * 100:.0f}", ">"),
+        Column("NOW", 14, lambda r: r.now, ">", drop=2),
+        Column("LIMIT", 14, lambda r: r.limit, ">", drop=1),
+        Column("LEVEL", 9, lambda r: (r.level, "dim"), drop=3, value=lambda r: r.level),
+        Column("WHOSE", 18, lambda r: (r.subject, "dim"), drop=4),
+        Column("CONTROLS", 16, lambda r: (r.controls, "dim"), drop=5),
+    )
 
 
 def health_state(row: PartHealth) -> Cell:

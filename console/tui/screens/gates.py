@@ -15,6 +15,9 @@ from console.tui.widgets.live_table import LiveTable
 from engine.api.commands import Resume
 from engine.api.views import HoldRow, OverviewView, StatusView
 
+OPERATOR_HOLDS = ("limits", "order_storm")
+"""Holds that a resume clears without a kill having been latched."""
+
 
 class Gates(Room):
     NAME = "gates"
@@ -54,8 +57,9 @@ class Gates(Room):
 
     def _resume(self) -> None:
         status = self.desk_app.desk.latest(StatusView)
-        if status is not None and status.kill_level == "clear":
-            self.desk_app.say("the kill latch is not set: nothing to resume", "p3-calm")
+        is_latched = status is not None and any(h.code.startswith(OPERATOR_HOLDS) for h in status.holds)
+        if status is not None and status.kill_level == "clear" and not is_latched:
+            self.desk_app.say("neither latch nor limit is set: nothing to resume", "p3-calm")
             return
         self.desk_app.ask("RESUME 1 of 2. Why is it safe to go on?", self._resume_word)
 
