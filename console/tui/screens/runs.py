@@ -249,7 +249,7 @@ class Runs(Room):
     def _job_columns(self) -> tuple[Column[JobRow], ...]:
         look = self.desk_app.look
         return (
-            Column("JOB", 9, lambda j: j.job_id),
+            Column("JOB", 12, lambda j: j.job_id),
             Column("KIND", 6, lambda j: j.kind),
             Column(
                 "STATE", 10, lambda j: (j.state, "p3-calm" if j.state in ("failed", "aborted") else "text")

@@ -64,6 +64,7 @@ class RunPage(Page):
         self.view = VIEWS[0]
         self._trades: tuple[TradeRow, ...] = ()
         self._decisions: tuple[DecisionRow, ...] = ()
+        self._totals: dict[str, int] = {}
 
     def compose(self) -> ComposeResult:
         look = self.desk_app.look
@@ -95,10 +96,12 @@ class RunPage(Page):
 
     def feed(self) -> None:
         self.set_class(self.view != VIEWS[0], "-listing")
+        have: dict[str, Sequence[object]] = {"trades": self._trades, "decisions": self._decisions}
         for view in VIEWS[1:]:
             table = self.list(view)
             table.display = view == self.view
-            table.note = self._tabs
+            coming = self._totals.get(view, 0) - len(have.get(view, ()))
+            table.note = (f"+{coming:,} coming   " if coming > 0 else "") + self._tabs
         self.list("trades").set_rows(self._trades)
         self.list("decisions").set_rows(self._decisions)
         self.list("figures").set_rows(self._figures)
@@ -106,6 +109,7 @@ class RunPage(Page):
     def _show(self, detail: RunDetail) -> None:
         self.detail, self.view = detail, VIEWS[0]
         self._trades, self._decisions, self._figures = (), (), tuple(_figures(detail))
+        self._totals = {}
         self.room.show(self)
         run_id = detail.row.run_id
         self.desk_app.ask_engine(RunTrades(run_id=run_id), TradePage, self._more_trades, "trades")
@@ -122,6 +126,7 @@ class RunPage(Page):
         if self.detail is None or page.run_id != self.detail.row.run_id or page.start != len(self._trades):
             return  # another run was opened meanwhile
         self._trades += page.rows
+        self._totals["trades"] = page.total
         if page.rows and len(self._trades) < page.total:
             ask = RunTrades(run_id=page.run_id, start=len(self._trades))
             self.desk_app.ask_engine(ask, TradePage, self._more_trades, "trades")
@@ -131,6 +136,7 @@ class RunPage(Page):
         if self.detail is None or page.run_id != self.detail.row.run_id or page.start != len(self._decisions):
             return
         self._decisions += page.rows
+        self._totals["decisions"] = page.total
         if page.rows and len(self._decisions) < page.total:
             ask = RunDecisions(run_id=page.run_id, start=len(self._decisions))
             self.desk_app.ask_engine(ask, DecisionPage, self._more_decisions, "decisions")
