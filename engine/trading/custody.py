@@ -20,6 +20,7 @@ from engine.trading.orders import OrderManager
 from engine.trading.rows import fill_of
 from engine.trading.settle import OVERLAP_NS, settle, settle_unknown
 from engine.trading.working import ManagedOrder
+from safety.canonical import changed
 from safety.facts import ReconcileState, VenueFacts
 from safety.interlock import Clearance, HoldLevel
 from safety.killbyte import KillLevel
@@ -63,7 +64,10 @@ class Difference(Record):
 
 
 class Adjustment(Record):
-    """A named operator's booking: position and cash that no fill of ours explains."""
+    """A named operator's booking: position and cash that no fill of ours explains.
+
+    `settles` names what the venue showed that was not ours and that this booking accounts for.
+    """
 
     symbol: str
     quantity: Decimal
@@ -72,6 +76,7 @@ class Adjustment(Record):
     operator: str
     reason: str
     at_ns: int
+    settles: tuple[str, ...] = ()
 
 
 class Custody:
@@ -90,6 +95,7 @@ class Custody:
         self.is_dirty = True
         self.foreign: dict[str, str] = {}
         """What the venue showed that is not ours: id -> what was seen."""
+        self._settled: set[str] = set()
         self._same = 0
         self._key = f"{venue.name}:{account}"
         venue.on_order_event(self._on_event)
@@ -156,6 +162,7 @@ class Custody:
             raise Refusal("operator_required", "an adjustment needs a name")
         if not adjustment.reason.strip():
             raise Refusal("reason_required", "an adjustment needs a reason")
+        adjustment = changed(adjustment, settles=tuple(sorted(self.foreign)))
         text = msgspec.json.encode(adjustment).decode()
         self.core.note("adjustment", adjustment.operator, text)
         number = len(self.core.store.facts.under(f"adjustment:{self._key}:")) + 1
@@ -237,6 +244,7 @@ class Custody:
         self.ledger.book(fill)
 
     def _apply(self, adjustment: Adjustment) -> None:
+        self._settled.update(adjustment.settles)
         self.ledger.cash_usd += adjustment.cash_usd
         if adjustment.quantity:
             fill = Fill(
@@ -269,6 +277,8 @@ class Custody:
         self._note_foreign(event.client_order_id, f"{type(event).__name__} of a foreign order")
 
     def _note_foreign(self, name: str, said: str) -> None:
+        if name in self._settled:
+            return
         if name not in self.foreign:
             self.foreign[name] = said
             self.core.note("foreign", self.venue.name, f"{name}: {said}")

@@ -1,0 +1,273 @@
+"""Custody of an account at a venue that outlives us: hydration, doubt, foreign hands, adjustments."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from engine.daemon import Seams, build_core
+from engine.sim.world import ENVIRON
+from engine.store.rows import SessionRecord
+from engine.trading.custody import Adjustment, Custody, Verdict
+from engine.trading.working import ManagedOrder
+from safety.approval import ApprovalRule
+from safety.facts import Preflight
+from safety.intent import ExecutionIntent, IntentCategory
+from safety.interlock import HoldLevel
+from safety.killbyte import KillByte
+from safety.reasons import Refusal
+from seams.clock import FixedClock
+from seams.disk import MemoryDisk
+from seams.rng import Rng
+from seams.wire import Lost, Unsent
+from tests.venues.test_exchange import INSTRUMENT, SPEC, Desk
+from venues.types import OrderRequest, OrderStatus, OrderType, Side, TimeInForce
+
+LOTS = INSTRUMENT.lot * 1000
+
+
+class House:
+    """An engine's core over one folder, beside an exchange; `restart` is a new engine on the same disk."""
+
+    def __init__(self, folder: Path) -> None:
+        self.desk = Desk()
+        self.folder, self.disk = folder, MemoryDisk()
+        (folder / "db").mkdir(mode=0o700)
+        self.custody = self._build()
+        store = self.custody.core.store
+        store.sessions.start(
+            SessionRecord(
+                session_id="S-1",
+                strategies=("ema_cross",),
+                symbols=(SPEC.symbol,),
+                feed="exchange",
+                is_supervised=False,
+                epoch=1,
+                folder="S-1",
+                config_fingerprint="c" * 64,
+                run_fingerprint="r" * 64,
+                started_ns=1,
+            )
+        )
+
+    @property
+    def clock(self) -> FixedClock:
+        return self.desk.clock
+
+    def _build(self) -> Custody:
+        seams = Seams(self.clock, None, Rng(1), self.disk, pid=1, commit="0" * 40)
+        core = build_core(seams, self.folder, ENVIRON, KillByte.anonymous())
+        custody = Custody(core, self.desk.link, "a")
+        custody.load()
+        return custody
+
+    def restart(self) -> None:
+        """The engine dies and another starts on the same record."""
+        self.custody.core.store.abandon()
+        self.desk.events.clear()
+        self.custody = self._build()
+
+    async def clean(self) -> None:
+        for _ in range(5):
+            if await self.custody.reconcile() is Verdict.CLEAN:
+                return
+            self.clock.advance(3.0)
+        raise AssertionError(self.custody.differences)
+
+    async def send(self, name: str = "D-1", side: Side = Side.BUY) -> ManagedOrder:
+        """Send one market order the whole way: ticket, rule, record, gate, wire."""
+        core, custody = self.custody.core, self.custody
+        intent = ExecutionIntent(
+            request_id=name,
+            session_id="S-1",
+            strategy_id="ema_cross",
+            decision_id=name,
+            config_fingerprint=core.config_fingerprint,
+            intent_category=IntentCategory.RISK_INCREASE,
+            broker_target=self.desk.link.name,
+            account_id="a",
+            symbol=SPEC.symbol,
+            side=side,
+            quantity=LOTS,
+            notional_usd=LOTS * 100,
+            limit_price=Decimal(110),
+            stop_loss=Decimal(90),
+            order_type=OrderType.MARKET,
+            time_in_force=TimeInForce.IOC,
+            reduce_only=False,
+            mark_price=Decimal(100),
+            mark_age_ms=0,
+        )
+        verdict = Preflight(allowed=True, reasons=(), checks=())
+        ticket = core.tickets.propose(
+            f"T-{name}", intent, verdict, epoch=core.epoch, moment=core.moment(), ttl_ns=10**12
+        )
+        ticket = core.tickets.approve_by_rule(
+            ticket.id, ApprovalRule.SANDBOX, epoch=core.epoch, moment=core.moment()
+        )
+        from engine.trading.rows import ticket_row
+
+        core.store.tickets.save_ticket(ticket_row(ticket))
+        request = OrderRequest(
+            client_order_id=f"O-{name}",
+            symbol=SPEC.symbol,
+            side=side,
+            quantity=LOTS,
+            order_type=OrderType.MARKET,
+            limit_price=Decimal(0),
+            time_in_force=TimeInForce.IOC,
+            reduce_only=False,
+            mark_price=Decimal(100),
+        )
+        return await custody.orders.send(ticket, request, 0)
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return asyncio.run(_made(tmp_path))
+
+
+async def _made(tmp_path: Path) -> House:
+    return House(tmp_path)
+
+
+def run(house: House, work: Callable[[], Awaitable[None]]) -> None:
+    async def inside() -> None:
+        await work()
+
+    asyncio.run(inside())
+
+
+def test_nothing_is_risked_until_both_sides_agree(house: House) -> None:
+    async def work() -> None:
+        interlock = house.custody.core.interlock
+        assert interlock.level is HoldLevel.HYDRATING
+        house.desk.wire.fault = Unsent("no route")
+        assert await house.custody.reconcile() is Verdict.HYDRATING and house.custody.is_dirty
+        house.desk.wire.fault = None
+        await house.clean()
+        assert interlock.level is HoldLevel.CLEAR and house.custody.age_ms() == 0
+
+    run(house, work)
+
+
+def test_a_lost_answer_is_unknown_and_holds_until_the_venue_shows_the_order(house: House) -> None:
+    async def work() -> None:
+        await house.clean()
+        house.desk.wire.fault = Lost("silence")
+        house.desk.exchange.listeners.clear()  # the stream is silent too
+        order = await house.send()
+        assert order.status is OrderStatus.UNKNOWN
+        assert house.custody.core.interlock.has("ambiguity", SPEC.symbol)
+        await house.custody.reconcile()
+        assert order.status is OrderStatus.UNKNOWN, "a silent venue proves nothing"
+        house.desk.wire.fault = None
+        await house.custody.reconcile()
+        assert order.status is OrderStatus.UNKNOWN, "not in its lists yet, and its nonce is used"
+        house.clock.advance(3.0)
+        await house.custody.reconcile()
+        assert order.status is OrderStatus.OPEN
+        assert not house.custody.core.interlock.has("ambiguity", SPEC.symbol)
+
+    run(house, work)
+
+
+def test_an_order_that_never_arrived_is_dead_only_once_its_nonce_is_burnt(house: House) -> None:
+    async def work() -> None:
+        await house.clean()
+        house.desk.exchange.listeners.clear()
+        real, lost = house.desk.wire.call, []
+
+        async def swallow(body: bytes, timeout_s: float) -> bytes:
+            lost.append(body)
+            raise Lost("silence")
+
+        house.desk.wire.call = swallow  # type: ignore[method-assign]
+        order = await house.send()
+        house.desk.wire.call = real  # type: ignore[method-assign]
+        assert order.status is OrderStatus.UNKNOWN
+        await house.custody.reconcile()
+        assert order.status is OrderStatus.REJECTED and order.reason == "never_reached_venue"
+        answer = await house.desk.exchange.handle(lost[0])
+        assert b"nonce_used" in answer and not house.desk.exchange.venue.journal
+
+    run(house, work)
+
+
+def test_an_engine_that_died_on_the_way_asks_before_anything_else(house: House) -> None:
+    async def work() -> None:
+        await house.clean()
+        house.desk.exchange.listeners.clear()
+        sent = await house.send()
+        nonce = house.custody.orders.nonces.last
+        house.restart()
+        order = house.custody.orders.orders[sent.order_id]
+        assert order.signed == sent.signed and order.status is OrderStatus.UNKNOWN
+        assert house.custody.core.interlock.has("ambiguity", SPEC.symbol)
+        house.clock.advance(1.0)
+        house.desk.quote(100.0)  # it fills at the venue; nobody here hears it
+        house.clock.advance(3.0)
+        await house.clean()
+        assert order.status is OrderStatus.FILLED
+        assert house.custody.ledger.holding(SPEC.symbol).quantity == LOTS
+        assert house.custody.orders.nonces.last == nonce, "nothing was signed anew to find out"
+        house.restart()
+        assert house.custody.ledger.holding(SPEC.symbol).quantity == LOTS
+        await house.clean()
+
+    run(house, work)
+
+
+def test_a_fill_is_booked_once_however_often_it_is_told(house: House) -> None:
+    async def work() -> None:
+        await house.clean()
+        order = await house.send()
+        house.desk.quote(100.0)
+        fills = [e for e in house.desk.exchange.venue.all_fills() if e.client_order_id == order.order_id]
+        for _ in range(3):
+            house.custody.orders.on_event(fills[0])
+        house.clock.advance(3.0)
+        await house.clean()
+        assert order.filled == LOTS and order.status is OrderStatus.FILLED
+        assert len(house.custody.core.store.orders.fills_of(order.order_id)) == 1
+
+    run(house, work)
+
+
+def test_a_hand_trade_is_ambiguous_until_a_named_operator_books_it(house: House) -> None:
+    async def work() -> None:
+        await house.clean()
+        await house.desk.link.submit(house.desk.signed("by-hand", 7))
+        house.desk.quote(100.0)
+        house.clock.advance(3.0)
+        assert await house.custody.reconcile() is Verdict.AMBIGUOUS
+        core = house.custody.core
+        assert core.interlock.has("ambiguity", "account")
+        kinds = {each.kind for each in house.custody.differences}
+        assert {"foreign", "position"} <= kinds
+        price = house.desk.exchange.venue.all_fills()[0].price
+        fee = house.desk.exchange.venue.all_fills()[0].fee
+        booking = Adjustment(
+            symbol=SPEC.symbol,
+            quantity=LOTS,
+            price=price,
+            cash_usd=-fee,
+            operator="",
+            reason="my hand",
+            at_ns=house.clock.now_ns(),
+        )
+        with pytest.raises(Refusal, match="operator_required"):
+            house.custody.adjust(booking)
+        import msgspec
+
+        house.custody.adjust(msgspec.structs.replace(booking, operator="ada"))  # type: ignore[type-var]
+        await house.clean()
+        assert not core.interlock.has("ambiguity", "account")
+        house.restart()
+        assert house.custody.ledger.holding(SPEC.symbol).quantity == LOTS
+
+    run(house, work)
