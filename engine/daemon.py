@@ -45,6 +45,7 @@ from engine.research.identity import git_commit
 from engine.risk_memory import RiskMemory
 from engine.store.store import Store, database_path
 from engine.trading.custody import Custody
+from engine.venue import configured_link
 from native.identity import kernel_sha256
 from safety.alarm_codes import ALARMS
 from safety.audit import AuditLog
@@ -211,6 +212,8 @@ class Engine:
                 await step()
             except Exception as error:  # one part that cannot end in order must not keep the next from it
                 self.core.halt(error, "shutdown")
+        if self.custody is not None:
+            await self.custody.venue.close()
         self.core.note("engine_stop", "eng", "stopped")
         self.core.store.close()
 
@@ -261,7 +264,10 @@ async def run_engine(home: Path, environ: dict[str, str]) -> int:
     lock.acquire()
     try:
         core = build_core(seams, home, environ)
-        engine = Engine(core)
+        venue, account = None, ""
+        if core.mode is Mode.LIVE:
+            venue, account = configured_link(core.settings.execution, clock)
+        engine = Engine(core, venue, account)
         engine.reloading = Reloading(core, Reloader(home, environ, {}, disk))
         engine.recover()
         await _serve_on_bus(engine, paths)

@@ -10,6 +10,12 @@ from typing import Protocol
 
 FrameHandler = Callable[[bytes], None]
 StateHandler = Callable[[bool], None]
+MayLeave = Callable[[], bool]
+
+
+def always() -> bool:
+    """Nothing stands in the way: what is not an order."""
+    return True
 
 
 class Unsent(ConnectionError):
@@ -27,8 +33,12 @@ class Wire(Protocol):
         """Begin (and keep) the stream; `on_state(True)` once frames flow, `on_state(False)` when not."""
         ...
 
-    async def call(self, body: bytes, timeout_s: float) -> bytes:
-        """Send one request and return its answer. Raises `Unsent` or `Lost`."""
+    async def call(self, body: bytes, timeout_s: float, may_leave: MayLeave = always) -> bytes:
+        """Send one request and return its answer. Raises `Unsent` or `Lost`.
+
+        `may_leave` is asked in the very step in which the first byte is written, with no await between;
+        False means `Unsent`. Waiting for a connection must not carry an order past a kill.
+        """
         ...
 
     async def close(self) -> None: ...

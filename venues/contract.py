@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from enum import StrEnum
 from typing import Protocol
 
+from seams.wire import MayLeave, always
 from venues.types import (
     AccountSnapshot,
     Fill,
@@ -119,8 +120,9 @@ class VenueAdapter(Protocol):
         """Encode and sign; no I/O, so that the bytes can be durable before the first one leaves."""
         ...
 
-    async def submit(self, signed: Signed) -> None:
-        """Send these bytes once. Raises `Retryable`, `Refused`, `AlreadySeen` or `OutcomeUnknown`; events
+    async def submit(self, signed: Signed, may_leave: MayLeave = always) -> None:
+        """Send these bytes once, if `may_leave` says so in the step of the first byte (`Retryable` if not).
+        Raises `Retryable`, `Refused`, `AlreadySeen` or `OutcomeUnknown`; events
         come to the listener. Called again with the same bytes it is still the same order."""
         ...
 

@@ -64,7 +64,8 @@ def start(
     symbol: Annotated[list[str] | None, typer.Option("--symbol", help="A symbol; may be repeated.")] = None,
     preset: Annotated[str, typer.Option("--preset", help="A preset of the strategy.")] = "",
     feed: Annotated[
-        str, typer.Option("--feed", help="sandbox, or replay:VENUE/SYMBOL/INTERVAL. Default: sandbox.")
+        str,
+        typer.Option("--feed", help="sandbox, exchange, or replay:VENUE/SYMBOL/INTERVAL. Default: sandbox."),
     ] = "",
     scenario: Annotated[
         str, typer.Option("--scenario", help="The sandbox market's script. Default: demo.")

@@ -80,7 +80,8 @@ class AlarmAck(Record, tag="alarm_ack"):
 
 
 class PaperStart(Record, tag="paper_start"):
-    """Start a paper session. `feed` is `sandbox` or `replay:VENUE/SYMBOL/INTERVAL`."""
+    """Start a paper session. `feed` is `sandbox`, `replay:VENUE/SYMBOL/INTERVAL`, or `exchange`: on the
+    account of the venue that a live engine is configured with."""
 
     strategies: tuple[str, ...]
     preset: str = ""

@@ -11,7 +11,15 @@ from engine.config.settings import ConfigError
 from seams.disk import Disk
 
 PENDING_RESTART = frozenset(
-    {"market.interval", "market.venue", "engine.mode", "engine.environment", "engine.trading_pairs"}
+    {
+        "market.interval",
+        "market.venue",
+        "engine.mode",
+        "engine.environment",
+        "engine.trading_pairs",
+        "execution.venue_url",
+        "execution.venue_key_file",
+    }
 )
 """Keys that a running engine does not change; a new value waits for the next start."""
 

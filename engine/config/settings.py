@@ -196,6 +196,10 @@ class ExecutionBlock(Block):
     fee_bps: NotNegative = 4.5
     slippage_bps: NotNegative = 1.0
     ticket_expiry_s: Positive = 120.0
+    venue_url: str = ""
+    """Where the venue answers: `tcp://HOST:PORT` of a sandbox exchange (mode live, environment sandbox)."""
+    venue_key_file: str = ""
+    """The key file (0600) that signs at the venue; a path, never the key."""
 
 
 class AnalyticsBlock(Block):

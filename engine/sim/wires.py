@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from engine.sim.faults import Dice, Fault
 from seams.net import Handler, NetDown, NoAnswer, matches
-from seams.wire import FrameHandler, Lost, StateHandler, Unsent
+from seams.wire import FrameHandler, Lost, MayLeave, StateHandler, Unsent, always
 
 BASE_LATENCY_S = (0.002, 0.04)
 LATE_S = (0.1, 12.0)
@@ -63,10 +63,12 @@ class SimWire:
         self._context = contextvars.copy_context()
         self.open_stream()
 
-    async def call(self, body: bytes, timeout_s: float) -> bytes:
+    async def call(self, body: bytes, timeout_s: float, may_leave: MayLeave = always) -> bytes:
         dice = self._dice
         if self.is_dead or not self.is_reachable:
             raise Unsent("no route to the exchange")
+        if not may_leave():
+            raise Unsent("the gate closed before the first byte")
         self._on_sent(body)
         self._crash("wire.sent")
         loop = asyncio.get_running_loop()

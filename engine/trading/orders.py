@@ -186,7 +186,7 @@ class OrderManager:
     async def _write_out(self, order: ManagedOrder) -> None:
         assert order.signed is not None and order.durable_ns, "bytes leave only after they are durable"
         try:
-            await self.venue.submit(order.signed)
+            await self.venue.submit(order.signed, lambda: self._gate_is_open(order))
         except Retryable as error:
             self.take(order, Evidence.UNSENT, f"not_sent: {error}")
         except Refused as error:

@@ -29,6 +29,7 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("engine/api/launch.py", "file"): "the log is handed to a new process as a descriptor, and tailed",
     ("console/cli/app.py", "file"): "after a broken pipe, stdout is pointed at the null device",
     ("console/cli/reference.py", "file"): "a developer's tool that writes generated documents",
+    ("engine/api/sandbox.py", "file"): "the log is handed to a new process as a descriptor",
     ("engine/bus.py", "file"): "the pinned server binary is hashed as a stream before it is run",
     ("engine/bus.py", "socket"): "a free loopback port is found for the private bus server",
     ("engine/journal.py", "file"): "a finished HDF5 journal is hashed as a stream; it may not fit in memory",

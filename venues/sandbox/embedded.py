@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from venues.contract import Capabilities, Fence, LinkListener, OrderListener, Signed
+from seams.wire import MayLeave, always
+from venues.contract import Capabilities, Fence, LinkListener, OrderListener, Retryable, Signed
 from venues.sandbox.venue import SandboxVenue
 from venues.types import AccountSnapshot, Fill, Instrument, MarketEvent, OrderRequest, VenueOrder
 
@@ -49,7 +50,9 @@ class EmbeddedVenue:
             wire=msgspec.json.encode(request),
         )
 
-    async def submit(self, signed: Signed) -> None:
+    async def submit(self, signed: Signed, may_leave: MayLeave = always) -> None:
+        if not may_leave():
+            raise Retryable("the gate closed before it left")
         await self.venue.submit(msgspec.json.decode(signed.wire, type=OrderRequest))
 
     async def cancel(self, client_order_id: str) -> None:

@@ -66,10 +66,19 @@ class Exchange:
             answer = m.Refusal(code="unavailable", message=str(error), at_ns=now_ns)
         return m.ENCODER.encode(answer)
 
+    def is_subscription(self, frame: bytes) -> bool:
+        """Tell whether this is a request for the stream, rightly signed."""
+        try:
+            return isinstance(self._open(frame)[1], m.Subscribe)
+        except Refused:
+            return False
+
     async def _answer(self, frame: bytes, now_ns: int) -> m.Answer:
         key, body = self._open(frame)
         if isinstance(body, m.Place):
             return await self._place(key, body, frame, now_ns)
+        if isinstance(body, m.Subscribe):
+            return m.Done(at_ns=now_ns)  # whoever holds the connection gives the stream
         if isinstance(body, m.Noop):
             self._use(key, body.nonce, now_ns)
             return m.Done(at_ns=now_ns)

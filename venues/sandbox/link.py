@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
-from seams.wire import Lost, Unsent, Wire
+from seams.wire import Lost, MayLeave, Unsent, Wire, always
 from venues.contract import (
     AlreadySeen,
     Capabilities,
@@ -106,9 +106,9 @@ class ExchangeLink:
             wire=m.seal(self._key, self._secret, body),
         )
 
-    async def submit(self, signed: Signed) -> None:
+    async def submit(self, signed: Signed, may_leave: MayLeave = always) -> None:
         try:
-            await self._send(signed.wire, m.Done)
+            await self._send(signed.wire, m.Done, may_leave)
         except Refused as refused:
             if refused.code in ("nonce_used", "nonce_too_low"):
                 raise AlreadySeen(str(refused)) from refused
@@ -118,6 +118,10 @@ class ExchangeLink:
 
     async def cancel(self, client_order_id: str) -> None:
         await self._ask(m.CancelOrder(client_order_id=client_order_id), m.Done)
+
+    async def cancel_all(self) -> None:
+        """Ask for the cancel of every working order of the account, whoever placed it."""
+        await self._ask(m.CancelAll(), m.Done)
 
     async def fence(self, signed: Signed) -> Fence:
         try:
@@ -149,9 +153,9 @@ class ExchangeLink:
     async def _ask(self, body: m.Body, kind: type[A]) -> A:
         return await self._send(m.seal(self._key, self._secret, body), kind)
 
-    async def _send(self, frame: bytes, kind: type[A]) -> A:
+    async def _send(self, frame: bytes, kind: type[A], may_leave: MayLeave = always) -> A:
         try:
-            said = await self._wire.call(frame, TIMEOUT_S)
+            said = await self._wire.call(frame, TIMEOUT_S, may_leave)
         except Unsent as error:
             raise Retryable(str(error)) from error
         except Lost as error:

@@ -54,7 +54,11 @@ class AskTime(Record, tag="ask_time"):
     """Ask for the exchange's clock."""
 
 
-Body = Place | Noop | CancelOrder | CancelAll | Look | ListOpen | ListFills | AskAccount | AskTime
+class Subscribe(Record, tag="subscribe"):
+    """Ask for the stream: what follows on this connection are pushes, and empty lines as heartbeats."""
+
+
+Body = Subscribe | Place | Noop | CancelOrder | CancelAll | Look | ListOpen | ListFills | AskAccount | AskTime
 
 
 class Frame(Record):

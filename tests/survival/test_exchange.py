@@ -1,0 +1,89 @@
+"""An engine on the account of an exchange that is another process: killed, refused, cut off, found again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from venues.contract import Refused
+from venues.types import OrderRequest, OrderType, Side, TimeInForce
+
+from .conftest import eventually
+from .live import ExchangeProcess, LiveRig
+
+
+@pytest.fixture
+async def live(tmp_path: Path) -> AsyncIterator[LiveRig]:
+    exchange = ExchangeProcess(tmp_path / "exchange")
+    rig = LiveRig(tmp_path / "home", exchange)
+    yield rig
+    await rig.close()
+    exchange.close()
+
+
+def order(name: str) -> OrderRequest:
+    return OrderRequest(
+        client_order_id=name,
+        symbol="BTC-PERP",
+        side=Side.BUY,
+        quantity=Decimal("0.01"),
+        order_type=OrderType.LIMIT,
+        limit_price=Decimal(1_000),
+        time_in_force=TimeInForce.GTC,
+        reduce_only=False,
+        mark_price=Decimal(64_000),
+    )
+
+
+async def test_a_killed_engine_finds_its_account_again_and_nothing_is_lost_or_doubled(live: LiveRig) -> None:
+    client = await live.start()
+    assert await live.synced() == "clean"
+    await live.trade_live(client)
+    await live.kill_hard()
+    await live.start()
+    assert await live.synced(after=1) == "clean"
+    arrived = live.exchange.arrived()
+    names = [place.order.client_order_id for _, place in arrived]
+    ours = {row[0] for row in live.rows("SELECT client_order_id FROM orders")}
+    assert names and set(names) <= ours
+    assert len({frame for frame, _ in arrived}) == len(set(names)), "an order was signed anew"
+    held = {p.symbol: p.quantity for p in (await live.exchange.link().account()).positions}
+    booked: dict[str, Decimal] = {}
+    for symbol, side, quantity in live.rows("SELECT symbol, side, quantity FROM fills"):
+        signed = Decimal(str(quantity)) * Side(str(side)).sign
+        booked[str(symbol)] = booked.get(str(symbol), Decimal(0)) + signed
+    assert {symbol: quantity for symbol, quantity in booked.items() if quantity} == held
+
+
+async def test_a_key_file_that_others_can_read_stops_the_start(live: LiveRig) -> None:
+    os.chmod(live.exchange.ready.keys["engine"], 0o644)
+    process = live.process = live.spawn()
+    await eventually(lambda: process.poll() is not None, 15.0, live.log)
+    assert process.returncode == 2
+    assert "secret_exposed" in live.log()
+
+
+async def test_without_an_address_a_live_engine_does_not_start(live: LiveRig) -> None:
+    process = live.process = live.spawn(INTERLOCK_EXECUTION__VENUE_URL="")
+    await eventually(lambda: process.poll() is not None, 15.0, live.log)
+    assert process.returncode == 2
+    assert "invalid_config" in live.log() and "venue_url" in live.log()
+
+
+async def test_the_watchdog_key_cancels_and_cannot_open(live: LiveRig) -> None:
+    trader, watchdog = live.exchange.link("engine"), live.exchange.link("watchdog")
+    now_ns = await trader.time_ns()
+    await trader.submit(trader.sign(order("mine-1"), now_ns // 1_000_000, 0))
+    with pytest.raises(Refused, match="not_permitted"):
+        await watchdog.submit(watchdog.sign(order("mine-2"), now_ns // 1_000_000 + 1, 0))
+    assert (await watchdog.query("mine-2")) is None
+    await watchdog.cancel_all()
+
+    async def is_gone() -> bool:
+        return not await watchdog.open_orders()
+
+    await eventually(is_gone, 5.0)
