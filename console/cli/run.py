@@ -31,6 +31,7 @@ from console.cli.run_text import detail_text, run_text
 from engine.api import parity, research
 from engine.api.figures import in_order
 from engine.api.home import home_folder
+from engine.api.run_filter import STATUSES, TRUSTS, RunFilter, kept
 
 app = typer.Typer(help="Research runs: start, list, show, report, best, compare, candidates.")
 app.add_typer(candidates.app, name="candidates")
@@ -124,19 +125,37 @@ def start(
 @app.command("ls", hidden=True)
 @app.command("list")
 def list_runs(
+    words: Annotated[
+        list[str] | None, typer.Argument(help="Only runs in which every one of these words occurs.")
+    ] = None,
+    strategy: Annotated[str, typer.Option("--strategy", help="Only of this strategy or preset.")] = "",
+    symbol: Annotated[str, typer.Option("--symbol", help="Only of this symbol.")] = "",
+    mode: Annotated[str, typer.Option("--mode", help="Only of this mode, such as run or sweep.")] = "",
+    status: Annotated[str, typer.Option("--status", help=f"Only {' or '.join(STATUSES)}.")] = "",
+    trust: Annotated[str, typer.Option("--trust", help=f"Only checks {', '.join(TRUSTS)}.")] = "",
+    since: Annotated[str, typer.Option("--since", help="Only made at this date or UTC time, or later.")] = "",
     limit: Annotated[int, typer.Option("--limit", min=1, help="How many at most.")] = 50,
     as_json: Json = False,
 ) -> None:
-    """List runs, newest first.
+    """List runs, newest first; every condition that is given must hold.
 
-    Example: interlock run list --json
+    Example: interlock run list --strategy ema_cross --trust passed --since 2026-11-01 --json
     """
-    found = research.list_runs(home_folder())
-    rows = found.runs[:limit]
-    text = output.table(rows, COLUMNS, "no runs yet")
+    with failures():
+        wanted = RunFilter(
+            strategy=strategy, symbol=symbol, mode=mode, status=status, trust=trust,
+            since_ns=instant(since) if since else 0, words=tuple(words or ()),
+        )  # fmt: skip
+        found = research.list_runs(home_folder())
+        matching = kept(found.runs, wanted)
+    rows = matching[:limit]
+    text = output.table(rows, COLUMNS, "no run matches" if found.runs else "no runs yet")
+    if len(matching) > limit:
+        diagnostics.say(f"{len(matching) - limit} more match: raise --limit")
     if found.excluded:
         diagnostics.say(f"{len(found.excluded)} damaged or foreign folders are left out (see --json)")
-    output.show({"runs": rows, "excluded": found.excluded}, text, as_json)
+    facts = {"runs": rows, "matching": len(matching), "known": len(found.runs), "excluded": found.excluded}
+    output.show(facts, text, as_json)
 
 
 @app.command()

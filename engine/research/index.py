@@ -9,13 +9,12 @@ from pathlib import Path
 
 import msgspec
 
+from engine.api.run_filter import STATUSES
 from engine.research.artifacts import RUN_ID, STAGING_PREFIX
 from engine.research.schemas import Excluded, IndexRow, RunMetadata, RunReport, RunsIndex, json_bytes
 from seams.clock import Clock, iso_z
 from seams.disk import Disk
 from venues.types import Record
-
-LISTED = ("success", "no_trades")
 
 
 def refresh_runs_index(runs: Path, disk: Disk, clock: Clock) -> RunsIndex:
@@ -76,7 +75,7 @@ def read_row(folder: Path, disk: Disk) -> IndexRow | str:
         return "damaged_report"
     if not report.header.run_id == metadata.run_id == folder.name:
         return "run_id_differs_from_folder"
-    if report.status not in LISTED or report.config_resolved.paper:
+    if report.status not in STATUSES or report.config_resolved.paper:
         return "paper" if report.config_resolved.paper else f"status_{report.status}"
     return _row(folder, report)
 

@@ -56,3 +56,30 @@ def test_a_wrong_value_is_refused_with_what_is_right(shell: Shell, home: Path) -
     bars = str(write_bars(home / "BTC_1m.csv", 200))
     done = shell("run", "start", "--strategy", "ema_cross", "--data", bars, "--sizing", "huge")
     assert done.code == 2 and "fixed or fraction or risk or kelly" in done.err
+
+
+def test_the_list_keeps_only_runs_for_which_every_condition_holds(shell: Shell, home: Path) -> None:
+    bars = str(write_bars(home / "BTC_1m.csv", 300))
+    for name in ("ema_cross", "rsi_ma_cross", "ema_cross"):
+        assert shell("run", "start", "--strategy", name, "--data", bars, "--name", name).code == 0
+
+    def listed(*words: str) -> list[str]:
+        body = shell("run", "list", *words, "--json").body
+        runs = body["runs"]
+        assert isinstance(runs, list) and body["matching"] == len(runs) and body["known"] == 3
+        return [row["strategy"] for row in runs]
+
+    assert sorted(listed()) == ["ema_cross", "ema_cross", "rsi_ma_cross"]
+    assert listed("--strategy", "RSI_MA_CROSS") == listed("rsi", "1m") == ["rsi_ma_cross"]
+    assert listed("--symbol", "BTC", "--mode", "run") == listed("--since", "2020-01-01") == listed()
+    assert listed("--symbol", "ETH") == listed("--since", "2999-01-01") == listed("btc", "nowhere") == []
+    found = shell("run", "list", "--json").body["runs"]
+    assert isinstance(found, list)
+    for field in ("status", "trust"):
+        value = found[0][field]
+        assert len(listed(f"--{field}", value)) == sum(row[field] == value for row in found)
+    wrong = shell("run", "list", "--trust", "pased", "--json")
+    assert wrong.code == 2 and "passed, failed, not_checked" in str(wrong.body["message"])
+    assert "no run matches" in shell("run", "list", "nowhere").out
+    cut = shell("run", "list", "--limit", "1")
+    assert "2 more match" in cut.err
