@@ -8,15 +8,18 @@ from pathlib import Path
 
 import msgspec
 
-from engine.api.commands import FoundryForge, FoundryVerify, JobBody, SweepStart
+from engine.api.commands import FoundryForge, FoundryVerify, JobBody, RunStart, SweepStart
 from engine.api.foundry import forge_component, verify_named
 from engine.api.home import home_folder
 from engine.api.research import load_config_with_origins, run_request, start_run
 from engine.api.sweep import start_sweep
 from venues.types import Record
 
-SWEEP_FIELDS = ("strategy", "preset", "data", "params", "method", "trials", "max_bars", "name")
-RUN_FIELDS = ("strategy", "preset", "data", "params", "name", "max_bars")
+RUN_FIELDS = (
+    "strategy", "preset", "data", "params", "name", "max_bars", "start_ns", "end_ns", "fee_bps",
+    "slippage_bps", "funding",
+)  # fmt: skip
+SWEEP_FIELDS = (*RUN_FIELDS, "method", "trials")
 
 
 class Progress(Record, tag="progress"):
@@ -91,10 +94,9 @@ def _run(body: JobBody, stop: Stop) -> Published:
         return _sweep(body, stop)
     if isinstance(body, FoundryForge | FoundryVerify):
         return _foundry(body, stop)
-    fields = {name: getattr(body, name) for name in RUN_FIELDS}
     home = home_folder()
     result = start_run(
-        run_request(fields),
+        run_request(_asked(body, RUN_FIELDS)),
         home,
         loaded=load_config_with_origins(home),
         on_progress=lambda done, total: say(Progress(done=done, total=total, unit="bars")),
@@ -103,13 +105,18 @@ def _run(body: JobBody, stop: Stop) -> Published:
     return Published(run_id=result.run_id, status=result.status)
 
 
+def _asked(body: RunStart | SweepStart, names: tuple[str, ...]) -> dict[str, object]:
+    """Return what was asked for: nothing, no text and a count of 0 are not; a fee of 0 is."""
+    given = {name: getattr(body, name) for name in names}
+    return {name: value for name, value in given.items() if value or isinstance(value, float)}
+
+
 def _sweep(body: SweepStart, stop: Stop) -> Published:
     home = home_folder()
-    given = {name: getattr(body, name) for name in SWEEP_FIELDS}
-    fields: dict[str, object] = {name: value for name, value in given.items() if value}
+    fields = {"seed": body.seed, "param_grid": body.grid, "command": "interlock sweep start"}
     result = start_sweep(
         None,
-        {**fields, "seed": body.seed, "param_grid": body.grid, "command": "interlock sweep start"},
+        _asked(body, SWEEP_FIELDS) | fields,
         home,
         loaded=load_config_with_origins(home),
         on_progress=lambda done, total: say(Progress(done=done, total=total, unit="trials")),

@@ -62,6 +62,13 @@ class FixedClock:
         await asyncio.sleep(0)
 
 
+def utc_ns(text: str) -> int:
+    """Read a date or an ISO-8601 time as UTC nanoseconds; one without a zone is UTC. Raises `ValueError`."""
+    read = datetime.fromisoformat(text)
+    whole = (read if read.tzinfo else read.replace(tzinfo=UTC)) - datetime(1970, 1, 1, tzinfo=UTC)
+    return (whole.days * 86_400 + whole.seconds) * NS_PER_S + whole.microseconds * 1_000
+
+
 def iso_z(ns: int) -> str:
     """Write a UTC nanosecond time as ISO-8601 with milliseconds and `Z`."""
     stamp = datetime.fromtimestamp(ns // NS_PER_S, UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import getpass
 import sys
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from console.cli.failure import Failure
+from seams.clock import utc_ns
 
 Json = Annotated[bool, typer.Option("--json", help="Write one JSON object.")]
 Operator = Annotated[
@@ -46,13 +46,11 @@ MaxStateGap = Annotated[
 def instant(text: str) -> int:
     """Return UTC nanoseconds of a date or an ISO time; a time without a zone is UTC."""
     try:
-        read = datetime.fromisoformat(text)
+        return utc_ns(text)
     except ValueError:
         raise Failure(
             "bad_parameter", f"{text!r} is not a date", "write 2024-05-01 or 2024-05-01T12:00"
         ) from None
-    whole = (read if read.tzinfo else read.replace(tzinfo=UTC)) - datetime(1970, 1, 1, tzinfo=UTC)
-    return (whole.days * 86_400 + whole.seconds) * 10**9 + whole.microseconds * 1_000
 
 
 def last_instant(text: str) -> int:

@@ -120,6 +120,8 @@ class PaperStop(Record, tag="paper_stop"):
 class RunStart(Record, tag="run_start"):
     """Start a research run as a job of its own process. Same fields as `interlock run start`.
 
+    `start_ns` and `end_ns` (excluded) bound bar open times; costs left None are the preset's, else the
+    settings'; `funding` is `data` (that of the data's venue and symbol), VENUE/SYMBOL, or none.
     `version` makes it a crucible run of that version of the strategy: one at a time.
     """
 
@@ -128,12 +130,20 @@ class RunStart(Record, tag="run_start"):
     data: str
     params: dict[str, float | str] = {}
     max_bars: int = 0
+    start_ns: int | None = None
+    end_ns: int | None = None
+    fee_bps: float | None = None
+    slippage_bps: float | None = None
+    funding: str = ""
     name: str = ""
     version: str = ""
 
 
 class SweepStart(Record, tag="sweep_start"):
-    """Start a sweep as a job. `grid` maps a parameter to its axis, `5:50:5` or `20,50,100`."""
+    """Start a sweep as a job. `grid` maps a parameter to its axis, `5:50:5` or `20,50,100`.
+
+    Window, costs and funding as in `RunStart`.
+    """
 
     strategy: str
     preset: str = ""
@@ -144,6 +154,11 @@ class SweepStart(Record, tag="sweep_start"):
     trials: int = 0
     seed: int = 0
     max_bars: int = 0
+    start_ns: int | None = None
+    end_ns: int | None = None
+    fee_bps: float | None = None
+    slippage_bps: float | None = None
+    funding: str = ""
     name: str = ""
 
 

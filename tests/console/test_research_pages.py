@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
+import msgspec
 import pytest
 from textual.pilot import Pilot
 
+from console.cli import run as run_command
+from console.cli import sweep as sweep_command
 from console.tui.app import InterlockApp
 from console.tui.screens.research.data_page import step_ns
 from console.tui.screens.research.launch_page import BLANK, BadForm, body_of, command_of
@@ -15,8 +19,11 @@ from console.tui.screens.runs import Runs
 from console.tui.theme import Look
 from console.tui.widgets.drawing import coverage, heat
 from console.tui.widgets.live_table import LiveTable
-from engine.api.commands import JobCancel, RunStart, SweepStart
+from engine import worker
+from engine.api.commands import JobBody, JobCancel, RunStart, SweepStart
 from engine.api.lab import RunCompare
+from engine.research.request import RunRequest
+from engine.research.sweep.request import make_request
 from tests.console import desk_fixture as desk
 from tests.console import research_fixture as research
 from tests.console.test_console_behaviour import picture, press, said, sent
@@ -46,6 +53,48 @@ def test_the_form_is_the_command_it_shows() -> None:
     assert command_of(SWEEP).endswith("--grid fast=5:50:5 --grid slow=20,50 --method grid --trials 9")
 
 
+WHOLE = {
+    "kind": "run", "strategy": "ema_cross", "preset": "", "data": "v/s/1m", "set": "fast=9",
+    "grid": "slow=20:50:5", "method": "tpe", "trials": "9", "seed": "3", "start": "2026-01-02",
+    "end": "2026-02-01T12:30", "max_bars": "500", "fee_bps": "0", "slippage_bps": "2.5", "funding": "data",
+    "name": "night watch",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("changes", [{}, {"funding": "kraken/BTC-PERP"}, {"start": "", "fee_bps": ""}])
+@pytest.mark.parametrize("kind", ["run", "sweep"])
+def test_the_command_shown_asks_for_what_the_job_does(
+    kind: str, changes: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The form filled whole: the typed command and the worker reach research with the same request."""
+    asked: list[object] = []
+
+    class Stopped(Exception):
+        """It got as far as research."""
+
+    def start_run(request: RunRequest, *_: object, **__: object) -> None:
+        asked.append(msgspec.structs.replace(request, request_id="", command=""))  # type: ignore[type-var]
+        raise Stopped
+
+    def start_sweep(_text: object, fields: dict[str, object], *_: object, **__: object) -> None:
+        asked.append(make_request({**fields, "request_id": "", "command": ""}))
+        raise Stopped
+
+    monkeypatch.setattr("engine.api.research.start_run", start_run)
+    monkeypatch.setattr("engine.worker.start_run", start_run)
+    monkeypatch.setattr("engine.api.sweep.start_sweep", start_sweep)
+    monkeypatch.setattr("engine.worker.start_sweep", start_sweep)
+    assert set(WHOLE) == set(BLANK)
+    form = {**WHOLE, "kind": kind, **changes}
+    commands = {"run": run_command.app, "sweep": sweep_command.app}[kind]
+    with pytest.raises(Stopped):
+        commands(shlex.split(command_of(form))[2:], standalone_mode=False)
+    with pytest.raises(Stopped):
+        worker._run(msgspec.json.decode(msgspec.json.encode(body_of(form)), type=JobBody), worker.Stop())
+    typed, sent_ = asked
+    assert typed == sent_
+
+
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
@@ -54,6 +103,11 @@ def test_the_form_is_the_command_it_shows() -> None:
         ({"set": "fast"}, "not name=value"),
         ({"max_bars": "-3"}, "not a whole number"),
         ({"kind": "sweep", "grid": ""}, "needs an axis"),
+        ({"kind": "sweep", "set": "fast=9", "grid": "fast=5:50:5"}, "fast is both set and swept"),
+        ({"start": "yesterday"}, "start 'yesterday' is not a date"),
+        ({"start": "2026-02-01", "end": "2026-02-01"}, "ends before it starts"),
+        ({"fee_bps": "cheap"}, "fee_bps 'cheap' is not a number"),
+        ({"slippage_bps": "nan"}, "slippage_bps 'nan' is not a number"),
     ],
 )
 def test_a_form_that_is_not_ready_says_why(changes: dict[str, str], why: str) -> None:

@@ -15,6 +15,7 @@ from console.actions import SCREENS
 from console.tui.app import InterlockApp
 from console.tui.model import Link
 from console.tui.screens import runbooks
+from console.tui.screens.research.launch_page import LaunchPage
 from console.tui.screens.runbooks import Book
 from seams.clock import FixedClock
 from seams.net import NetDown, NoAnswer
@@ -118,6 +119,16 @@ def reviewing() -> InterlockApp:
     return desk.make_app(desk.gateway(tickets=desk.tickets(REVIEWING)))
 
 
+def fill_launch(app: InterlockApp) -> None:
+    """Fill the launch form for a sweep, with a window, costs and funding."""
+    page = app.desktop.query_one(LaunchPage)
+    page.form |= {
+        "kind": "sweep", "data": "kraken/BTC-PERP/15m", "grid": "fast=5:50:5 slow=20,50,100",
+        "start": "2026-01-02", "end": "2026-02-01", "fee_bps": "4.5", "slippage_bps": "0", "funding": "data",
+    }  # fmt: skip
+    page.feed()
+
+
 STATES: dict[str, tuple[Callable[[], InterlockApp], Step]] = {
     "no_engine": (lambda: desk.make_app(desk.FixtureGateway((), link=Link.CONNECTING)), steps()),
     "ticket_in_review_with_warn": (reviewing, steps("2")),
@@ -147,6 +158,7 @@ STATES: dict[str, tuple[Callable[[], InterlockApp], Step]] = {
     "walk_forward": (desk.make_app, steps("6", "W")),
     "stored_data": (desk.make_app, steps("6", "D", "j")),
     "launch": (desk.make_app, steps("6", "L", "enter")),
+    "launch_sweep": (desk.make_app, steps("6", "L", after=fill_launch)),
     "order_cancel_asked": (desk.make_app, steps("4", "c")),
 }
 

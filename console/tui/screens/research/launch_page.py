@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from textual.app import ComposeResult
 
@@ -14,32 +16,42 @@ from console.tui.screens.research.page import Page
 from console.tui.widgets.lines import Line, Lines, rule
 from console.tui.widgets.live_table import Column, LiveTable
 from engine.api.commands import JobBody, RunStart, SweepStart
+from seams.clock import utc_ns
 
 Form = dict[str, str]
 
 
 @dataclass(frozen=True)
 class Field:
-    """One line of the form: its name, what may be typed, and for which kind it is asked."""
+    """One line of the form: its name, what may be typed, the option it is, and for which kind it is asked."""
 
     name: str
     help: str
+    option: str = ""
     kinds: tuple[str, ...] = ("run", "sweep")
 
 
+SWEEP = ("sweep",)
 FIELDS = (
     Field("kind", "run or sweep: Enter changes it"),
-    Field("strategy", "a bundled one, such as ema_cross, or a file; a preset names its own"),
-    Field("preset", "a preset of the strategy, or nothing"),
-    Field("data", "VENUE/SYMBOL/INTERVAL of this desk (D lists them), or a file"),
-    Field("set", "parameters: fast=9 slow=50"),
-    Field("grid", "axes: fast=5:50:5 slow=20,50,100", ("sweep",)),
-    Field("method", "grid, random or tpe", ("sweep",)),
-    Field("trials", "how many; nothing: all of the grid", ("sweep",)),
-    Field("seed", "a whole number", ("sweep",)),
-    Field("max_bars", "only the first so many bars; nothing: all"),
-    Field("name", "a name for people"),
+    Field("strategy", "a bundled one, such as ema_cross, or a file; a preset names its own", "--strategy"),
+    Field("preset", "a preset of the strategy, or nothing", "--preset"),
+    Field("data", "VENUE/SYMBOL/INTERVAL of this desk (D lists them), or a file", "--data"),
+    Field("set", "parameters: fast=9 slow=50", "--set"),
+    Field("grid", "axes: fast=5:50:5 slow=20,50,100", "--grid", SWEEP),
+    Field("method", "grid, random or tpe", "--method", SWEEP),
+    Field("trials", "how many; nothing: all of the grid", "--trials", SWEEP),
+    Field("seed", "a whole number", "--seed", SWEEP),
+    Field("start", "the first date or UTC time; nothing: from the first bar", "--start"),
+    Field("end", "the date or UTC time before which it ends; nothing: to the last bar", "--end"),
+    Field("max_bars", "only the first so many bars; nothing: all", "--max-bars"),
+    Field("fee_bps", "taker fee, of a fill's notional; nothing: preset or settings", "--taker-fee-bps"),
+    Field("slippage_bps", "adverse, of every fill; nothing: preset or settings", "--slippage-bps"),
+    Field("funding", "data: what is stored for the data; or VENUE/SYMBOL; nothing: none", "--funding-from"),
+    Field("name", "a name for people", "--name"),
 )
+MANY = ("set", "grid")
+"""Fields of several words, each an option of its own."""
 BLANK: Form = {field.name: "" for field in FIELDS} | {
     "kind": "run",
     "strategy": "ema_cross",
@@ -71,41 +83,72 @@ def whole(typed: str, name: str) -> int:
     return int(typed)
 
 
+def number(typed: str, name: str) -> float | None:
+    """Read a number, None for nothing. Raises `BadForm`."""
+    if not typed:
+        return None
+    try:
+        value = float(typed)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise BadForm(f"{name} {typed!r} is not a number")
+    return value
+
+
+def date(typed: str, name: str) -> int | None:
+    """Read a date or a UTC time as nanoseconds, None for nothing. Raises `BadForm`."""
+    try:
+        return utc_ns(typed) if typed else None
+    except ValueError:
+        raise BadForm(f"{name} {typed!r} is not a date such as 2024-05-01 or 2024-05-01T12:00") from None
+
+
 def body_of(form: Form) -> JobBody:
     """Return what the form asks for. Raises `BadForm`."""
     if not form["data"]:
         raise BadForm("name the data: D lists what is stored")
     if not (form["strategy"] or form["preset"]):
         raise BadForm("name a strategy or a preset")
-    given: dict[str, float | str] = {name: _number(value) for name, value in pairs(form["set"]).items()}
-    max_bars = whole(form["max_bars"], "max_bars")
+    start_ns, end_ns = date(form["start"], "start"), date(form["end"], "end")
+    if start_ns is not None and end_ns is not None and start_ns >= end_ns:
+        raise BadForm("it ends before it starts")
+    both: dict[str, Any] = {
+        "strategy": form["strategy"],
+        "preset": form["preset"],
+        "data": form["data"],
+        "params": {name: _value(given) for name, given in pairs(form["set"]).items()},
+        "start_ns": start_ns,
+        "end_ns": end_ns,
+        "max_bars": whole(form["max_bars"], "max_bars"),
+        "fee_bps": number(form["fee_bps"], "fee_bps"),
+        "slippage_bps": number(form["slippage_bps"], "slippage_bps"),
+        "funding": form["funding"],
+        "name": form["name"],
+    }
     if form["kind"] == "run":
-        return RunStart(
-            strategy=form["strategy"], preset=form["preset"], data=form["data"], params=given,
-            max_bars=max_bars, name=form["name"],
-        )  # fmt: skip
+        return RunStart(**both)
     grid = pairs(form["grid"])
     if not grid:
         raise BadForm("a sweep needs an axis, such as fast=5:50:5")
-    return SweepStart(
-        strategy=form["strategy"], preset=form["preset"], data=form["data"], params=given, grid=grid,
-        method=form["method"], trials=whole(form["trials"], "trials"), seed=whole(form["seed"], "seed"),
-        max_bars=max_bars, name=form["name"],
-    )  # fmt: skip
+    if twice := sorted(set(grid) & set(both["params"])):
+        raise BadForm(f"{', '.join(twice)} is both set and swept")
+    trials, seed = whole(form["trials"], "trials"), whole(form["seed"], "seed")
+    return SweepStart(**both, grid=grid, method=form["method"], trials=trials, seed=seed)
 
 
 def command_of(form: Form) -> str:
     """Return the command line that does the same."""
     words = ["interlock", form["kind"], "start"]
-    options = (("strategy", "--strategy"), ("preset", "--preset"), ("data", "--data"))
-    words += [word for name, option in options if form[name] for word in (option, form[name])]
-    words += [word for pair in form["set"].split() for word in ("--set", pair)]
-    if form["kind"] == "sweep":
-        words += [word for pair in form["grid"].split() for word in ("--grid", pair)]
-        options = (("method", "--method"), ("trials", "--trials"), ("seed", "--seed"))
-        words += [word for name, option in options if form[name] for word in (option, form[name])]
-    last = (("max_bars", "--max-bars"), ("name", "--name"))
-    words += [word for name, option in last if form[name] for word in (option, form[name])]
+    for field in FIELDS:
+        typed = form[field.name]
+        if not (typed and field.option and form["kind"] in field.kinds):
+            continue
+        if (field.name, typed) == ("funding", "data"):
+            words.append("--funding")
+        else:
+            parts = typed.split() if field.name in MANY else [typed]
+            words += [word for part in parts for word in (field.option, part)]
     return shlex.join(words)
 
 
@@ -121,7 +164,7 @@ class LaunchPage(Page):
         yield LiveTable(
             "LAUNCH",
             (
-                Column[Field]("FIELD", 10, lambda f: f.name),
+                Column[Field]("FIELD", 12, lambda f: f.name),
                 Column[Field]("VALUE", 30, value),
                 Column[Field]("WHAT", 0, lambda f: (f.help, "dim")),
             ),
@@ -192,7 +235,7 @@ class LaunchPage(Page):
         return lines
 
 
-def _number(typed: str) -> float | str:
+def _value(typed: str) -> float | str:
     try:
         return float(typed)
     except ValueError:
