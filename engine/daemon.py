@@ -39,6 +39,7 @@ from engine.ops.alarms import AlarmDesk
 from engine.ops.events import EventRing
 from engine.publisher import FAST_S, Publisher
 from engine.questions import Questions
+from engine.record import open_audit, vouch
 from engine.recovery import recover
 from engine.reloading import Reloading
 from engine.research.identity import git_commit
@@ -48,7 +49,6 @@ from engine.trading.custody import Custody
 from engine.venue import configured_link
 from native.identity import kernel_sha256
 from safety.alarm_codes import ALARMS
-from safety.audit import AuditLog
 from safety.killbyte import KillByte, KillLevel
 from safety.killswitch import KillSwitch
 from safety.reasons import Refusal
@@ -117,7 +117,7 @@ def build_core(seams: Seams, home: Path, environ: dict[str, str], kill_byte: Kil
         config_fingerprint=config_fingerprint(settings),
         store=store,
         kill=kill,
-        audit=AuditLog(seams.disk, seams.clock, paths.audit),
+        audit=open_audit(seams.disk, seams.clock, paths, settings.record),
         mode=mode,
         environment=environment,
         epoch=epoch,
@@ -223,6 +223,7 @@ class Engine:
         if self.reloading is not None:
             self.reloading.look()
         self.core.risk_memory.save()
+        vouch(self.core)
 
     async def _publish(self) -> None:
         self._turns += 1

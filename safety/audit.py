@@ -1,6 +1,8 @@
 """The audit log: append-only JSON lines, each bound to the one before by its hash, plus a head file.
 
-One record is durable before the next; the head file (sequence, hash, size) makes truncation visible.
+One record is durable before the next; the head file (sequence, hash, size) makes truncation visible, heads
+signed with a configured key and anchors in a second place make a log that was written anew visible. The
+log goes on in a new segment (`audit.jsonl.1`, `.2`, ...) when one is full; the chain runs through all.
 `verify` needs no engine. A torn last line is moved to a file of its own and reported, never dropped.
 """
 
@@ -11,185 +13,66 @@ from pathlib import Path
 
 import msgspec
 
-from safety.canonical import canonical, changed, digest, sha256_hex
+from safety.audit_chain import AuditHead, AuditRecord, record_hash, segment_path, segments_of
+from safety.audit_heads import HeadKey, SignedHead, add_head, book_path, trim_book
+from safety.audit_verify import AuditBroken as AuditBroken
+from safety.audit_verify import VerifyResult as VerifyResult
+from safety.audit_verify import head_path, read_head, verify_walk
+from safety.audit_verify import verify_log as verify_log
+from safety.canonical import canonical, changed, sha256_hex
 from safety.intent import IntentCategory
-from seams.clock import Clock, iso_z
+from seams.clock import NS_PER_S, Clock, iso_z
 from seams.disk import Disk
-from venues.types import Record
 
-GENESIS = "0" * 64
 MAX_RECORD_BYTES = 1 << 20
+SEGMENT_BYTES = 64 << 20
+HEAD_EVERY_S = 60.0
 TORN_TAIL = "audit.torn_tail"
 DECISION = "decision"
 OUTCOMES = ("proposed", "blocked", "executed", "failed")
-
-
-class AuditRecord(Record):
-    """One line. `hash` is the SHA-256 of the line's canonical JSON without `hash`."""
-
-    seq: int
-    at: str
-    at_ns: int
-    kind: str
-    body: dict[str, object]
-    prev: str
-    hash: str = ""
-
-
-class AuditHead(Record):
-    """Where the log ended when it was last written."""
-
-    seq: int
-    hash: str
-    size_bytes: int
-
-
-class VerifyResult(Record):
-    """What checking a log found. `first_bad_record` is a sequence number, counted from 1."""
-
-    ok: bool
-    records: int
-    head: str
-    first_bad_record: int | None
-    problem: str | None
-    torn_bytes: int = 0
-
-
-class AuditBroken(Exception):
-    """The log does not verify, or a write failed: nothing may be recorded, so nothing may be risked."""
-
-    code = "audit_broken"
-
-    def __init__(self, result: VerifyResult) -> None:
-        super().__init__(f"audit log broken: {result.problem} at record {result.first_bad_record}")
-        self.result = result
-
-
-def head_path(path: Path) -> Path:
-    """Return where a log's head is kept."""
-    return path.with_name(path.name + ".head")
-
-
-def _record_hash(record: AuditRecord) -> str:
-    return digest([record.seq, record.at, record.at_ns, record.kind, record.body, record.prev])
-
-
-def _bad(count: int, head: str, problem: str, torn_bytes: int = 0) -> VerifyResult:
-    return VerifyResult(
-        ok=False,
-        records=count,
-        head=head,
-        first_bad_record=count + 1,
-        problem=problem,
-        torn_bytes=torn_bytes,
-    )
-
-
-def _check_line(line: bytes, seq: int, prev: str) -> tuple[AuditRecord | None, str]:
-    """Return the record of an intact line, or None and what is wrong with it."""
-    try:
-        record = msgspec.json.decode(line, type=AuditRecord)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return None, "unreadable"
-    if canonical(record) != line:
-        return None, "not_canonical"
-    if record.seq != seq:
-        return None, "out_of_order"
-    if record.prev != prev:
-        return None, "chain_broken"
-    if record.hash != _record_hash(record):
-        return None, "hash_mismatch"
-    return record, ""
-
-
-def _check_chain(data: bytes) -> tuple[VerifyResult, int]:
-    """Walk the whole log; returns the finding and the last intact record's time."""
-    intact, _, torn = data.rpartition(b"\n")
-    prev, count, last_ns = GENESIS, 0, 0
-    for line in intact.split(b"\n") if intact or data[:1] == b"\n" else ():
-        record, problem = _check_line(line, count + 1, prev)
-        if record is None:
-            return _bad(count, prev, problem), last_ns
-        prev, count, last_ns = record.hash, count + 1, record.at_ns
-    if torn:
-        return _bad(count, prev, "torn_tail", len(torn)), last_ns
-    return VerifyResult(ok=True, records=count, head=prev, first_bad_record=None, problem=None), last_ns
-
-
-def _read_head(disk: Disk, path: Path) -> AuditHead | None:
-    """Return the head, or None where there is none. Raises `ValueError` where it cannot be read."""
-    try:
-        data = disk.read(head_path(path))
-    except FileNotFoundError:
-        return None
-    head = msgspec.json.decode(data, type=AuditHead)
-    if canonical(head) != data:
-        raise ValueError("head is not canonical")
-    return head
-
-
-def _head_problem(result: VerifyResult, head: AuditHead | None, data: bytes) -> str | None:
-    """Compare an intact chain with its head. One record more than the head is a crash between the two."""
-    if head is None:
-        return "head_missing" if result.records > 1 else None
-    if head.seq > result.records or head.size_bytes > len(data):
-        return "truncated"
-    if head.seq < result.records - 1:
-        return "head_behind"
-    ahead_of = data[: head.size_bytes]
-    last = ahead_of[:-1].rpartition(b"\n")[2]
-    if head.seq == 0:
-        return None if head.size_bytes == 0 and head.hash == GENESIS else "head_mismatch"
-    record, _ = _check_line(last, head.seq, _prev_of(last))
-    is_same = ahead_of.endswith(b"\n") and record is not None and record.hash == head.hash
-    return None if is_same else "head_mismatch"
-
-
-def _prev_of(line: bytes) -> str:
-    try:
-        return msgspec.json.decode(line, type=AuditRecord).prev
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return ""
-
-
-def verify_log(disk: Disk, path: Path) -> VerifyResult:
-    """Check a log against itself and its head. Finds changes, cuts, splices, swaps and torn tails."""
-    try:
-        data = disk.read(path)
-    except FileNotFoundError:
-        data = b""
-    except OSError as error:
-        return _bad(0, GENESIS, f"unreadable_file: {error.strerror}")
-    result, _ = _check_chain(data)
-    if not result.ok:
-        return result
-    try:
-        problem = _head_problem(result, _read_head(disk, path), data)
-    except (OSError, ValueError):
-        problem = "head_unreadable"
-    if problem is None:
-        return result
-    return changed(result, ok=False, problem=problem, first_bad_record=result.records + 1)
+VOUCHED_AT_ONCE = frozenset({"kill", "resume", "ticket_approved"})
+"""Kinds after which a signed head is written at once, not at the next interval."""
 
 
 class AuditLog:
     """The writer of one log; there is exactly one per engine folder.
 
     Opening verifies the whole log and continues its chain. Raises `AuditBroken` where it does not
-    verify; a torn last line that was never acknowledged is quarantined and recorded instead.
+    verify; a torn last line that was never acknowledged is quarantined and recorded instead. With a
+    `key` heads are signed; `anchors` is the book in a second place that the log must not be behind.
     """
 
-    def __init__(self, disk: Disk, clock: Clock, path: Path) -> None:
-        self._disk, self._clock, self._path = disk, clock, path
+    def __init__(
+        self,
+        disk: Disk,
+        clock: Clock,
+        path: Path,
+        *,
+        key: HeadKey | None = None,
+        anchors: Path | None = None,
+        segment_bytes: int = SEGMENT_BYTES,
+        head_every_s: float = HEAD_EVERY_S,
+    ) -> None:
+        assert segment_bytes > 0 and head_every_s > 0
+        self._disk, self._clock, self._path, self._key = disk, clock, path, key
+        self._segment_bytes, self._head_every_ns = segment_bytes, round(head_every_s * NS_PER_S)
         self._is_broken = False
         disk.make_folder(path.parent)
         torn = self._quarantine_torn_tail()
-        result = verify_log(disk, path)
+        for book in (book_path(path), anchors):
+            if book is not None:
+                trim_book(disk, book)
+        result, found = verify_walk(disk, path, key, anchors)
         if not result.ok:
             raise AuditBroken(result)
-        data = disk.read(path) if disk.exists(path) else b""
-        self._seq, self._hash, self._size = result.records, result.head, len(data)
-        self._last_ns = _check_chain(data)[1]
+        assert found is not None
+        self._seq, self._hash, self._size = found.records, found.head, found.size_bytes
+        self._last_ns, self._segment = found.last_ns, max(0, found.segments - 1)
+        current = segment_path(path, self._segment)
+        self._segment_size = len(disk.read(current)) if disk.exists(current) else 0
+        self._vouched_seq, self._vouched_ns = 0, clock.monotonic_ns()
+        if anchors is not None and not found.records and not result.anchors:
+            add_head(disk, anchors, self._vouched("begin"))
         self._write_head()
         if torn is not None:
             self.append(TORN_TAIL, torn)
@@ -217,20 +100,22 @@ class AuditLog:
         """Add one record; durable when this returns. Raises `OSError` or `AuditBroken`: then halt."""
         assert kind, "a record has a kind"
         if self._is_broken:
-            raise AuditBroken(_bad(self._seq, self._hash, "write_failed"))
+            raise AuditBroken(self._write_failed())
         at_ns = self._clock.now_ns()
         plain = msgspec.json.decode(canonical(body), type=dict[str, object])
         draft = AuditRecord(
             seq=self._seq + 1, at=iso_z(at_ns), at_ns=at_ns, kind=kind, body=plain, prev=self._hash
         )
-        record = changed(draft, hash=_record_hash(draft))
+        record = changed(draft, hash=record_hash(draft))
         line = canonical(record) + b"\n"
         assert len(line) <= MAX_RECORD_BYTES, "records are bounded"
         try:
-            self._disk.append(self._path, line)
+            self._append_line(line)
             self._seq, self._hash, self._size = record.seq, record.hash, self._size + len(line)
             self._last_ns = max(self._last_ns, at_ns)
             self._write_head()
+            if kind in VOUCHED_AT_ONCE:
+                self._vouch(kind)
         except OSError:
             self._is_broken = True
             raise
@@ -257,25 +142,88 @@ class AuditLog:
             },
         )
 
+    def vouch_when_due(self) -> bool:
+        """Write a signed head once a minute while there is something new to vouch for; call about 1/s.
+
+        Does nothing where no key is configured. Raises `OSError` or `AuditBroken`: then halt.
+        """
+        now_ns = self._clock.monotonic_ns()
+        if self._is_broken or self._seq == self._vouched_seq:
+            return False
+        if now_ns - self._vouched_ns < self._head_every_ns:
+            return False
+        try:
+            return self._vouch("interval")
+        except OSError:
+            self._is_broken = True
+            raise
+
+    def _vouch(self, cause: str) -> bool:
+        self._vouched_seq, self._vouched_ns = self._seq, self._clock.monotonic_ns()
+        if self._key is None:
+            return False
+        add_head(self._disk, book_path(self._path), self._vouched(cause))
+        return True
+
+    def _vouched(self, cause: str) -> SignedHead:
+        head = SignedHead(seq=self._seq, hash=self._hash, at_ns=self._clock.now_ns(), cause=cause)
+        return head if self._key is None else self._key.sign(head)
+
+    def _append_line(self, line: bytes) -> None:
+        """Append to the newest segment, or begin the next where it is full."""
+        if self._segment_size >= self._segment_bytes:
+            self._segment, self._segment_size = self._segment + 1, 0
+        self._disk.append(segment_path(self._path, self._segment), line)
+        self._segment_size += len(line)
+
+    def _write_failed(self) -> VerifyResult:
+        return VerifyResult(
+            ok=False,
+            records=self._seq,
+            head=self._hash,
+            first_bad_record=self._seq + 1,
+            problem="write_failed",
+        )
+
     def _write_head(self) -> None:
         head = AuditHead(seq=self._seq, hash=self._hash, size_bytes=self._size)
         self._disk.write_atomic(head_path(self._path), canonical(head))
 
     def _quarantine_torn_tail(self) -> dict[str, object] | None:
         """Move bytes after the last line break aside, unless the head says that they were acknowledged."""
-        if not self._disk.exists(self._path):
-            return None
-        data = self._disk.read(self._path)
-        kept, separator, torn = data.rpartition(b"\n")
-        if not torn:
-            return None
         try:
-            head = _read_head(self._disk, self._path)
+            segments = segments_of(self._disk, self._path)
+            head = read_head(self._disk, self._path)
         except (OSError, ValueError):
-            return None  # verify_log reports it
-        if head is not None and head.size_bytes > len(kept + separator):
+            return None  # verify_walk reports it
+        if not segments:
             return None
-        name = f"{self._path.name}.torn-{sha256_hex(torn)[:16]}"
-        self._disk.write_atomic(self._path.with_name(name), torn)
-        self._disk.write_atomic(self._path, kept + separator)
+        newest = segments[-1]
+        data = self._disk.read(newest)
+        kept, separator, torn = data.rpartition(b"\n")
+        whole = sum(len(self._disk.read(each)) for each in segments[:-1]) + len(kept + separator)
+        if not torn or (head is not None and head.size_bytes > whole):
+            return None
+        name = f"{newest.name}.torn-{sha256_hex(torn)[:16]}"
+        self._disk.write_atomic(newest.with_name(name), torn)
+        self._disk.write_atomic(newest, kept + separator)
         return {"file": name, "size_bytes": len(torn), "sha256": sha256_hex(torn)}
+
+
+def anchor_log(disk: Disk, clock: Clock, path: Path, key: HeadKey | None, target: Path | None) -> SignedHead:
+    """Verify a log and return a head that vouches for it; append it to `target`, a book elsewhere.
+
+    A configured book that was lost or never begun is begun anew. Raises `AuditBroken` where the log does
+    not verify or is behind the book, `OSError` where the book cannot be written.
+    """
+    has_book = target is not None and disk.exists(target)
+    if target is not None and has_book:
+        trim_book(disk, target)
+    result, _ = verify_walk(disk, path, key, target if has_book else None)
+    if not result.ok and result.problem != "anchor_missing":
+        raise AuditBroken(result)
+    head = SignedHead(seq=result.records, hash=result.head, at_ns=clock.now_ns(), cause="anchor")
+    head = head if key is None else key.sign(head)
+    if target is not None:
+        add_head(disk, target, head)
+    return head

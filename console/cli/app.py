@@ -75,7 +75,7 @@ NOUNS: dict[str, Noun] = {
     "bench": Noun("bench", "bench"),
     "check": Noun("evidence", "check"),
     "doctor": Noun("evidence", "doctor"),
-    "audit": Noun("evidence", "audit", is_group=True),
+    "audit": Noun("audit", "app", is_group=True),
     "runbook": Noun("evidence", "runbook", is_group=True),
     "runbooks": Noun("evidence", "runbook", is_group=True, is_alias=True),
 }

@@ -1,4 +1,4 @@
-"""`interlock audit`, `config`, `check`, `doctor` and `runbook`: what can be known with no engine."""
+"""`interlock config`, `check`, `doctor` and `runbook`: what can be known with no engine."""
 
 from __future__ import annotations
 
@@ -17,31 +17,10 @@ from engine.api import research
 from engine.api.home import home_folder
 
 LOCAL = "engine.api.local"
-audit = typer.Typer(help="The audit chain: verify.")
 config = typer.Typer(help="Settings and where they come from.")
 runbook = typer.Typer(help="Runbooks: list, show.")
 PART_COLUMNS = ("part", "state", "detail")
 CHECK_COLUMNS = ("check", "result", "detail")
-
-
-@audit.callback()
-def audit_room() -> None:
-    """Verify the audit chain; no engine is needed.
-
-    Example: interlock audit verify
-    """
-
-
-@audit.command()
-def verify(as_json: Json = False) -> None:
-    """Check every link of the hash chain; exit 1 names the first record that does not fit.
-
-    Example: interlock audit verify --json
-    """
-    report = output.record(facade.function(LOCAL, "audit_verify")(home_folder()))
-    output.show({"audit": report}, output.facts(report), as_json)
-    if not report.get("ok"):
-        raise typer.Exit(ExitCode.REFUSED)
 
 
 @config.callback()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import os
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -305,11 +306,11 @@ class _Script:
         resumed: bool,
         began_ns: int,
     ) -> DemoReport:
-        from engine.api.local import audit_verify
+        from engine.api.record import audit_verify
 
         session = next(row for row in runs.sessions if row.session_id == session_id)
         run = next((row for row in runs.runs if row.status in ("success", "no_trades")), None)
-        audit = audit_verify(self.home)
+        audit = audit_verify(self.home, dict(os.environ))
         codes = tuple(sorted(set(self.alarms.values())))
         facts = {
             "bars": session.bars,

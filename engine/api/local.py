@@ -69,13 +69,6 @@ def kill_direct(home: Path, *, operator: str, reason: str, level: str) -> KillDo
     )
 
 
-def audit_verify(home: Path) -> Record:
-    """Check the hash chain of this home's audit log against its head."""
-    from safety.audit import verify_log
-
-    return verify_log(RealDisk(), HomePaths(home).audit)
-
-
 def check(home: Path) -> tuple[CheckRow, ...]:
     """Check the compiled kernel against the reference, and what this desk has on disk."""
     rows = [_kernel_row(), _reference_row(), _audit_row(home), _latch_row(home), _config_row(home)]
@@ -187,14 +180,21 @@ def _reference_row() -> CheckRow:
 
 
 def _audit_row(home: Path) -> CheckRow:
-    from safety.audit import verify_log
+    from engine.config import ConfigError, load_settings
+    from engine.record import verify_audit
+    from safety.reasons import Refusal
 
-    path = HomePaths(home).audit
-    if not path.exists():
+    paths = HomePaths(home)
+    if not paths.audit.exists():
         return CheckRow(check="audit", result="ok", detail="no log yet")
-    result = verify_log(RealDisk(), path)
+    try:
+        result = verify_audit(RealDisk(), paths, load_settings(home, dict(os.environ)).settings.record)
+    except (ConfigError, Refusal) as error:
+        return CheckRow(check="audit", result="fail", detail=str(error))
     detail = (
-        f"{result.records} records" if result.ok else f"{result.problem}, record {result.first_bad_record}"
+        f"{result.records} records, signatures {result.signatures}"
+        if result.ok
+        else f"{result.problem}, record {result.first_bad_record}"
     )
     return CheckRow(check="audit", result="ok" if result.ok else "fail", detail=detail)
 

@@ -21,6 +21,8 @@ Count = Annotated[int, Field(ge=1)]
 NotNegativeCount = Annotated[int, Field(ge=0)]
 
 
+NOT_DECIDING = ("console", "record")
+"""Blocks that change no decision and so no fingerprint."""
 CAP_LEVELS = ("symbol", "strategy", "account", "venue", "desk")
 
 
@@ -231,6 +233,17 @@ class ConsoleBlock(Block):
     bell: bool = True
 
 
+class RecordBlock(Block):
+    """What vouches for the audit log: a key file (mode 0600, at least 32 characters) that signs its heads,
+    and a file in a second place that `interlock audit anchor` adds heads to. Both are paths; empty: none.
+    """
+
+    audit_key_file: str = ""
+    audit_anchor_file: str = ""
+    audit_segment_mib: Annotated[int, Field(ge=1, le=1024)] = 64
+    audit_head_every_s: Positive = 60.0
+
+
 class Settings(BaseSettings):
     """The whole tree. Built by `load_settings`, which reads the layers; never from the environment."""
 
@@ -245,6 +258,7 @@ class Settings(BaseSettings):
     analytics: AnalyticsBlock = Field(default_factory=AnalyticsBlock)
     market: MarketBlock = Field(default_factory=MarketBlock)
     console: ConsoleBlock = Field(default_factory=ConsoleBlock)
+    record: RecordBlock = Field(default_factory=RecordBlock)
 
     @classmethod
     def settings_customise_sources(
@@ -262,8 +276,8 @@ class Settings(BaseSettings):
 def config_fingerprint(settings: Settings) -> str:
     """Return the sha256 (hex) of the settings as canonical JSON: sorted keys, no spaces.
 
-    The console block is left out: how a screen looks does not change a decision.
+    How a screen looks and where the record is kept do not change a decision: those blocks are left out.
     """
-    tree = settings.model_dump(mode="json", exclude={"console"})
+    tree = settings.model_dump(mode="json", exclude=set(NOT_DECIDING))
     text = json.dumps(tree, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
