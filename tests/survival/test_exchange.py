@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.api.commands import Flatten, FlattenDone
 from venues.contract import Refused
+from venues.sandbox.link import ExchangeLink
 from venues.types import OrderRequest, OrderType, Side, TimeInForce
 
 from .conftest import eventually
@@ -87,3 +89,23 @@ async def test_the_watchdog_key_cancels_and_cannot_open(live: LiveRig) -> None:
         return not await watchdog.open_orders()
 
     await eventually(is_gone, 5.0)
+
+
+async def test_a_flatten_after_a_crash_closes_what_no_session_watches(live: LiveRig) -> None:
+    client = await live.start()
+    await live.synced()
+    await live.trade_live(client)
+    watchdog = live.exchange.link()
+    await eventually(lambda: _holds(watchdog), 20.0, live.log)
+    await live.kill_hard()
+    client = await live.start()
+    await live.synced(after=1)
+    done = await client.demand(Flatten(confirm="FLATTEN"), FlattenDone, reason="residue", timeout_s=15.0)
+    assert done.is_flat and done.closed
+    assert not await _holds(watchdog)
+    orders = live.rows("SELECT reduce_only FROM orders WHERE strategy = 'operator:flatten'")
+    assert orders and all(row == (1,) for row in orders)
+
+
+async def _holds(link: ExchangeLink) -> bool:
+    return any(position.quantity for position in (await link.account()).positions)

@@ -10,7 +10,7 @@ from typing import TypeVar
 import pytest
 
 from seams.clock import NS_PER_S, FixedClock
-from seams.wire import FrameHandler, Lost, StateHandler, Unsent
+from seams.wire import FrameHandler, Lost, MayLeave, StateHandler, Unsent, always
 from venues.contract import AlreadySeen, Fence, OutcomeUnknown, Refused, Retryable, Signed
 from venues.sandbox import messages as m
 from venues.sandbox.exchange import Exchange
@@ -38,9 +38,11 @@ class DirectWire:
         self.on_frame, self.on_state = on_frame, on_state
         self.exchange.listeners.append(on_frame)
 
-    async def call(self, body: bytes, timeout_s: float) -> bytes:
+    async def call(self, body: bytes, timeout_s: float, may_leave: MayLeave = always) -> bytes:
         if isinstance(self.fault, Unsent):
             raise self.fault
+        if not may_leave():
+            raise Unsent("the gate closed")
         said = await self.exchange.handle(body)
         if self.fault is not None:
             raise self.fault

@@ -1,0 +1,131 @@
+"""What the account holds at its venue and no session watches: closed reduce-only, by the venue's own books.
+
+A dead engine's session leaves positions behind. The quantity to close is the venue's, not our ledger's:
+reduce-only orders cannot overshoot, and where the two differ it is the venue's position that is real.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from engine.closing import closing_intent
+from engine.core import STORAGE_FAILURES, Core
+from engine.trading.custody import Custody
+from engine.trading.pipeline import policy_of, request_of
+from engine.trading.rows import ticket_row
+from safety.approval import ApprovalRule
+from safety.facts import AccountFacts, PositionFact, Preflight
+from safety.intent import ExecutionIntent
+from safety.preflight import preflight
+from safety.reasons import Refusal
+from seams.clock import NS_PER_S
+from venues.contract import VenueError
+from venues.types import Environment, Instrument, Mode, VenuePosition
+
+TICKET_NS = 30 * NS_PER_S
+NO_SESSION = ""
+
+
+async def held_at_venue(custody: Custody) -> tuple[VenuePosition, ...]:
+    """Ask the venue what is held now. Raises `VenueError`."""
+    positions = (await custody.venue.account()).positions
+    return tuple(position for position in positions if position.quantity)
+
+
+async def close_residual(
+    core: Core, custody: Custody, operator: str, watched: Collection[str]
+) -> tuple[str, ...] | None:
+    """Send one closing order for each position outside `watched` that has none on its way.
+
+    Returns the symbols still held there, or None where the venue did not answer.
+    """
+    try:
+        held = await held_at_venue(custody)
+    except VenueError as error:
+        core.events.add("flatten", custody.venue.name, f"no answer: {error}")
+        return None
+    closing = {order.request.symbol for order in custody.orders.alive() if order.request.reduce_only}
+    mine = [position for position in held if position.symbol not in watched]
+    for position in mine:
+        if position.symbol not in closing:
+            try:
+                await _close(core, custody, position, operator)
+            except Refusal as refusal:  # one that cannot be closed must not keep the next from it
+                core.note("flatten_refused", operator, f"{position.symbol}: {refusal}")
+            except STORAGE_FAILURES as error:
+                core.halt(error, f"flatten of {position.symbol}")
+    return tuple(position.symbol for position in mine)
+
+
+async def _close(core: Core, custody: Custody, position: VenuePosition, operator: str) -> None:
+    instrument = _instrument(custody, position.symbol)
+    intent = closing_intent(
+        instrument,
+        position.quantity,
+        position.mark_price,
+        name=core.ids.new("F"),
+        session_id=NO_SESSION,
+        account=custody.account,
+        fingerprint=core.config_fingerprint,
+    )
+    verdict = _judge(core, custody, intent, position, instrument)
+    if not verdict.allowed:
+        raise Refusal("checks_failed", ", ".join(verdict.reasons))
+    ticket = core.tickets.propose(
+        core.ids.new("T"),
+        intent,
+        verdict,
+        epoch=core.epoch,
+        limits_epoch=core.limits.epoch,
+        moment=core.moment(),
+        ttl_ns=TICKET_NS,
+    )
+    approved = core.tickets.approve_by_rule(
+        ticket.id, ApprovalRule.FLATTEN, epoch=core.epoch, moment=core.moment()
+    )
+    core.store.tickets.save_ticket(ticket_row(approved, operator, core.clock.now_ns()))
+    await custody.orders.send(approved, request_of(intent, core.ids.new("O")), 0)
+
+
+def _instrument(custody: Custody, symbol: str) -> Instrument:
+    for instrument in custody.venue.instruments():
+        if instrument.symbol == symbol:
+            return instrument
+    raise Refusal("instrument_unknown", symbol)
+
+
+def _judge(
+    core: Core, custody: Custody, intent: ExecutionIntent, position: VenuePosition, instrument: Instrument
+) -> Preflight:
+    """Judge a closing order by every rule; what only entries are judged by stays unknown."""
+    ledger = custody.ledger
+    held = PositionFact(
+        symbol=position.symbol, quantity=position.quantity, mark_price=position.mark_price, strategy_id=""
+    )
+    facts = AccountFacts(
+        account_id=custody.account,
+        kill_level=int(core.kill.level),
+        hold_level=core.interlock.level,
+        now_ns=core.clock.now_ns(),
+        last_ns=core.audit.last_ns,
+        clock_offset_ms=custody.offset_ms(),
+        mark_price=intent.mark_price,
+        mark_age_ms=intent.mark_age_ms,
+        equity_usd=ledger.equity_usd,
+        peak_equity_usd=ledger.peak_usd,
+        day_pnl_usd=ledger.day_pnl_usd,
+        positions=(held,),
+        orders=(),
+        recent_keys=(),
+        messages_in_window=0,
+        repeats_in_window=0,
+        entries_in_minute=0,
+        symbol_entries_in_minute=0,
+        exits_in_minute=0,
+        venue=custody.venue_facts(),
+    )
+    mode = Mode.PAPER if core.environment is Environment.SANDBOX else core.mode
+    policy = policy_of(
+        core.settings.risk, mode, [intent.symbol], [intent.broker_target], [intent.strategy_id]
+    )
+    return preflight(intent, facts, policy, instrument)
