@@ -6,9 +6,27 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-from native import forged, indicators, kernel, lanes, matching, strategy, sweep
+from native import (
+    averages,
+    cells,
+    extras,
+    forged,
+    indicator,
+    kernel,
+    lane_states,
+    lanes,
+    matching,
+    portfolio,
+    rooms,
+    strategy,
+    sweep,
+    windows,
+)
 
-_MODULES = (forged, indicators, kernel, lanes, matching, strategy, sweep)
+_MODULES = (
+    *(averages, cells, extras, forged, indicator, kernel, lane_states, lanes, matching, portfolio, rooms),
+    *(strategy, sweep, windows),
+)
 
 
 @cache

@@ -1,11 +1,11 @@
 from libc.stdint cimport int64_t
 
 from native.forged cimport Forged
-from native.lanes cimport LaneTable
+from native.lane_states cimport StoredLanes
 from native.state cimport LaneState, Slot
 
 
-cdef class Kernel(LaneTable):
+cdef class Kernel(StoredLanes):
     cdef _refuse(self, LaneState* s, int64_t ts, str message)
     cdef int _close(
         self, int64_t lane, int64_t ts, double open, double high, double low, double close, double volume

@@ -9,13 +9,13 @@ from native.intents import LanePosition as LanePosition
 from native.intents import LaneSpec as LaneSpec
 from native.intents import Matching as Matching
 from native.intents import OrderIntent as OrderIntent
+from native.lane_states import StoredLanes
 from native.lanes import BUILTINS as BUILTINS
 from native.lanes import DECISION_DTYPE as DECISION_DTYPE
 from native.lanes import TRADE_DTYPE as TRADE_DTYPE
-from native.lanes import LaneTable
 from native.lanes import builtin_params as builtin_params
 
-class Kernel(LaneTable):
+class Kernel(StoredLanes):
     def __init__(
         self,
         config: KernelConfig,

@@ -10,7 +10,7 @@ from native.exchange cimport pay_funding, sub_step
 from native.forged cimport Forged, forged_close, replay_forged
 from native.indicators cimport atr_step
 from native.lane cimport close_bar, exits_bar, finish_step, is_good_bar, open_bar
-from native.lanes cimport LaneTable
+from native.lane_states cimport StoredLanes
 from native.matching cimport round_price_c
 from native.replay cimport Columns, replay_bars
 from native.state cimport *
@@ -32,7 +32,7 @@ cdef _raise_forged(Forged forged, int64_t error):
         raise StrategyFailed(str(failure)) from failure
 
 
-cdef class Kernel(LaneTable):
+cdef class Kernel(StoredLanes):
     """Lanes under one configuration. Times are the bars' open times in UTC ns; sizes micro-units.
 
     `matching` "internal" fills at the next open in the simulated exchange; "external" waits for

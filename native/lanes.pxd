@@ -1,3 +1,4 @@
+from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport int64_t
 
 from native.state cimport LaneState
@@ -20,7 +21,10 @@ cdef class LaneTable:
     cdef _prepare_builtin(self, LaneState* s, spec)
     cdef LaneState* _lane(self, int64_t lane) except NULL
     cdef _make_room(self, LaneState* s, int64_t bars)
-    cdef _export_lane(self, int64_t index, list parts, bint is_start)
-    cdef _import_lanes(self, list heads, bytes text, int64_t offset)
-    cdef _demand_fitting(self, list heads, bytes text, int64_t offset)
-    cdef _import_lane(self, int64_t index, dict head, bytes body, int64_t offset)
+
+
+cdef inline bytes record_bytes(const void* start, int64_t count, size_t item):
+    return PyBytes_FromStringAndSize(<const char*>start, <Py_ssize_t>(count * <int64_t>item))
+
+
+cdef void drop_records(LaneState* s) noexcept

@@ -1,0 +1,3 @@
+from native.intents import KernelConfig
+
+def check_config(config: KernelConfig) -> None: ...

@@ -1,0 +1,1 @@
+"""Buffers of records; nothing of it is called from Python."""
