@@ -155,7 +155,7 @@ def test_an_error_in_on_start_names_file_and_line(written):
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("return 1 / (bar.index - 50)", "ZeroDivisionError"),
+        ("return 1 // (bar.index - 50)", "ZeroDivisionError"),
         ("return self.average.update(None)", "TypeError"),
         ("return int('x') if bar.index == 50 else None", "ValueError: invalid literal"),
     ],
