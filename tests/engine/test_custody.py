@@ -182,7 +182,7 @@ def test_an_order_that_never_arrived_is_dead_only_once_its_nonce_is_burnt(house:
         house.desk.exchange.listeners.clear()
         real, lost = house.desk.wire.call, []
 
-        async def swallow(body: bytes, timeout_s: float) -> bytes:
+        async def swallow(body: bytes, timeout_s: float, may_leave: object = None) -> bytes:
             lost.append(body)
             raise Lost("silence")
 
