@@ -32,7 +32,7 @@ class ExchangeProcess:
 
     def __init__(self, folder: Path, *, bar_s: float = BAR_S, seed: int = 1) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.folder, self.record = folder, folder / "arrived"
+        self.folder, self.record, self._read_to = folder, folder / "arrived", 0
         words = [sys.executable, "-P", "-m", "venues.sandbox.server", "--folder", str(folder)]
         words += ["--bar-seconds", str(bar_s), "--ticks-per-second", "16", "--seed", str(seed)]
         words += ["--lag-ms", str(LAG_MS), "--record", str(self.record)]
@@ -50,10 +50,15 @@ class ExchangeProcess:
         return open_link(self.ready.url, load_key(key, self.ready.keys[key]), CLOCK)
 
     def arrived(self) -> list[tuple[bytes, m.Place]]:
-        """Return every order that arrived, oldest first: its exact bytes and what they say."""
+        """Return every order that arrived since the last call: its exact bytes and what they say."""
         if not self.record.exists():
             return []
-        frames = [line.split(b" ", 1)[1] for line in self.record.read_bytes().splitlines()]
+        with self.record.open("rb") as record:
+            record.seek(self._read_to)
+            data = record.read()
+        whole = data[: data.rfind(b"\n") + 1]
+        self._read_to += len(whole)
+        frames = [line.split(b" ", 1)[1] for line in whole.splitlines()]
         bodies = [m.BODIES.decode(bytes(m.FRAMES.decode(frame).body)) for frame in frames]
         return [(f, body) for f, body in zip(frames, bodies, strict=True) if isinstance(body, m.Place)]
 

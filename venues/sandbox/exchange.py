@@ -103,7 +103,9 @@ class Exchange:
             fills = [f for f in await self.venue.fills_since(body.since_ns) if self._is_seen(f.at_ns, now_ns)]
             return m.FillList(fills=tuple(fills), at_ns=now_ns)
         if isinstance(body, m.ListOpen):
-            shown = [self._as_seen(oid, now_ns) for oid in self.venue.journal]
+            late = (oid for oid, at_ns in self._ended_ns.items() if not self._is_seen(at_ns, now_ns))
+            names = {entry.request.client_order_id: None for entry in self.venue.working()}
+            shown = [self._as_seen(oid, now_ns) for oid in (*names, *(o for o in late if o not in names))]
             is_open = (OrderStatus.OPEN, OrderStatus.PARTIAL)
             orders = tuple(order for order in shown if order is not None and order.status in is_open)
             return m.OpenList(orders=orders, at_ns=now_ns)
