@@ -13,7 +13,15 @@ from pathlib import Path
 
 import msgspec
 
-from safety.audit_chain import AuditHead, AuditRecord, record_hash, segment_path, segments_of
+from safety.audit_chain import (
+    GENESIS,
+    AuditHead,
+    AuditRecord,
+    check_line,
+    record_hash,
+    segment_path,
+    segments_of,
+)
 from safety.audit_heads import HeadKey, SignedHead, add_head, book_path, trim_book
 from safety.audit_verify import AuditBroken as AuditBroken
 from safety.audit_verify import VerifyResult as VerifyResult
@@ -190,24 +198,30 @@ class AuditLog:
         self._disk.write_atomic(head_path(self._path), canonical(head))
 
     def _quarantine_torn_tail(self) -> dict[str, object] | None:
-        """Move bytes after the last line break aside, unless the head says that they were acknowledged."""
+        """Move aside what stands behind the head and is not one whole record: it was never acknowledged.
+
+        A power loss may leave any pages of the last append: a line without its end, or one whose middle
+        is missing.
+        """
         try:
             segments = segments_of(self._disk, self._path)
-            head = read_head(self._disk, self._path)
+            head = read_head(self._disk, self._path) or AuditHead(seq=0, hash=GENESIS, size_bytes=0)
         except (OSError, ValueError):
             return None  # verify_walk reports it
         if not segments:
             return None
         newest = segments[-1]
         data = self._disk.read(newest)
-        kept, separator, torn = data.rpartition(b"\n")
-        whole = sum(len(self._disk.read(each)) for each in segments[:-1]) + len(kept + separator)
-        if not torn or (head is not None and head.size_bytes > whole):
+        start = head.size_bytes - sum(len(self._disk.read(each)) for each in segments[:-1])
+        tail = data[start:]
+        if not 0 <= start <= len(data) or not tail or tail[:-1].count(b"\n"):
+            return None  # more than one record behind the head was not left by a crash
+        if tail.endswith(b"\n") and check_line(tail[:-1], head.seq + 1, head.hash)[0] is not None:
             return None
-        name = f"{newest.name}.torn-{sha256_hex(torn)[:16]}"
-        self._disk.write_atomic(newest.with_name(name), torn)
-        self._disk.write_atomic(newest, kept + separator)
-        return {"file": name, "size_bytes": len(torn), "sha256": sha256_hex(torn)}
+        name = f"{newest.name}.torn-{sha256_hex(tail)[:16]}"
+        self._disk.write_atomic(newest.with_name(name), tail)
+        self._disk.write_atomic(newest, data[:start])
+        return {"file": name, "size_bytes": len(tail), "sha256": sha256_hex(tail)}
 
 
 def anchor_log(disk: Disk, clock: Clock, path: Path, key: HeadKey | None, target: Path | None) -> SignedHead:

@@ -74,17 +74,19 @@ def add_head(disk: Disk, path: Path, head: SignedHead) -> None:
 
 
 def trim_book(disk: Disk, path: Path) -> int:
-    """Cut off a last line that a crash left without its end, and return its bytes.
+    """Cut off a last line that a crash left without its end or with a hole, and return its bytes.
 
     It was never acknowledged. Call it before the first `add_head` of a process.
     """
     if not disk.exists(path):
         return 0
     data = disk.read(path)
-    kept, separator, torn = data.rpartition(b"\n")
-    if torn:
-        disk.write_atomic(path, kept + separator)
-    return len(torn)
+    kept = data[: data.rstrip(b"\n").rfind(b"\n") + 1]
+    last = data[len(kept) :]
+    if not last or (last.endswith(b"\n") and _head_of(last[:-1]) is not None):
+        return 0
+    disk.write_atomic(path, kept)
+    return len(last)
 
 
 def read_heads(disk: Disk, path: Path) -> tuple[SignedHead, ...]:
@@ -97,11 +99,16 @@ def read_heads(disk: Disk, path: Path) -> tuple[SignedHead, ...]:
         raise ValueError("the last line has no end")
     heads = []
     for number, line in enumerate(data.split(b"\n")[:-1], start=1):
-        try:
-            head = msgspec.json.decode(line, type=SignedHead)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise ValueError(f"line {number}: {error}") from error
-        if canonical(head) != line:
-            raise ValueError(f"line {number} is not canonical")
+        head = _head_of(line)
+        if head is None:
+            raise ValueError(f"line {number} is not a head")
         heads.append(head)
     return tuple(heads)
+
+
+def _head_of(line: bytes) -> SignedHead | None:
+    try:
+        head = msgspec.json.decode(line, type=SignedHead)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    return head if canonical(head) == line else None

@@ -66,7 +66,7 @@ class RealDisk:
         finally:
             os.close(descriptor)
         os.replace(temporary, path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
     def append(self, path: Path, data: bytes, mode: int = 0o600) -> None:
         is_new = not path.exists()
@@ -77,11 +77,11 @@ class RealDisk:
         finally:
             os.close(descriptor)
         if is_new:
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
 
     def remove(self, path: Path) -> None:
         path.unlink()
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
     def free_bytes(self, folder: Path) -> int:
         stats = os.statvfs(folder)
@@ -138,7 +138,8 @@ def _write_all(descriptor: int, data: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable: what was created, renamed or removed in it."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

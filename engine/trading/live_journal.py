@@ -3,7 +3,9 @@
     h5py.File("artifacts/live.h5", "r", swmr=True)["decisions"][:]
 
 For watching only: at the session's end the sealed `journal.h5` takes its place, and orders stand in the
-database. What a commit wrote survives a crash of the engine and of the host (flush, then fsync).
+database. What a commit wrote survives a crash of the engine and of the host (flush, then fsync). A host
+that tears a write inside one sector of 512 bytes makes HDF5's reader try again for ever: after a crash read
+it in a process of its own, with a deadline.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.trading.inputs import INPUT_DTYPE, SCHEMA_VERSION, JournalledKernel
-from seams.disk import Disk, RealDisk
+from seams.disk import Disk, RealDisk, sync_folder
 
 if TYPE_CHECKING:
     import h5py
@@ -44,6 +46,7 @@ class LiveJournal:
         for name, dtype in zip(TABLES, (INPUT_DTYPE, kernel.decisions().dtype), strict=True):
             self._file.create_dataset(name, (0,), dtype, maxshape=(None,), chunks=(CHUNK_ROWS,))
         self._file.swmr_mode = True
+        sync_folder(path.parent)  # or the name may be gone after a power loss, and every commit with it
 
     def commit(self) -> int:
         """Append what is new, durable when it returns; returns how many rows. Raises `OSError`."""

@@ -134,6 +134,19 @@ def test_a_torn_line_in_a_new_segment_is_quarantined() -> None:
     assert again.seq == 10 and verify_log(disk, PATH).ok
 
 
+def test_a_record_with_a_hole_behind_the_head_is_quarantined_and_a_log_without_its_head_is_not() -> None:
+    """A power loss may keep the last page of an append and lose the first; nobody was told of it."""
+    disk, clock = MemoryDisk(), FixedClock()
+    AuditLog(disk, clock, PATH).append("act", {})
+    disk.files[PATH] += bytes(300) + b'":1}\n'
+    assert AuditLog(disk, clock, PATH).seq == 2
+    again = written()
+    again.remove(head_path(PATH))
+    with pytest.raises(AuditBroken, match="head_missing"):
+        AuditLog(again, clock, PATH, key=KEY)
+    assert not [name for name in again.list(PATH.parent) if "torn" in name]
+
+
 def test_verify_looks_again_while_the_engine_writes() -> None:
     """The head is read first: a writer that goes on meanwhile must not look like tampering."""
 
