@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -290,30 +291,33 @@ class Campaign:
         """Hurt the engine in one of the ways, then kill -9 and wait until it is gone."""
         how = self.dice.choices([name for name, _ in HOW], [share for _, share in HOW])[0]
         self.tally.by_how[how] += 1
-        obstacle: Path | None = None
-        if not is_gone(self.pid):
-            if how == "stop":
-                os.kill(self.pid, signal.SIGSTOP)
-                await asyncio.sleep(self.dice.uniform(0.1, 2.0))
-                os.kill(self.pid, signal.SIGCONT)
-                await asyncio.sleep(self.dice.uniform(0.0, 0.5))
-            elif how == "bus":
-                self._kill_bus()
-                await asyncio.sleep(self.dice.uniform(0.0, 1.0))
-            elif how == "disk":
-                hard = resource.prlimit(self.pid, resource.RLIMIT_FSIZE)[1]
-                resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (0, hard))
-                await asyncio.sleep(self.dice.uniform(0.0, 1.0))
-            elif how == "latch":
-                obstacle = self.rig.paths.safety / f".kill.latch.{self.pid}.tmp"
-                obstacle.mkdir(parents=True, exist_ok=True)
-                await self._pull_the_switch()
-        if not is_gone(self.pid):
+        obstacle = self.rig.paths.safety / f".kill.latch.{self.pid}.tmp"
+        with suppress(ProcessLookupError, FileNotFoundError):  # it may have ended by itself meanwhile
+            await self._hurt(how, obstacle)
+        with suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
         await eventually(lambda: is_gone(self.pid), 10.0)
-        if obstacle is not None:
+        if obstacle.is_dir():
             obstacle.rmdir()
         self.tally.kills += 1
+
+    async def _hurt(self, how: str, obstacle: Path) -> None:
+        """Do what comes before the kill -9; `obstacle` stands where the latch's new file would be made."""
+        if how == "stop":
+            os.kill(self.pid, signal.SIGSTOP)
+            await asyncio.sleep(self.dice.uniform(0.1, 2.0))
+            os.kill(self.pid, signal.SIGCONT)
+            await asyncio.sleep(self.dice.uniform(0.0, 0.5))
+        elif how == "bus":
+            self._kill_bus()
+            await asyncio.sleep(self.dice.uniform(0.0, 1.0))
+        elif how == "disk":
+            hard = resource.prlimit(self.pid, resource.RLIMIT_FSIZE)[1]
+            resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (0, hard))
+            await asyncio.sleep(self.dice.uniform(0.0, 1.0))
+        elif how == "latch":
+            obstacle.mkdir(parents=True, exist_ok=True)
+            await self._pull_the_switch()
 
     def _kill_bus(self) -> None:
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
