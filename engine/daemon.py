@@ -47,8 +47,10 @@ from engine.risk_memory import RiskMemory
 from engine.store.store import Store, database_path
 from engine.trading.custody import Custody
 from engine.venue import configured_link
+from engine.watching import WatchdogWatch
 from native.identity import kernel_sha256
 from safety.alarm_codes import ALARMS
+from safety.beat import BEAT_FILE, WATCHDOG_BEAT_FILE, BeatPage, BeatState
 from safety.killbyte import KillByte, KillLevel
 from safety.killswitch import KillSwitch
 from safety.reasons import Refusal
@@ -153,6 +155,9 @@ class Engine:
         self.foundry = Foundry(core, self.jobs)
         self.handlers = Handlers(core, self.desk, self.jobs, self.foundry)
         self.questions = Questions(core, self.desk, self.jobs, self._snapshot)
+        self.beat = BeatPage.anonymous()
+        """Raised after each whole turn of the main loop: what the watchdog reads."""
+        self.watchdog: WatchdogWatch | None = None
         self.net: Net | None = None
         self.reloading: Reloading | None = None
 
@@ -196,11 +201,15 @@ class Engine:
             began_ns = self.core.clock.monotonic_ns()
             is_slow = began_ns - slow_ns >= SLOW_S * 1e9
             slow_ns = began_ns if is_slow else slow_ns
+            is_whole = True
             for step in (self._obey_outside_kill, *((self._tend,) if is_slow else ()), self._publish):
                 try:
                     await step()
                 except Exception as error:  # what we do not know how to handle halts; it never ends us
+                    is_whole = False
                     self.core.halt(error, "main loop")
+            if is_whole and (self.custody is None or self.custody.is_in_touch()):
+                self.beat.write(BeatState.RUNNING, self.core.clock.monotonic_ns(), self.core.pid)
             await self.core.clock.sleep(FAST_S)
             turn_ms = (self.core.clock.monotonic_ns() - began_ns) / NS_PER_MS
             self.health.beat(max(0.0, turn_ms - FAST_S * 1000))
@@ -214,6 +223,7 @@ class Engine:
                 self.core.halt(error, "shutdown")
         if self.custody is not None:
             await self.custody.venue.close()
+        self.beat.write(BeatState.STOPPED, self.core.clock.monotonic_ns(), self.core.pid)
         self.core.note("engine_stop", "eng", "stopped")
         self.core.store.close()
 
@@ -222,6 +232,8 @@ class Engine:
         await self.desk.tend()
         if self.reloading is not None:
             self.reloading.look()
+        if self.watchdog is not None:
+            self.watchdog.look()
         self.core.risk_memory.save()
         vouch(self.core)
 
@@ -269,6 +281,8 @@ async def run_engine(home: Path, environ: dict[str, str]) -> int:
         if core.mode is Mode.LIVE:
             venue, account = configured_link(core.settings.execution, clock)
         engine = Engine(core, venue, account)
+        engine.beat = BeatPage.shared(paths.safety / BEAT_FILE)
+        engine.watchdog = WatchdogWatch(core, BeatPage.shared(paths.safety / WATCHDOG_BEAT_FILE))
         engine.reloading = Reloading(core, Reloader(home, environ, {}, disk))
         engine.recover()
         await _serve_on_bus(engine, paths)

@@ -48,6 +48,7 @@ _ROWS: tuple[tuple[str, int, str, str, str, str, str, bool, float, float], ...] 
     ("late_truth", 1, "An order acted after it was thought to be over", "The position is another than the one decided on; it is booked", "2 minutes", "Compare position and plan; reduce if needed", _UNKNOWN, True, 0.0, 0.0),
     ("overfill", 1, "The venue filled more than was asked", "The position is larger than intended; it is booked", "2 minutes", "Compare the order's fills with the venue", _UNKNOWN, True, 0.0, 0.0),
     ("venue_contradiction", 1, "The venue says two things about one order", "The order counts as unknown; new risk on its symbol is blocked", "2 minutes", "Look at the order in the venue's own console", _UNKNOWN, True, 0.0, 0.0),
+    ("watchdog_lost", 1, "No watchdog watches", "Nobody cancels if the engine freezes; new risk is blocked", "5 minutes", "Start interlock watchdog run under the service manager", _KILL, False, 0.0, 0.0),
     ("bus_lost", 2, "The bus is lost", "Consoles see nothing; the engine goes on and the kill file works", "5 minutes", "Check the bus; keep a direct kill at hand", _START, False, 2.0, 10.0),
     ("feed_stale", 2, "Market data is stale", "New risk is blocked until samples are good again", "5 minutes", "Check the feed's connection", _FEED, False, 2.0, 10.0),
     ("order_rejected", 2, "The venue refused an order", "The decision was not carried out", "10 minutes", "Read the venue's message", _REJECTED, False, 0.0, 60.0),

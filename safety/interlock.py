@@ -140,6 +140,13 @@ HOLDS: Mapping[str, HoldSpec] = _specs(
         "an incident note by a named operator",
     ),
     (
+        "watchdog",
+        HoldLevel.CLOSE_ONLY,
+        ClearRule.SYNC,
+        "a watchdog is required, and none beats",
+        "its beat",
+    ),
+    (
         "arming",
         HoldLevel.CLOSE_ONLY,
         ClearRule.TWO_STEP_ARMING,

@@ -10,7 +10,7 @@ import hashlib
 import json
 from typing import Annotated, Literal
 
-from pydantic import AliasGenerator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AliasGenerator, BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -224,6 +224,25 @@ class MarketBlock(Block):
     gap_limit_bars: Count = 3
 
 
+class WatchdogBlock(Block):
+    """The watchdog process: seconds without progress until it acts, its own key, how it pages."""
+
+    is_required: bool | None = None
+    """Whether the engine holds close_only without its beat; left out: with real money only."""
+    close_only_after_s: Positive = 5.0
+    cancel_after_s: Positive = 10.0
+    key_file: str = ""
+    """A key file (0600) that may only cancel; never the engine's own."""
+    alarm_command: tuple[str, ...] = ()
+    """A program and its arguments; each message comes as JSON on its standard input."""
+
+    @model_validator(mode="after")
+    def _cancels_last(self) -> WatchdogBlock:
+        if self.cancel_after_s < self.close_only_after_s:
+            raise ValueError("cancel_after_s comes after close_only_after_s")
+        return self
+
+
 class ConsoleBlock(Block):
     """The terminal console."""
 
@@ -257,6 +276,7 @@ class Settings(BaseSettings):
     execution: ExecutionBlock = Field(default_factory=ExecutionBlock)
     analytics: AnalyticsBlock = Field(default_factory=AnalyticsBlock)
     market: MarketBlock = Field(default_factory=MarketBlock)
+    watchdog: WatchdogBlock = Field(default_factory=WatchdogBlock)
     console: ConsoleBlock = Field(default_factory=ConsoleBlock)
     record: RecordBlock = Field(default_factory=RecordBlock)
 

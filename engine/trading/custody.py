@@ -32,6 +32,7 @@ from venues.types import AccountSnapshot, Fill, OrderEvent, OrderStatus, Record,
 
 TEND_S = 1.0
 FULL_EVERY_NS = 5 * NS_PER_S
+IN_TOUCH_NS = 8 * NS_PER_S
 SETTLING_PASSES = 3
 CENT = Decimal("0.01")
 ACCOUNT = "account"
@@ -92,6 +93,8 @@ class Custody:
         self.differences: tuple[Difference, ...] = ()
         self.reconciled_ns = 0
         """When a full pass last ended CLEAN, on the monotonic clock; 0 never."""
+        self.heard_ns = core.clock.monotonic_ns()
+        """When the venue last answered a whole pass, on the monotonic clock."""
         self.is_dirty = True
         self.foreign: dict[str, str] = {}
         """What the venue showed that is not ours: id -> what was seen."""
@@ -153,6 +156,7 @@ class Custody:
             self.is_dirty = True
             self.core.events.add("reconcile_failed", self.venue.name, str(error))
             return self.verdict
+        self.heard_ns = self.core.clock.monotonic_ns()
         self._judge(differences)
         return self.verdict
 
@@ -308,6 +312,10 @@ class Custody:
             nonce_next=max(last + 1, self.core.clock.now_ns() // NS_PER_MS),
             nonce_durable=last,
         )
+
+    def is_in_touch(self) -> bool:
+        """Tell whether the venue has answered lately; an engine that is cut off makes no progress."""
+        return self.core.clock.monotonic_ns() - self.heard_ns <= IN_TOUCH_NS
 
     def offset_ms(self) -> float | None:
         """Return how far the venue's clock is ahead of ours, or None before it was asked."""

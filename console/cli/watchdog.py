@@ -1,0 +1,60 @@
+"""`interlock watchdog`: the process that watches whether the engine makes progress."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+import typer
+
+from console.cli import diagnostics, output
+from console.cli.guard import coded_failures
+from console.cli.options import Json
+from engine.api.home import HomePaths, home_folder
+from seams.clock import NS_PER_MS, SystemClock
+
+app = typer.Typer(help="The watchdog: sees whether the engine makes progress, and cancels when not.")
+
+
+@app.callback()
+def room() -> None:
+    """The watchdog: sees whether the engine makes progress, and cancels when not.
+
+    Example: interlock watchdog run
+    """
+
+
+@app.command()
+def run() -> None:
+    """Watch the engine of this home until interrupted; keep it under the service manager.
+
+    Example: INTERLOCK_WATCHDOG__KEY_FILE=$HOME/keys/watchdog.key interlock watchdog run
+    """
+    from engine.watching import run_watchdog
+
+    diagnostics.say("watching; the engine's silence latches close_only, then cancels all and pages")
+    os.umask(0o077)
+    with coded_failures():
+        asyncio.run(run_watchdog(home_folder(), dict(os.environ)))
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """Show the last beat of the engine and of the watchdog.
+
+    Example: interlock watchdog status --json
+    """
+    from safety.beat import BEAT_FILE, WATCHDOG_BEAT_FILE, BeatPage
+
+    folder, now_ns = HomePaths(home_folder()).safety, SystemClock().monotonic_ns()
+    rows: list[dict[str, object]] = []
+    for name, file in (("engine", BEAT_FILE), ("watchdog", WATCHDOG_BEAT_FILE)):
+        beat = BeatPage.shared(folder / file).read()
+        if beat is None:
+            rows.append({"process": name, "state": "torn", "age_ms": None, "count": None, "pid": None})
+            continue
+        age_ms = (now_ns - beat.at_ns) // NS_PER_MS if beat.at_ns else None
+        state = beat.state.name.lower()
+        rows.append({"process": name, "state": state, "age_ms": age_ms, "count": beat.count, "pid": beat.pid})
+    text = output.table(rows, ("process", "state", "age_ms", "count", "pid"), "no beats")
+    output.show({"beats": rows}, text, as_json)
