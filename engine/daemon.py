@@ -166,6 +166,7 @@ class Engine:
         lost = recover(self.core)
         if self.custody is not None:
             self.custody.load()
+            self.core.risk_memory.keep(self.custody.ledger)
         self.desk.obeyed = self.core.kill.level
         if self.core.kill.level is not KillLevel.CLEAR:
             record = self.core.kill.record

@@ -13,6 +13,7 @@ from engine.limits_view import limits_view
 from engine.promotion import parity_reader, promotion_rows, verify_reader
 from engine.questions import Questions
 from engine.views import (
+    TicketRows,
     orders_view,
     overview_view,
     positions_view,
@@ -39,6 +40,7 @@ class Publisher:
         self._sent: dict[str, bytes] = {}
         self._sent_ns: dict[str, int] = {}
         self._seq = 0
+        self._ticket_rows = TicketRows()
 
     def rebuild(self, questions: Questions) -> None:
         """Build every view that is due from the engine's state."""
@@ -48,7 +50,7 @@ class Publisher:
         self.latest["status"] = status_view(core, sessions, self.health.parts(), seq)
         self.latest["positions"] = positions_view(core, sessions, seq)
         orders = self.latest["orders"] = orders_view(core, sessions, seq)
-        self.latest["tickets"] = tickets_view(core, sessions, seq)
+        self.latest["tickets"] = tickets_view(core, sessions, seq, self._ticket_rows)
         self.latest["alarms"] = core.alarms.view(seq, core.clock.now_ns())
         self.latest["events"] = core.events.view(seq)
         if self.rounds % SLOW_EVERY == 1:
@@ -65,13 +67,12 @@ class Publisher:
         sent = 0
         now_ns = self.core.clock.monotonic_ns()
         for name, view in self.latest.items():
-            body = msgspec.json.encode(view)
             essence = _without_stamps(view)
             is_due = name == "status" and now_ns - self._sent_ns.get(name, 0) >= BEAT_MS * NS_PER_MS
             if essence == self._sent.get(name) and not is_due:
                 continue
             try:
-                await net.publish(subjects.view(name), body)
+                await net.publish(subjects.view(name), msgspec.json.encode(view))
             except NetDown:
                 return sent
             self._sent[name], self._sent_ns[name] = essence, now_ns

@@ -15,6 +15,7 @@ from engine.store.rows import RiskRecord
 from seams.clock import NS_PER_S, Clock
 
 if TYPE_CHECKING:
+    from engine.trading.ledger import Ledger
     from engine.trading.session import PaperSession
 
 SCOPE = "desk"
@@ -37,7 +38,13 @@ class RiskMemory:
         self.day = kept.day if kept else self._anchor_ns // DAY_NS
         self.day_start_usd = kept.day_start_usd if kept else ZERO
         self._saved: RiskRecord | None = kept
+        self._account: Ledger | None = None
         self._roll()
+
+    def keep(self, account: Ledger) -> None:
+        """Count one account in custody as a whole: its ledger is rebuilt from the record at each start,
+        so its sessions' results are in it already."""
+        self._account, self._settled_usd = account, ZERO
 
     @property
     def day_pnl_usd(self) -> Decimal:
@@ -51,12 +58,12 @@ class RiskMemory:
     def observe(self, sessions: Sequence[PaperSession]) -> None:
         """Take the running sessions' results as of now; cheap, and nothing is written."""
         self._roll()
-        self.total_usd = self._settled_usd + _live_usd(sessions)
+        self.total_usd = self._settled_usd + self._live_usd(sessions)
         self.peak_usd = max(self.peak_usd, self.total_usd)
 
     def settle(self, session: PaperSession, remaining: Sequence[PaperSession]) -> None:
         """Keep the result of a session that has ended; `remaining` are those that run on."""
-        self._settled_usd += _live_usd([session])
+        self._settled_usd += self._results([session])
         self.observe(remaining)
         self.save()
 
@@ -80,6 +87,17 @@ class RiskMemory:
             self._rows.save_memory(record)
             self._saved = record
 
+    def _live_usd(self, sessions: Iterable[PaperSession]) -> Decimal:
+        account = self._account
+        held = ZERO if account is None else account.equity_usd - account.cash_usd
+        return held + self._results(sessions)
+
+    def _results(self, sessions: Iterable[PaperSession]) -> Decimal:
+        """Return what these sessions made on accounts of their own."""
+        ledgers = (session.ledger for session in sessions if not session.plan.uses_market_time)
+        own = (ledger for ledger in ledgers if ledger is not self._account)
+        return sum((ledger.equity_usd - ledger.cash_usd for ledger in own), ZERO)
+
     def _now_ns(self) -> int:
         return self._anchor_ns + self._clock.monotonic_ns() - self._anchor_monotonic_ns
 
@@ -87,11 +105,6 @@ class RiskMemory:
         day = self._now_ns() // DAY_NS
         if day > self.day:
             self.day, self.day_start_usd = day, self.total_usd
-
-
-def _live_usd(sessions: Iterable[PaperSession]) -> Decimal:
-    ledgers = (session.ledger for session in sessions if not session.plan.uses_market_time)
-    return sum((ledger.equity_usd - ledger.cash_usd for ledger in ledgers), ZERO)
 
 
 def _figures(record: RiskRecord) -> tuple[int, Decimal, Decimal, Decimal]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
+
+import msgspec
 
 from engine.api import views as v
 from engine.api.run_views import SessionRow
@@ -238,7 +241,29 @@ def _order_row(order: ManagedOrder) -> v.OrderRow:
     )
 
 
-def tickets_view(core: Core, sessions: list[PaperSession], seq: int) -> v.TicketsView:
+class TicketRows:
+    """The rows of tickets, kept while ticket and mark are the same: most of them never change again."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[Ticket, v.TicketRow]] = {}
+
+    def of(self, tickets: Sequence[Ticket], marks: dict[str, Decimal]) -> tuple[v.TicketRow, ...]:
+        """Return a row for each of these; whatever was not asked for is forgotten."""
+        self._kept = {ticket.id: (ticket, self._row(ticket, marks)) for ticket in tickets}
+        return tuple(row for _, row in self._kept.values())
+
+    def _row(self, ticket: Ticket, marks: dict[str, Decimal]) -> v.TicketRow:
+        kept = self._kept.get(ticket.id)
+        if kept is None or kept[0] is not ticket:
+            return ticket_row(ticket, marks)
+        mark_now = _price(marks.get(ticket.intent.symbol, ZERO))
+        if kept[1].mark_now == mark_now:
+            return kept[1]
+        row: v.TicketRow = msgspec.structs.replace(kept[1], mark_now=mark_now)  # type: ignore[type-var]
+        return row
+
+
+def tickets_view(core: Core, sessions: list[PaperSession], seq: int, rows_of: TicketRows) -> v.TicketsView:
     """Return open tickets by expiry, then the newest decided ones."""
     waiting = core.tickets.open()
     closed = [ticket for ticket in core.tickets.all() if ticket.state not in OPEN_STATES]
@@ -246,9 +271,7 @@ def tickets_view(core: Core, sessions: list[PaperSession], seq: int) -> v.Ticket
     marks = {
         symbol: held.mark_price for session in sessions for symbol, held in session.ledger.holdings.items()
     }
-    return v.TicketsView(
-        seq=seq, at_ns=core.clock.now_ns(), rows=tuple(ticket_row(ticket, marks) for ticket in rows)
-    )
+    return v.TicketsView(seq=seq, at_ns=core.clock.now_ns(), rows=rows_of.of(rows, marks))
 
 
 def ticket_row(ticket: Ticket, marks: dict[str, Decimal]) -> v.TicketRow:

@@ -54,46 +54,47 @@ class Fault(StrEnum):
 
 
 RATES: Mapping[Fault, tuple[float, float]] = {
-    Fault.REQUEST_DROPPED: (0.01, 0.15),
-    Fault.RESPONSE_DROPPED: (0.01, 0.15),
-    Fault.RESPONSE_DELAYED: (0.08, 0.5),
-    Fault.REQUEST_DUPLICATED: (0.02, 0.3),
-    Fault.PUSH_DUPLICATED: (0.04, 0.5),
-    Fault.PUSH_REORDERED: (0.04, 0.5),
-    Fault.PUSH_DROPPED: (0.02, 0.2),
+    Fault.REQUEST_DROPPED: (0.02, 0.2),
+    Fault.RESPONSE_DROPPED: (0.02, 0.2),
+    Fault.RESPONSE_DELAYED: (0.1, 0.6),
+    Fault.REQUEST_DUPLICATED: (0.04, 0.4),
+    Fault.PUSH_DUPLICATED: (0.1, 0.7),
+    Fault.PUSH_REORDERED: (0.1, 0.7),
+    Fault.PUSH_DROPPED: (0.03, 0.3),
     Fault.STREAM_STALLED: (0.004, 0.05),
     Fault.STREAM_BROKEN: (0.004, 0.05),
-    Fault.ANSWER_GARBAGE: (0.01, 0.1),
-    Fault.PUSH_GARBAGE: (0.008, 0.05),
-    Fault.RATE_LIMITED: (0.01, 0.1),
+    Fault.ANSWER_GARBAGE: (0.02, 0.15),
+    Fault.PUSH_GARBAGE: (0.01, 0.1),
+    Fault.RATE_LIMITED: (0.02, 0.15),
     Fault.VENUE_REJECTS: (0.04, 0.4),
-    Fault.LISTS_LAG: (0.8, 1),
-    Fault.FOREIGN_ORDER: (0.008, 0.02),
-    Fault.CASH_MOVED: (0.008, 0.02),
+    Fault.LISTS_LAG: (0.02, 0.3),
+    Fault.FOREIGN_ORDER: (0.002, 0.02),
+    Fault.CASH_MOVED: (0.002, 0.02),
     Fault.MAINTENANCE: (0.004, 0.05),
     Fault.SEND_ONLY: (0.004, 0.05),
     Fault.UNREACHABLE: (0.004, 0.05),
     Fault.CRASH: (0.0001, 0.002),
     Fault.CRASH_IN_CALL: (0.001, 0.02),
-    Fault.PAUSE: (0.004, 0.05),
+    Fault.PAUSE: (0.004, 0.06),
     Fault.DISK_FULL: (0.0001, 0.002),
     Fault.TORN_TAIL: (0.8, 1),
     Fault.CLOCK_STEP: (0.004, 0.05),
-    Fault.BAD_MARKET: (0.008, 0.05),
+    Fault.BAD_MARKET: (0.002, 0.03),
     Fault.KILL_ANYWHERE: (0.0001, 0.002),
-    Fault.KILL_BYTE: (0.004, 0.05),
-    Fault.KILL_FILE: (0.004, 0.05),
+    Fault.KILL_BYTE: (0.002, 0.03),
+    Fault.KILL_FILE: (0.002, 0.02),
     Fault.CANCEL_FAILS: (0.04, 0.5),
     Fault.BUS_DOWN: (0.004, 0.05),
-    Fault.PARTIAL_FILLS: (0.4, 1),
+    Fault.PARTIAL_FILLS: (0.05, 0.8),
     Fault.LATE_YIELD: (0.04, 0.3),
 }
 """(least, most) chance at each opportunity, drawn log-uniformly where a seed has the kind at all.
 
-An opportunity is one request, one push, one chaos point, one market event, or one second of the world.
+An opportunity is one request, one push, one chaos point, one market event, or half a second of the world.
 """
 ALWAYS = frozenset({Fault.RESPONSE_DELAYED})
-SHARE_OF_KINDS = 0.5
+SHARES_OF_KINDS = (0.2, 0.4, 0.7)
+"""How many of all kinds a seed has: a quiet one gets far, a loud one meets many things at once."""
 
 
 class Plan(NamedTuple):
@@ -106,9 +107,10 @@ class Plan(NamedTuple):
 def draw(seed: int, only: frozenset[Fault] | None = None) -> Plan:
     """Draw a seed's swarm; `only` restricts it to these kinds. The same arguments give the same plan."""
     stream = Rng(seed).stream("swarm")
+    share = stream.choice(SHARES_OF_KINDS)
     chances = {}
     for fault, (least, most) in RATES.items():
-        is_on = stream.random() < SHARE_OF_KINDS or fault in ALWAYS
+        is_on = stream.random() < share or fault in ALWAYS
         chance = least * (most / least) ** stream.random()
         chances[fault] = chance if is_on and (only is None or fault in only) else 0.0
     return Plan(chances, stream.getrandbits(31))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
+from decimal import Decimal
 
 from engine.api.client import EngineClient, EngineRefused
 from engine.api.commands import (
@@ -17,16 +19,22 @@ from engine.api.commands import (
     TicketSelect,
 )
 from engine.api.views import TicketRow, TicketsView
+from engine.core import STORAGE_FAILURES
+from engine.limits import LATCHING
 from engine.sim.faults import Fault
-from engine.sim.world import World
-from engine.trading.custody import Verdict
+from engine.sim.world import HOME, World
+from engine.trading.custody import Adjustment, Custody, Verdict
 from safety.killbyte import KillLevel
+from safety.killswitch import REQUEST_FILE
 from seams.ids import CountedIds
 from seams.net import NetDown, NoAnswer
-from venues.types import Record
+from venues.contract import VenueError
+from venues.types import Fill, OrderRequest, OrderType, Record, Side, TimeInForce
 
 GRACE_S = 0.65
-STRATEGIES = ("ema_cross", "rsi_ma_cross")
+KILL_FILE = HOME / "safety" / REQUEST_FILE
+STRATEGIES = ("ema_cross",)
+PARAMS: dict[str, float | int] = {"fast": 2.0, "slow": 4.0}
 
 
 class Operator:
@@ -47,7 +55,7 @@ class Operator:
         """Go round for ever."""
         while True:
             await self._look()
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(0.4)
 
     async def _look(self) -> None:
         incarnation = self.world.incarnation
@@ -67,7 +75,10 @@ class Operator:
         if engine.core.audit.is_broken and not self.world.disk.is_full:
             await self._ask(EngineStop(), "the record could not be kept; there is room again")
             return
-        if engine.core.kill.level is not KillLevel.CLEAR:
+        if custody.verdict is Verdict.AMBIGUOUS:
+            self._adopt(custody)
+        is_latched = any(hold.code in LATCHING for hold in engine.core.interlock.holds)
+        if engine.core.kill.level is not KillLevel.CLEAR or is_latched:
             await self._after_a_kill(custody.verdict)
         elif engine.desk.running and self.is_closing:
             for session_id in sorted(engine.desk.running):
@@ -85,17 +96,43 @@ class Operator:
 
     async def _after_a_kill(self, verdict: Verdict) -> None:
         """Look for a while, then resume: with a reason, and only when the engine lets us."""
-        if self.world.dice.stream("operator").random() < 0.2 and verdict is Verdict.CLEAN:
+        if self.world.dice.stream("operator").random() < 0.6 and verdict is Verdict.CLEAN:
+            self.world.disk.files.pop(KILL_FILE, None)  # whoever resumes takes the request away first
             await self._ask(Resume(confirm="RESUME"), "looked at everything", 8.0)
 
+    def _adopt(self, custody: Custody) -> None:
+        """Look at the venue by other means, and book what no order of ours explains."""
+        if self.world.loop.frozen or self.world.dice.stream("operator").random() < 0.5:
+            return
+        try:
+            for fill in self.world.venue.all_fills():
+                if fill.fill_id in custody.foreign:
+                    custody.adjust(_booked(fill))
+            if custody.foreign:
+                custody.adjust(self._cash(Decimal(0), tuple(custody.foreign)))
+            elif {each.kind for each in custody.differences} == {"cash"}:
+                moved = custody.differences[0]
+                custody.adjust(self._cash(Decimal(moved.theirs) - Decimal(moved.ours), ()))
+        except STORAGE_FAILURES as error:
+            custody.core.halt(error, "adjustment")
+
+    def _cash(self, amount_usd: Decimal, seen: tuple[str, ...]) -> Adjustment:
+        at_ns = self.world.true_clock.now_ns()
+        zero = Decimal(0)
+        return Adjustment(
+            symbol="", quantity=zero, price=zero, cash_usd=amount_usd, operator="ada",
+            reason="as the venue shows", at_ns=at_ns, settles=seen,
+        )  # fmt: skip
+
     def _session(self) -> PaperStart:
-        supervised = self.world.seed % 3 == 0
+        supervised = self.world.seed % 4 == 0
         return PaperStart(
             feed="exchange",
             strategies=STRATEGIES,
+            params=PARAMS,
             seed=self.world.seed,
             is_supervised=supervised,
-            supervised_strategies=STRATEGIES[:1] if supervised else (),
+            supervised_strategies=STRATEGIES if supervised else (),
         )
 
     async def _decide(self, row: TicketRow) -> None:
@@ -126,11 +163,25 @@ class Operator:
             self.tickets = view.rows
 
 
+def _booked(fill: Fill) -> Adjustment:
+    """Return the booking of one trade by hand, at its own price and time."""
+    return Adjustment(
+        symbol=fill.symbol,
+        quantity=fill.quantity * fill.side.sign,
+        price=fill.price,
+        cash_usd=-fill.fee,
+        operator="ada",
+        reason=f"traded by hand: {fill.fill_id}",
+        at_ns=fill.at_ns,
+        settles=(fill.fill_id,),
+    )
+
+
 async def mischief(world: World) -> None:
-    """Once a second: what befalls hosts, links and venues from outside."""
+    """Twice a second: what befalls hosts, links and venues from outside."""
     dice = world.dice
     while True:
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(0.5)
         incarnation = world.incarnation
         if incarnation is None:
             continue
@@ -150,6 +201,19 @@ async def mischief(world: World) -> None:
             world.pull_byte("from outside")
         if dice.strikes(Fault.CLOCK_STEP):
             world.clock.offset_ns += round(dice.between(Fault.CLOCK_STEP, -5e9, 5e9))
+            world.loop.call_later(dice.between(Fault.CLOCK_STEP, 1, 20), setattr, world.clock, "offset_ns", 0)
+        if dice.strikes(Fault.LISTS_LAG):
+            world.exchange.lag_ns = round(dice.between(Fault.LISTS_LAG, 0, 1.95e9))
+        if dice.strikes(Fault.MAINTENANCE):
+            world.closed_until_s = world.loop.time() + dice.between(Fault.MAINTENANCE, 1, 15)
+        if dice.strikes(Fault.CASH_MOVED):
+            world.venue.move_cash(Decimal(round(dice.between(Fault.CASH_MOVED, -500, 500))))
+        if dice.strikes(Fault.FOREIGN_ORDER):
+            await trade_by_hand(world)
+        if dice.strikes(Fault.KILL_FILE):
+            lay_kill_file(world)
+        if dice.strikes(Fault.PAUSE):
+            world.pause(0.1 * 600 ** dice.stream(Fault.PAUSE).random() ** 2)
         if dice.strikes(Fault.DISK_FULL):
             world.disk.is_full = True
             world.loop.call_later(
@@ -158,3 +222,29 @@ async def mischief(world: World) -> None:
         if dice.strikes(Fault.BUS_DOWN):
             world.bus.is_up = False
             world.loop.call_later(dice.between(Fault.BUS_DOWN, 0.5, 10), setattr, world.bus, "is_up", True)
+
+
+def lay_kill_file(world: World) -> None:
+    """Somebody writes `kill.request`, by hand, on the engine's host."""
+    text = world.dice.stream(Fault.KILL_FILE).choice((b"", b"halt", b"close_only", b"\xff\xfe", b"now!"))
+    world.disk.files[KILL_FILE] = bytearray(text)
+    world.fact("kill", f"by file {text!r}")
+
+
+async def trade_by_hand(world: World) -> None:
+    """Somebody trades on the account without us."""
+    stream = world.dice.stream(Fault.FOREIGN_ORDER)
+    chosen = stream.choice(world.instruments)
+    request = OrderRequest(
+        client_order_id=f"HAND-{len(world.venue.journal)}",
+        symbol=chosen.symbol,
+        side=stream.choice((Side.BUY, Side.SELL)),
+        quantity=chosen.lot * stream.randint(1, 20),
+        order_type=OrderType.MARKET,
+        limit_price=Decimal(0),
+        time_in_force=TimeInForce.IOC,
+        reduce_only=False,
+        mark_price=world.venue.mark(chosen.symbol),
+    )
+    with suppress(VenueError):
+        await world.venue.submit(request)

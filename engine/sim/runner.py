@@ -25,8 +25,8 @@ from seams import chaos
 from seams.clock import FixedClock
 from venues.types import Environment, Mode, Record
 
-SAFETY_S = 60.0
-LIVENESS_S = 45.0
+SAFETY_S = 45.0
+LIVENESS_S = 24.0
 
 
 class Violation(Record):
@@ -161,7 +161,7 @@ async def _live(world: World, judge: Judge, safety_s: float, liveness_s: float) 
     for second in range(round(safety_s + liveness_s)):
         if second == round(safety_s):
             world.calm()
-        operator.is_closing = second >= round(safety_s + liveness_s / 3)
+        operator.is_closing = second >= round(safety_s + liveness_s / 4)
         await asyncio.sleep(1.0)
         judge.look()
         for task in tasks:

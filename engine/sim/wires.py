@@ -57,6 +57,9 @@ class SimWire:
         """Requests arrive, answers do not (an asymmetric partition)."""
         self.silent_until_s = 0.0
         self._last_due_s = 0.0
+        self.is_frozen = False
+        """The engine's process is stopped: frames wait in the socket."""
+        self._waiting: list[bytes] = []
 
     def start(self, on_frame: FrameHandler, on_state: StateHandler) -> None:
         self._on_frame, self._on_state = on_frame, on_state
@@ -114,6 +117,7 @@ class SimWire:
 
     def break_stream(self) -> None:
         self.is_up = False
+        self._waiting.clear()
         self._tell_state(False)
 
     def push(self, frame: bytes, *, is_market: bool) -> None:
@@ -139,7 +143,17 @@ class SimWire:
         if dice.strikes(Fault.PUSH_DUPLICATED):
             loop.call_at(due_s + dice.between(Fault.PUSH_DUPLICATED, 0.0, 3.0), self._deliver, frame)
 
+    def thaw(self) -> None:
+        """The process goes on and reads what has come."""
+        self.is_frozen = False
+        waiting, self._waiting = self._waiting, []
+        for frame in waiting:
+            self._deliver(frame)
+
     def _deliver(self, frame: bytes) -> None:
+        if self.is_frozen:
+            self._waiting.append(frame)
+            return
         if not self.is_dead and self.is_up and self._on_frame is not None:
             with suppress(Died):
                 self._context.run(self._on_frame, frame)

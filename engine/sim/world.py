@@ -7,7 +7,6 @@ import contextvars
 import gc
 import hashlib
 import shutil
-from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -18,11 +17,13 @@ from engine.core import STORAGE_FAILURES
 from engine.daemon import Engine, Seams, build_core
 from engine.sim.disk import DiskOfOne, SimDisk
 from engine.sim.faults import Dice, Fault, Plan
+from engine.sim.market import spoilt
+from engine.sim.time import INCARNATION, SteppingClock, StirredLoop
 from engine.sim.wires import Died, SimBus, SimWire
 from safety.killbyte import KillByte, KillLevel
 from seams.clock import NS_PER_S
 from seams.rng import Rng
-from seams.virtual import VirtualClock, VirtualLoop
+from seams.virtual import VirtualClock
 from venues.sandbox.exchange import Exchange
 from venues.sandbox.link import ExchangeLink
 from venues.sandbox.market import SandboxFeed, SandboxMarket
@@ -36,41 +37,16 @@ ACCOUNT, KEY, SECRET = "acct-1", "engine", b"a throw-away secret of the simulato
 SYMBOLS = DEFAULT_SYMBOLS[:2]
 CASH_USD = Decimal(100_000)
 VIEWS_EVERY = 5
-BAR_S = 0.5
+BAR_S = 0.25
+TICKS_PER_S = 4.0
 RESTART_S = (0.2, 4.0)
 ENVIRON = {
     "INTERLOCK_ENGINE__MODE": "live",
     "INTERLOCK_ENGINE__ENVIRONMENT": "sandbox",
     "INTERLOCK_RISK__PRICE_DRIFT_5MIN": "0.5",
+    "INTERLOCK_RISK__SYMBOL_ENTRIES_PER_MINUTE": "40",
+    "INTERLOCK_RISK__ENTRIES_PER_MINUTE": "80",
 }
-
-
-class StirredLoop(VirtualLoop):
-    """A virtual loop that now and then runs what is ready in another order (F51)."""
-
-    def __init__(self, dice: Dice) -> None:
-        super().__init__()
-        self._dice = dice
-
-    def _run_once(self) -> None:
-        ready: deque[Any] = self._ready  # type: ignore[attr-defined]
-        if len(ready) > 1 and self._dice.strikes(Fault.LATE_YIELD):
-            shuffled = list(ready)
-            self._dice.stream("stir").shuffle(shuffled)
-            ready.clear()
-            ready.extend(shuffled)
-        super()._run_once()  # type: ignore[misc]
-
-
-class SteppingClock(VirtualClock):
-    """The engine host's clock: its wall time may step, its monotonic time never does."""
-
-    def __init__(self, loop: VirtualLoop) -> None:
-        super().__init__(loop)
-        self.offset_ns = 0
-
-    def now_ns(self) -> int:
-        return super().now_ns() + self.offset_ns
 
 
 @dataclass
@@ -83,9 +59,6 @@ class Incarnation:
     task: asyncio.Task[None] | None = None
     is_dead: bool = False
     tasks: list[asyncio.Task[Any]] = field(default_factory=list)
-
-
-_INCARNATION: contextvars.ContextVar[int] = contextvars.ContextVar("incarnation", default=0)
 
 
 class World:
@@ -112,9 +85,11 @@ class World:
         """Called with every request at the instant its first byte leaves the engine."""
         self._world_tasks: set[asyncio.Task[Any]] = set()
         market = SandboxMarket(seed=plan.market_seed, scenario="sideways", symbols=SYMBOLS)
-        self.feed = SandboxFeed(market, self.true_clock, bar_seconds=BAR_S, ticks_per_second=2.0, stalls=())
+        self.feed = SandboxFeed(
+            market, self.true_clock, bar_seconds=BAR_S, ticks_per_second=TICKS_PER_S, stalls=()
+        )
         self.instruments = tuple(instrument_of(s, Decimal("1.5"), Decimal("4.5")) for s in SYMBOLS)
-        venue = SandboxVenue(
+        venue = self.venue = SandboxVenue(
             self.true_clock,
             starting_cash_usd=CASH_USD,
             fill_at="next_quote",
@@ -125,6 +100,10 @@ class World:
         )
         self.exchange = Exchange(self.true_clock, venue, {KEY: (SECRET, True), "watchdog": (SECRET, False)})
         self.exchange.listeners.append(self._push)
+        self.venue.part_of = self._part_of
+        self.closed_until_s = 0.0
+        """Until when the exchange is in maintenance (F19)."""
+        self._last_shown: dict[str, bytes] = {}
         self.loop.set_task_factory(self._make_task)  # type: ignore[arg-type]
 
     # --- facts -----------------------------------------------------------------------------------
@@ -150,6 +129,8 @@ class World:
     async def handle(self, body: bytes) -> bytes:
         """Let the exchange answer one request, or be in no mood for it."""
         dice = self.dice
+        if self.loop.time() < self.closed_until_s:
+            return b'{"type":"refusal","code":"unavailable","message":"maintenance","at_ns":0}'
         if dice.strikes(Fault.RATE_LIMITED):
             return b'{"type":"refusal","code":"rate_limited","message":"slow down","at_ns":0}'
         is_cancel = b'"type":"cancel"' in body
@@ -166,7 +147,19 @@ class World:
         if not is_market:
             self.fact("push", frame)
         if self.incarnation is not None:
+            if is_market and self.dice.strikes(Fault.BAD_MARKET):
+                frame = spoilt(frame, self._last_shown, self.dice)
+                self.fact("spoilt", frame)
+            elif is_market:
+                self._last_shown[frame[:40].decode()] = frame
             self.incarnation.wire.push(frame, is_market=is_market)
+
+    def _part_of(self, quantity: Decimal, lot: Decimal) -> Decimal:
+        """Let an order execute in parts (F48)."""
+        lots = int(quantity / lot)
+        if lots < 2 or not self.dice.strikes(Fault.PARTIAL_FILLS):
+            return quantity
+        return lot * self.dice.stream("parts").randint(1, lots - 1)
 
     # --- the engine's life -----------------------------------------------------------------------
 
@@ -174,7 +167,7 @@ class World:
         """Start the engine on what is on the disk; None where it died (or refused) while starting."""
         self.started += 1
         number = self.started
-        token = _INCARNATION.set(number)
+        token = INCARNATION.set(number)
         try:
             incarnation = self._starting = self._build(number)
             incarnation.engine.recover()
@@ -190,7 +183,7 @@ class World:
             return None
         finally:
             self._starting = None
-            _INCARNATION.reset(token)
+            INCARNATION.reset(token)
             gc.collect(0)  # a half-built engine lets go of its database
 
     def _build(self, number: int) -> Incarnation:
@@ -229,7 +222,7 @@ class World:
 
     def at_point(self, site: str) -> None:
         """A place between two effects: the engine may die here, or somebody may pull the kill switch."""
-        number = _INCARNATION.get()
+        number = INCARNATION.get()
         if number == 0 or number in self._dead:
             return
         if self.dice.strikes(Fault.KILL_ANYWHERE):
@@ -244,12 +237,31 @@ class World:
         self._bury(number, site)
         self._died.set()
 
+    def pause(self, seconds: float) -> None:
+        """Stop the engine's process for a while (SIGSTOP, a long collection): the world goes on."""
+        if self.incarnation is None or self.loop.frozen:
+            return
+        number = self.incarnation.number
+        self.loop.freeze(number)
+        self.incarnation.wire.is_frozen = True
+        self.fact("pause", f"{number} {seconds:.3f}")
+        self.loop.call_later(seconds, self._go_on, number)
+
+    def _go_on(self, number: int) -> None:
+        if self.loop.frozen != number:
+            return
+        self.fact("continue", str(number))
+        self.loop.thaw()
+        if self.incarnation is not None and self.incarnation.number == number:
+            self.incarnation.wire.thaw()
+
     def pull_byte(self, why: str) -> None:
         """Another process sets the shared kill byte."""
         self._byte.raise_to(KillLevel.HALT_ALL)
         self.fact("kill", why)
 
     def _bury(self, number: int, site: str) -> None:
+        self._go_on(number)
         self.crashes += 1
         self._dead.add(number)
         self.fact("crash", f"{number} {site}")
@@ -289,6 +301,9 @@ class World:
         self.dice.is_on = False
         self.disk.is_full = False
         self.bus.is_up = True
+        self.closed_until_s = 0.0
+        self.exchange.lag_ns = NS_PER_S
+        self._go_on(self.loop.frozen)
         if self.incarnation is not None:
             wire = self.incarnation.wire
             wire.is_reachable, wire.is_deaf, wire.silent_until_s = True, False, 0.0
@@ -316,7 +331,7 @@ class World:
     ) -> asyncio.Task[Any]:
         task: asyncio.Task[Any] = asyncio.Task(coroutine, loop=loop, **options)
         context = options.get("context")
-        number = context.get(_INCARNATION, 0) if context is not None else _INCARNATION.get()
+        number = context.get(INCARNATION, 0) if context is not None else INCARNATION.get()
         incarnation = self.incarnation or self._starting
         if number and incarnation is not None and incarnation.number == number:
             incarnation.tasks.append(task)

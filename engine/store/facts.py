@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from engine.store.link import Link, columns_of
 from engine.store.rows import AlarmRecord
 from engine.store.tables import ALARMS, KV
+
+_VALUE = select(KV.c.value).where(KV.c.key == bindparam("wanted"))
+_CHANGE = (
+    update(KV)
+    .where(KV.c.key == bindparam("wanted"))
+    .values(value=bindparam("new_value"), updated_ns=bindparam("new_ns"))
+)
 
 
 class FactRows:
@@ -16,15 +23,15 @@ class FactRows:
         self._link = link
 
     def get(self, key: str) -> str | None:
-        found = self._link.value(select(KV.c.value).where(KV.c.key == key))
+        found = self._link.value(_VALUE, {"wanted": key})
         return found if isinstance(found, str) else None
 
     def set(self, key: str, value: str, at_ns: int) -> None:
         """Replace a value durably."""
-        changes: dict[str, object] = {"value": value, "updated_ns": at_ns}
+        changes: dict[str, object] = {"wanted": key, "new_value": value, "new_ns": at_ns}
         with self._link.transaction():
-            if self._link.run(update(KV).where(KV.c.key == key).values(changes)).rowcount == 0:
-                self._link.run(insert(KV).values({"key": key, **changes}))
+            if self._link.run(_CHANGE, changes).rowcount == 0:
+                self._link.run(insert(KV).values(key=key, value=value, updated_ns=at_ns))
 
     def remove(self, key: str) -> None:
         self._link.run(delete(KV).where(KV.c.key == key))

@@ -78,10 +78,10 @@ class Link:
         with self.transaction() as connection:
             return connection.execute(statement, values or {})
 
-    def value(self, query: Select[*tuple[object, ...]]) -> object:
+    def value(self, query: Select[*tuple[object, ...]], values: dict[str, object] | None = None) -> object:
         """Return the first column of the first row, or None."""
         with self.transaction() as connection:
-            row = connection.execute(query).first()
+            row = connection.execute(query, values or {}).first()
             return None if row is None else row[0]
 
     def _failed(self, error: SQLAlchemyError) -> StoreFailed:

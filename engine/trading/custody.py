@@ -67,7 +67,8 @@ class Difference(Record):
 class Adjustment(Record):
     """A named operator's booking: position and cash that no fill of ours explains.
 
-    `settles` names what the venue showed that was not ours and that this booking accounts for.
+    `settles` names what the venue showed (order and fill ids) and this booking accounts for; where it
+    names nothing, it accounts for all of it.
     """
 
     symbol: str
@@ -99,6 +100,9 @@ class Custody:
         self.foreign: dict[str, str] = {}
         """What the venue showed that is not ours: id -> what was seen."""
         self._settled: set[str] = set()
+        """Foreign ids that an operator has booked: seeing them again is no news."""
+        self._booked_to = (0, "")
+        """Time and id of the newest booking: one from before it is booked in its place."""
         self._same = 0
         self._key = f"{venue.name}:{account}"
         venue.on_order_event(self._on_event)
@@ -117,11 +121,23 @@ class Custody:
                     self.orders.take(order, Evidence.NO_ANSWER, "the engine ended while it was on its way")
                 elif order.status is OrderStatus.UNKNOWN:
                     self._hold("ambiguity", HoldLevel.CLOSE_ONLY, order.order_id, order.request.symbol)
-        self.ledger = Ledger(Decimal(store.facts.get(f"opening:{self._key}") or 0))
-        for recorded in store.orders.fills_of_account(self.venue.name, self.account):
-            self.ledger.book(fill_of(recorded))
-        for text in store.facts.under(f"adjustment:{self._key}:").values():
-            self._apply(msgspec.json.decode(text, type=Adjustment))
+        self._rebuild()
+
+    def _rebuild(self) -> None:
+        """Book everything on record in the order of its time: what arrived late is booked in its place,
+        so that average prices are the venue's, and memory is what a restart would read."""
+        store = self.core.store
+        cash_usd = Decimal(store.facts.get(f"opening:{self._key}") or 0)
+        adjustments = [
+            msgspec.json.decode(text, type=Adjustment)
+            for text in store.facts.under(f"adjustment:{self._key}:").values()
+        ]
+        self._settled = {name for each in adjustments for name in each.settles}
+        fills = [fill_of(row) for row in store.orders.fills_of_account(self.venue.name, self.account)]
+        fills += [_fill_of(each) for each in adjustments if each.quantity]
+        fills.sort(key=_order)
+        self.ledger.rebook(cash_usd + sum((each.cash_usd for each in adjustments), Decimal(0)), fills)
+        self._booked_to = max(map(_order, fills), default=(0, ""))
 
     async def run(self) -> None:
         """Tend the account once a second until cancelled. What we do not know how to handle halts."""
@@ -166,14 +182,16 @@ class Custody:
             raise Refusal("operator_required", "an adjustment needs a name")
         if not adjustment.reason.strip():
             raise Refusal("reason_required", "an adjustment needs a reason")
-        adjustment = changed(adjustment, settles=tuple(sorted(self.foreign)))
+        if not adjustment.settles:
+            adjustment = changed(adjustment, settles=tuple(sorted(self.foreign)))
         text = msgspec.json.encode(adjustment).decode()
         self.core.note("adjustment", adjustment.operator, text)
         number = len(self.core.store.facts.under(f"adjustment:{self._key}:")) + 1
         key = f"adjustment:{self._key}:{number:06d}"
         self.core.store.facts.set(key, text, self.core.clock.now_ns())
-        self._apply(adjustment)
-        self.foreign.clear()
+        self._rebuild()
+        for name in adjustment.settles:
+            self.foreign.pop(name, None)
         self.is_dirty = True
 
     # --- one pass --------------------------------------------------------------------------------
@@ -245,31 +263,18 @@ class Custody:
             self._note_foreign(fill.fill_id, f"fill {fill.side} {fill.quantity} {fill.symbol} @ {fill.price}")
 
     def _book(self, fill: Fill) -> None:
+        if _order(fill) < self._booked_to:
+            self._rebuild()
+            return
         self.ledger.book(fill)
-
-    def _apply(self, adjustment: Adjustment) -> None:
-        self._settled.update(adjustment.settles)
-        self.ledger.cash_usd += adjustment.cash_usd
-        if adjustment.quantity:
-            fill = Fill(
-                fill_id=f"adjustment:{adjustment.at_ns}:{adjustment.symbol}",
-                client_order_id="",
-                symbol=adjustment.symbol,
-                side=Side.BUY if adjustment.quantity > 0 else Side.SELL,
-                quantity=abs(adjustment.quantity),
-                price=adjustment.price,
-                fee=Decimal(0),
-                is_maker=False,
-                at_ns=adjustment.at_ns,
-            )
-            self.ledger.book(fill)
+        self._booked_to = _order(fill)
 
     def _open_account(self, snapshot: AccountSnapshot) -> None:
         """First contact: what the account holds now is where our ledger begins; positions stay differences
         until an operator adopts them."""
         self.core.store.facts.set(f"opening:{self._key}", f"{snapshot.cash_usd:f}", self.core.clock.now_ns())
         self.core.note("account_opened", self.venue.name, f"{self.account}: {snapshot.cash_usd} USD")
-        self.ledger = Ledger(snapshot.cash_usd)
+        self._rebuild()
 
     def _fills_from(self) -> int:
         newest = self.core.store.orders.newest_fill_ns(self.venue.name, self.account)
@@ -278,7 +283,8 @@ class Custody:
 
     def _foreign(self, event: OrderEvent) -> None:
         """The stream told of an order that is not in our record: somebody else acts on this account."""
-        self._note_foreign(event.client_order_id, f"{type(event).__name__} of a foreign order")
+        name = event.fill_id if isinstance(event, Fill) else event.client_order_id
+        self._note_foreign(name, f"{type(event).__name__} of the foreign order {event.client_order_id}")
 
     def _note_foreign(self, name: str, said: str) -> None:
         if name in self._settled:
@@ -341,3 +347,23 @@ class Custody:
         if self.core.interlock.has(code, subject):
             self.core.interlock.clear_hold(code, Clearance(evidence=evidence), subject)
             self.core.note("hold_cleared", self.venue.name, f"{code} {subject}: {evidence}")
+
+
+def _order(fill: Fill) -> tuple[int, str]:
+    """Return what fills are booked by: the venue's time, then its own numbering."""
+    return fill.at_ns, fill.fill_id
+
+
+def _fill_of(adjustment: Adjustment) -> Fill:
+    """Return an adjustment's position as a booking."""
+    return Fill(
+        fill_id=f"adjustment:{adjustment.at_ns}:{adjustment.symbol}",
+        client_order_id="",
+        symbol=adjustment.symbol,
+        side=Side.BUY if adjustment.quantity > 0 else Side.SELL,
+        quantity=abs(adjustment.quantity),
+        price=adjustment.price,
+        fee=Decimal(0),
+        is_maker=False,
+        at_ns=adjustment.at_ns,
+    )

@@ -97,6 +97,26 @@ class Ledger:
         self._roll(at_ns)
         return True
 
+    def rebook(self, cash_usd: Decimal, fills: Sequence[Fill]) -> None:
+        """Begin anew with this cash and these fills, in this order; marks, peak and day stay."""
+        marks = {held.symbol: (held.mark_price, held.mark_ns) for held in self.holdings.values()}
+        today = {held.symbol: held.realised_today for held in self.holdings.values()}
+        is_first = not self.holdings and not self._seen_fills
+        self.cash_usd, self._seen_fills = cash_usd, {fill.fill_id for fill in fills}
+        self.holdings = {}
+        for symbol, (price, at_ns) in marks.items():
+            self.holdings[symbol] = Holding(symbol, mark_price=price, mark_ns=at_ns)
+        for fill in fills:
+            held = self.holding(fill.symbol)
+            held.realised += _apply(held, fill.quantity * fill.side.sign, fill.price)
+            held.fees += fill.fee
+            if held.mark_price == ZERO or fill.symbol not in marks:
+                held.mark_price, held.mark_ns = fill.price, fill.at_ns
+        for symbol, amount in today.items():
+            self.holdings[symbol].realised_today = amount
+        if is_first:
+            self.peak_usd = self.day_start_usd = self.equity_usd
+
     def sample(self, at_ns: int) -> None:
         """Add one point to the equity curve."""
         self.points.append((at_ns, float(self.equity_usd)))

@@ -14,11 +14,14 @@ class Nonces:
     def __init__(self, store: Store, clock: Clock, signer: str) -> None:
         self._store, self._clock = store, clock
         self._key = PREFIX + signer
+        self._last: int | None = None
 
     @property
     def last(self) -> int:
-        """The highest nonce ever handed out, 0 before the first."""
-        return int(self._store.facts.get(self._key) or 0)
+        """The highest nonce ever handed out, 0 before the first; one whose transaction failed counts."""
+        if self._last is None:
+            self._last = int(self._store.facts.get(self._key) or 0)
+        return self._last
 
     def next(self) -> int:
         """Return a nonce above every one before: the clock's milliseconds, or one more than the last.
@@ -27,5 +30,6 @@ class Nonces:
         """
         now_ns = self._clock.now_ns()
         nonce = max(self.last + 1, now_ns // NS_PER_MS)
+        self._last = nonce  # even where the transaction fails: a nonce is never handed out twice
         self._store.facts.set(self._key, str(nonce), now_ns)
         return nonce

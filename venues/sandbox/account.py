@@ -53,6 +53,11 @@ class Account:
             holdings=dict(self.holdings),
         )
 
+    def move_cash(self, amount_usd: Decimal) -> None:
+        """Book cash that came in or went out without a trade; it counts as cash from the start."""
+        self._starting_usd += amount_usd
+        self.cash_usd += amount_usd
+
     def reducible(self, symbol: str, side: Side) -> Decimal:
         """Return how much an order of this side could reduce the position by."""
         holding = self.holdings.get(symbol)

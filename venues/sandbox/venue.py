@@ -6,7 +6,7 @@ answers a repeated `client_order_id` with the first outcome instead of executing
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -117,6 +117,8 @@ class SandboxVenue:
         self._working: dict[str, None] = {}
         self.journal: dict[str, JournalEntry] = {}
         self.faults = FaultScript()
+        self.part_of: Callable[[Decimal, Decimal], Decimal] = lambda quantity, lot: quantity
+        """How much of a quantity (in whole lots) executes at one price event; all of it unless told."""
 
     @property
     def name(self) -> str:
@@ -202,6 +204,10 @@ class SandboxVenue:
 
     async def account(self) -> AccountSnapshot:
         return self._account.snapshot(self.account_id, self._marks, self._clock.now_ns())
+
+    def move_cash(self, amount_usd: Decimal) -> None:
+        """Book a deposit (above 0), or a withdrawal or funding payment (below)."""
+        self._account.move_cash(amount_usd)
 
     async def close(self) -> None:
         """Nothing to give back."""
@@ -351,9 +357,11 @@ class SandboxVenue:
     def _fill(self, entry: JournalEntry, instrument: Instrument, price: Decimal, at_ns: int) -> None:
         """Execute what may be executed; the rest of a reduce-only order is cancelled."""
         request, oid = entry.request, entry.request.client_order_id
-        quantity = request.quantity - entry.filled
+        possible = request.quantity - entry.filled
         if request.reduce_only:
-            quantity = min(quantity, self._account.reducible(request.symbol, request.side))
+            possible = min(possible, self._account.reducible(request.symbol, request.side))
+        quantity = self.part_of(possible, instrument.lot) if possible > 0 else possible
+        assert 0 <= quantity <= possible
         if quantity > 0:
             is_maker = request.order_type is OrderType.LIMIT and request.time_in_force is not TimeInForce.IOC
             fee_bps = instrument.maker_fee_bps if is_maker else instrument.taker_fee_bps
@@ -376,8 +384,10 @@ class SandboxVenue:
             if status is OrderStatus.FILLED:
                 del self._working[oid]
             self._tell(fill)
-        if oid in self._working:
-            self._end(oid, OrderStatus.CANCELLED, "reduce_only", at_ns)
+        is_ioc = request.order_type is OrderType.LIMIT and request.time_in_force is TimeInForce.IOC
+        if oid in self._working and (quantity == possible or is_ioc):
+            reason = "reduce_only" if quantity == possible else "ioc_unfilled"
+            self._end(oid, OrderStatus.CANCELLED, reason, at_ns)
 
     def _end(self, oid: str, status: OrderStatus, reason: str, at_ns: int) -> None:
         assert status in TERMINAL
