@@ -34,7 +34,7 @@ from venues.types import Fill, OrderRequest, OrderType, Record, Side, TimeInForc
 GRACE_S = 0.65
 KILL_FILE = HOME / "safety" / REQUEST_FILE
 STRATEGIES = ("ema_cross",)
-PARAMS: dict[str, float | int] = {"fast": 2.0, "slow": 4.0}
+PARAMS: dict[str, float | str] = {"fast": 2.0, "slow": 4.0}
 
 
 class Operator:
