@@ -6,13 +6,15 @@ A kill asks the engine first; when nobody answers, it latches on the disk, which
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, cast
+import os
+from typing import Annotated, Any, cast
 
 import typer
 
 from console.cli import diagnostics, facade, link, output
 from console.cli.exit_codes import ExitCode
 from console.cli.failure import Failure
+from console.cli.guard import coded_failures
 from console.cli.options import Confirm, Json, Operator, Reason, demand_word, operator_name
 from engine.api.commands import Flatten, FlattenDone, Kill, KillDone, Resume
 from engine.api.endpoint import live_endpoint
@@ -78,10 +80,15 @@ def flatten(
     confirm: Confirm = "",
     reason: Reason = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be closed.")] = False,
+    direct: Annotated[
+        bool, typer.Option("--direct", help="Do not ask the engine: act at the venue with the key file.")
+    ] = False,
     operator: Operator = "",
     as_json: Json = False,
 ) -> None:
     """Latch close_only, close every position reduce-only and verify that all is flat.
+
+    With no engine, or with --direct, it works at the configured venue by itself and says so.
 
     Example: interlock flatten --confirm FLATTEN --reason "weekend"
     """
@@ -93,12 +100,29 @@ def flatten(
         output.show({"would_close": rows}, plan, as_json)
         return
     word = demand_word(confirm, "FLATTEN", "flatten")
-    body = Flatten(confirm=word)
-    done = link.act(body, FlattenDone, operator=operator_name(operator), reason=reason, timeout_s=60.0)
-    payload = {"is_flat": done.is_flat, "closed": done.closed, "remaining": done.remaining}
-    output.show(payload, output.facts(done), as_json)
+    who, way = operator_name(operator), "engine"
+    if direct:
+        way, done = _flatten_offline(who, reason)
+    else:
+        try:
+            done = link.act(Flatten(confirm=word), FlattenDone, operator=who, reason=reason, timeout_s=60.0)
+        except Failure as failure:
+            if failure.code != "engine_unreachable":
+                raise
+            diagnostics.say(f"{failure}: acting at the venue without the engine")
+            way, done = _flatten_offline(who, reason)
+    payload = {"path": way, "is_flat": done.is_flat, "closed": done.closed, "remaining": done.remaining}
+    output.show(payload, f"path: {way}\n{output.facts(done)}", as_json)
     if not done.is_flat:
         raise typer.Exit(ExitCode.REFUSED)
+
+
+def _flatten_offline(who: str, reason: str) -> tuple[str, FlattenDone]:
+    """Flatten at the venue without the engine. Raises `Failure`."""
+    run = facade.function("engine.offline", "flatten_offline")
+    with coded_failures():
+        found: Any = asyncio.run(cast(Any, run(home_folder(), dict(os.environ), who, reason)))
+    return found.way, found.done
 
 
 def _through_engine(level: str, who: str, reason: str) -> KillDone | None:

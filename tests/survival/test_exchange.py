@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from engine.api.commands import Flatten, FlattenDone
+from engine.offline import flatten_offline
+from safety.killbyte import KillLevel
 from venues.contract import Refused
 from venues.sandbox.link import ExchangeLink
 from venues.types import OrderRequest, OrderType, Side, TimeInForce
@@ -109,3 +112,23 @@ async def test_a_flatten_after_a_crash_closes_what_no_session_watches(live: Live
 
 async def _holds(link: ExchangeLink) -> bool:
     return any(position.quantity for position in (await link.account()).positions)
+
+
+@pytest.mark.parametrize("is_frozen", [False, True], ids=["dead engine", "frozen engine"])
+async def test_flatten_works_with_no_engine_to_ask(live: LiveRig, is_frozen: bool) -> None:
+    client = await live.start()
+    await live.synced()
+    await live.trade_live(client)
+    watchdog = live.exchange.link()
+    await eventually(lambda: _holds(watchdog), 20.0, live.log)
+    if is_frozen:
+        os.kill(live.pid, signal.SIGSTOP)
+    else:
+        await live.kill_hard()
+    found = await flatten_offline(live.home, live.environ(), "ada", "nobody answers")
+    assert (found.way, found.done.is_flat) == ("bare" if is_frozen else "record", True)
+    assert found.done.closed and not await _holds(watchdog)
+    assert live.latch() is KillLevel.CLOSE_ONLY
+    if not is_frozen:
+        await live.start()
+        assert await live.synced(after=2) == "clean", "what was closed by the record is booked"
