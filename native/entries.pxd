@@ -10,13 +10,20 @@ from native.sizing cimport extra_gates, wanted_notional
 from native.state cimport *
 
 
+cdef inline int64_t within_window(const LaneState* s, int64_t bars) noexcept nogil:
+    """A longest holding time within the account's window; a strategy that names none has the window's end."""
+    if bars == 0 or 0 < s.rules.max_hold < bars:
+        return s.rules.max_hold
+    return s.rules.min_hold if bars < s.rules.min_hold else bars
+
+
 cdef inline void set_levels(LaneState* s, Slot* slot, double c, const Wish* wish) noexcept nogil:
     """Levels that a wish names, as prices; where it names any, the stop is executed, else it only informs."""
     cdef double side = <double>slot.side
     slot.is_bracket = (
         wish.stop > 0.0 or wish.target > 0.0 or wish.trail > 0.0 or wish.partial > 0.0 or wish.breakeven > 0.0
     )
-    slot.hold_bars = wish.hold_bars
+    slot.hold_bars = within_window(s, wish.hold_bars)
     if wish.stop > 0.0:
         slot.stop = c - side * wish.stop
     if wish.target > 0.0:
@@ -93,7 +100,7 @@ cdef inline void enter(
     s.blocked_want = s.blocked_gates = 0
     slot.is_active, slot.step, slot.side, slot.units, slot.filled, slot.reason = 1, s.bars, want, units, 0, why
     slot.price, slot.is_bracket = c, 0
-    slot.target, slot.trail, slot.hold_bars = side * INFINITY, INFINITY, 0
+    slot.target, slot.trail, slot.hold_bars = side * INFINITY, INFINITY, s.rules.max_hold
     slot.partial = slot.partial_target = slot.breakeven = 0.0
     if s.rules.kind == KIND_EMA_CROSS and s.rules.is_bracket:
         slot.is_bracket = 1

@@ -21,6 +21,10 @@ def check_config(config):
             raise ValueError(f"{name}={getattr(config, name)} is outside [0, 10000)")
     if not -10_000.0 < config.fee_bps < 10_000.0:
         raise ValueError(f"fee_bps={config.fee_bps} is outside (-10000, 10000)")
+    if not 0 <= config.min_hold_bars <= (config.max_hold_bars or 1 << 40) <= 1 << 40:
+        raise ValueError(
+            f"hold window of {config.min_hold_bars} to {config.max_hold_bars} bars: 0 <= min <= max (0: no bound)"
+        )
     if config.stops not in ("intrabar", "next_open"):
         raise ValueError(f"stops must be intrabar or next_open, got {config.stops!r}")
     for part in (config.exchange, config.guards, config.sizing, config.portfolio):
@@ -33,6 +37,7 @@ cdef int fill_rules(LaneState* s, int index, object config, object spec, bint is
     r.lane, r.is_external, r.is_plain = index, is_external, config.is_plain
     r.is_intrabar = config.stops == "intrabar" and not is_external
     r.max_units = 0
+    r.min_hold, r.max_hold = config.min_hold_bars, config.max_hold_bars
     r.keeps_equity, r.lot_units, r.cash = config.keeps_equity, lot_units(spec.lot), config.cash
     r.notional, r.slip, r.fee, r.tick = config.notional_usd, config.slippage_bps / 1e4, config.fee_bps / 1e4, spec.tick
     r.min_notional, r.stop_atr = config.min_notional_usd, config.stop_atr

@@ -35,9 +35,11 @@ class KernelConfig:
     `stops`: "intrabar" executes stops and targets inside the bar (simulated exchange); "next_open"
     decides them at the close and fills at the next open, which is what external matching always does.
     `stop_atr`: distance in ATR(14) of the stop that an entry intent carries when its strategy names
-    none; informational (not executed). `seed` is part of the identity and of every scenario draw. `exchange`,
-    `guards`, `sizing`: assumptions beyond the plain ones, all off by default (docs/assumptions.md);
-    `portfolio` is what lanes share, read by `Portfolio` alone.
+    none; informational (not executed). `min_hold_bars`, `max_hold_bars`: the window within which a longest
+    holding time is kept; at its end a position is ordered closed (`time_exit`), also where its strategy names
+    no time (0: no bound). Other exits come when they come. `seed` is part of the identity and of every
+    scenario draw. `exchange`, `guards`, `sizing`: assumptions beyond the plain ones, all off by default
+    (docs/assumptions.md); `portfolio` is what lanes share, read by `Portfolio` alone.
     """
 
     cash: float = 1_000_000.0
@@ -50,6 +52,8 @@ class KernelConfig:
     stop_fallback_bps: float = 200.0
     max_slippage_bps: float = 50.0
     min_notional_usd: float = 0.0
+    min_hold_bars: int = 0
+    max_hold_bars: int = 0
     keeps_equity: bool = True
     exchange: ExchangeRules = PLAIN_EXCHANGE
     guards: GuardRules = NO_GUARDS

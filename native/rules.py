@@ -202,6 +202,21 @@ class PortfolioRules:
         return any(cap > 0.0 for cap in caps)
 
 
+def hold_window(min_minutes: float, max_minutes: float, interval_ns: int) -> dict[str, int]:
+    """Return a hold window in bars: never beyond its end, at least one bar. Raises `ValueError`.
+
+    Where bars are longer than the window, a position is held one bar.
+    """
+    if not 0.0 <= min_minutes <= (max_minutes or math.inf):
+        raise ValueError(f"a hold window of {min_minutes:g} to {max_minutes:g} minutes ends before it begins")
+    if not (min_minutes or max_minutes):
+        return {"min_hold_bars": 0, "max_hold_bars": 0}
+    minute_bars = 60e9 / interval_ns
+    most = max(1, math.floor(max_minutes * minute_bars)) if max_minutes else 0
+    least = math.ceil(min_minutes * minute_bars)
+    return {"min_hold_bars": min(least, most) if most else least, "max_hold_bars": most}
+
+
 def is_major(symbol: str, majors: tuple[str, ...]) -> bool:
     """Tell whether a symbol's base is one of `majors`: BTC, BTC-PERP, BTC/USDT, BTCUSDT; not BTCDOM-PERP."""
     base = re.split(r"[-/_:]", symbol.upper(), maxsplit=1)[0]

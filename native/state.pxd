@@ -189,6 +189,8 @@ cdef struct Rules:
     int64_t keeps_equity
     int64_t lot_units
     int64_t max_units           # no entry is larger; 0: no cap. Strategies name it (`max_contracts`)
+    int64_t min_hold            # bars; a time exit is never earlier
+    int64_t max_hold            # bars; a position is never held longer. 0: no bound
     int64_t warmup_bars
     int64_t first_bar           # compiled strategies are silent before this bar
     int64_t is_bracket

@@ -30,9 +30,12 @@ def replayed(config, bars, script, lot=1e-6):
     st.integers(0, 2**32),
     st.lists(wishes, min_size=2, max_size=80),
     st.sampled_from(["intrabar", "next_open"]),
+    st.sampled_from([(0, 0), (0, 4), (3, 7), (2, 0)]),
 )
-def test_ladder_equals_its_twin(seed, script, stops):
-    config, bars = KernelConfig(stops=stops), random_bars(seed, len(script))
+def test_ladder_equals_its_twin(seed, script, stops, window):
+    least, most = window
+    config = KernelConfig(stops=stops, min_hold_bars=least, max_hold_bars=most)
+    bars = random_bars(seed, len(script))
     kernel, twin = replayed(config, bars, script), ladder.run(config, bars, script)
     assert kernel.decision_hash() == hashlib.sha256(b"".join(twin.records)).hexdigest()
     assert [tuple(row) for row in kernel.trades()[FIELDS].tolist()] == twin.trades
@@ -63,6 +66,52 @@ def test_each_rung_leaves_for_its_own_reason(signal, closes, reasons):
     bars = flat_market([float(c) for c in closes])
     kernel = replayed(KernelConfig(), bars, [signal, *[None] * (len(bars) - 1)])
     assert [Reason(code) for code in kernel.trades()["reason"]] == reasons
+
+
+@pytest.mark.parametrize(
+    ("window", "signal", "held"),
+    [
+        ((0, 3), 1, 3),
+        ((0, 3), Signal(1, hold_bars=9), 3),
+        ((0, 3), Signal(1, hold_bars=2), 2),
+        ((2, 4), Signal(1, hold_bars=1), 2),
+        ((2, 4), Signal(-1, stop=50.0), 4),
+        ((2, 0), Signal(1, hold_bars=5), 5),
+        ((2, 0), 1, 8),
+    ],
+)
+@pytest.mark.parametrize("matching", ["internal", "external"])
+def test_the_hold_window_bounds_every_position(window, signal, held, matching):
+    """Ordered out at the close of the window's last bar, filled at the next open, recorded as a time exit."""
+    bars, (least, most) = flat_market([100.0] * 10), window
+    config = KernelConfig(min_hold_bars=least, max_hold_bars=most)
+    script = [signal, *[None] * 9]
+    if matching == "internal":
+        kernel = replayed(config, bars, script)
+        found = [(row["exit_bar"] - row["entry_bar"], Reason(row["reason"])) for row in kernel.trades()]
+        assert found == ([(held, Reason.TIME_EXIT)] if held < 8 else [])
+        return
+    kernel = Kernel(config, [LaneSpec(symbol="X", strategy=Scripted(script))], matching="external")
+    reasons = {}
+    for t, *ohlc in bars:
+        for wish in kernel.close(0, t, *ohlc, 1.0):
+            kernel.fill(0, wish.intent_id, wish.units, 100.0, 0.0, t, wish.side)
+            reasons.setdefault(wish.reason, t)
+    assert reasons.get("time_exit") == (held if held < 8 else None)
+
+
+def test_a_stop_inside_the_hold_window_is_not_held_back():
+    bars = flat_market([100.0, 100.0, 90.0, 90.0, 90.0])
+    kernel = replayed(
+        KernelConfig(min_hold_bars=4, max_hold_bars=4), bars, [Signal(1, stop=5.0), *[None] * 4]
+    )
+    assert [Reason(code) for code in kernel.trades()["reason"]] == [Reason.STOP]
+
+
+@pytest.mark.parametrize("window", [(-1, 0), (5, 4), (0, -1)])
+def test_a_hold_window_that_is_none_is_refused(window):
+    with pytest.raises(ValueError, match="hold window"):
+        replayed(KernelConfig(min_hold_bars=window[0], max_hold_bars=window[1]), flat_market([1.0]), [None])
 
 
 def test_a_part_leaves_at_its_target_and_the_rest_is_safe_at_the_entry():

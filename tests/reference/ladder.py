@@ -193,8 +193,15 @@ def levels_of(signal: Signal, close: float, atr: float, config: KernelConfig) ->
         part=part,
         part_target=close + side * (part_target or 0.0),
         breakeven=close + side * signal.breakeven if signal.breakeven else None,
-        hold_bars=signal.hold_bars or 0,
+        hold_bars=within_window(signal.hold_bars or 0, config),
     )
+
+
+def within_window(bars: int, config: KernelConfig) -> int:
+    """Clamp a longest holding time to the account's window; none named is the window's end."""
+    if not bars:
+        return config.max_hold_bars
+    return max(config.min_hold_bars, min(bars, config.max_hold_bars or bars))
 
 
 def run(config: KernelConfig, bars: reference.Bars, script: Script) -> Ladder:
