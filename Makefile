@@ -48,6 +48,7 @@ docs: install
 	$(BIN)/python -m console.cli.reference
 	$(BIN)/python -m engine.strategies.reference > docs/strategies.md
 	$(BIN)/python -m engine.api.switches
+	$(BIN)/python -m engine.config.readers > docs/settings.md
 	$(BIN)/python -m engine.api.schema > docs/schemas/api.json
 	$(BIN)/python -m engine.published
 	$(BIN)/python -m safety.reasons > docs/reason-codes.md

@@ -119,6 +119,19 @@ class Core:
         self.standing.discard((code, subject))
         self.alarms.clear(code, subject, self.clock.now_ns())
 
+    def sync_entries_hold(self) -> None:
+        """Hold new risk while the configuration allows no entries; only the configuration clears it."""
+        is_off = not self.settings.decision.allows_entries
+        if is_off == self.interlock.has("entries_off"):
+            return
+        said = f"decision.allows_entries is {'false' if is_off else 'true'}"
+        if is_off:
+            now_ns = self.clock.now_ns()
+            self.interlock.raise_hold("entries_off", since_ns=now_ns, source="configuration", evidence=said)
+        else:
+            self.interlock.clear_hold("entries_off", Clearance(evidence=said))
+        self.note("entries_off" if is_off else "entries_on", "eng", said)
+
     def sync_kill_hold(self) -> None:
         """Let the interlock show what the latch says; only a reset of the latch removes the hold."""
         level = self.kill.level

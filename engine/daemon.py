@@ -132,6 +132,7 @@ def build_core(seams: Seams, home: Path, environ: dict[str, str], kill_byte: Kil
     )
     core.note("engine_start", "eng", f"epoch {core.epoch}, {mode} / {environment}")
     core.sync_kill_hold()
+    core.sync_entries_hold()
     note_limits(core, noted)
     restore_latches(core)
     return core

@@ -34,15 +34,17 @@ def watch_limits(core: Core, sessions: Sequence[PaperSession]) -> None:
     """
     risk, memory = core.settings.risk, core.risk_memory
     memory.observe(sessions)
+    close_at = min(risk.drawdown_close_only, risk.max_drawdown)
+    halt_at = min(risk.drawdown_halt, risk.max_drawdown)
     for session in sessions:
         name = session.plan.session_id
         loss_usd, drawdown = -float(session.ledger.day_pnl_usd), session.ledger.drawdown
         _judge(core, name, DAILY_LOSS, loss_usd, risk.daily_loss_close_only_usd, risk.daily_loss_halt_usd)
-        _judge(core, name, DRAWDOWN, drawdown, risk.drawdown_close_only, risk.drawdown_halt)
+        _judge(core, name, DRAWDOWN, drawdown, close_at, halt_at)
     desk_usd = -float(memory.day_pnl_usd)
     fall = float(memory.drawdown(Decimal(str(risk.initial_equity_usd))))
     _judge(core, "desk", DESK_LOSS, desk_usd, risk.daily_loss_close_only_usd, risk.daily_loss_halt_usd)
-    _judge(core, "desk", DESK_DRAWDOWN, fall, risk.drawdown_close_only, risk.drawdown_halt)
+    _judge(core, "desk", DESK_DRAWDOWN, fall, close_at, halt_at)
 
 
 def latch_repetition(core: Core, session: PaperSession, intent: ExecutionIntent, verdict: Preflight) -> None:

@@ -45,6 +45,7 @@ class Reloading:
             f"; after a restart: {waiting}" if waiting else ""
         )
         core.note("config_reloaded", "eng", text, fingerprint=core.config_fingerprint)
+        core.sync_entries_hold()
         note_limits(core, notes)
 
     def _mature(self) -> None:

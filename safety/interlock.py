@@ -133,6 +133,13 @@ HOLDS: Mapping[str, HoldSpec] = _specs(
         _OPERATOR,
     ),
     (
+        "entries_off",
+        HoldLevel.CLOSE_ONLY,
+        ClearRule.FRESH_EVIDENCE,
+        "the configuration says decision.allows_entries: false",
+        "the configuration, once it allows entries again",
+    ),
+    (
         "incident",
         HoldLevel.HALT,
         ClearRule.INCIDENT_NOTE,

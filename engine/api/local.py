@@ -217,13 +217,18 @@ def _latch_row(home: Path) -> CheckRow:
 
 def _config_row(home: Path) -> CheckRow:
     from engine.config import load_settings
+    from engine.config.readers import idle_keys
     from engine.config.settings import ConfigError, config_fingerprint
 
     try:
         loaded = load_settings(home, dict(os.environ))
     except ConfigError as error:
         return CheckRow(check="configuration", result="fail", detail=str(error))
-    return CheckRow(check="configuration", result="ok", detail=config_fingerprint(loaded.settings)[:16])
+    idle = idle_keys(loaded)
+    said = f"; set, and read by nothing: {', '.join(idle)} (docs/settings.md)" if idle else ""
+    return CheckRow(
+        check="configuration", result="ok", detail=config_fingerprint(loaded.settings)[:16] + said
+    )
 
 
 def _library_rows(tell: Tell) -> tuple[PartRow, ...]:

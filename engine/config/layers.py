@@ -239,6 +239,11 @@ def _unknown(dotted: str, name: str, model: type[BaseModel], origin: str) -> Con
     return ConfigError(f"unknown key {dotted!r} in {origin}{hint}", key=dotted, origin=origin)
 
 
+def is_shipped(origin: str) -> bool:
+    """Tell whether a value comes from the files that are part of the product."""
+    return Path(origin.partition("#")[0]).parent == Path(config.__file__).parent
+
+
 def _is_loaded(name: str) -> bool:
     return name.endswith(".yaml") and ".example." not in name
 

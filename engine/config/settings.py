@@ -135,8 +135,10 @@ class RiskBlock(Block):
     max_drawdown: Fraction = 0.10
     risk_per_trade_cap: Fraction = 0.04
     kelly_multiplier: NotNegative = 1.0
-    min_hold_minutes: NotNegative = 45.0
-    max_hold_minutes: Positive = 360.0
+    min_hold_minutes: NotNegative = 0.0
+    max_hold_minutes: NotNegative = 0.0
+    """The hold window (AQ-11: 45 to 360): 0 is no bound, since one of hours would end every daily position
+    on its first bar. It bounds sessions and, without a preset, research runs."""
     max_order_notional_usd: Positive = 25_000.0
     max_symbol_exposure_usd: Positive = 40_000.0
     max_gross_exposure_usd: Positive = 100_000.0
@@ -177,6 +179,15 @@ class RiskBlock(Block):
     blocked_symbols: tuple[str, ...] = ()
     caps: dict[str, CapBlock] = Field(default_factory=dict)
     """Caps of their own by `level:subject`, such as `symbol:BTC-USD`; the smallest of all holds."""
+
+    @model_validator(mode="after")
+    def _holds_as_long_as_it_must(self) -> RiskBlock:
+        if 0.0 < self.max_hold_minutes < self.min_hold_minutes:
+            raise ValueError(
+                f"min_hold_minutes {self.min_hold_minutes:g} is beyond "
+                f"max_hold_minutes {self.max_hold_minutes:g}"
+            )
+        return self
 
     @field_validator("caps")
     @classmethod

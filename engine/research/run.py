@@ -184,6 +184,9 @@ def _choice(request: RunRequest, home: Path, disk: Disk) -> Choice:
     return forged(choice, home, disk) if request.is_forged else choice
 
 
+HOLD_WINDOW = ("min_hold_minutes", "max_hold_minutes")
+
+
 def with_settings(request: RunRequest, settings: Settings) -> RunRequest:
     """Add the configuration's fingerprint and, without a preset, its account where none was asked for."""
     from engine.config import config_fingerprint
@@ -197,6 +200,9 @@ def with_settings(request: RunRequest, settings: Settings) -> RunRequest:
             "slippage_bps": settings.execution.slippage_bps,
         }
         changes |= {name: value for name, value in account.items() if getattr(request, name) is None}
+        window = {name: getattr(settings.risk, name) for name in HOLD_WINDOW}
+        if any(window.values()):
+            changes["switches"] = {**window, **request.switches}
     return msgspec.structs.replace(request, **changes)  # type: ignore[type-var]
 
 

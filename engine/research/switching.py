@@ -13,7 +13,7 @@ from engine.research.choice import RunFailed
 from engine.research.request import RunRequest
 from engine.research.schemas import RunConfig
 from native.intents import KernelConfig
-from native.rules import ExchangeRules, GuardRules, PortfolioRules, SizingRules
+from native.rules import ExchangeRules, GuardRules, PortfolioRules, SizingRules, hold_window
 from seams.clock import NS_PER_S
 
 SIZINGS = {"fixed": "notional", "fraction": "equity", "risk": "risk", "kelly": "kelly"}
@@ -72,11 +72,11 @@ def rules_of(
         "majors": lambda words: tuple(word.strip() for word in words.split(",")),
     }
     parts: dict[str, dict[str, Any]] = {
-        "kernel": {"min_notional_usd": 0.0}, "exchange": {}, "guards": {}, "sizing": {}, "portfolio": {},
+        "kernel": _own(switches, interval_ns), "exchange": {}, "guards": {}, "sizing": {}, "portfolio": {},
     }  # fmt: skip
     for name, value in switches.items():
         row = BY_NAME[name]
-        if row.part in parts:
+        if row.part in parts and row.part != "kernel":
             parts[row.part][row.field] = convert[name](value) if name in convert else value
     exchange = {**parts["exchange"], "slippage_mode": slippage_mode, "has_funding": has_funding}
     exchange["has_sub_bars"] = bool(switches.get("sub_data"))
@@ -87,6 +87,15 @@ def rules_of(
         "guards": GuardRules(**parts["guards"]),
         "sizing": SizingRules(**parts["sizing"]),
         "portfolio": PortfolioRules(**parts["portfolio"]),
+    }
+
+
+def _own(switches: Mapping[str, Value], interval_ns: int) -> dict[str, Any]:
+    """Return the kernel's own rules."""
+    least, most = (float(switches.get(f"{end}_hold_minutes", 0.0)) for end in ("min", "max"))
+    return {
+        "min_notional_usd": switches.get("min_notional_usd", 0.0),
+        **hold_window(least, most, interval_ns),
     }
 
 

@@ -49,7 +49,7 @@ def bounds_of(risk: RiskBlock) -> dict[str, object]:
         "max_open_orders": risk.max_open_orders,
         "max_positions": risk.max_open_positions,
         "max_daily_loss_usd": money(risk.daily_loss_close_only_usd),
-        "max_drawdown": money(risk.drawdown_close_only),
+        "max_drawdown": money(min(risk.drawdown_close_only, risk.max_drawdown)),
         "price_collar_bps": money(risk.price_collar) * 10_000,
         "max_price_drift_bps": money(risk.price_drift_5min) * 10_000,
         "max_spread_bps": money(risk.max_spread) * 10_000,

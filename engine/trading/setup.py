@@ -27,6 +27,7 @@ from engine.trading.shadow import REFERENCE
 from engine.trading.starting import carry_over, closed_at_ns, demand_following, named_state
 from engine.trading.twin import shadow_of
 from native.intents import KernelConfig, LaneSpec
+from native.rules import hold_window
 from safety.reasons import Refusal
 from seams.clock import NS_PER_MS, NS_PER_S
 from venues.replay import ReplayFeed
@@ -41,7 +42,6 @@ from venues.types import Environment, Instrument, Mode
 SANDBOX_BAR_S = 1.0
 SANDBOX_TICKS_PER_S = 4.0
 SANDBOX_NOTIONAL_USD = 15_000.0
-WARMUP_BARS = 300
 DEMO_REJECTED_ORDER = 3
 DEMO_STALLS = (Stall(symbol="XRP-PERP", after_s=5.0, for_s=8.0, every_s=180.0),)
 """What the demo provokes: the third order is refused by the venue, one symbol's quotes stop for a while."""
@@ -141,11 +141,12 @@ def _sandbox_session(core: Core, start: PaperStart, session_id: str) -> PaperSes
         lanes,
         chosen,
         instruments,
+        round(SANDBOX_BAR_S * NS_PER_S),
         False,
         state,
     )
     for lane, spec in enumerate(specs):
-        bars = feed.warmup_bars(spec.symbol, WARMUP_BARS)
+        bars = feed.warmup_bars(spec.symbol, core.settings.engine.warmup_bars)
         session.hub.prime(bars)
         session.memory[spec.symbol].prime(bars)
         if state is not None:
@@ -206,6 +207,7 @@ def _exchange_session(core: Core, start: PaperStart, session_id: str, custody: C
         lanes,
         chosen,
         {symbol: known[symbol] for symbol in symbols},
+        round(SANDBOX_BAR_S * NS_PER_S),
         False,
     )
     session.venue_facts = custody.venue_facts
@@ -273,6 +275,7 @@ def _replay_session(core: Core, start: PaperStart, session_id: str) -> PaperSess
         [lane],
         [choice],
         {symbol: instrument},
+        interval_ns,
         True,
         state,
     )
@@ -304,11 +307,15 @@ def _assemble(
     lanes: list[LaneSpec],
     chosen: list[Choice],
     instruments: dict[str, Instrument],
+    interval_ns: int,
     uses_market_time: bool,
     state: InitState | None = None,
 ) -> PaperSession:
     symbols = [lane.symbol for lane in lanes]
     orders, ledger = books
+    if state is None:  # a state's kernel goes on under the rules it was recorded with
+        risk = core.settings.risk
+        config = replace(config, **hold_window(risk.min_hold_minutes, risk.max_hold_minutes, interval_ns))
     hub = MarketHub(core.clock, feed, core.settings.market.feed_stale_ms / 1000, symbols)
     plan = SessionPlan(
         session_id=session_id,

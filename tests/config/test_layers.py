@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from engine.config import ConfigError, Reloader, config_fingerprint, load_settings
+from engine.config.readers import IDLE, READ, idle_keys, keys, to_markdown
 from seams.disk import RealDisk
 
 
@@ -127,3 +129,59 @@ def test_reload_keeps_the_last_good_file_and_marks_what_needs_a_restart(tmp_path
     assert reloader.check() is True
     assert (reloader.error, reloader.pending_restart) == ("", ("market.interval",))
     assert reloader.changed == ("market.interval", "risk.max_open_orders")
+
+
+_USED = r"[.\"]{0}\b|^    {0}: Literal"
+"""A key is read as an attribute or by its name; one whose type leaves no choice is read by that."""
+
+
+def test_every_setting_has_a_reader_or_says_why_not() -> None:
+    """The settings are walked; the module that a key is read by uses it."""
+    root = Path(__file__).parents[2]
+    held = [key for group in READ.values() for key in group]
+    assert sorted([*held, *IDLE]) == sorted(key for key, _ in keys())
+    lost = [
+        (place, key)
+        for place, group in READ.items()
+        for source in [(root / place).read_text()]
+        for key in group
+        if not re.search(_USED.format(key.rpartition(".")[2]), source, re.MULTILINE)
+    ]
+    assert lost == []
+
+
+def test_an_idle_setting_is_used_nowhere() -> None:
+    """What the table says nothing reads is not read under its block's name anywhere in the code."""
+    root = Path(__file__).parents[2]
+    sources = [
+        path.read_text()
+        for folder in ("engine", "console", "safety", "venues", "seams")
+        for path in (root / folder).rglob("*.py")
+    ]
+    read = [
+        key
+        for key in IDLE
+        for block, _, name in [key.partition(".")]
+        if any(re.search(rf"settings\.{block}\.{name}\b", source) for source in sources)
+    ]
+    assert read == []
+
+
+def test_the_settings_reference_is_generated() -> None:
+    root = Path(__file__).parents[2]
+    assert (root / "docs" / "settings.md").read_text() == to_markdown(), "run `make docs`"
+
+
+def test_a_set_key_that_nothing_reads_is_named(tmp_path: Path) -> None:
+    assert idle_keys(load_settings(tmp_path)) == ()
+    write(tmp_path, "qgita: {lattice: [3, 5]}\nrisk: {max_open_orders: 3, kellyMultiplier: 0.5}\n")
+    assert idle_keys(load_settings(tmp_path)) == ("qgita.lattice", "risk.kelly_multiplier")
+
+
+def test_a_hold_window_that_ends_before_it_begins_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, "risk: {minHoldMinutes: 45, maxHoldMinutes: 360}")
+    risk = load_settings(tmp_path).settings.risk
+    assert (risk.min_hold_minutes, risk.max_hold_minutes) == (45.0, 360.0)
+    write(tmp_path, "risk: {min_hold_minutes: 45, max_hold_minutes: 44}")
+    with pytest.raises(ConfigError, match="beyond max_hold_minutes"):
+        load_settings(tmp_path)

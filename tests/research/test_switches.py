@@ -20,7 +20,7 @@ from tests.research.market import write_bars
 
 MINUTE_NS = 60 * 10**9
 ON: dict[str, switches.Value] = {
-    "min_notional_usd": 50.0,
+    "min_notional_usd": 50.0, "min_hold_minutes": 3.0, "max_hold_minutes": 9.0,
     "k_atr": 0.1, "slippage_low_bps": 1.0, "slippage_high_bps": 9.0, "maker_fee_bps": -1.0,
     "entry_limit_bps": 2.0, "limit_bars": 3, "touch_fill_probability": 0.5, "partial_fill_share": 0.2,
     "tif": "ioc", "latency_ms": 70.0, "latency_jitter_ms": 5.0, "reject_probability": 0.1,

@@ -48,7 +48,7 @@ ON: dict[str, Value] = {
     "liquidation_fee_bps": 10.0, "gap_limit_bars": 1, "glitch_pct": 0.8, "glitch_atr": 1.5,
     "cooldown_bars": 9.0, "sizing": "kelly", "size_fraction": 0.1, "kelly_multiplier": 0.25,
     "kelly_prior": 5.0, "kelly_min_trades": 3, "max_notional_usd": 5_000.0, "sub_data": "v/X/10m",
-    "close_at_end": True,
+    "close_at_end": True, "min_hold_minutes": 120.0, "max_hold_minutes": 300.0,
 }  # fmt: skip
 """Every assumption of a trial at a value that these bars notice."""
 SMALL: dict[str, object] = {"cash": 300.0, "notional_usd": 10_000.0, "params": {}}
@@ -73,8 +73,9 @@ WITH: dict[str, dict[str, object]] = {
     "sub_data": {"latency_ms": 900_000.0},
 }
 """What must be on beside it for a switch to matter."""
-UNSEEN = {"touch_fill_probability"}
-"""These bars never touch a resting order without trading through it; the exchange's own tests do."""
+UNSEEN = {"touch_fill_probability", "min_hold_minutes"}
+"""These bars never touch a resting order without trading through it; the exchange's own tests do. No
+strategy here names a time exit that could be too early; the exits' own tests do."""
 
 
 def bars_file(path: Path, minutes: int, columns: np.ndarray) -> Path:
