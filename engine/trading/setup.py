@@ -315,7 +315,10 @@ def _assemble(
     orders, ledger = books
     if state is None:  # a state's kernel goes on under the rules it was recorded with
         risk = core.settings.risk
-        config = replace(config, **hold_window(risk.min_hold_minutes, risk.max_hold_minutes, interval_ns))
+        window = hold_window(risk.min_hold_minutes, risk.max_hold_minutes, interval_ns)
+        config = replace(
+            config, min_hold_bars=window["min_hold_bars"], max_hold_bars=window["max_hold_bars"]
+        )
     hub = MarketHub(core.clock, feed, core.settings.market.feed_stale_ms / 1000, symbols)
     plan = SessionPlan(
         session_id=session_id,
