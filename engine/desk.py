@@ -271,7 +271,7 @@ class Desk:
             request_id=request_id,
             started_at=iso_z(now_ns),
             operator=operator,
-            strategies=start.strategies,
+            strategies=tuple(dict.fromkeys(strategy for _, strategy in plan.lanes)),
             symbols=tuple(symbol for symbol, _ in plan.lanes),
             feed=plan.feed_name,
             scenario=start.scenario,
@@ -282,6 +282,7 @@ class Desk:
             python_version=version,
             kernel_sha256=self.core.kernel_sha256,
             config_sha256=self.core.config_fingerprint,
+            config_ids=plan.config_ids,
         )
         config = msgspec.to_builtins(
             {"request": start, "settings": self.core.settings.model_dump(mode="json")}

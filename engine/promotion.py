@@ -18,11 +18,13 @@ from engine.api.views import OrdersView, PromotionRow
 from engine.lifecycle.parity.report import BLOCKER_FILE, judge_blocker
 from engine.lifecycle.verify.gate import demand_verified
 from engine.lifecycle.verify.report import VerifyReport
+from engine.research.candidates import CandidateBook, CandidatesDamaged
 from engine.research.identity import strategy_sha256
 from engine.research.schemas import RunConfig, RunMetadata
+from engine.research.sweep.trials import config_id
 from engine.strategies.registry import BUNDLED
 from safety.reasons import Refusal
-from seams.clock import NS_PER_MS
+from seams.clock import NS_PER_MS, Clock
 from seams.disk import Disk
 from venues.types import OrderStatus
 
@@ -30,6 +32,8 @@ Parity = Callable[[str], tuple[str, ...]]
 """A run's id → why its replay evidence blocks promotion."""
 Verified = Callable[[RunRow], tuple[str, ...]]
 """A run → why its strategy counts as not verified."""
+Configured = Callable[[RunRow], tuple[str, str]]
+"""A run → its strategy's name and the id of that with all its parameters; empty where it cannot be read."""
 
 CLEAN_SESSIONS = 5
 """Paper sessions that must have ended in order (QL-114)."""
@@ -44,29 +48,58 @@ there: it is taken out where its evidence is read here instead (a test says when
 
 
 def promotion_rows(
-    runs: RunsView, orders: OrdersView, parity: Parity, verified: Verified
+    runs: RunsView,
+    orders: OrdersView,
+    parity: Parity,
+    verified: Verified,
+    configured: Configured,
+    baseline_run_id: str = "",
 ) -> tuple[PromotionRow, ...]:
     """Return each strategy that ran or traded, those of running sessions first, then by name.
 
     `parity` tells why the replay evidence of a run blocks (empty: it does not); see `parity_reader`.
-    `verified` tells why a run's strategy counts as not verified; see `verify_reader`.
+    `verified` tells why a run's strategy counts as not verified; see `verify_reader`. `configured` reads a
+    run's configuration id (`config_reader`): paper sessions of another prove nothing about it (OC-44).
     """
     running = {name for row in runs.sessions if row.status == "running" for name in row.strategies}
     traded = {name for row in runs.sessions for name in row.strategies}
     researched = {row.strategy for row in runs.runs}
     names = sorted(traded | researched, key=lambda name: (name not in running, name))
     return tuple(
-        PromotionRow(
-            strategy=name,
-            stage="paper" if name in traded else "research",
-            blockers=(
-                *_research(tuple(row for row in runs.runs if row.strategy == name), parity, verified),
-                *_paper(tuple(row for row in runs.sessions if name in row.strategies)),
-                *_orders(name, orders),
-                *(f"not_built:{gate}" for gate in NOT_BUILT),
-            ),
-        )
+        _row(name, name in traded, runs, orders, (parity, verified, configured), baseline_run_id)
         for name in names[:MAX_STRATEGIES]
+    )
+
+
+def _row(
+    name: str,
+    has_traded: bool,
+    runs: RunsView,
+    orders: OrdersView,
+    readers: tuple[Parity, Verified, Configured],
+    baseline_run_id: str,
+) -> PromotionRow:
+    parity, verified, configured = readers
+    newest = max(
+        (row for row in runs.runs if row.strategy == name and row.status == "success"),
+        key=lambda row: row.created_at,
+        default=None,
+    )
+    strategy, identity = ("", "") if newest is None else configured(newest)
+    sessions = tuple(row for row in runs.sessions if name in row.strategies)
+    return PromotionRow(
+        strategy=name,
+        stage="paper" if has_traded else "research",
+        blockers=(
+            *_research(newest, parity, verified),
+            *_paper(sessions),
+            *(() if newest is None else _unmutated(sessions, strategy, identity)),
+            *_orders(name, orders),
+            *(f"not_built:{gate}" for gate in NOT_BUILT),
+        ),
+        run_id="" if newest is None else newest.run_id,
+        config_id=identity,
+        baseline_run_id=baseline_run_id,
     )
 
 
@@ -83,6 +116,28 @@ def parity_reader(outputs: Path, disk: Disk, now_ns: int) -> Parity:
         return judge_blocker(data, now_ns // NS_PER_MS)
 
     return judge
+
+
+def config_reader(home: HomePaths, disk: Disk) -> Configured:
+    """Return what reads a run's configuration id from its config.json."""
+
+    def read(row: RunRow) -> tuple[str, str]:
+        try:
+            data = disk.read(home.runs / row.run_id / "config.json")
+            config = msgspec.json.decode(data, type=RunConfig)
+        except (OSError, msgspec.MsgspecError):
+            return "", ""
+        return config.strategy, config_id(config.strategy, config.params)
+
+    return read
+
+
+def baseline_of(home: HomePaths, disk: Disk, clock: Clock) -> str:
+    """Return the run that is the baseline now; empty without one, or where the store cannot be read."""
+    try:
+        return CandidateBook(home.runs, disk, clock).read().baseline_run_id or ""
+    except CandidatesDamaged:
+        return ""
 
 
 def verify_reader(home: HomePaths, disk: Disk, kernel_sha256: str) -> Verified:
@@ -118,12 +173,9 @@ def _is_of(row: RunRow, report: VerifyReport, home: HomePaths, disk: Disk) -> bo
     }
 
 
-def _research(runs: tuple[RunRow, ...], parity: Parity, verified: Verified) -> tuple[str, ...]:
+def _research(newest: RunRow | None, parity: Parity, verified: Verified) -> tuple[str, ...]:
     """Judge the newest run that succeeded: its checks must have passed, its replay and its strategy's
     verification must be fresh."""
-    newest = max(
-        (row for row in runs if row.status == "success"), key=lambda row: row.created_at, default=None
-    )
     if newest is None:
         return ("no_successful_run",)
     checks = () if newest.trust == "passed" else (f"run_checks_{newest.trust}",)
@@ -138,6 +190,17 @@ def _paper(sessions: tuple[SessionRow, ...]) -> tuple[str, ...]:
     few = (f"clean_paper_sessions_{clean}_of_{CLEAN_SESSIONS}",) if clean < CLEAN_SESSIONS else ()
     failed = ("last_paper_session_failed",) if newest is not None and newest.status == "failed" else ()
     return (*few, *failed)
+
+
+def _unmutated(sessions: tuple[SessionRow, ...], strategy: str, identity: str) -> tuple[str, ...]:
+    """The sessions that count must have traded what the replayed run was; an id that is not known differs."""
+    clean = sorted(
+        (row for row in sessions if row.finished_ns and row.status == "success"),
+        key=lambda row: row.finished_ns,
+        reverse=True,
+    )
+    ids = {row.config_ids.get(strategy, "") for row in clean[:CLEAN_SESSIONS]}
+    return () if ids <= {identity} - {""} else ("config_mutated",)
 
 
 def _orders(name: str, orders: OrdersView) -> tuple[str, ...]:

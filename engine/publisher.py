@@ -10,7 +10,7 @@ from engine.core import Core
 from engine.desk import Desk
 from engine.health import Health
 from engine.limits_view import limits_view
-from engine.promotion import parity_reader, promotion_rows, verify_reader
+from engine.promotion import baseline_of, config_reader, parity_reader, promotion_rows, verify_reader
 from engine.questions import Questions
 from engine.views import (
     TicketRows,
@@ -57,7 +57,9 @@ class Publisher:
             runs = self.latest["runs"] = questions.runs_view(seq)
             parity = parity_reader(core.paths.outputs, core.disk, core.clock.now_ns())
             verified = verify_reader(core.paths, core.disk, core.kernel_sha256)
-            self.promotion = promotion_rows(runs, orders, parity, verified)
+            configured = config_reader(core.paths, core.disk)
+            baseline = baseline_of(core.paths, core.disk, core.clock)
+            self.promotion = promotion_rows(runs, orders, parity, verified, configured, baseline)
             self.latest["limits"] = limits_view(core, sessions, seq)
             self.latest["system"] = self.health.system_view(seq)
         self.latest["overview"] = overview_view(core, sessions, seq, self.promotion)

@@ -348,6 +348,7 @@ def session_row(
         message=message,
         path=path,
         shadow="" if session.shadow is None else session.shadow.said,
+        config_ids=session.plan.config_ids,
     )
 
 

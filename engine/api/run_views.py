@@ -49,6 +49,8 @@ class SessionRow(Record):
     path: str
     shadow: str = ""
     """How far its twin agrees, in words; empty without one."""
+    config_ids: dict[str, str] = {}
+    """Strategy -> the id of it with all its parameters, as a sweep and its replay name it (OC-44)."""
 
 
 class JobRow(Record):

@@ -79,9 +79,15 @@ class EquityPoint(Record):
 
 
 class PromotionRow(Record):
+    """Where a strategy stands. `run_id` and `config_id` are those of the run whose evidence was judged, and
+    `baseline_run_id` the baseline that stood then; each is empty where there is none (OC-44, OC-51)."""
+
     strategy: str
     stage: str
     blockers: tuple[str, ...]
+    run_id: str = ""
+    config_id: str = ""
+    baseline_run_id: str = ""
 
 
 class OverviewView(Record, tag="overview"):

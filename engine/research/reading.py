@@ -139,6 +139,7 @@ def list_session_rows(sessions: Path, disk: Disk, clock: Clock) -> tuple[Session
             decision_sha256=entry.status.decision_sha256,
             message=entry.status.message,
             path=entry.path,
+            config_ids=entry.metadata.config_ids,
         )
         for entry in list_sessions(sessions, disk, clock)[0]
     )

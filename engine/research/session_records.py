@@ -28,6 +28,8 @@ class SessionMetadata(Record):
     python_version: str
     kernel_sha256: str
     config_sha256: str
+    config_ids: dict[str, str] = {}
+    """Strategy -> the id of it with all its parameters, as a sweep and its replay name it (OC-44)."""
 
 
 class SessionStatus(Record):

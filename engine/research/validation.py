@@ -13,7 +13,9 @@ from engine.market.validation import BadData
 from engine.research import identity
 from engine.research.artifacts import RUN_ID
 from engine.research.bars import load_bars
+from engine.research.candidates import CandidateBook
 from engine.research.choice import RunFailed, choose
+from engine.research.comparison import contract_hash, contract_of
 from engine.research.kernels import Beside, beside_of, kernel_of
 from engine.research.portfolio_validation import proved_together
 from engine.research.remake import read_record
@@ -30,6 +32,7 @@ from engine.research.robustness import (
 )
 from engine.research.schemas import FAILED, NOT_CHECKED, PASSED, RunConfig, RunReport, json_bytes, worst
 from engine.research.walk_publish import WalkResult
+from seams.clock import FixedClock
 from seams.disk import Disk
 from venues.types import Record
 
@@ -46,8 +49,24 @@ class Gate(Record):
     bound: str
 
 
+class PinnedBaseline(Record):
+    """The baseline by its id and its decisions' hash, so that another run cannot take its place unseen.
+
+    `is_itself`: the validated run is the baseline; a reference is not held against itself.
+    """
+
+    run_id: str
+    decision_sha256: str
+    total_return: float | None
+    is_comparable: bool
+    is_itself: bool
+
+
 class Validation(Record):
-    """validation.json of a run. `verdict` is the worst of its gates; `path` is where it was written."""
+    """validation.json of a run. `verdict` is the worst of its gates; `path` is where it was written.
+
+    `baseline` is the run that was the baseline when the gates were judged, None without one (OC-51).
+    """
 
     schema_version: str
     artifact_type: str
@@ -60,6 +79,7 @@ class Validation(Record):
     concentration: Concentration
     walk_forward: WalkResult | None
     path: str
+    baseline: PinnedBaseline | None = None
 
 
 def validate(
@@ -96,7 +116,8 @@ def validate(
         costs = cost_stress(request, config, bars, beside)
         fragile = sensitivity(request, config, bars, workers, beside)
     spread = concentration(trades, record.equity, record.ts_ns, config.initial_cash)
-    gates = _gates(report, costs, spread, walked)
+    baseline = _baseline(report, home, disk)
+    gates = (*_gates(report, costs, spread, walked), *_against(report, baseline))
     path = home / "outputs" / "validations" / f"{run_id}.json"
     made = Validation(
         schema_version="1.0",
@@ -110,6 +131,7 @@ def validate(
         concentration=spread,
         walk_forward=walked,
         path=str(path),
+        baseline=baseline,
     )
     disk.make_folder(path.parent)
     disk.write_atomic(path, json_bytes(made))
@@ -228,6 +250,35 @@ def _gates(
         _gate("median_oos_daily_return", None if daily is None else daily > 0, f"{daily}", "above 0"),
         _gate("largest_symbol", None if share is None else share < MAX_SYMBOL_SHARE, f"{share}", "below 0.5"),
     )
+
+
+def _baseline(report: RunReport, home: Path, disk: Disk) -> PinnedBaseline | None:
+    """Read the baseline of this moment. Raises `UnknownRun` where its run is gone, or `CandidatesDamaged`."""
+    runs = home / "outputs" / "runs"
+    run_id = CandidateBook(runs, disk, FixedClock()).read().baseline_run_id
+    if run_id is None:
+        return None
+    other = _read(runs / run_id, run_id, disk)
+    mine, theirs = (contract_of(each.config_resolved, each.identity) for each in (report, other))
+    total = other.results[0].get("total_return")
+    return PinnedBaseline(
+        run_id=run_id,
+        decision_sha256=other.identity.decision_sha256,
+        total_return=float(total) if isinstance(total, int | float) else None,
+        is_comparable=contract_hash(mine) == contract_hash(theirs),
+        is_itself=run_id == report.header.run_id,
+    )
+
+
+def _against(report: RunReport, baseline: PinnedBaseline | None) -> tuple[Gate, ...]:
+    """Return the gate of the baseline; not checked where the two were not measured on the same."""
+    if baseline is None or baseline.is_itself:
+        return ()
+    bound = f"at least that of {baseline.run_id}, {baseline.total_return}"
+    mine = report.results[0].get("total_return")
+    if not (baseline.is_comparable and baseline.total_return is not None and isinstance(mine, int | float)):
+        return (_gate("baseline_return", None, "", bound),)
+    return (_gate("baseline_return", mine >= baseline.total_return, f"{mine}", bound),)
 
 
 def _gate(name: str, is_kept: bool | None, found: str, bound: str) -> Gate:

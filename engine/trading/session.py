@@ -70,6 +70,8 @@ class SessionPlan:
     """True for a replay: ages and rates are counted in the market's own time."""
     init_state: bytes = b""
     """The file of the state that it starts from, for its artifacts; empty for a fresh one."""
+    config_ids: dict[str, str] = field(default_factory=dict)
+    """Strategy -> the id of it with all its parameters (OC-44)."""
 
 
 @dataclass

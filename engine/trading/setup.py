@@ -16,6 +16,7 @@ from engine.market.catalogue import BarColumns, load
 from engine.market.hub import MarketHub
 from engine.market.validation import interval_ns_of
 from engine.research.choice import Choice, RunFailed, choose
+from engine.research.sweep.trials import config_id
 from engine.state.init_state import InitState, state_bytes
 from engine.trading.custody import Custody, Verdict
 from engine.trading.inputs import JournalledKernel, LaneFacts, SessionFacts
@@ -316,9 +317,7 @@ def _assemble(
     if state is None:  # a state's kernel goes on under the rules it was recorded with
         risk = core.settings.risk
         window = hold_window(risk.min_hold_minutes, risk.max_hold_minutes, interval_ns)
-        config = replace(
-            config, min_hold_bars=window["min_hold_bars"], max_hold_bars=window["max_hold_bars"]
-        )
+        config = replace(config, min_hold_bars=window["min_hold_bars"], max_hold_bars=window["max_hold_bars"])
     hub = MarketHub(core.clock, feed, core.settings.market.feed_stale_ms / 1000, symbols)
     plan = SessionPlan(
         session_id=session_id,
@@ -339,6 +338,7 @@ def _assemble(
         run_fingerprint=run_fingerprint(core, start),
         uses_market_time=uses_market_time,
         init_state=b"" if state is None else state_bytes(state),
+        config_ids={choice.name: config_id(choice.name, choice.params) for choice in chosen},
     )
     kernel = JournalledKernel(config, lanes, matching="external", run_id=session_id)
     kernel.facts = _facts(core, plan, config, lanes, chosen, "" if state is None else state.state_sha256)

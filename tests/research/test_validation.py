@@ -11,6 +11,7 @@ import pytest
 from engine.api import research
 from engine.research.choice import RunFailed
 from engine.research.robustness import break_even, concentration, monte_carlo, neighbours
+from engine.research.validation import Validation
 from native.kernel import TRADE_DTYPE
 from seams.clock import FixedClock
 from tests.research.market import write_bars
@@ -130,3 +131,28 @@ def test_a_walk_forward_on_the_same_data_closes_its_gate(tmp_path: Path, bars: P
     with pytest.raises(RunFailed) as caught:
         research.validate_run(tmp_path, run.run_id, data=str(bars), walk_id=foreign.walk_id)
     assert caught.value.code == "mixed_contract"
+
+
+def test_the_gates_pin_the_baseline_they_were_judged_against(tmp_path: Path, bars: Path) -> None:
+    """The reference is named with its decisions' hash; it is not held against itself or other costs."""
+    own: dict[str, object] = {"preset": "", "strategy": "ema_cross"}
+    slow = start(tmp_path, bars, **own, params={"fast": 20, "slow": 60})
+    fast = start(tmp_path, bars, **own, params={"fast": 5, "slow": 13})
+    dear = start(tmp_path, bars, **own, params={"fast": 5, "slow": 13}, fee_bps=9.0)
+    assert research.validate_run(tmp_path, slow.run_id, data=str(bars), iterations=50).baseline is None
+    research.set_baseline(tmp_path, slow.run_id)
+
+    def judged(run_id: str) -> tuple[Validation, str]:
+        made = research.validate_run(tmp_path, run_id, data=str(bars), iterations=50)
+        written = json.loads(Path(made.path).read_bytes())["baseline"]
+        assert written["run_id"] == slow.run_id and written["decision_sha256"] == slow.decision_sha256
+        return made, next((gate.status for gate in made.gates if gate.name == "baseline_return"), "")
+
+    made, status = judged(fast.run_id)
+    mine, theirs = (float(run.metrics["total_return"] or 0.0) for run in (fast, slow))
+    assert status == ("passed" if mine >= theirs else "failed") and mine != theirs
+    assert made.baseline is not None and made.baseline.total_return == theirs
+    made, status = judged(slow.run_id)
+    assert status == "" and made.baseline is not None and made.baseline.is_itself
+    made, status = judged(dear.run_id)
+    assert status == "not_checked" and made.baseline is not None and not made.baseline.is_comparable
