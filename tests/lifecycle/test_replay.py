@@ -21,10 +21,12 @@ from engine.lifecycle.parity.report import (
     ReplayReport,
     judge_blocker,
 )
-from engine.lifecycle.parity.trace import Cause, Trace, compare
+from engine.lifecycle.parity.trace import Cause, Trace, compare, trades_sha256
 from engine.research import identity
 from engine.research.choice import RunFailed
-from native.kernel import DECISION_DTYPE, TRADE_DTYPE
+from native.intents import KernelConfig, LaneSpec
+from native.kernel import DECISION_DTYPE, TRADE_DTYPE, Kernel
+from native.selfcheck import random_bars
 from seams.clock import FixedClock
 from seams.disk import MemoryDisk
 from tests.research.market import write_bars
@@ -65,6 +67,27 @@ def change_json(path: Path, **words: object) -> None:
 def blocker(run: Path) -> ReleaseBlocker:
     data = (run.parents[1] / "parity" / run.name / "release_blocker.json").read_bytes()
     return msgspec.json.decode(data, type=ReleaseBlocker)
+
+
+def test_a_replay_names_the_trades_as_the_run_does(run: Path) -> None:
+    made, own = replay(run), json.loads((run / "metadata.json").read_bytes())["identity"]
+    assert made.recorded is not None and made.replayed is not None and made.recorded.trades > 20
+    assert made.recorded.trades_sha256 == made.replayed.trades_sha256 == own["trades_sha256"]
+    assert made.recorded.decision_sha256 == own["decision_sha256"]
+
+
+def test_trades_of_several_lanes_hash_as_the_kernel_hashes_them() -> None:
+    lanes = [LaneSpec(symbol=name, strategy="ema_cross", params={"fast": 3, "slow": 8}) for name in "AB"]
+    kernel = Kernel(KernelConfig(), lanes)
+    for lane in (1, 0):
+        table = np.array([(t, o, h, low, c) for t, o, h, low, c in random_bars(lane, 900)])
+        ts_ns = table[:, 0].astype(np.int64)
+        columns = [np.ascontiguousarray(table[:, at]) for at in range(1, 5)]
+        kernel.replay(lane, ts_ns, *columns, np.ones(len(table)))
+    trades = kernel.trades()
+    mixed = trades[np.argsort(trades["exit_ts_ns"], kind="stable")]
+    assert set(trades["lane"].tolist()) == {0, 1}
+    assert trades_sha256(trades) == trades_sha256(mixed) == kernel.trades_sha256()
 
 
 def test_a_run_replays_to_the_bit_from_its_folder_alone(run: Path) -> None:

@@ -34,7 +34,7 @@ from engine.lifecycle.parity.runs import Where, read_report, run_subject
 from engine.lifecycle.parity.sessions import session_subject
 from engine.lifecycle.parity.subject import Subject
 from engine.lifecycle.parity.sweeps import sweep_subject
-from engine.lifecycle.parity.trace import Cause, Difference, Trace, compare, in_order
+from engine.lifecycle.parity.trace import Cause, Difference, Trace, compare, in_order, sha256_of
 from engine.research import identity
 from engine.research.artifacts import RUN_ID
 from engine.research.choice import RunFailed
@@ -161,8 +161,8 @@ def _bits(recorded: Trace, replayed: Trace) -> list[Difference]:
             row=-1,
             field="bits",
             at_ns=0,
-            recorded=f"{recorded.decision_sha256} {recorded.trades_sha256}",
-            replayed=f"{replayed.decision_sha256} {replayed.trades_sha256}",
+            recorded=f"{sha256_of(recorded.decisions)} {sha256_of(recorded.trades)}",
+            replayed=f"{sha256_of(replayed.decisions)} {sha256_of(replayed.trades)}",
         )
     ]
 

@@ -79,12 +79,24 @@ class Trace:
 
     @property
     def trades_sha256(self) -> str:
-        return sha256_of(self.trades)
+        """The same name and form as a run's own: `Kernel.trades_sha256`."""
+        return trades_sha256(self.trades)
 
 
 def sha256_of(rows: NDArray[Any]) -> str:
     """Return the sha256 (hex) of the rows' bytes."""
     return hashlib.sha256(np.ascontiguousarray(rows).tobytes()).hexdigest()
+
+
+def trades_sha256(trades: NDArray[Any]) -> str:
+    """Return the sha256 of trades in the oracles' text form, lane by lane: entry bar, exit bar, side, units,
+    entry fill, exit fill (%.6f), a line each. `trades`: rows with the fields of `TRADE_DTYPE`."""
+    digest = hashlib.sha256()
+    fields = ["entry_bar", "exit_bar", "side", "units", "entry_fill", "exit_fill"]
+    order = np.argsort(trades["lane"], kind="stable")
+    for entry_bar, exit_bar, side, units, entry, leave in trades[fields][order].tolist():
+        digest.update(f"{entry_bar},{exit_bar},{side},{units},{entry:.6f},{leave:.6f}\n".encode())
+    return digest.hexdigest()
 
 
 def compare(recorded: Trace, replayed: Trace) -> list[Difference]:
