@@ -34,6 +34,7 @@ class Foundry:
         self._net = net
         await net.subscribe(subjects.FOUNDRY_FORGE, self.on_forge)
         await net.subscribe(subjects.FOUNDRY_VERIFY, self.on_verify)
+        await net.subscribe(subjects.STRATEGY_GENERATE, self.on_generate)
 
     async def on_forge(self, _: str, body: bytes) -> bytes:
         """Answer `{component_type, name, target_lang, target_version?, prompt?}`."""
@@ -42,6 +43,12 @@ class Foundry:
     async def on_verify(self, _: str, body: bytes) -> bytes:
         """Answer `{strategy_name}`."""
         return await self._answered(body, c.FoundryVerify)
+
+    async def on_generate(self, _: str, body: bytes) -> bytes:
+        """Answer the older name, whatever its body: the new name is told, and nothing is made."""
+        refusal = Refusal("deprecated", f"{subjects.STRATEGY_GENERATE} is now {subjects.FOUNDRY_FORGE}")
+        self._core.note("refused", BUS_ACTOR, str(refusal), code=refusal.code)
+        return _turned(refusal)
 
     async def submit(self, body: c.FoundryForge | c.FoundryVerify, operator: str) -> c.Accepted:
         """Judge a request, start its job and tell the bus. Raises `Refusal`."""

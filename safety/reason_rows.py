@@ -128,6 +128,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     ("verify_stale", "The verification is of something else", "Kernel, source or build changed after the report was written.", "Run interlock verify again; make a new run of the source that is verified.", _FORGE),
     ("verify_unreadable", "The verification's report cannot be read", "A report that cannot be read proves nothing.", "Look at the file under HOME/outputs/verify; run interlock verify again.", _FORGE),
     ("toolchain_missing", "A compiler is not installed", "The language that was asked for cannot be built on this host; the message names what is missing.", "Install what the message names, or ask for another target_lang.", _FORGE),
+    ("deprecated", "This name is no longer served", "The request was renamed; under the older name nothing is made.", "Send it under the name that the answer gives.", _FORGE),
     ("needs_generator", "The sentence is beyond the grammar", "The foundry reads a small grammar, whole or not at all; what it does not know is never left out.", "Say it in the clauses of docs/foundry.md; a generator backend is not installed.", _FORGE),
     ("component_exists", "The name is taken", "A component of this name was made of another sentence, and what was proven is not replaced.", "Choose another name.", _FORGE),
     # engine and host

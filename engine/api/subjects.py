@@ -11,6 +11,8 @@ VIEW_ALL = "ilk.view.*"
 EVENT = "ilk.event"
 FOUNDRY_FORGE = "foundry.forge"
 FOUNDRY_VERIFY = "foundry.verify"
+STRATEGY_GENERATE = "strategy.generate"
+"""The older name of `foundry.forge`; it is answered only to say so (QX-38)."""
 SYS_FOUNDRY = "sys.foundry.>"
 SYS_FORGE = "sys.foundry.request.forge"
 SYS_VERIFY = "sys.foundry.request.verify"
@@ -19,10 +21,10 @@ PERMISSIONS: dict[str, dict[str, tuple[str, ...]]] = {
     # role -> what it may publish and subscribe to; `_INBOX.>` carries replies
     "engine": {
         "publish": ("ilk.>", SYS_FOUNDRY, "_INBOX.>"),
-        "subscribe": ("ilk.>", FOUNDRY_FORGE, FOUNDRY_VERIFY, "_INBOX.>"),
+        "subscribe": ("ilk.>", FOUNDRY_FORGE, FOUNDRY_VERIFY, STRATEGY_GENERATE, "_INBOX.>"),
     },
     "operator": {
-        "publish": (COMMAND, KILL, QUERY, FOUNDRY_FORGE, FOUNDRY_VERIFY),
+        "publish": (COMMAND, KILL, QUERY, FOUNDRY_FORGE, FOUNDRY_VERIFY, STRATEGY_GENERATE),
         "subscribe": (VIEW_ALL, EVENT, SYS_FOUNDRY, "_INBOX.>"),
     },
     # anyone may stop: on KILL the engine takes a kill and nothing else

@@ -145,6 +145,19 @@ async def test_a_body_that_is_not_as_agreed_is_refused_and_starts_nothing(
     assert (await console.query_view("runs", RunsView)).jobs == ()
 
 
+@pytest.mark.parametrize("body", [BODY, b"", b"{", {"strategy": "anything"}])
+async def test_the_older_name_answers_with_the_new_one_and_makes_nothing(
+    shared_rig: Rig, body: object
+) -> None:
+    client = await plain_client(shared_rig)
+    reply = await asked(client, "strategy.generate", body)
+    assert (reply["status"], reply["code"]) == ("refused", "deprecated")
+    assert "foundry.forge" in reply["message"] and reply["correction"]
+    await client.close()
+    console = await shared_rig.client()
+    assert (await console.query_view("runs", RunsView)).jobs == ()
+
+
 @pytest.fixture(scope="module")
 def homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("foundry")
