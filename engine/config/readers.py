@@ -25,6 +25,19 @@ READ: Mapping[str, tuple[str, ...]] = {
     "engine/config/settings.py": ("decision.provider",),
     "engine/core.py": ("decision.allows_entries",),
     "engine/venue.py": ("execution.venue_url", "execution.venue_key_file"),
+    "engine/record.py": (
+        "record.audit_key_file",
+        "record.audit_anchor_file",
+        "record.audit_segment_mib",
+        "record.audit_head_every_s",
+    ),
+    "engine/watching.py": (
+        "watchdog.is_required",
+        "watchdog.close_only_after_s",
+        "watchdog.cancel_after_s",
+        "watchdog.key_file",
+        "watchdog.alarm_command",
+    ),
     SESSION: (
         "engine.warmup_bars",
         "risk.initial_equity_usd",

@@ -139,6 +139,8 @@ def test_every_setting_has_a_reader_or_says_why_not() -> None:
     """The settings are walked; the module that a key is read by uses it."""
     root = Path(__file__).parents[2]
     held = [key for group in READ.values() for key in group]
+    unnamed = {key for key, _ in keys()} - {*held, *IDLE}
+    assert not unnamed, f"name who reads {sorted(unnamed)} in engine/config/readers.py, then `make docs`"
     assert sorted([*held, *IDLE]) == sorted(key for key, _ in keys())
     lost = [
         (place, key)
