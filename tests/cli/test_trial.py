@@ -12,7 +12,6 @@ from engine.research.simulate import simulate
 from engine.trading.dry_run import DryRun, Incomplete, dry_run
 from safety.killbyte import KillByte, KillLevel
 from safety.killswitch import BYTE_FILE, trip_on_disk
-from safety.reasons import Refusal
 from seams.clock import FixedClock
 from seams.disk import RealDisk
 from seams.ids import CountedIds
@@ -46,8 +45,8 @@ def test_an_allowed_dry_run_writes_the_payload_it_would_have_sent(tmp_path: Path
 
 
 def test_a_refused_dry_run_writes_all_reasons_and_no_payload(tmp_path: Path) -> None:
-    made = attempt(tmp_path, quantity="10", stop_loss="65000")
-    assert {"max_notional_exceeded", "stop_on_wrong_side"} <= set(made.preflight.reasons)
+    made = attempt(tmp_path, quantity="10")
+    assert {"max_notional_exceeded", "max_symbol_exposure_exceeded"} <= set(made.preflight.reasons)
     assert list(made.preflight.reasons) == sorted(made.preflight.reasons)
     assert artifact(tmp_path).payload is None
 
@@ -66,8 +65,16 @@ def test_a_reduction_needs_no_stop(tmp_path: Path) -> None:
 
 
 def test_a_number_that_is_none_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(Refusal, match="invalid_request"):
+    with pytest.raises(Incomplete) as caught:
         attempt(tmp_path, quantity="plenty")
+    assert b"quantity" in msgspec.json.encode(caught.value.feedback)
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_a_stop_on_the_wrong_side_is_said_before_anything_is_judged(tmp_path: Path) -> None:
+    with pytest.raises(Incomplete) as caught:
+        attempt(tmp_path, stop_loss="65000")
+    assert b"stop" in msgspec.json.encode(caught.value.feedback)
 
 
 def test_a_latched_home_refuses_entries(tmp_path: Path) -> None:
