@@ -32,6 +32,7 @@ NOUNS: dict[str, Noun] = {
     "demo": Noun("desk", "demo"),
     "simulate": Noun("trial", "simulate"),
     "sim": Noun("sim", "app", is_group=True),
+    "drill": Noun("drill", "app", is_group=True),
     "watchdog": Noun("watchdog", "app", is_group=True),
     "sandbox": Noun("sandbox", "app", is_group=True),
     "backtest": Noun("trial", "backtest"),

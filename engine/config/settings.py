@@ -244,6 +244,8 @@ class WatchdogBlock(Block):
     cancel_after_s: Positive = 10.0
     key_file: str = ""
     """A key file (0600) that may only cancel; never the engine's own."""
+    drill_key_file: str = ""
+    """A key file (0600) that signs the evidence of drills; without one it is hashed only."""
     alarm_command: tuple[str, ...] = ()
     """A program and its arguments; each message comes as JSON on its standard input."""
 

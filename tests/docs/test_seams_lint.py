@@ -30,6 +30,7 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("console/cli/app.py", "file"): "after a broken pipe, stdout is pointed at the null device",
     ("console/cli/reference.py", "file"): "a developer's tool that writes generated documents",
     ("engine/api/sandbox.py", "file"): "the log is handed to a new process as a descriptor",
+    ("engine/rehearsal.py", "file"): "the log is handed to new processes as a descriptor",
     ("engine/bus.py", "file"): "the pinned server binary is hashed as a stream before it is run",
     ("engine/bus.py", "socket"): "a free loopback port is found for the private bus server",
     ("engine/journal.py", "file"): "a finished HDF5 journal is hashed as a stream; it may not fit in memory",

@@ -292,7 +292,9 @@ class Campaign:
         how = self.dice.choices([name for name, _ in HOW], [share for _, share in HOW])[0]
         self.tally.by_how[how] += 1
         obstacle = self.rig.paths.safety / f".kill.latch.{self.pid}.tmp"
-        with suppress(ProcessLookupError, FileNotFoundError):  # it may have ended by itself meanwhile
+        with suppress(
+            ProcessLookupError, FileNotFoundError, FileExistsError
+        ):  # it may have ended by itself meanwhile
             await self._hurt(how, obstacle)
         with suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)

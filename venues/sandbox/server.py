@@ -87,7 +87,7 @@ def keys_in(folder: Path, disk: Disk) -> dict[str, KeyFile]:
 
 
 class Server:
-    """One exchange behind one listening socket. `on_order` hears every order's bytes as they arrive."""
+    """One exchange behind one listening socket. `on_order` hears orders and cancels as they arrive."""
 
     def __init__(self, exchange: Exchange, feed: SandboxFeed, clock: Clock) -> None:
         self.exchange, self._feed, self._clock = exchange, feed, clock
@@ -115,6 +115,8 @@ class Server:
                 await self._stream(writer)
                 return
             before = len(self.exchange.received)
+            if b'"type":"cancel' in frame:
+                self.on_order(self._clock.now_ns(), frame)
             answer = await self.exchange.handle(frame)
             for at_ns, arrived in self.exchange.received[before:]:
                 self.on_order(at_ns, arrived)
