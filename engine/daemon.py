@@ -37,6 +37,7 @@ from engine.limits import note_limits, restore_latches
 from engine.lock import EngineLock
 from engine.ops.alarms import AlarmDesk
 from engine.ops.events import EventRing
+from engine.outlets import Outlets
 from engine.publisher import FAST_S, Publisher
 from engine.questions import Questions
 from engine.record import open_audit, vouch
@@ -161,6 +162,7 @@ class Engine:
         self.watchdog: WatchdogWatch | None = None
         self.net: Net | None = None
         self.reloading: Reloading | None = None
+        self.outlets: Outlets | None = None
 
     def recover(self) -> list[str]:
         """End what a dead engine left behind; return the interrupted sessions' ids."""
@@ -187,6 +189,9 @@ class Engine:
         await self.handlers.listen(net)
         await self.questions.listen(net)
         await self.foundry.listen(net)
+        if self.outlets is not None:
+            self.questions.sinks = self.outlets.sinks.view
+            self.outlets.start()
         on_ready()
         tending = None
         if self.custody is not None:
@@ -227,6 +232,8 @@ class Engine:
             await self.custody.venue.close()
         self.beat.write(BeatState.STOPPED, self.core.clock.monotonic_ns(), self.core.pid)
         self.core.note("engine_stop", "eng", "stopped")
+        if self.outlets is not None:
+            await self.outlets.close()
         self.core.store.close()
 
     async def _tend(self) -> None:
@@ -237,6 +244,8 @@ class Engine:
         if self.watchdog is not None:
             self.watchdog.look()
         self.core.risk_memory.save()
+        if self.outlets is not None:
+            self.outlets.tend()
         vouch(self.core)
 
     async def _publish(self) -> None:
@@ -285,6 +294,7 @@ async def run_engine(home: Path, environ: dict[str, str]) -> int:
         engine = Engine(core, venue, account)
         engine.beat = BeatPage.shared(paths.safety / BEAT_FILE)
         engine.watchdog = WatchdogWatch(core, BeatPage.shared(paths.safety / WATCHDOG_BEAT_FILE))
+        engine.outlets = Outlets(core, engine.health)
         engine.reloading = Reloading(core, Reloader(home, environ, {}, disk))
         engine.recover()
         await _serve_on_bus(engine, paths)

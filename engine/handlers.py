@@ -57,6 +57,8 @@ class Handlers:
             c.TicketReject: self._ticket_reject,
             c.OrderCancel: self._order_cancel,
             c.AlarmAck: self._alarm_ack,
+            c.AlarmShelve: self._alarm_shelve,
+            c.AlarmUnshelve: self._alarm_unshelve,
             c.PaperStart: self._paper_start,
             c.PaperStop: self._paper_stop,
             c.SimReset: self._sim_reset,
@@ -275,6 +277,28 @@ class Handlers:
         except UnknownAlarm as error:
             raise Refusal("not_found", str(error)) from error
         self.core.note("alarm_ack", command.operator, f"{row.code} {row.subject}", alarm_id=row.alarm_id)
+        return row
+
+    async def _alarm_shelve(self, command: c.Command) -> Record:
+        body, core = _body(command, c.AlarmShelve), self.core
+        try:
+            row = core.alarms.shelve(
+                body.alarm_id, clean(command.operator, 80), command.reason, body.minutes, core.clock.now_ns()
+            )
+        except UnknownAlarm as error:
+            raise Refusal("not_found", str(error)) from error
+        said = f"{row.code} {row.subject} for {body.minutes:g} min: {row.shelved_why}"
+        core.note("alarm_shelve", command.operator, said, alarm_id=row.alarm_id)
+        return row
+
+    async def _alarm_unshelve(self, command: c.Command) -> Record:
+        try:
+            row = self.core.alarms.unshelve(
+                _body(command, c.AlarmUnshelve).alarm_id, self.core.clock.now_ns()
+            )
+        except UnknownAlarm as error:
+            raise Refusal("not_found", str(error)) from error
+        self.core.note("alarm_unshelve", command.operator, f"{row.code} {row.subject}", alarm_id=row.alarm_id)
         return row
 
     # --- sessions, runs, engine ------------------------------------------------------------------

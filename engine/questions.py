@@ -36,6 +36,7 @@ class Questions:
     def __init__(self, core: Core, desk: Desk, jobs: Jobs, snapshot: Callable[[], dict[str, v.View]]) -> None:
         self.core, self.desk, self.jobs, self.snapshot = core, desk, jobs, snapshot
         self.lab = Lab(core)
+        self.sinks: Callable[[], v.SinksView] = lambda: v.SinksView(at_ns=core.clock.now_ns(), rows=())
         self._scan = RunScan(core.paths.runs, core.disk)
 
     async def listen(self, net: Net) -> None:
@@ -69,6 +70,8 @@ class Questions:
         if isinstance(body, c.Snapshot):
             names = body.views or v.VIEW_NAMES
             return v.Views(views=tuple(latest[name] for name in names if name in latest))
+        if isinstance(body, c.AlarmSinks):
+            return self.sinks()
         if isinstance(body, c.Health):
             status = cast(v.StatusView, latest["status"])
             ok = all(part.state in ("ok", "off", "slow") for part in status.health)

@@ -10,6 +10,7 @@ _RESEARCH = "research-run"
 _FORGE = "forge-and-verify"
 _REPLAY = "replay-parity"
 _STATE = "init-state"
+_ALARMS = "alarms"
 _UNKNOWN, _PAPER, _START = "ambiguous-order", "paper-session", "engine-will-not-start"
 
 ROWS: tuple[tuple[str, str, str, str, str], ...] = (
@@ -131,6 +132,9 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     ("deprecated", "This name is no longer served", "The request was renamed; under the older name nothing is made.", "Send it under the name that the answer gives.", _FORGE),
     ("needs_generator", "The sentence is beyond the grammar", "The foundry reads a small grammar, whole or not at all; what it does not know is never left out.", "Say it in the clauses of docs/foundry.md; a generator backend is not installed.", _FORGE),
     ("component_exists", "The name is taken", "A component of this name was made of another sentence, and what was proven is not replaced.", "Choose another name.", _FORGE),
+    # alarms and incidents
+    ("alarm_not_shelvable", "This alarm cannot be put aside", "An alarm of priority 1 asks for an act now.", "Do its first action, then acknowledge it.", _ALARMS),
+    ("shelf_too_long", "An alarm may not be put aside for so long", "What waits longer than a shift is forgotten.", "Shelve it for at most 240 minutes, and again if it still must wait.", _ALARMS),
     # engine and host
     ("engine_halted", "The engine is halted", "It stopped itself because it could not prove that going on was safe.", "Read the alarm that came first, correct its cause, restart.", _KILL),
     ("disk_full", "The disk is full", "What cannot be recorded must not happen.", "Free space, then restart the engine.", _START),

@@ -51,7 +51,7 @@ NOUNS: dict[str, Noun] = {
     "tickets": Noun("tickets", "app", is_group=True),
     "orders": Noun("trading", "orders", is_group=True),
     "positions": Noun("trading", "positions"),
-    "alarms": Noun("trading", "alarms", is_group=True),
+    "alarms": Noun("alarms", "app", is_group=True),
     "paper": Noun("paper", "app", is_group=True),
     "run": Noun("run", "app", is_group=True),
     "runs": Noun("run", "app", is_group=True, is_alias=True),

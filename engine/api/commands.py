@@ -79,6 +79,19 @@ class AlarmAck(Record, tag="alarm_ack"):
     alarm_id: str
 
 
+class AlarmShelve(Record, tag="alarm_shelve"):
+    """Put one alarm aside for some minutes (at most 240), with a reason; not one of priority 1."""
+
+    alarm_id: str
+    minutes: float
+
+
+class AlarmUnshelve(Record, tag="alarm_unshelve"):
+    """Take one alarm off its shelf; what still stands rings."""
+
+    alarm_id: str
+
+
 class PaperStart(Record, tag="paper_start"):
     """Start a paper session. `feed` is `sandbox`, `replay:VENUE/SYMBOL/INTERVAL`, or `exchange`: on the
     account of the venue that a live engine is configured with."""
@@ -206,6 +219,8 @@ CommandBody = (
     | TicketReject
     | OrderCancel
     | AlarmAck
+    | AlarmShelve
+    | AlarmUnshelve
     | PaperStart
     | PaperStop
     | SimReset
@@ -267,7 +282,21 @@ class EventsPage(Record, tag="events_page"):
     limit: int = 100
 
 
-QueryBody = Snapshot | Health | TicketShow | SessionShow | ShadowShow | PortfolioShow | EventsPage | LabQuery
+class AlarmSinks(Record, tag="alarm_sinks"):
+    """Ask what each alarm sink delivered, and what it could not."""
+
+
+QueryBody = (
+    AlarmSinks
+    | Snapshot
+    | Health
+    | TicketShow
+    | SessionShow
+    | ShadowShow
+    | PortfolioShow
+    | EventsPage
+    | LabQuery
+)
 
 
 class Query(Record):

@@ -4,10 +4,11 @@ Layout (paths are part of the contract; several desks run side by side with diff
 
     run/            engine.lock, endpoint.json, operator.creds, observer.creds, engine.log, halt.sock
     safety/         kill.latch, kill.byte, kill.request
-    audit/          audit.jsonl, audit.head
+    audit/          audit.jsonl (then .1, .2, ...), audit.jsonl.head, audit.jsonl.signed
     db/             paper.db, live.db
     data/           imported bars: VENUE/SYMBOL/INTERVAL.parquet + .json
-    outputs/        runs/, runs_index.*, paper_sessions/, paper_sessions_index.*, jobs/, verify/
+    outputs/        runs/, runs_index.*, paper_sessions/, paper_sessions_index.*, jobs/, verify/,
+                    alarms/ (dead letters), incidents/, desk_health.json, desk_alerts.json
     forge/          builds of strategy files by their hash
     foundry/        components: strategies/LANG/VERSION/NAME/ and so on
     config/         interlock.yaml (user layer)
@@ -46,5 +47,7 @@ class HomePaths:
         self.outputs = home / "outputs"
         self.runs = self.outputs / "runs"
         self.jobs = self.outputs / "jobs"
+        self.alarms = self.outputs / "alarms"
+        self.incidents = self.outputs / "incidents"
         self.sessions = self.outputs / "paper_sessions"
         self.user_config = home / "config" / "interlock.yaml"

@@ -236,14 +236,52 @@ class AlarmRow(Record):
     respond_within: str
     first_action: str
     runbook: str
+    shelved_until_ns: int = 0
+    """When a shelved alarm comes back by itself; 0 where it is not shelved."""
+    shelved_by: str = ""
+    shelved_why: str = ""
+    is_chattering: bool = False
+    """It rings so often that its rings are withheld; it still stands here."""
+
+
+class AlarmGroup(Record):
+    """Alarms of one code that stand together; `first_subject` is where it began."""
+
+    code: str
+    count: int
+    priority: int
+    first_subject: str
 
 
 class AlarmsView(Record, tag="alarms"):
+    """Every alarm that is not normal. In a flood (`is_flood`) work by priority and by `groups`."""
+
     seq: int
     at_ns: int
     rate_10min: int
     suppressed: int
     rows: tuple[AlarmRow, ...]
+    is_flood: bool = False
+    groups: tuple[AlarmGroup, ...] = ()
+
+
+class SinkRow(Record):
+    """One destination of alarms; `dead` letters were given up, `slowest_ms` is from ring to delivery."""
+
+    name: str
+    kind: str
+    state: str
+    queued: int
+    delivered: int
+    failed: int
+    dead: int
+    slowest_ms: float
+    last_error: str
+
+
+class SinksView(Record):
+    at_ns: int
+    rows: tuple[SinkRow, ...]
 
 
 class EventRow(Record):

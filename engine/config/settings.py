@@ -21,7 +21,7 @@ Count = Annotated[int, Field(ge=1)]
 NotNegativeCount = Annotated[int, Field(ge=0)]
 
 
-NOT_DECIDING = ("console", "record")
+NOT_DECIDING = ("console", "record", "alarms")
 """Blocks that change no decision and so no fingerprint."""
 CAP_LEVELS = ("symbol", "strategy", "account", "venue", "desk")
 
@@ -276,6 +276,31 @@ class RecordBlock(Block):
     audit_head_every_s: Positive = 60.0
 
 
+class SinkBlock(Block):
+    """Where alarms go. `target` is a file, a command line, or (webhook) a 0600 file that holds the address.
+
+    Alarms of `min_priority` and more urgent go there; 1 is the most urgent.
+    """
+
+    kind: Literal["log", "file", "command", "webhook"]
+    target: str = ""
+    min_priority: Annotated[int, Field(ge=1, le=3)] = 3
+    deadline_s: Annotated[float, Field(gt=0.0, le=60.0)] = 5.0
+    queue: Annotated[int, Field(ge=1, le=1000)] = 100
+
+    @model_validator(mode="after")
+    def _has_a_target(self) -> SinkBlock:
+        if self.kind != "log" and not self.target:
+            raise ValueError(f"a sink of kind {self.kind} needs a target")
+        return self
+
+
+class AlarmsBlock(Block):
+    """Sinks by name; the engine's log is one unless another is named `log`."""
+
+    sinks: dict[str, SinkBlock] = Field(default_factory=lambda: {"log": SinkBlock(kind="log")})
+
+
 class Settings(BaseSettings):
     """The whole tree. Built by `load_settings`, which reads the layers; never from the environment."""
 
@@ -292,6 +317,7 @@ class Settings(BaseSettings):
     watchdog: WatchdogBlock = Field(default_factory=WatchdogBlock)
     console: ConsoleBlock = Field(default_factory=ConsoleBlock)
     record: RecordBlock = Field(default_factory=RecordBlock)
+    alarms: AlarmsBlock = Field(default_factory=AlarmsBlock)
 
     @classmethod
     def settings_customise_sources(

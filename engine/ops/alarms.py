@@ -7,26 +7,24 @@ its id for ever. A keeper that fails never loses an alarm: it stays here and is 
 from __future__ import annotations
 
 import hashlib
-from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import msgspec
 
 from engine.api.views import AlarmRow, AlarmsView
+from engine.ops.alarm_burden import MAX_SHELF_MINUTES, NOT_SHELVABLE, Burden, Chatter, Shelf, groups_of
 from engine.ops.alarm_states import ACTIVE, SHOWN, UNSEEN, Phase, Trigger, after, phase_of
 from engine.store.failures import StoreError
 from engine.store.rows import AlarmRecord
 from safety.alarm_codes import AlarmSpec
+from safety.reasons import Refusal
 from safety.text import clean
 from seams.clock import NS_PER_S
 
-RATE_WINDOW_NS = 600 * NS_PER_S
-FLOOD_ABOVE = 10
-"""A flood starts above this many rings in ten minutes..."""
-FLOOD_ENDS_BELOW = 5
-"""...and ends below this many."""
 MAX_ALARMS = 512
+SHELVED = "SHELVED"
+"""The shown state of an alarm that was put aside; its own goes on beneath."""
 OTHERS = "(others)"
 """The subject under which a code rings when the desk is full of live alarms."""
 
@@ -60,6 +58,8 @@ class _Alarm(msgspec.Struct):
     since_ns: int = 0
     cleared_ns: int = 0
     waiting_ns: int = 0
+    chatter: Chatter = msgspec.field(default_factory=Chatter)
+    shelf: Shelf | None = None
 
 
 class AlarmDesk:
@@ -74,10 +74,11 @@ class AlarmDesk:
         self._specs, self._keeper, self._clean = specs, keeper, clean_text
         self._alarms: dict[str, _Alarm] = {}
         self._unsaved: set[str] = set()
-        self._rings: deque[int] = deque(maxlen=4096)
-        self._is_flooding = False
+        self._burden = Burden()
         self.suppressed = 0
-        """Rings withheld since the start: conditions shorter than their on-delay, or in their deadband."""
+        """Rings withheld since the start: shorter than their on-delay, in their deadband, or chattering."""
+        self.on_ring: list[Callable[[AlarmRow], None]] = []
+        """Called with every alarm that rings, at once."""
 
     def reload(self, now_ns: int) -> None:
         """Take up what an earlier engine left.
@@ -115,7 +116,8 @@ class AlarmDesk:
         alarm.source, alarm.message = self._clean(source), self._clean(message)
         if alarm.phase in ACTIVE:
             return alarm.alarm_id
-        if alarm.cleared_ns and now_ns - alarm.cleared_ns < spec.deadband_s * NS_PER_S:
+        is_soon = alarm.cleared_ns and now_ns - alarm.cleared_ns < spec.deadband_s * NS_PER_S
+        if is_soon or (spec.priority > NOT_SHELVABLE and alarm.chatter.is_chattering(now_ns)):
             self.suppressed += 1
             self._move(alarm, Trigger.RETURN, now_ns)
             return alarm.alarm_id
@@ -138,9 +140,7 @@ class AlarmDesk:
     def ack(self, alarm_id: str, operator: str, now_ns: int) -> AlarmRow:
         """Note that a person saw one alarm, and return it. Raises `UnknownAlarm`."""
         assert operator, "an acknowledgement has a name"
-        alarm = self._alarms.get(alarm_id)
-        if alarm is None:
-            raise UnknownAlarm(f"no such alarm: {self._clean(alarm_id)}")
+        alarm = self._known(alarm_id)
         if alarm.phase in UNSEEN:
             alarm.acked_by = operator
             self._move(alarm, Trigger.ACK, now_ns)
@@ -160,23 +160,51 @@ class AlarmDesk:
                 done.append(alarm.subject)
         return sorted(done)
 
+    def shelve(self, alarm_id: str, operator: str, reason: str, minutes: float, now_ns: int) -> AlarmRow:
+        """Put one alarm aside for a while, and return it. It is shown as SHELVED and does not ring.
+
+        Raises `UnknownAlarm`, or `Refusal` with alarm_not_shelvable (priority 1), reason_required or
+        shelf_too_long. A shelf lives no longer than its engine: a restart rings again.
+        """
+        assert operator, "a shelf has a name"
+        alarm = self._known(alarm_id)
+        if self._specs[alarm.code].priority <= NOT_SHELVABLE:
+            raise Refusal("alarm_not_shelvable", f"{alarm.code} asks for an act now")
+        if not self._clean(reason):
+            raise Refusal("reason_required", "say why it may wait")
+        if not 0 < minutes <= MAX_SHELF_MINUTES:
+            raise Refusal("shelf_too_long", f"1 to {MAX_SHELF_MINUTES} minutes, not {minutes:g}")
+        until_ns = now_ns + round(minutes * 60 * NS_PER_S)
+        alarm.shelf = Shelf(by=self._clean(operator), reason=self._clean(reason), until_ns=until_ns)
+        return self._row(alarm, now_ns)
+
+    def unshelve(self, alarm_id: str, now_ns: int) -> AlarmRow:
+        """Take one alarm off its shelf; what still stands rings. Raises `UnknownAlarm`."""
+        alarm = self._known(alarm_id)
+        if alarm.shelf is not None:
+            self._take_off(alarm, now_ns)
+        return self._row(alarm, now_ns)
+
     def tick(self, now_ns: int) -> None:
-        """Ring what has stood for its on-delay and write what could not be written; call about 1/s."""
+        """Ring what has stood for its on-delay, end shelves and write what could not be written; call 1/s."""
         for alarm in list(self._alarms.values()):
+            if alarm.shelf is not None and now_ns >= alarm.shelf.until_ns:
+                self._take_off(alarm, now_ns)
             if alarm.waiting_ns:
                 self._ring_when_due(alarm, now_ns)
         for alarm_id in sorted(self._unsaved):
             if alarm_id in self._alarms:
                 self._save(self._alarms[alarm_id], now_ns)
-        self._update_flood(now_ns)
+        self._burden.look(now_ns)
 
     def rate_10min(self, now_ns: int) -> int:
         """Return how many alarms rang in the last ten minutes."""
-        return sum(1 for at_ns in self._rings if now_ns - at_ns < RATE_WINDOW_NS)
+        return self._burden.rate_10min(now_ns)
 
     @property
     def is_flooding(self) -> bool:
-        return self._is_flooding
+        """More rings than anybody can handle: work by priority."""
+        return self._burden.is_flooding
 
     @property
     def is_saved(self) -> bool:
@@ -185,23 +213,40 @@ class AlarmDesk:
 
     @property
     def unacked(self) -> int:
-        return sum(1 for alarm in self._alarms.values() if alarm.phase in UNSEEN)
+        return sum(1 for alarm in self._alarms.values() if alarm.phase in UNSEEN and alarm.shelf is None)
 
-    def rows(self) -> tuple[AlarmRow, ...]:
-        """Return what is not normal: highest priority first, unseen before seen, newest first."""
-        shown = [alarm for alarm in self._alarms.values() if alarm.phase is not Phase.NORMAL]
+    def rows(self, now_ns: int = 0) -> tuple[AlarmRow, ...]:
+        """Return what is not normal or is shelved: highest priority first, unseen before seen, newest first,
+        shelved ones last."""
+        shown = [a for a in self._alarms.values() if a.phase is not Phase.NORMAL or a.shelf is not None]
         shown.sort(key=self._order)
-        return tuple(self._row(alarm) for alarm in shown)
+        return tuple(self._row(alarm, now_ns) for alarm in shown)
 
     def view(self, seq: int, now_ns: int) -> AlarmsView:
         """Return the alarms view."""
+        rows = self.rows(now_ns)
         return AlarmsView(
             seq=seq,
             at_ns=now_ns,
             rate_10min=self.rate_10min(now_ns),
             suppressed=self.suppressed,
-            rows=self.rows(),
+            rows=rows,
+            is_flood=self.is_flooding,
+            groups=groups_of(row for row in rows if row.state != SHELVED) if self.is_flooding else (),
         )
+
+    def _known(self, alarm_id: str) -> _Alarm:
+        alarm = self._alarms.get(alarm_id)
+        if alarm is None:
+            raise UnknownAlarm(f"no such alarm: {self._clean(alarm_id)}")
+        return alarm
+
+    def _take_off(self, alarm: _Alarm, now_ns: int) -> None:
+        """End a shelf: a condition that stands must be seen again."""
+        alarm.shelf = None
+        if alarm.phase in ACTIVE:
+            self._move(alarm, Trigger.CLEAR, now_ns)
+            self._ring(alarm, now_ns)
 
     def _find_or_make(self, code: str, subject: str) -> _Alarm:
         subject = self._clean(subject)
@@ -215,7 +260,11 @@ class AlarmDesk:
 
     def _forget_one(self) -> bool:
         """Drop the longest-normal alarm; False where every alarm is live."""
-        idle = [a for a in self._alarms.values() if a.phase is Phase.NORMAL and not a.waiting_ns]
+        idle = [
+            a
+            for a in self._alarms.values()
+            if a.phase is Phase.NORMAL and not a.waiting_ns and a.shelf is None
+        ]
         if not idle:
             return False
         del self._alarms[min(idle, key=lambda alarm: (alarm.cleared_ns, alarm.alarm_id)).alarm_id]
@@ -228,12 +277,20 @@ class AlarmDesk:
         if now_ns - alarm.waiting_ns < self._specs[alarm.code].on_delay_s * NS_PER_S:
             return
         alarm.waiting_ns = 0
+        self._ring(alarm, now_ns)
+
+    def _ring(self, alarm: _Alarm, now_ns: int) -> None:
         alarm.count += 1
         alarm.acked_by = ""
         alarm.is_first_out = all(other.phase not in ACTIVE | UNSEEN for other in self._alarms.values())
-        self._rings.append(now_ns)
-        self._update_flood(now_ns)
+        alarm.chatter.note(now_ns)
         self._move(alarm, Trigger.RING, now_ns)
+        if alarm.shelf is not None:
+            self.suppressed += 1
+            return
+        self._burden.ring(now_ns)
+        for listener in self.on_ring:
+            listener(self._row(alarm, now_ns))
 
     def _move(self, alarm: _Alarm, trigger: Trigger, now_ns: int) -> None:
         phase = after(alarm.phase, trigger)
@@ -254,21 +311,18 @@ class AlarmDesk:
         else:
             self._unsaved.discard(alarm.alarm_id)
 
-    def _update_flood(self, now_ns: int) -> None:
-        rate = self.rate_10min(now_ns)
-        self._is_flooding = rate > FLOOD_ABOVE or (self._is_flooding and rate >= FLOOD_ENDS_BELOW)
-
-    def _order(self, alarm: _Alarm) -> tuple[int, bool, int, str]:
+    def _order(self, alarm: _Alarm) -> tuple[bool, int, bool, int, str]:
         priority = self._specs[alarm.code].priority
-        return (priority, alarm.phase not in UNSEEN, -alarm.since_ns, alarm.alarm_id)
+        is_shelved = alarm.shelf is not None
+        return (is_shelved, priority, alarm.phase not in UNSEEN, -alarm.since_ns, alarm.alarm_id)
 
-    def _row(self, alarm: _Alarm) -> AlarmRow:
-        spec = self._specs[alarm.code]
+    def _row(self, alarm: _Alarm, now_ns: int = 0) -> AlarmRow:
+        spec, shelf = self._specs[alarm.code], alarm.shelf
         return AlarmRow(
             alarm_id=alarm.alarm_id,
             code=alarm.code,
             priority=spec.priority,
-            state=SHOWN[alarm.phase],
+            state=SHOWN[alarm.phase] if shelf is None else SHELVED,
             since_ns=alarm.since_ns,
             source=alarm.source,
             subject=alarm.subject,
@@ -280,6 +334,10 @@ class AlarmDesk:
             respond_within=spec.respond_within,
             first_action=spec.first_action,
             runbook=spec.runbook,
+            shelved_until_ns=0 if shelf is None else shelf.until_ns,
+            shelved_by="" if shelf is None else shelf.by,
+            shelved_why="" if shelf is None else shelf.reason,
+            is_chattering=now_ns > 0 and alarm.chatter.is_chattering(now_ns),
         )
 
 

@@ -26,6 +26,8 @@ from console.tui.widgets.live_table import Column, LiveTable
 from engine.api.commands import (
     REJECT_REASONS,
     AlarmAck,
+    AlarmShelve,
+    AlarmUnshelve,
     Flatten,
     Kill,
     KillArm,
@@ -326,6 +328,22 @@ async def test_every_action_has_a_key_a_meaning_and_a_place_in_the_palette() -> 
                 assert all(find(key, screen) is action for key in action.keys), (action.id, screen)
             if not action.keys[0].isdigit() and not action.screens:
                 assert action.id in MOVES or hasattr(app, f"_do_{action.id}"), action.id
+
+
+async def test_an_alarm_is_shelved_with_a_typed_reason_and_priority_1_is_not() -> None:
+    app = desk.make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "5", "z")
+        assert not sent(app, AlarmShelve) and "priority 1" in said(app)
+        await press(pilot, "j", "z", "enter")
+        assert not sent(app, AlarmShelve) and "needs a reason" in said(app)
+        await press(pilot, "z", "w", "h", "y", "enter")
+        (shelf,) = sent(app, AlarmShelve)
+        assert shelf.minutes == 60 and [reason for body, reason, _ in app.gateway.sent if body is shelf] == [
+            "why"
+        ]  # type: ignore[attr-defined]
+        await press(pilot, "Z")
+        assert [body.alarm_id for body in sent(app, AlarmUnshelve)] == [shelf.alarm_id]
 
 
 async def test_an_alarms_runbook_opens_at_its_heading() -> None:

@@ -13,9 +13,11 @@ from console.tui.screens.room import Room
 from console.tui.widgets.drawing import bar
 from console.tui.widgets.lines import Line, Lines, rule
 from console.tui.widgets.live_table import LiveTable
-from engine.api.commands import AlarmAck
+from engine.api.commands import AlarmAck, AlarmShelve, AlarmUnshelve
 from engine.api.views import AlarmRow, AlarmsView
 
+SHELF_MINUTES = 60
+"""How long z puts an alarm aside; the command line takes up to 240."""
 FLOOD_STARTS_AT = 10
 """Alarms per ten minutes above which nobody can handle them (EEMUA 191)."""
 
@@ -58,7 +60,28 @@ class Alarms(Room):
             self.desk_app.send(AlarmAck(alarm_id=alarm.alarm_id), f"ack of {alarm.source}")
         elif action_id == "runbook" and alarm.runbook:
             self.desk_app.open_runbook(alarm.runbook)
-        return action_id in ("ack", "runbook")
+        elif action_id == "shelve":
+            self._shelve(alarm)
+        elif action_id == "unshelve":
+            self.desk_app.send(AlarmUnshelve(alarm_id=alarm.alarm_id), f"unshelving {alarm.source}")
+        return action_id in ("ack", "runbook", "shelve", "unshelve")
+
+    def _shelve(self, alarm: AlarmRow) -> None:
+        """Ask why, then send; the engine refuses what may not wait."""
+        if alarm.priority == 1:
+            self.desk_app.say("not shelved: priority 1 asks for an act now", "p3-calm")
+            return
+        self.desk_app.ask(
+            f"Shelve {alarm.code} for {SHELF_MINUTES} min. Why may it wait:",
+            lambda reason: self._send_shelf(alarm, reason),
+        )
+
+    def _send_shelf(self, alarm: AlarmRow, reason: str) -> None:
+        if not reason.strip():
+            self.desk_app.say("not shelved: a shelf needs a reason", "p3-calm")
+            return
+        body = AlarmShelve(alarm_id=alarm.alarm_id, minutes=SHELF_MINUTES)
+        self.desk_app.send(body, f"shelving {alarm.source}", reason=reason)
 
     def open_row(self) -> None:
         if self.alarm is not None and self.alarm.runbook:
@@ -70,13 +93,16 @@ class Alarms(Room):
             return [rule("DETAIL", width, look.rule), (("  none selected", "dim"),)]
         first = "   FIRST of its group" if alarm.is_first_out else ""
         state = f"{alarm.state} since {text.hms(alarm.since_ns)}Z"
-        fields = (
+        fields: tuple[tuple[str, str], ...] = (
             ("consequence", alarm.consequence),
             ("respond in", alarm.respond_within),
             ("do first", alarm.first_action),
             ("runbook", f"{alarm.runbook or 'none'}   [r] opens it" if alarm.runbook else "none"),
             ("subject", f"{alarm.subject}   seen {alarm.count}x   {state}"),
         )
+        if alarm.shelved_until_ns:
+            left = text.left(alarm.shelved_until_ns - self.desk_app.desk.now_ns)
+            fields = (*fields, ("shelved", f"{left} left, by {alarm.shelved_by}: {alarm.shelved_why}"))
         lines: list[Line] = [
             rule(f"DETAIL {alarm.code}", width, look.rule, "a = ack"),
             ((f" {alarm.source}  {alarm.message}{first}", "bright"),),
@@ -86,9 +112,10 @@ class Alarms(Room):
     def _meter(self, width: int, height: int) -> Sequence[Line]:
         view, look = self.desk_app.desk.shown(AlarmsView), self.desk_app.look
         rate = view.rate_10min if view else 0
-        is_flood = rate > FLOOD_STARTS_AT
+        is_flood = rate > FLOOD_STARTS_AT or (view is not None and view.is_flood)
+        groups = ", ".join(f"{group.code} {group.count}x" for group in view.groups[:3]) if view else ""
         meter = bar(rate, FLOOD_STARTS_AT, 14, look)
-        said = "FLOOD: work by priority, ignore P3" if is_flood else "target 1-2, a flood begins above 10"
+        said = f"FLOOD: work by priority. {groups}" if is_flood else "target 1-2, a flood begins above 10"
         return [
             (((look.rule * width), "rule"),),
             ((f" RATE per 10 min: {rate} {meter} {said}", "p2-calm" if is_flood else "text"),),
