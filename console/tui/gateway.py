@@ -166,7 +166,8 @@ class EngineGateway:
 
 
 class FixtureGateway:
-    """A gateway that plays given views and answers from a table; it records what was sent."""
+    """A gateway that plays given views and answers from a table (a result, or what makes one of the body);
+    it records what was sent."""
 
     def __init__(
         self,
@@ -210,6 +211,7 @@ class FixtureGateway:
     async def query(self, body: QueryBody, result: type[T]) -> T:
         self.asked.append(body)
         found = self.results.get(type(body))
+        found = found(body) if callable(found) else found
         if isinstance(found, result):
             return found
         raise NoAnswer("the fixture has no answer to this")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -19,9 +20,10 @@ from console.tui.screens.runs import Runs
 from console.tui.theme import Look
 from console.tui.widgets.drawing import coverage, heat
 from console.tui.widgets.live_table import LiveTable
+from console.tui.widgets.paged import CHUNK, Paged
 from engine import worker
 from engine.api.commands import JobBody, JobCancel, RunStart, SweepStart
-from engine.api.lab import RunCompare
+from engine.api.lab import RunCompare, RunTrades, TradePage
 from engine.research.request import RunRequest
 from engine.research.sweep.request import make_request
 from tests.console import desk_fixture as desk
@@ -162,23 +164,70 @@ async def test_a_facet_shows_only_its_runs() -> None:
         assert [r.run_id for r in app.desktop.query_one("#runs", LiveTable)._rows] == ["R-20261120-0002"]
 
 
-async def test_a_hundred_thousand_trades_arrive_page_by_page_and_in_order() -> None:
-    app = desk.make_app()
+def many(total: int) -> Callable[[RunTrades], TradePage]:
+    """An engine with so many trades, which answers the rows that are asked for."""
+    return lambda body: research.trade_page(body.start, max(0, min(body.count, total - body.start)), total)
+
+
+def asked(app: InterlockApp) -> list[tuple[int, int]]:
+    questions = app.gateway.asked  # type: ignore[attr-defined]
+    return [(each.start, each.count) for each in questions if isinstance(each, RunTrades)]
+
+
+async def test_of_a_hundred_thousand_trades_only_what_is_seen_is_fetched() -> None:
+    given = desk.gateway()
+    given.results[RunTrades] = many(100_000)
+    app = desk.make_app(given)
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "6", "tab", "tab", "enter", "tab")
+        assert await shows(app, pilot, "TRADES 100,000") and asked(app) == [(0, CHUNK)]
+        table = app.desktop.query_one(RunPage).list("trades")
+        table.move(50_010)
+        app.paint()
+        assert await shows(app, pilot, "64,120.50 > 64,311.00") is False
+        assert await shows(app, pilot, f"{64_120.5 + 11 * 50_010:,.2f}")
+        table.move(99_999)
+        app.paint()
+        assert await shows(app, pilot, f"{64_120.5 + 11 * 99_999:,.2f}")
+        assert "of 100,000" in table.plain() and "..." not in table.plain()
+        assert asked(app) == [(0, CHUNK), (49_750, CHUNK), (50_000, CHUNK), (99_750, CHUNK)]
+        table.move(-99_999)
+        app.paint()
+        await pilot.pause()
+        assert len(asked(app)) == 4, "what is here is not asked for again"
+
+
+async def test_a_filter_fetches_the_rest_and_says_how_much_is_coming() -> None:
+    given = desk.gateway()
+    given.results[RunTrades] = many(9_000)
+    app = desk.make_app(given)
     async with app.run_test(size=SIZE) as pilot:
         await press(pilot, "6", "tab", "tab", "enter", "tab")
         page = app.desktop.query_one(RunPage)
-        page._trades = ()
-        page._more_trades(research.trade_page(0, 2_000, 100_000))
-        assert page.list("trades").note.startswith("+98,000 coming")
-        for start in range(2_000, 100_000, 2_000):
-            page._more_trades(research.trade_page(start, 2_000, 100_000))
-            page._more_trades(
-                research.trade_page(start, 2_000, 100_000)
-            )  # a page that comes twice counts once
         table = page.list("trades")
-        table.move(99_999)
-        assert table.count == 100_000 and "coming" not in str(table.note)
-        assert "100,000 of 100,000" in table.plain()
+        table.set_filter("channel")
+        page.feed()
+        assert table.note.startswith("+8,750 coming") and table.count == 125
+        for _ in range(12):
+            await pilot.pause()
+        assert table.count == 4_500 and "coming" not in table.note
+        assert asked(app) == [(0, CHUNK), *((start, 2_000) for start in range(250, 9_000, 2_000))]
+        table.set_filter("")
+        assert table.count == 9_000
+
+
+def test_paged_rows_are_the_rows_of_their_pages() -> None:
+    rows = list(range(1_130))
+    paged: Paged[int] = Paged(len(rows))
+    assert paged.missing(0, 2_000) == [0, 250, 500, 750, 1_000] and list(paged) == [None] * 1_130
+    paged = paged.with_page(500, rows[500:750], 1_130).with_page(1_000, rows[1_000:], 1_130)
+    assert paged.missing(499, 1_130) == [250, 750] and paged.missing(500, 750) == []
+    assert (paged[499], paged[500], paged[-1], paged.here) == (None, 500, 1_129, 380)
+    assert paged.with_page(1, rows[1:400], 1_130)[250] is None, "half a chunk is not a chunk"
+    assert list(paged.with_page(0, rows, 1_130)) == rows
+    assert paged.with_page(0, rows[:250], 1_131).here == 250, "another length is another table"
+    with pytest.raises(IndexError):
+        paged[1_130]
 
 
 async def test_tab_goes_through_a_runs_summary_trades_decisions_and_figures() -> None:

@@ -45,7 +45,8 @@ class Alarms(Room):
         active = sum(1 for row in rows if row.state in ACTIVE_STATES)
         shelved = sum(1 for row in rows if row.state == "SHELVED")
         table.note = f"active {active}  shelved {shelved}  suppressed {view.suppressed if view else 0}"
-        table.set_rows(tuple(sorted(rows, key=alarm_order)))
+        ordered = sorted(rows, key=alarm_order)
+        table.set_rows(ordered)
 
     @property
     def alarm(self) -> AlarmRow | None:

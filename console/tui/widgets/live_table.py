@@ -36,7 +36,11 @@ class Column(Generic[Row]):
 
 
 class LiveTable(Lines, Generic[Row]):
-    """Rows with a cursor, a filter and a sort order under a titled rule."""
+    """Rows with a cursor, a filter and a sort order under a titled rule.
+
+    A row may be None: it is not here yet. `on_seen` hears which rows (first, and the one after the last) a
+    picture shows, so that they can be fetched; a filter or a sort order takes only rows that are here.
+    """
 
     def __init__(
         self,
@@ -48,18 +52,19 @@ class LiveTable(Lines, Generic[Row]):
         empty: str = "none",
         id: str | None = None,
         has_header: bool = True,
+        on_seen: Callable[[int, int], None] | None = None,
     ) -> None:
         super().__init__(id=id)
         self.title, self.columns, self.key, self.look, self.empty = title, tuple(columns), key, look, empty
-        self.has_header = has_header
+        self.has_header, self._on_seen = has_header, on_seen
         self.is_active = False
         self.is_one_of_many = False
         self._is_placed = False
         self.note = ""
         self.filter_text = ""
         self.sort_index = -1
-        self._rows: Sequence[Row] = ()
-        self._shown_rows: Sequence[Row] = ()
+        self._rows: Sequence[Row | None] = ()
+        self._shown_rows: Sequence[Row | None] = ()
         self._cursor, self._top = 0, 0
         self._cursor_key = ""
 
@@ -72,7 +77,12 @@ class LiveTable(Lines, Generic[Row]):
         """The row under the cursor."""
         return self._shown_rows[self._cursor] if self._shown_rows else None
 
-    def set_rows(self, rows: Sequence[Row]) -> None:
+    @property
+    def is_arranged(self) -> bool:
+        """Whether a filter or a sort order is on: then every row counts, seen or not."""
+        return bool(self.filter_text) or self.sort_index >= 0
+
+    def set_rows(self, rows: Sequence[Row | None]) -> None:
         """Replace the rows; the cursor stays on its key."""
         if rows is not self._rows:
             self._rows = rows
@@ -99,13 +109,13 @@ class LiveTable(Lines, Generic[Row]):
         if self._shown_rows:
             self._is_placed = True
             self._cursor = min(max(self._cursor + step, 0), len(self._shown_rows) - 1)
-            self._cursor_key = self.key(self._shown_rows[self._cursor])
+            self._cursor_key = self._key_at(self._cursor)
             self.update()
 
     def select(self, key: str) -> bool:
         """Put the cursor on a key; False when it is not shown."""
         for index, row in enumerate(self._shown_rows):
-            if self.key(row) == key:
+            if row is not None and self.key(row) == key:
                 self._cursor, self._cursor_key, self._is_placed = index, key, True
                 self.update()
                 return True
@@ -121,12 +131,15 @@ class LiveTable(Lines, Generic[Row]):
         return "\t".join(_text(column.cell(row)) for column in self.columns)
 
     def _arrange(self) -> None:
-        rows = self._rows
-        if self.filter_text:
+        self._shown_rows = self._rows
+        if self.is_arranged:
             words = self.filter_text.split()
-            rows = [row for row in rows if all(word in self.row_text(row).lower() for word in words)]
-        value = self.columns[self.sort_index].value if self.sort_index >= 0 else None
-        self._shown_rows = rows if value is None else sorted(rows, key=value)
+            here = (row for row in self._rows if row is not None)
+            rows = [row for row in here if all(word in self.row_text(row).lower() for word in words)]
+            value = self.columns[self.sort_index].value if self.sort_index >= 0 else None
+            if value is not None:
+                rows.sort(key=value)
+            self._shown_rows = rows
         self._find_cursor()
 
     def _find_cursor(self) -> None:
@@ -136,10 +149,16 @@ class LiveTable(Lines, Generic[Row]):
             return
         if not self.is_active and not self._is_placed:
             self._cursor = 0  # a list nobody has touched shows its newest
-        elif self._cursor_key and self.key(self._shown_rows[self._cursor]) != self._cursor_key:
-            found = (i for i, row in enumerate(self._shown_rows) if self.key(row) == self._cursor_key)
+        elif self._cursor_key and self._key_at(self._cursor) != self._cursor_key:
+            here = ((i, row) for i, row in enumerate(self._shown_rows) if row is not None)
+            found = (i for i, row in here if self.key(row) == self._cursor_key)
             self._cursor = next(found, self._cursor)
-        self._cursor_key = self.key(self._shown_rows[self._cursor])
+        self._cursor_key = self._key_at(self._cursor)
+
+    def _key_at(self, index: int) -> str:
+        """Return a row's key, nothing for one that is not here."""
+        row = self._shown_rows[index]
+        return "" if row is None else self.key(row)
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
         total = len(self._shown_rows)
@@ -151,10 +170,13 @@ class LiveTable(Lines, Generic[Row]):
         lines = [rule(self._heading(), width, self.look.rule, self._position(page), title)]
         if self.has_header:
             lines.append(((" ", "text"), *self._header(widths)))
+        last = min(total, self._top + page)
+        if self._on_seen is not None:
+            self._on_seen(self._top, last)
         if not total:
             why = f"no row matches /{self.filter_text}" if self.filter_text else self.empty
             return [*lines, ((f"  {why}", "dim"),)]
-        return lines + [self._row_line(i, widths) for i in range(self._top, min(total, self._top + page))]
+        return lines + [self._row_line(i, widths) for i in range(self._top, last)]
 
     def _heading(self) -> str:
         return f"{self.title} {len(self._shown_rows):,}" if self._rows else self.title
@@ -190,6 +212,8 @@ class LiveTable(Lines, Generic[Row]):
         band = ("sel" if self.is_active else "idle") if index == self._cursor else ""
         is_pointed = index == self._cursor and (self.is_active or not self.is_one_of_many)
         spans: list[Span] = [(">" if is_pointed else " ", band or "text")]
+        if row is None:
+            return (*spans, (fit("...", self.size.width - 1), band or "dim"))
         for column, width in zip(self.columns, widths, strict=True):
             if width >= 0:
                 cell = column.cell(row)

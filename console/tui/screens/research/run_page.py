@@ -11,8 +11,17 @@ from console.tui.screens.research.page import Page
 from console.tui.widgets.drawing import plot
 from console.tui.widgets.lines import Line, Lines, rule
 from console.tui.widgets.live_table import Cell, Column, LiveTable
+from console.tui.widgets.paged import CHUNK, Paged
 from engine.api.figures import in_order, written
-from engine.api.lab import DecisionPage, DecisionRow, RunDecisions, RunShow, RunTrades, TradePage
+from engine.api.lab import (
+    PAGE_ROWS,
+    DecisionPage,
+    DecisionRow,
+    RunDecisions,
+    RunShow,
+    RunTrades,
+    TradePage,
+)
 from engine.api.run_views import RunDetail, TradeRow
 from seams.clock import NS_PER_S
 
@@ -62,9 +71,9 @@ class RunPage(Page):
         super().__init__()
         self.detail: RunDetail | None = None
         self.view = VIEWS[0]
-        self._trades: tuple[TradeRow, ...] = ()
-        self._decisions: tuple[DecisionRow, ...] = ()
-        self._totals: dict[str, int] = {}
+        self._trades: Paged[TradeRow] = Paged()
+        self._decisions: Paged[DecisionRow] = Paged()
+        self._asked: set[tuple[str, int]] = set()
 
     def compose(self) -> ComposeResult:
         look = self.desk_app.look
@@ -72,9 +81,23 @@ class RunPage(Page):
         yield Lines(lambda w, h: self._curve(w, h, "EQUITY USD"), id="equity")
         yield Lines(lambda w, h: self._curve(w, h, "DRAWDOWN %"), id="drawdown")
         yield Lines(self._found, id="found")
-        yield LiveTable("TRADES", TRADE_COLUMNS, _trade_key, look=look, id="trades", empty="no trades")
         yield LiveTable(
-            "DECISIONS", DECISION_COLUMNS, _decision_key, look=look, id="decisions", empty="no decisions"
+            "TRADES",
+            TRADE_COLUMNS,
+            _trade_key,
+            look=look,
+            id="trades",
+            empty="no trades",
+            on_seen=lambda first, last: self._seen("trades", first, last),
+        )
+        yield LiveTable(
+            "DECISIONS",
+            DECISION_COLUMNS,
+            _decision_key,
+            look=look,
+            id="decisions",
+            empty="no decisions",
+            on_seen=lambda first, last: self._seen("decisions", first, last),
         )
         yield LiveTable(
             "FIGURES",
@@ -91,29 +114,27 @@ class RunPage(Page):
 
     def next_view(self, step: int) -> bool:
         self.view = VIEWS[(VIEWS.index(self.view) + step) % len(VIEWS)]
+        self._asked.clear()  # what was asked in vain is asked again
         self.feed()
         return True
 
     def feed(self) -> None:
         self.set_class(self.view != VIEWS[0], "-listing")
-        have: dict[str, Sequence[object]] = {"trades": self._trades, "decisions": self._decisions}
         for view in VIEWS[1:]:
             table = self.list(view)
             table.display = view == self.view
-            coming = self._totals.get(view, 0) - len(have.get(view, ()))
-            table.note = (f"+{coming:,} coming   " if coming > 0 else "") + self._tabs
+            table.note = self._coming(view) + self._tabs
         self.list("trades").set_rows(self._trades)
         self.list("decisions").set_rows(self._decisions)
         self.list("figures").set_rows(self._figures)
 
     def _show(self, detail: RunDetail) -> None:
         self.detail, self.view = detail, VIEWS[0]
-        self._trades, self._decisions, self._figures = (), (), tuple(_figures(detail))
-        self._totals = {}
+        self._trades, self._decisions, self._figures = Paged(), Paged(), tuple(_figures(detail))
+        self._asked.clear()
         self.room.show(self)
-        run_id = detail.row.run_id
-        self.desk_app.ask_engine(RunTrades(run_id=run_id), TradePage, self._more_trades, "trades")
-        self.desk_app.ask_engine(RunDecisions(run_id=run_id), DecisionPage, self._more_decisions, "decisions")
+        self._fetch("trades", 0, CHUNK)
+        self._fetch("decisions", 0, CHUNK)
 
     _figures: tuple[Figure, ...] = ()
 
@@ -121,25 +142,56 @@ class RunPage(Page):
     def _tabs(self) -> str:
         return "Tab: " + "  ".join(f"[{view}]" if view == self.view else view for view in VIEWS)
 
+    def _rows(self, view: str) -> Paged[TradeRow] | Paged[DecisionRow]:
+        return self._trades if view == "trades" else self._decisions
+
+    def _coming(self, view: str) -> str:
+        """Say how many rows a filter or an order still waits for."""
+        if view == "figures" or not self.list(view).is_arranged:
+            return ""
+        left = len(self._rows(view)) - self._rows(view).here
+        return f"+{left:,} coming   " if left else ""
+
+    def _seen(self, view: str, first: int, last: int) -> None:
+        """Fetch what is seen and not here; under a filter or an order, all of it, page by page."""
+        rows = self._rows(view)
+        if self.list(view).is_arranged:
+            self._fetch_rest(view)
+            return
+        for start in rows.missing(first, last):
+            self._fetch(view, start, CHUNK)
+
+    def _fetch_rest(self, view: str) -> None:
+        left = self._rows(view).missing(0, len(self._rows(view)))
+        if left and not any(place in left for asked, place in self._asked if asked == view):
+            self._fetch(view, left[0], PAGE_ROWS)
+
+    def _fetch(self, view: str, start: int, count: int) -> None:
+        """Ask for rows, once."""
+        if self.detail is None or (view, start) in self._asked:
+            return
+        self._asked.add((view, start))
+        run_id, ask = self.detail.row.run_id, self.desk_app.ask_engine
+        if view == "trades":
+            ask(RunTrades(run_id=run_id, start=start, count=count), TradePage, self._more_trades, view)
+        else:
+            body = RunDecisions(run_id=run_id, start=start, count=count)
+            ask(body, DecisionPage, self._more_decisions, view)
+
     def _more_trades(self, page: TradePage) -> None:
-        """Take a page of trades; ask for the next one until all are here."""
-        if self.detail is None or page.run_id != self.detail.row.run_id or page.start != len(self._trades):
-            return  # another run was opened meanwhile
-        self._trades += page.rows
-        self._totals["trades"] = page.total
-        if page.rows and len(self._trades) < page.total:
-            ask = RunTrades(run_id=page.run_id, start=len(self._trades))
-            self.desk_app.ask_engine(ask, TradePage, self._more_trades, "trades")
-        self.feed()
+        """Take a page of trades, unless another run was opened meanwhile."""
+        if self.detail is not None and page.run_id == self.detail.row.run_id:
+            self._trades = self._trades.with_page(page.start, page.rows, page.total)
+            self._took("trades")
 
     def _more_decisions(self, page: DecisionPage) -> None:
-        if self.detail is None or page.run_id != self.detail.row.run_id or page.start != len(self._decisions):
-            return
-        self._decisions += page.rows
-        self._totals["decisions"] = page.total
-        if page.rows and len(self._decisions) < page.total:
-            ask = RunDecisions(run_id=page.run_id, start=len(self._decisions))
-            self.desk_app.ask_engine(ask, DecisionPage, self._more_decisions, "decisions")
+        if self.detail is not None and page.run_id == self.detail.row.run_id:
+            self._decisions = self._decisions.with_page(page.start, page.rows, page.total)
+            self._took("decisions")
+
+    def _took(self, view: str) -> None:
+        if self.list(view).is_arranged:
+            self._fetch_rest(view)
         self.feed()
 
     def _metrics(self, width: int, height: int) -> Sequence[Line]:
