@@ -19,7 +19,8 @@ import pytest
 from engine.api import research
 from engine.research.choice import RunFailed
 from engine.research.run import RunCancelled
-from engine.research.sweep.evaluate import Field
+from engine.research.sweep import evaluate
+from engine.research.sweep.evaluate import Field, LocalExecutor
 from engine.research.sweep.plan import make_plan
 from engine.research.sweep.proposals import next_trials
 from engine.research.sweep.request import make_request
@@ -285,6 +286,25 @@ def test_a_strategy_in_the_subset_is_forged_and_one_outside_it_interpreted_with_
     other = Field(same.base, plan.config, plan.searched)
     assert other.is_interpreted(other.choose(trials[0]))
     assert other.results(trials, 1) == field.results(trials, 2)
+
+
+def test_flip_lanes_tell_how_far_they_are_before_a_second_is_over(
+    bars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A chunk is as large as its bars allow, so progress comes while they run; the results are the same."""
+    request = request_of(bars, strategy="ema_cross", param_grid={"fast": "2:20:1", "slow": "21:40:1"})
+    plan = make_plan(request, tmp_path, RealDisk())
+    field = Field(request.base, plan.config, plan.searched)
+    trials = next_trials(request, {}, plan.interval_ns)
+    assert len(trials) == 380 and field.is_flip(field.choose(trials[0]))
+    with LocalExecutor(field, 2) as executor:
+        (whole,) = executor.results(trials)
+        monkeypatch.setattr(evaluate, "LANE_BARS", 50 * field.count)
+        parts = list(executor.results(trials))
+        monkeypatch.setattr(evaluate, "LANE_BARS", 1)
+        least = next(iter(executor.results(trials)))
+    assert [len(part) for part in parts] == [100, 100, 100, 80] and len(least) == 2
+    assert [result for part in parts for result in part] == whole
 
 
 STRANGE = "before = [self.last for _ in range(1)][0]"
