@@ -7,23 +7,19 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
 
-import msgspec
-
 from engine.api.commands import KillArmed, KillDone, PaperStart
 from engine.api.run_views import SessionRow
 from engine.api.shadow import SHADOW_FILE, ShadowView, stored_shadow
 from engine.core import STORAGE_FAILURES, Core
+from engine.desk_evidence import add_trade, metrics_of, session_folder, session_record, share_board
 from engine.failures import reason_code
 from engine.limits import desk_facts, latch_repetition, restore_traffic, watch_limits
 from engine.market.hub import HubState
-from engine.research.identity import python_facts
 from engine.research.run import INIT_STATE
 from engine.research.schemas import json_bytes
 from engine.research.session_health import refresh_sessions_index
-from engine.research.session_records import SessionMetadata
 from engine.research.sessions import ENDINGS, SessionFolder
 from engine.store.failures import StoreError
-from engine.store.rows import SessionRecord
 from engine.trading.custody import Custody
 from engine.trading.feed_watch import watch_feed
 from engine.trading.inputs import JOURNAL, JournalledKernel
@@ -33,13 +29,11 @@ from engine.trading.rows import ticket_row
 from engine.trading.session import PaperSession
 from engine.trading.settle import settle_unknown
 from engine.trading.setup import build_session
-from engine.trading.working import ManagedOrder
 from engine.views import session_row
 from safety.approval import Ticket
 from safety.killbyte import KillLevel
 from safety.reasons import Refusal
 from seams.clock import NS_PER_MS, NS_PER_S, iso_z
-from venues.types import Fill
 
 MAX_SESSIONS = 8
 REJECT_ALARM_S = 20
@@ -58,7 +52,6 @@ class Running:
     task: asyncio.Task[None] | None = None
     is_aborted: bool = False
     updated_ns: int = 0
-    trades: int = 0
     live: LiveJournal | None = None
 
 
@@ -119,23 +112,24 @@ class Desk:
         stamp = iso_z(now_ns)[:19].replace("-", "").replace(":", "").replace("T", "_")
         session_id = f"{stamp}_paper_{self.core.ids.new('S')[2:]}"
         session = build_session(self.core, start, session_id, self.custody)
-        folder = self._folder(session, start, operator, request_id, now_ns)
+        folder = session_folder(self.core, session, start, operator, request_id, now_ns)
         if session.plan.init_state:
             folder.put_artifact(INIT_STATE, session.plan.init_state)
         entry = Running(session=session, folder=folder, start=start, started_ns=now_ns)
         try:
-            self.core.store.sessions.start(self._row(session, folder, now_ns))
+            self.core.store.sessions.start(session_record(self.core, session, folder, now_ns))
         except StoreError as error:
             folder.finish(
                 "exception", metrics={}, decision_sha256="", message=str(error), error_type=error.code
             )
             raise
         self.running[session_id] = entry
+        share_board(self.core, session)
         restore_traffic(self.core, session)
         session.desk_facts = lambda: desk_facts(self.core, session, self.sessions)
         session.on_value.append(lambda: watch_limits(self.core, self.sessions))
         session.on_denied.append(partial(latch_repetition, self.core, session))
-        session.on_fill.append(lambda order, fill: self._trade(entry, order, fill))
+        session.on_fill.append(lambda order, fill: add_trade(session, folder, order, fill))
         self.core.note("session_started", operator, f"{session_id} on {session.plan.feed_name}")
         entry.task = asyncio.get_running_loop().create_task(self._live(entry), name=session_id)
         return entry
@@ -191,6 +185,7 @@ class Desk:
         session_id = session.plan.session_id
         del self.running[session_id]
         session.orders.detach(session_id)
+        session.board.close()
         status = ENDINGS[reason]
         try:
             core.risk_memory.settle(session, self.sessions)
@@ -205,7 +200,7 @@ class Desk:
                 core.disk.remove(entry.live.path)
             entry.folder.finish(
                 reason,
-                metrics=self._metrics(session),
+                metrics=metrics_of(session),
                 decision_sha256=decision_sha256,
                 message=message,
                 error_type=error_type or None,
@@ -242,84 +237,6 @@ class Desk:
             entry.session.refuse(ticket, code)
         self.core.store.tickets.save_ticket(ticket_row(closed, "eng", self.core.clock.now_ns()))
 
-    def _metrics(self, session: PaperSession) -> dict[str, float | int | str | None]:
-        counts, ledger = session.counts, session.ledger
-        return {
-            "bars": counts.bars,
-            "decisions": counts.decisions,
-            "tickets": counts.tickets,
-            "approvals": counts.approvals,
-            "denied": counts.denied,
-            "orders": counts.orders,
-            "fills": counts.fills,
-            "final_equity": session.kernel.final_equity(),
-            "ledger_equity_usd": float(ledger.equity_usd),
-            "max_drawdown_now": ledger.drawdown,
-            "trades": len(session.kernel.trades()),
-            "errors": len(counts.errors),
-        }
-
-    def _folder(
-        self, session: PaperSession, start: PaperStart, operator: str, request_id: str, now_ns: int
-    ) -> SessionFolder:
-        plan = session.plan
-        _, version = python_facts()
-        metadata = SessionMetadata(
-            session_id=plan.session_id,
-            mode="paper",
-            command="paper start",
-            request_id=request_id,
-            started_at=iso_z(now_ns),
-            operator=operator,
-            strategies=tuple(dict.fromkeys(strategy for _, strategy in plan.lanes)),
-            symbols=tuple(symbol for symbol, _ in plan.lanes),
-            feed=plan.feed_name,
-            scenario=start.scenario,
-            seed=start.seed,
-            is_supervised=start.is_supervised,
-            pid=self.core.pid,
-            git_commit=self.core.commit,
-            python_version=version,
-            kernel_sha256=self.core.kernel_sha256,
-            config_sha256=self.core.config_fingerprint,
-            config_ids=plan.config_ids,
-        )
-        config = msgspec.to_builtins(
-            {"request": start, "settings": self.core.settings.model_dump(mode="json")}
-        )
-        return SessionFolder(self.core.paths.sessions, metadata, config, self.core.disk, self.core.clock)
-
-    def _row(self, session: PaperSession, folder: SessionFolder, now_ns: int) -> SessionRecord:
-        plan = session.plan
-        return SessionRecord(
-            session_id=plan.session_id,
-            strategies=tuple(strategy for _, strategy in plan.lanes),
-            symbols=tuple(symbol for symbol, _ in plan.lanes),
-            feed=plan.feed_name,
-            is_supervised=plan.is_supervised,
-            epoch=self.core.epoch,
-            folder=str(folder.folder),
-            config_fingerprint=self.core.config_fingerprint,
-            run_fingerprint=plan.run_fingerprint,
-            started_ns=now_ns,
-        )
-
-    def _trade(self, entry: Running, order: ManagedOrder, fill: Fill) -> None:
-        session = entry.session
-        held = session.ledger.holding(fill.symbol)
-        entry.trades += 1
-        entry.folder.add_trade(
-            at_ns=session.market_ns or fill.at_ns,
-            side=fill.side,
-            close=order.request.mark_price,
-            exec_price=fill.price,
-            quantity=fill.quantity,
-            fee=fill.fee,
-            equity_after=session.ledger.equity_usd,
-            slippage=(fill.price - held.mark_price) * fill.side.sign,
-            reason=order.strategy,
-        )
-
     # --- what holds for all ----------------------------------------------------------------------
 
     def armed(self, nonce: str) -> KillArmed:
@@ -349,6 +266,8 @@ class Desk:
         latched_at_ns = core.clock.now_ns()
         self.obeyed = kill.level
         core.sync_kill_hold()
+        for session in self.sessions:
+            session.board.write()
         self.kills += 1
         word = kill.level.name.lower()
         core.note("kill", operator, f"{word} latched: {reason or 'no reason given'}")
@@ -399,6 +318,7 @@ class Desk:
         for entry in list(self.running.values()):
             session = entry.session
             try:
+                session.board.write()
                 watch_feed(session)
                 if session.orders.unknown() and not self._is_custodys(session):
                     await settle_unknown(session.orders)

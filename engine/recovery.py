@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from engine.api.lane_views import page_path
 from engine.core import Core
 from engine.research.session_health import refresh_sessions_index
 from engine.research.sessions import mark_all_interrupted
@@ -49,6 +50,9 @@ def recover(core: Core) -> list[str]:
         core.store.sessions.finish(
             session_id, status="failed", status_reason="exception", finished_ns=now_ns, message=message
         )
+        page = page_path(core.paths.run, session_id)
+        if core.disk.exists(page):
+            core.disk.remove(page)
         core.note("session_interrupted", "eng", session_id)
         core.alarm("session_failed", session_id, "eng", message)
     if lost:

@@ -8,6 +8,7 @@ from decimal import Decimal
 import msgspec
 
 from engine.api import views as v
+from engine.api.lane_views import LaneStateRow
 from engine.api.run_views import SessionRow
 from engine.core import Core
 from engine.market.hub import HubState
@@ -94,6 +95,24 @@ def status_view(
         alarms_unacked=core.alarms.unacked,
         kernel_sha256=core.kernel_sha256,
         health=health,
+        lanes=tuple(row for session in sessions for row in lane_rows(session)),
+    )
+
+
+def lane_rows(session: PaperSession) -> tuple[LaneStateRow, ...]:
+    """Return where each of a session's lanes stands."""
+    board = session.board
+    return tuple(
+        LaneStateRow(
+            session_id=session.plan.session_id,
+            symbol=symbol,
+            strategy=strategy,
+            state=state.name.lower(),
+            execution=execution.name.lower(),
+        )
+        for (symbol, strategy), state, execution in zip(
+            session.plan.lanes, board.states, board.executions, strict=True
+        )
     )
 
 
@@ -349,6 +368,7 @@ def session_row(
         path=path,
         shadow="" if session.shadow is None else session.shadow.said,
         config_ids=session.plan.config_ids,
+        states=tuple(row.state for row in lane_rows(session)) if status == "running" else (),
     )
 
 

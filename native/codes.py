@@ -57,7 +57,10 @@ class Gate(IntFlag):
     LIQUIDATED = 2048
     EXPOSURE = 4096
     HEAT = 8192
+    INTERLOCK = 16384
 
 
-CONTROLLED_GATES = Gate.WARMUP | Gate.PAUSED | Gate.ENVELOPE | Gate.REGIME | Gate.COOLDOWN | Gate.CAPACITY
+CONTROLLED_GATES = (
+    Gate.WARMUP | Gate.PAUSED | Gate.ENVELOPE | Gate.REGIME | Gate.COOLDOWN | Gate.CAPACITY | Gate.INTERLOCK
+)
 """Gates the engine may set from outside with `Kernel.set_gate`."""

@@ -16,7 +16,7 @@ from native.replay cimport Columns, replay_bars
 from native.state cimport *
 from native.strategy cimport Bar, read_wish
 
-from native.codes import CONTROLLED_GATES, Reason
+from native.codes import Reason
 from native.intents import KernelConfig, KernelFill, LanePosition, LaneSpec, Matching, OrderIntent
 from native.lanes import BUILTINS, DECISION_DTYPE, TRADE_DTYPE, builtin_params
 from native.strategy import StrategyFailed, strategy_failed
@@ -69,6 +69,9 @@ cdef class Kernel(StoredLanes):
         cdef int64_t ts = ts_ns
         if ts <= s.last_ts or ts < s.open_ts or not is_good_bar(open, high, low, close, volume):
             self._refuse(s, ts, f"lane {lane}: bar refused at {ts}: {open}, {high}, {low}, {close}, {volume}")
+        if self.heeded != lane:
+            self.heed(lane)
+        self.heeded = -1
         self._make_room(s, 1)
         s.is_noting = 1
         self._close(lane, ts, open, high, low, close, volume)
@@ -240,19 +243,6 @@ cdef class Kernel(StoredLanes):
         if slot == NULL:
             raise KeyError(f"lane {lane} has no outstanding intent {intent_id} to reject ({code})")
         self._release(s, slot)
-
-    def set_gate(self, lane, gate, is_blocked):
-        """Set or clear a controlled gate for entries (`codes.CONTROLLED_GATES`); exits are never blocked."""
-        cdef LaneState* s = self._lane(lane)
-        if gate <= 0 or gate & ~int(CONTROLLED_GATES):
-            raise ValueError(f"gate {gate} is not one the engine controls")
-        s.gates = s.gates | <int64_t>gate if is_blocked else s.gates & ~<int64_t>gate
-
-    def set_size_multiplier(self, lane, double multiplier):
-        """Scale the lane's entries by 0..1 (the envelope's last word on size)."""
-        if not 0.0 <= multiplier <= 1.0:
-            raise ValueError(f"multiplier {multiplier} is outside [0, 1]")
-        self._lane(lane).multiplier = multiplier
 
     def replay(self, lane, const int64_t[::1] ts_ns, const double[::1] open, const double[::1] high,
                const double[::1] low, const double[::1] close, const double[::1] volume):

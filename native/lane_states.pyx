@@ -78,6 +78,7 @@ cdef class StoredLanes(LaneTable):
             memset(&bare.rules, 0, sizeof(Rules))
             bare.trade_count = bare.decision_count = bare.equity_count = 0
             bare.funding_next = bare.subs.next = bare.is_noting = 0
+            bare.gates &= ~<int64_t>GATE_INTERLOCK     # another run has an interlock of its own, or none
             carried = _exact_parts([*carried, *self.trades(index)["pnl"].tolist()])
         fields = [
             record_bytes(&bare, 1, sizeof(LaneState)),

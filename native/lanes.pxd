@@ -14,6 +14,8 @@ cdef class LaneTable:
     cdef readonly str run_id
     cdef list strategies
     cdef dict kept              # arrays that lanes point into
+    cdef const unsigned char[::1] page   # shared state; None: no interlock byte is read
+    cdef int64_t heeded         # the lane whose byte was read for the close to come; -1: none
     cdef list carried           # per lane: the exact sum of results closed before it started from a state
     cdef Bar bar
 

@@ -21,6 +21,7 @@ from native.rooms cimport drop_room, more_room
 from native.state cimport *
 from native.strategy cimport Bar
 
+from native.codes import CONTROLLED_GATES
 from native.forged import Forged
 from native.extras import check_config
 from native.intents import LanePosition
@@ -32,6 +33,8 @@ cdef extern from "Python.h":
     char* PyOS_double_to_string(double value, char code, int precision, int flags, int* kind) except NULL
 
 cdef enum:
+    BLOCK = 64              # bytes that a lane has in the shared state (`safety.state_page`)
+    INTERLOCK_AT = 8
     _TRADE_TEXT = 1024      # bytes that one trade's line may take: a double has at most 309 digits before its point
 
 BUILTINS = {
@@ -97,6 +100,7 @@ cdef class LaneTable:
             raise MemoryError
         self.strategies, self.kept = [None] * self.count, {}
         self.carried = [()] * self.count
+        self.heeded, self.page = -1, None
         self.bar = Bar.__new__(Bar)
         for index, spec in enumerate(self.lanes):
             self._prepare(index, spec)
@@ -171,9 +175,51 @@ cdef class LaneTable:
             raise MemoryError
         s.equity = <double*>more
 
+    def set_gate(self, lane, gate, is_blocked):
+        """Set or clear a controlled gate for entries (`codes.CONTROLLED_GATES`); exits are never blocked."""
+        cdef LaneState* s = self._lane(lane)
+        if gate <= 0 or gate & ~int(CONTROLLED_GATES):
+            raise ValueError(f"gate {gate} is not one the engine controls")
+        s.gates = s.gates | <int64_t>gate if is_blocked else s.gates & ~<int64_t>gate
+
+    def set_size_multiplier(self, lane, double multiplier):
+        """Scale the lane's entries by 0..1 (the envelope's last word on size)."""
+        if not 0.0 <= multiplier <= 1.0:
+            raise ValueError(f"multiplier {multiplier} is outside [0, 1]")
+        self._lane(lane).multiplier = multiplier
+
+    def watch_interlock(self, const unsigned char[::1] page):
+        """Read each lane's interlock byte before its closes: byte `INTERLOCK_AT` of the lane's `BLOCK` bytes.
+
+        Raises ValueError for a page that has no block for every lane.
+        """
+        if page.shape[0] < self.count * BLOCK:
+            raise ValueError(f"{page.shape[0]} bytes are no shared state of {self.count} lanes")
+        self.page = page
+
+    def heed(self, lane):
+        """Read the lane's interlock byte for its next close, and gate its entries by it; exits are never blocked.
+
+        Returns the byte: 0 is clear, or no page is watched. `close` does it where nobody did; who keeps a
+        record of what the kernel is told does it first, so that both mean the same reading.
+        """
+        cdef LaneState* s = self._lane(lane)
+        cdef int64_t level
+        if self.page is None:
+            return 0
+        level = self.page[<int64_t>lane * BLOCK + INTERLOCK_AT]
+        s.gates = s.gates | GATE_INTERLOCK if level else s.gates & ~<int64_t>GATE_INTERLOCK
+        self.heeded = lane
+        return level
+
     def bar_count(self, lane):
         """Return how many bars the lane has closed."""
         return self._lane(lane).bars
+
+    def is_warm(self, lane):
+        """Tell whether the strategy has the history that it asks for: its next close may enter."""
+        cdef LaneState* s = self._lane(lane)
+        return s.bars + 1 >= s.rules.warmup_bars and s.bars >= s.rules.first_bar
 
     def position(self, lane):
         """Return what the lane holds, marked at the last close."""
@@ -228,6 +274,13 @@ cdef class LaneTable:
         return b"".join(
             [record_bytes(self._lane(i).decisions, self._lane(i).decision_count, sizeof(Decision)) for i in wanted]
         )
+
+    def decisions_since(self, lane, first):
+        """Return a lane's decision records from number `first` on; what is new costs no copy of what is old."""
+        cdef LaneState* s = self._lane(lane)
+        cdef int64_t start = min(max(<int64_t>first, 0), s.decision_count)
+        data = record_bytes(s.decisions + start, s.decision_count - start, sizeof(Decision)) if s.decision_count else b""
+        return np.frombuffer(data, DECISION_DTYPE).copy()
 
     def trades_sha256(self):
         """Return the sha256 of the trade list in the oracles' text form (fills as %.6f)."""

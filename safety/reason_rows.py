@@ -85,6 +85,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     ("symbol_has_unknown_order", "An order of this symbol is unknown", "It may be alive or filled; new risk on top could double the position.", "Settle the unknown order with venue evidence first.", _UNKNOWN),
     ("reduce_only_increases", "A reduce-only order would open a position", "With the other closing orders that may be alive it exceeds the position, or is on the wrong side.", "Re-read the position; cancel other closing orders first.", _REJECTED),
     # commands, tickets, holds
+    ("illegal_transition", "The strategy's state does not change like this", "The table of states has no such step.", "This is a defect: keep the session's journal and report it.", _PAPER),
     ("not_permitted", "Your role may not do this", "The identity you connected with has no such right.", "Use an operator identity, or ask one.", _START),
     ("expired_request", "The request came too late", "Its time ran out before the engine saw it; a late command never executes.", "Look at the state, then send it again if it is still wanted.", _START),
     ("duplicate_request", "The request was already handled", "Its id was used before; the first answer stands.", "Read the first answer; use a new id for a new act.", _START),
@@ -180,6 +181,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     ("state_symbol_mismatch", "The state is of other symbols", "A position and a window of one symbol are nothing to another.", "Name the bars or feed of the state's symbols.", _STATE),
     ("state_config_mismatch", "The state was made under other assumptions", "Costs, sizes, rules or bar length differ; what differs is named.", "Leave the assumptions to the state, or make the run again under the new ones and export that.", _STATE),
     ("state_gap", "The bars do not follow the state's last one", "What happened in between is not known: a stop may have been hit, windows are out of date.", "Give the bars that follow it, or run over the missing ones and export again; `--max-state-gap` allows a hole knowingly.", _STATE),
+    ("export_exists", "A file of this name is there", "An export replaces nothing.", "Name another file, or move the old one away.", _RESEARCH),
     ("state_exists", "Another state has this name", "An import replaces nothing unasked.", "Take another name, or pass --replace.", _STATE),
     ("unknown_state", "No such init state", "It is neither a file nor the name of an imported state.", "List them with `interlock state list`.", _STATE),
     ("state_not_exportable", "There is no state to go on from", "Orders may still be alive, symbols share an account, or it was closed at its end.", "Settle the orders, or make a run that stays open at its end and export that.", _STATE),

@@ -68,6 +68,7 @@ NOUNS: dict[str, Noun] = {
     "verify": Noun("forge", "verify"),
     "validate": Noun("validate", "validate"),
     "replay": Noun("replay", "replay"),
+    "drift": Noun("drift", "drift"),
     "state": Noun("state", "app", is_group=True),
     "dump-indicators": Noun("indicators", "dump_indicators"),
     "data": Noun("data", "app", is_group=True),

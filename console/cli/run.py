@@ -28,7 +28,7 @@ from console.cli.options import (
     parameters,
 )
 from console.cli.run_text import detail_text, run_text
-from engine.api import parity, research
+from engine.api import exports, parity, research
 from engine.api.figures import in_order
 from engine.api.home import home_folder
 from engine.api.run_filter import STATUSES, TRUSTS, RunFilter, kept
@@ -77,6 +77,12 @@ def start(
     max_missing: MaxMissing = 0,
     init_state: InitState = "",
     max_state_gap: MaxStateGap = 0,
+    export_trades: Annotated[
+        Path | None, typer.Option("--export-trades", help="Write the trades to a new CSV file, too.")
+    ] = None,
+    trace: Annotated[
+        Path | None, typer.Option("--trace", help="Write every decision to a new file of JSON lines.")
+    ] = None,
     name: Annotated[str, typer.Option("--name", help="A name for people.")] = "",
     json_request: JsonRequest = None,
     signal_file: SignalFile = None,
@@ -92,6 +98,9 @@ def start(
         diagnostics.progress(done, total, "bars")
         if done >= total:
             diagnostics.stage("checks, baselines and the report follow")
+
+    def written(done: int, total: int) -> None:
+        diagnostics.progress(done, total, "decisions written")
 
     asked = read_request(json_request, "run", signal_file)
     given: dict[str, object] = {
@@ -116,10 +125,15 @@ def start(
     with signals(signal_file, "run", asked.request_id) as sender, failures():
         if not fields.get("data"):
             raise Failure("invalid_request", "no data is named", "pass --data, or data in the params")
+        exports.demand_new(export_trades, trace)
         loaded = research.load_config_with_origins(home)
         result = research.start_run(research.run_request(fields), home, loaded=loaded, on_progress=progress)
+        made = exports.export_run(Path(result.path), export_trades, trace, on_progress=written)
         sender.completed(result.run_id, result.path)
-    output.show({"run": result}, run_text(result), as_json)
+    text = "\n".join(
+        [run_text(result), *(f"{each.what}: {each.rows:,} rows in {each.path}" for each in made)]
+    )
+    output.show({"run": result, **({"exports": made} if made else {})}, text, as_json)
 
 
 @app.command("ls", hidden=True)

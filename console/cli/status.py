@@ -16,6 +16,7 @@ from seams.clock import NS_PER_S, SystemClock, iso_z
 
 PART_COLUMNS = ("part", "state", "age_ms", "detail")
 HOLD_COLUMNS = ("code", "level", "source", "evidence", "clear_rule", "runbook")
+LANE_COLUMNS = ("session_id", "symbol", "strategy", "state", "execution")
 MAX_WAITING = 1_000
 
 
@@ -36,7 +37,8 @@ def status(
         return
     view = link.view("status", StatusView)
     holds = output.table(view.holds, HOLD_COLUMNS, "no holds")
-    output.show({"status": view}, f"{output.facts(view)}\n\n{holds}", as_json)
+    lanes = output.table(view.lanes, LANE_COLUMNS, "no session runs")
+    output.show({"status": view}, f"{output.facts(view)}\n\n{holds}\n\n{lanes}", as_json)
 
 
 def health(as_json: Json = False) -> None:

@@ -13,6 +13,7 @@ from seams.clock import Clock, SystemClock
 from seams.disk import Disk, RealDisk
 
 if TYPE_CHECKING:
+    from engine.lifecycle.parity.drift import DriftReport
     from engine.lifecycle.parity.ledger import LedgerRow, LedgerVerdict
     from engine.lifecycle.parity.report import ReplayReport
 
@@ -77,3 +78,60 @@ def trust_order() -> str:
     from engine.lifecycle.parity.sources import order_in_words
 
     return order_in_words()
+
+
+def drift(
+    home: Path,
+    session_id: str,
+    *,
+    strategy: str = "",
+    on_progress: Callable[[int, int], None] | None = None,
+    disk: Disk | None = None,
+    clock: Clock | None = None,
+) -> DriftReport:
+    """Compare an ended paper session with its replay, day by day; see `engine.lifecycle.parity.drift`.
+
+    Raises `UnknownSession`, `JournalDamaged`, `RunFailed` with journal_missing or not_reproducible, or
+    `OSError`.
+    """
+    from engine.lifecycle.parity.drift import drift_of
+    from engine.lifecycle.parity.runs import Where
+
+    return drift_of(
+        session_id,
+        home,
+        disk or RealDisk(),
+        clock or SystemClock(),
+        where=Where(strategy=strategy),
+        on_progress=on_progress,
+    )
+
+
+def sessions_of_day(
+    home: Path,
+    day: str,
+    *,
+    on_progress: Callable[[int, int], None] | None = None,
+    disk: Disk | None = None,
+) -> tuple[str, ...]:
+    """Return the ended sessions whose market had this UTC day (YYYY-MM-DD), the oldest first.
+
+    What has no journal, or none that reads, is left out.
+    """
+    from engine.api.research import UnknownSession, list_sessions
+    from engine.journal import JournalDamaged
+    from engine.lifecycle.parity.drift import market_days
+    from engine.research.choice import RunFailed
+
+    disk, found = disk or RealDisk(), []
+    names = sorted(row.session_id for row in list_sessions(home, disk) if row.status != "running")
+    for done, name in enumerate(names, 1):
+        try:
+            if day in market_days(name, home, disk):
+                found.append(name)
+        except (UnknownSession, JournalDamaged, RunFailed):
+            continue
+        finally:
+            if on_progress is not None:
+                on_progress(done, len(names))
+    return tuple(found)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from engine.api.lane_views import LaneStateRow
 from engine.api.run_views import RunsView
 from venues.types import Record
 
@@ -60,6 +61,8 @@ class StatusView(Record, tag="status"):
     alarms_unacked: int
     kernel_sha256: str
     health: tuple[PartHealth, ...]
+    lanes: tuple[LaneStateRow, ...] = ()
+    """Every running session's lanes, each with its strategy's state."""
 
 
 class LimitBar(Record):

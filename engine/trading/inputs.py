@@ -35,12 +35,14 @@ INPUT_DTYPE = np.dtype(
 
 
 class Kind(IntEnum):
-    """What a row is: a bar before the start, a closed bar, a fill (price in `close`), the end of an order."""
+    """What a row is: a bar before the start, a closed bar, a fill (price in `close`), the end of an order,
+    another interlock level (in `units`), which holds from the next closed bar of its lane on."""
 
     WARM = 1
     CLOSE = 2
     FILL = 3
     REJECT = 4
+    INTERLOCK = 5
 
 
 class LaneFacts(Record):
@@ -87,6 +89,7 @@ class JournalledKernel(Kernel):
         # The compiled base is built by __cinit__, which has had the arguments by now; it has no __init__.
         self.facts: SessionFacts | None = None
         self._rows, self._count, self._is_complete = np.zeros(1024, INPUT_DTYPE), 0, True
+        self._heeded: dict[int, int] = {}
         self.shadow: Shadow | None = None
         """Told of every input once the kernel has taken it; it only queues what it is told."""
 
@@ -115,6 +118,7 @@ class JournalledKernel(Kernel):
         volume: float = 0.0,
     ) -> list[OrderIntent]:
         """See `Kernel.close`."""
+        self._heed(lane)
         row = self._keep(
             Kind.CLOSE, lane, ts_ns=ts_ns, open=open, high=high, low=low, close=close, volume=volume
         )
@@ -129,6 +133,16 @@ class JournalledKernel(Kernel):
         if self.shadow is not None:
             self.shadow.closed(lane, bar, wishes, self.position(lane))
         return wishes
+
+    def _heed(self, lane: int) -> None:
+        """Read the interlock byte for this close; a level that is new is an input like any other."""
+        level = self.heed(lane)
+        if level == self._heeded.get(lane, 0):
+            return
+        self._heeded[lane] = level
+        self._keep(Kind.INTERLOCK, lane, units=level)
+        if self.shadow is not None:
+            self.shadow.held(lane, level != 0)
 
     def fill(
         self,

@@ -16,6 +16,7 @@ from engine.failures import reason_code
 from engine.market.hub import HubState, MarketHub
 from engine.store.rows import JudgementRecord, PolicyRecord
 from engine.trading.gather import account_facts
+from engine.trading.lane_board import LaneBoard
 from engine.trading.ledger import Ledger
 from engine.trading.market_memory import MarketMemory
 from engine.trading.orders import OrderManager, Owner
@@ -134,6 +135,7 @@ class PaperSession:
         self._lane_of = {symbol: lane for lane, (symbol, _) in enumerate(plan.lanes)}
         self._wishes: list[OrderIntent] = []
         self._waiting: dict[str, OrderIntent] = {}
+        self.board = LaneBoard(self)
         hub.add_listener(self._on_market)
         hub.set_barrier(self._after_bar)
 
@@ -189,12 +191,15 @@ class PaperSession:
         lane = self._lane_of.get(bar.symbol)
         if lane is None:
             return
+        self.board.heed()
         try:
             wishes = self.kernel.close(lane, bar.open_ns, bar.open, bar.high, bar.low, bar.close, bar.volume)
         except ValueError as error:
             self.counts.errors.append(str(error))
             self.core.note("bar_refused", "kernel", str(error), symbol=bar.symbol)
             return
+        if wishes:
+            self.board.decided(lane, bar.close_ns)
         self._wishes.extend(wishes)
 
     async def _after_bar(self) -> None:
@@ -205,6 +210,7 @@ class PaperSession:
         except STORAGE_FAILURES as error:
             self.fail(error)
             raise
+        self.board.write()
         if self.shadow is not None:
             self._heed(self.shadow)
 
@@ -409,6 +415,7 @@ class PaperSession:
         units = int(fill.quantity * 1_000_000)
         at_ns = self.market_ns or fill.at_ns
         self.kernel.fill(order.lane, order.intent_id, units, float(fill.price), float(fill.fee), at_ns, side)
+        self.board.write()
 
     def _on_end(self, order: ManagedOrder) -> None:
         """An order ended without (all of) its fill: tell the kernel that the rest will never act."""

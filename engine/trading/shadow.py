@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.api.shadow import ShadowDisagreement, ShadowView
+from native.codes import Gate
 from native.intents import LanePosition, OrderIntent
 from native.kernel import Kernel
 from safety.text import clean
@@ -91,6 +92,10 @@ class Shadow:
         self, lane: int, bar: tuple[Any, ...], wishes: Sequence[OrderIntent], held: LanePosition
     ) -> None:
         self._keep(lambda: self._close(lane, bar, wishes, held))
+
+    def held(self, lane: int, is_blocked: bool) -> None:
+        """The interlock gates the twin's entries as it gates the kernel's."""
+        self._keep(lambda: self.twin.set_gate(lane, Gate.INTERLOCK, is_blocked))
 
     def refused(self, lane: int, bar: tuple[Any, ...]) -> None:
         """A bad bar blocks the twin's next entry as it blocks the kernel's."""

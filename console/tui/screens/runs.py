@@ -270,6 +270,7 @@ class Runs(Room):
         return [
             ((f"  {row.session_id}: {row.status}{why}, {row.decisions} decisions{said}", "dim"),),
             ((f"  {row.orders} orders (Enter shows them), {row.fills} fills, decisions {digest}", "dim"),),
+            *([((f"  lanes: {_lanes(row)}", "dim"),)] if row.states else []),
             *([((f"  twin: {row.shadow}", "dim"),)] if row.shadow else []),
             ((f"  {row.path}", "dim"),),
         ]
@@ -277,6 +278,11 @@ class Runs(Room):
 
 def _facets_of(row: RunRow) -> tuple[str, ...]:
     return (row.mode, row.status, f"checks {row.trust}")
+
+
+def _lanes(row: SessionRow) -> str:
+    """Say where each lane stands, on one line."""
+    return ", ".join(f"{symbol} {state}" for symbol, state in zip(row.symbols, row.states, strict=False))
 
 
 def _rate(job: JobRow) -> str:

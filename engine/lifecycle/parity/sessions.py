@@ -26,6 +26,7 @@ from engine.state.init_state import InitState, read_state
 from engine.state.start import begin
 from engine.strategies.registry import BUNDLED
 from engine.trading.inputs import JOURNAL, Kind, SessionJournal, inputs_sha256, read_journal
+from native.codes import Gate
 from native.intents import KernelConfig, LaneSpec
 from native.kernel import Kernel
 from seams.disk import Disk
@@ -188,6 +189,8 @@ def _give(kernel: Kernel, row: Any) -> bool:
                 int(row["ts_ns"]),
                 int(row["side"]) or None,
             )
+        elif kind is Kind.INTERLOCK:
+            kernel.set_gate(lane, Gate.INTERLOCK, row["units"] != 0)
         else:
             kernel.reject(lane, _intent_id(kernel, row), "replayed")
     except (ValueError, KeyError):
