@@ -38,6 +38,9 @@ READ: Mapping[str, tuple[str, ...]] = {
         "watchdog.key_file",
         "watchdog.alarm_command",
     ),
+    "engine/drill.py": ("watchdog.drill_key_file",),
+    "engine/outlets.py": ("alarms.sinks",),
+    "engine/ops/snapshots.py": ("analytics.paper_stale_after_minutes",),
     SESSION: (
         "engine.warmup_bars",
         "risk.initial_equity_usd",
@@ -127,7 +130,6 @@ IDLE: Mapping[str, str] = {
     "analytics.equity_history": _SHOWN,
     "analytics.trade_history": _SHOWN,
     "analytics.minimum_points": _SHOWN,
-    "analytics.paper_stale_after_minutes": "a session is stale after 60 minutes, or once its process is gone",
     "market.venue": "a session names its feed (`--feed`)",
     "market.interval": "a session takes the bars of its feed",
     "market.gap_limit_bars": "it is `risk.market_gap_bars`; a run has `--gap-limit-bars`",
