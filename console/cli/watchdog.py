@@ -28,7 +28,9 @@ def room() -> None:
 def run() -> None:
     """Watch the engine of this home until interrupted; keep it under the service manager.
 
-    Example: INTERLOCK_WATCHDOG__KEY_FILE=$HOME/keys/watchdog.key interlock watchdog run
+    Its own key comes from `watchdog.key_file` of the configuration.
+
+    Example: interlock watchdog run
     """
     from engine.watching import run_watchdog
 
