@@ -25,7 +25,7 @@ def room() -> None:
 
 
 @app.command()
-def run() -> None:
+def run(as_json: Json = False) -> None:
     """Watch the engine of this home until interrupted; keep it under the service manager.
 
     Its own key comes from `watchdog.key_file` of the configuration.
@@ -38,6 +38,7 @@ def run() -> None:
     os.umask(0o077)
     with coded_failures():
         asyncio.run(run_watchdog(home_folder(), dict(os.environ)))
+    output.show({"watchdog": {"state": "ended"}}, "the watchdog has ended; nobody watches now", as_json)
 
 
 @app.command()
