@@ -8,7 +8,6 @@ decided at it is with the venue, so a session decides exactly as a back-test ove
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from decimal import Decimal
 
 from engine.core import STORAGE_FAILURES, Core
@@ -21,8 +20,9 @@ from engine.trading.ledger import Ledger
 from engine.trading.market_memory import MarketMemory
 from engine.trading.orders import OrderManager, Owner
 from engine.trading.pipeline import bounds_of, intent_of, request_of
+from engine.trading.plan import Counts, SessionPlan
 from engine.trading.rows import decision_row, intent_row, judgement_rows, ticket_row
-from engine.trading.shadow import Shadow
+from engine.trading.shadow import Shadow, hear
 from engine.trading.traffic import Traffic
 from engine.trading.working import ManagedOrder
 from native.intents import OrderIntent
@@ -40,7 +40,6 @@ from venues.types import (
     Environment,
     FeedEnd,
     Fill,
-    Instrument,
     MarketEvent,
     Mode,
     OrderStatus,
@@ -50,43 +49,6 @@ from venues.types import (
 Judgement = tuple[JudgementRecord, PolicyRecord]
 Judged = tuple[Preflight, Judgement]
 FillWatcher = Callable[[ManagedOrder, Fill], None]
-
-
-@dataclass(frozen=True)
-class SessionPlan:
-    """Everything a session is made of; built by `engine.trading.setup`."""
-
-    session_id: str
-    feed_name: str
-    lanes: tuple[tuple[str, str], ...]
-    """(symbol, strategy) of each kernel lane."""
-    instruments: dict[str, Instrument]
-    policy: ExecutionPolicy
-    account: str
-    is_supervised: bool
-    supervised_strategies: frozenset[str]
-    ticket_ttl_ns: int
-    run_fingerprint: str
-    uses_market_time: bool
-    """True for a replay: ages and rates are counted in the market's own time."""
-    init_state: bytes = b""
-    """The file of the state that it starts from, for its artifacts; empty for a fresh one."""
-    config_ids: dict[str, str] = field(default_factory=dict)
-    """Strategy -> the id of it with all its parameters (OC-44)."""
-
-
-@dataclass
-class Counts:
-    bars: int = 0
-    decisions: int = 0
-    intents: int = 0
-    tickets: int = 0
-    approvals: int = 0
-    rejections: int = 0
-    denied: int = 0
-    orders: int = 0
-    fills: int = 0
-    errors: list[str] = field(default_factory=list)
 
 
 class PaperSession:
@@ -212,20 +174,7 @@ class PaperSession:
             raise
         self.board.write()
         if self.shadow is not None:
-            self._heed(self.shadow)
-
-    def _heed(self, shadow: Shadow) -> None:
-        """Hear the twin once the bar's orders are out; it can ring, and nothing else."""
-        shadow.catch_up()
-        name = self.plan.session_id
-        if shadow.failure:
-            self.core.alarm("shadow_failed", name, "shadow", f"{shadow.name}: {shadow.failure}")
-            return
-        if shadow.is_alarming:
-            share = f"{shadow.agreement:.1%} of the last {len(shadow.agreed)} decisions agree"
-            self.core.alarm("shadow_diverged", name, "shadow", f"{shadow.name}: {share}")
-        elif ("shadow_diverged", name) in self.core.standing:
-            self.core.calm("shadow_diverged", name)
+            hear(self.core, self.plan.session_id, self.shadow)
 
     # --- from wish to order ----------------------------------------------------------------------
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import replace
 from decimal import Decimal
 
@@ -15,15 +13,17 @@ from engine.core import Core
 from engine.market.catalogue import BarColumns, load
 from engine.market.hub import MarketHub
 from engine.market.validation import interval_ns_of
-from engine.research.choice import Choice, RunFailed, choose
+from engine.research.choice import Choice
 from engine.research.sweep.trials import config_id
 from engine.state.init_state import InitState, state_bytes
+from engine.trading.asked import chosen_for, deployed, run_fingerprint, session_facts
 from engine.trading.custody import Custody, Verdict
-from engine.trading.inputs import JournalledKernel, LaneFacts, SessionFacts
+from engine.trading.inputs import JournalledKernel
 from engine.trading.ledger import Ledger
 from engine.trading.orders import OrderManager
 from engine.trading.pipeline import policy_of
-from engine.trading.session import PaperSession, SessionPlan
+from engine.trading.plan import SessionPlan
+from engine.trading.session import PaperSession
 from engine.trading.shadow import REFERENCE
 from engine.trading.starting import carry_over, closed_at_ns, demand_following, named_state
 from engine.trading.twin import shadow_of
@@ -60,7 +60,7 @@ def build_session(
     if start.candidate and start.init_state:
         raise Refusal("state_strategy_mismatch", "a state brings its strategy; name no candidate beside it")
     if start.candidate:
-        start = _deployed(core, start)
+        start = deployed(core, start)
     if not (start.strategies or start.preset or start.init_state):
         raise Refusal("unknown_strategy", "name at least one strategy, or a preset")
     if custody is not None:
@@ -109,7 +109,7 @@ def _sandbox_session(core: Core, start: PaperStart, session_id: str) -> PaperSes
     instruments = {spec.symbol: instrument_of(spec, Decimal("1.5"), fee) for spec in specs}
     if state is None:
         names = start.strategies or ("",)
-        chosen = [_choose(names[index % len(names)], start, SANDBOX_PARAMS) for index in range(len(specs))]
+        chosen = [chosen_for(names[index % len(names)], start, SANDBOX_PARAMS) for index in range(len(specs))]
     lanes = [
         LaneSpec(
             symbol=spec.symbol,
@@ -186,7 +186,7 @@ def _exchange_session(core: Core, start: PaperStart, session_id: str, custody: C
         stops="next_open",
     )
     names = start.strategies or ("",)
-    chosen = [_choose(names[index % len(names)], start, SANDBOX_PARAMS) for index in range(len(symbols))]
+    chosen = [chosen_for(names[index % len(names)], start, SANDBOX_PARAMS) for index in range(len(symbols))]
     lanes = [
         LaneSpec(
             symbol=symbol,
@@ -232,7 +232,7 @@ def _replay_session(core: Core, start: PaperStart, session_id: str) -> PaperSess
         names = ("ts_ns", "open", "high", "low", "close", "volume")
         cut = {name: getattr(bars, name)[: start.max_bars] for name in names}
         bars = msgspec.structs.replace(bars, **cut)
-    choice = chosen[0] if chosen else _choose((start.strategies or ("",))[0], start, {})
+    choice = chosen[0] if chosen else chosen_for((start.strategies or ("",))[0], start, {})
     account = choice.account or KernelConfig()
     if state is not None:
         account = state.kernel_config
@@ -341,7 +341,9 @@ def _assemble(
         config_ids={choice.name: config_id(choice.name, choice.params) for choice in chosen},
     )
     kernel = JournalledKernel(config, lanes, matching="external", run_id=session_id)
-    kernel.facts = _facts(core, plan, config, lanes, chosen, "" if state is None else state.state_sha256)
+    kernel.facts = session_facts(
+        core, plan, config, lanes, chosen, "" if state is None else state.state_sha256
+    )
     if state is not None:
         assert isinstance(orders.venue, EmbeddedVenue), "only a paper account can be carried over"
         ledger = carry_over(state, kernel, orders.venue.venue)
@@ -357,72 +359,3 @@ def _paper_books(core: Core, venue: SandboxVenue, config: KernelConfig) -> tuple
     """Return the orders and the ledger of a paper account of this session's own."""
     orders = OrderManager(core, EmbeddedVenue(venue, venue.account_id), venue.account_id)
     return orders, Ledger(Decimal(str(config.cash)))
-
-
-def _facts(
-    core: Core,
-    plan: SessionPlan,
-    config: KernelConfig,
-    lanes: list[LaneSpec],
-    chosen: list[Choice],
-    init_state_sha256: str,
-) -> SessionFacts:
-    """Return what a replay builds the session's kernel from."""
-    return SessionFacts(
-        session_id=plan.session_id,
-        feed=plan.feed_name,
-        kernel_sha256=core.kernel_sha256,
-        config=msgspec.to_builtins(config),
-        lanes=tuple(
-            LaneFacts(
-                symbol=lane.symbol,
-                strategy=choice.name,
-                file=choice.file,
-                source_sha256=choice.source_sha256,
-                params=choice.params,
-                lot=lane.lot,
-                tick=lane.tick,
-            )
-            for lane, choice in zip(lanes, chosen, strict=True)
-        ),
-        init_state_sha256=init_state_sha256,
-    )
-
-
-def _deployed(core: Core, start: PaperStart) -> PaperStart:
-    """Return the start of a sweep's candidate, its parameters unchanged. Raises `Refusal` (OC-43, OC-44)."""
-    # Here, not above: a desk without candidates must not pay for research.
-    from engine.lifecycle.parity.deployment import proven_candidate
-
-    if start.strategies or start.preset or start.params:
-        raise Refusal(
-            "config_mutated", "a candidate brings its strategy, preset and parameters; name no others"
-        )
-    now_ms = core.clock.now_ns() // NS_PER_MS
-    try:
-        found = proven_candidate(start.candidate, core.paths.home, core.disk, now_ms)
-    except RunFailed as error:
-        code = error.code if error.code in ("candidate_unproven", "config_mutated") else "unknown_strategy"
-        raise Refusal(code, str(error)) from error
-    changed: PaperStart = msgspec.structs.replace(  # type: ignore[type-var]
-        start, strategies=(found.strategy,), preset=found.preset, params=dict(found.params)
-    )
-    return changed
-
-
-def _choose(strategy: str, start: PaperStart, faster: dict[str, dict[str, float]]) -> Choice:
-    params = {**faster.get(strategy.replace("-", "_"), {}), **start.params}
-    try:
-        choice = choose(strategy, start.preset, params)
-    except RunFailed as error:
-        raise Refusal("unknown_strategy", str(error)) from error
-    if choice.switches:
-        names = ", ".join(choice.switches)
-        raise Refusal("invalid_config", f"a session cannot assume {names}, as preset {start.preset} does")
-    return choice
-
-
-def run_fingerprint(core: Core, start: PaperStart) -> str:
-    """Return the sha256 of what was asked, under which configuration and kernel."""
-    body = [msgspec.to_builtins(start), core.config_fingerprint, core.kernel_sha256]
-    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.api.shadow import ShadowDisagreement, ShadowView
+from engine.core import Core
 from native.codes import Gate
 from native.intents import LanePosition, OrderIntent
 from native.kernel import Kernel
@@ -202,6 +203,19 @@ class Shadow:
     def _end(self, lane: int, intent_id: str | int) -> None:
         if any(wish.intent_id == intent_id for wish in self.twin.outstanding(lane)):
             self.twin.reject(lane, intent_id, "ended")
+
+
+def hear(core: Core, session_id: str, shadow: Shadow) -> None:
+    """Hear the twin once the bar's orders are out; it can ring, and nothing else."""
+    shadow.catch_up()
+    if shadow.failure:
+        core.alarm("shadow_failed", session_id, "shadow", f"{shadow.name}: {shadow.failure}")
+        return
+    if shadow.is_alarming:
+        share = f"{shadow.agreement:.1%} of the last {len(shadow.agreed)} decisions agree"
+        core.alarm("shadow_diverged", session_id, "shadow", f"{shadow.name}: {share}")
+    elif ("shadow_diverged", session_id) in core.standing:
+        core.calm("shadow_diverged", session_id)
 
 
 def _said(wishes: Sequence[OrderIntent], held: LanePosition) -> str:
