@@ -191,6 +191,7 @@ class Engine:
         await self.foundry.listen(net)
         if self.outlets is not None:
             self.questions.sinks = self.outlets.sinks.view
+            self.handlers.incidents = self.outlets.incidents
             self.outlets.start()
         on_ready()
         tending = None
@@ -294,7 +295,7 @@ async def run_engine(home: Path, environ: dict[str, str]) -> int:
         engine = Engine(core, venue, account)
         engine.beat = BeatPage.shared(paths.safety / BEAT_FILE)
         engine.watchdog = WatchdogWatch(core, BeatPage.shared(paths.safety / WATCHDOG_BEAT_FILE))
-        engine.outlets = Outlets(core, engine.health)
+        engine.outlets = Outlets(core, engine.health, engine.publisher.latest)
         engine.reloading = Reloading(core, Reloader(home, environ, {}, disk))
         engine.recover()
         await _serve_on_bus(engine, paths)

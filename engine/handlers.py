@@ -18,6 +18,7 @@ from engine.foundry import Foundry
 from engine.jobs import Jobs
 from engine.limits import clear_limits
 from engine.ops.alarms import UnknownAlarm
+from engine.ops.incidents import IncidentBook
 from engine.replies import answer
 from engine.resetting import sim_reset
 from engine.store.failures import StoreError
@@ -45,6 +46,7 @@ class Handlers:
     def __init__(self, core: Core, desk: Desk, jobs: Jobs, foundry: Foundry) -> None:
         self.core, self.desk, self.jobs, self.foundry = core, desk, jobs, foundry
         self.stop_requested = asyncio.Event()
+        self.incidents: IncidentBook | None = None
         self.background: set[asyncio.Task[object]] = set()
         self._inflight: dict[str, asyncio.Task[bytes]] = {}
         self._table: dict[type, Handler] = {
@@ -59,6 +61,8 @@ class Handlers:
             c.AlarmAck: self._alarm_ack,
             c.AlarmShelve: self._alarm_shelve,
             c.AlarmUnshelve: self._alarm_unshelve,
+            c.IncidentWrite: self._incident_note,
+            c.IncidentClose: self._incident_note,
             c.PaperStart: self._paper_start,
             c.PaperStop: self._paper_stop,
             c.SimReset: self._sim_reset,
@@ -205,6 +209,8 @@ class Handlers:
             self.core.calm(code, "desk")
             self.core.alarms.reset(code, command.operator, self.core.clock.now_ns())
         clear_limits(self.core, command.operator, command.reason)
+        if self.incidents is not None:
+            self.incidents.resumed(command.operator, command.reason)
         self.core.note("resume", command.operator, f"latch cleared: {command.reason}")
         return None
 
@@ -300,6 +306,13 @@ class Handlers:
             raise Refusal("not_found", str(error)) from error
         self.core.note("alarm_unshelve", command.operator, f"{row.code} {row.subject}", alarm_id=row.alarm_id)
         return row
+
+    async def _incident_note(self, command: c.Command) -> Record:
+        assert isinstance(command.body, c.IncidentWrite | c.IncidentClose)
+        if self.incidents is None:
+            raise Refusal("not_found", "this engine keeps no incidents")
+        body, closes = command.body, isinstance(command.body, c.IncidentClose)
+        return self.incidents.note(body.incident_id, command.operator, body.text, closes=closes)
 
     # --- sessions, runs, engine ------------------------------------------------------------------
 

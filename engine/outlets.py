@@ -1,9 +1,13 @@
-"""What a running engine tells the world besides its bus: alarm sinks, and snapshots as files."""
+"""What a running engine leaves besides its bus: alarm sinks, snapshots as files, incidents."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from engine.api.views import View
 from engine.core import Core
 from engine.health import Health
+from engine.ops.incidents import IncidentBook
 from engine.ops.sinks import Sinks
 from engine.ops.snapshots import Snapshots
 
@@ -11,11 +15,12 @@ from engine.ops.snapshots import Snapshots
 class Outlets:
     """Built by the daemon only: a simulation has no sinks."""
 
-    def __init__(self, core: Core, health: Health) -> None:
+    def __init__(self, core: Core, health: Health, views: Mapping[str, View]) -> None:
         """Raises `Refusal` or `ValueError` where a configured sink cannot be used."""
         self._core, self._health = core, health
         self.sinks = Sinks(core, core.settings.alarms.sinks)
         self._snapshots = Snapshots(core)
+        self.incidents, self._views = IncidentBook(core), views
 
     def start(self) -> None:
         self.sinks.start()
@@ -25,6 +30,7 @@ class Outlets:
         self.sinks.tend()
         try:
             self._snapshots.look(self._health.parts())
+            self.incidents.look(self._views)
         except OSError as error:
             self._core.halt(error, "desk snapshot")
 

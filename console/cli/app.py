@@ -52,6 +52,7 @@ NOUNS: dict[str, Noun] = {
     "orders": Noun("trading", "orders", is_group=True),
     "positions": Noun("trading", "positions"),
     "alarms": Noun("alarms", "app", is_group=True),
+    "incidents": Noun("incidents", "app", is_group=True),
     "paper": Noun("paper", "app", is_group=True),
     "run": Noun("run", "app", is_group=True),
     "runs": Noun("run", "app", is_group=True, is_alias=True),

@@ -92,6 +92,20 @@ class AlarmUnshelve(Record, tag="alarm_unshelve"):
     alarm_id: str
 
 
+class IncidentWrite(Record, tag="incident_note"):
+    """Add what was found to an incident."""
+
+    incident_id: str
+    text: str
+
+
+class IncidentClose(Record, tag="incident_close"):
+    """Close an incident with what was done about it."""
+
+    incident_id: str
+    text: str
+
+
 class PaperStart(Record, tag="paper_start"):
     """Start a paper session. `feed` is `sandbox`, `replay:VENUE/SYMBOL/INTERVAL`, or `exchange`: on the
     account of the venue that a live engine is configured with."""
@@ -221,6 +235,8 @@ CommandBody = (
     | AlarmAck
     | AlarmShelve
     | AlarmUnshelve
+    | IncidentWrite
+    | IncidentClose
     | PaperStart
     | PaperStop
     | SimReset

@@ -8,10 +8,12 @@ import sqlite3
 
 import pytest
 
+from engine.api.commands import Kill, KillDone
+from engine.api.incidents import list_incidents
 from safety.killbyte import KillLevel
 from safety.killswitch import LATCH_FILE
 
-from .conftest import Rig, level_of
+from .conftest import Rig, eventually, level_of
 
 
 async def test_a_second_engine_of_one_home_refuses_and_two_homes_work_side_by_side(
@@ -111,3 +113,15 @@ async def test_an_audit_log_that_was_changed_stops_the_start(rig: Rig) -> None:
     rig.paths.audit.write_bytes(rig.paths.audit.read_bytes().replace(b"epoch 1", b"epoch 7"))
     assert rig.spawn().wait(15) == 2
     assert "will not start: audit_broken" in rig.log()
+
+
+async def test_a_halt_leaves_an_incident_and_a_resume_its_note(rig: Rig) -> None:
+    client = await rig.start()
+    await client.demand(Kill(level="halt_all", confirm="KILL"), KillDone, reason="a drill")
+    await eventually(lambda: bool(list_incidents(rig.home)), 5.0, rig.log)
+    (opened,) = list_incidents(rig.home)
+    assert opened.status == "open" and opened.reason == "a drill" and "status" in opened.views
+    assert (rig.paths.outputs / "desk_alerts.json").exists()
+    await rig.resume(client)
+    (noted,) = list_incidents(rig.home)
+    assert noted.status == "noted" and noted.notes[0].by == "ada"
