@@ -23,6 +23,7 @@ from engine.research.identity import strategy_sha256
 from engine.research.schemas import RunConfig, RunMetadata
 from engine.research.sweep.trials import config_id
 from engine.strategies.registry import BUNDLED
+from safety.canonical import changed
 from safety.reasons import Refusal
 from seams.clock import NS_PER_MS, Clock
 from seams.disk import Disk
@@ -54,21 +55,24 @@ def promotion_rows(
     verified: Verified,
     configured: Configured,
     baseline_run_id: str = "",
+    drills: tuple[str, ...] = (),
 ) -> tuple[PromotionRow, ...]:
     """Return each strategy that ran or traded, those of running sessions first, then by name.
 
     `parity` tells why the replay evidence of a run blocks (empty: it does not); see `parity_reader`.
     `verified` tells why a run's strategy counts as not verified; see `verify_reader`. `configured` reads a
     run's configuration id (`config_reader`): paper sessions of another prove nothing about it (OC-44).
+    `drills` is what the desk's drills block, for every strategy (`engine.ops.drill_evidence`).
     """
     running = {name for row in runs.sessions if row.status == "running" for name in row.strategies}
     traded = {name for row in runs.sessions for name in row.strategies}
     researched = {row.strategy for row in runs.runs}
     names = sorted(traded | researched, key=lambda name: (name not in running, name))
-    return tuple(
+    rows = (
         _row(name, name in traded, runs, orders, (parity, verified, configured), baseline_run_id)
         for name in names[:MAX_STRATEGIES]
     )
+    return tuple(changed(row, blockers=(*row.blockers, *drills)) for row in rows)
 
 
 def _row(

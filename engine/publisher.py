@@ -10,6 +10,7 @@ from engine.core import Core
 from engine.desk import Desk
 from engine.health import Health
 from engine.limits_view import limits_view
+from engine.ops.drill_evidence import DRILL_KINDS, drill_blockers
 from engine.promotion import baseline_of, config_reader, parity_reader, promotion_rows, verify_reader
 from engine.questions import Questions
 from engine.views import (
@@ -20,6 +21,8 @@ from engine.views import (
     status_view,
     tickets_view,
 )
+from safety.reasons import Refusal
+from safety.secrets import KeyReference, load_secret
 from seams.clock import NS_PER_MS
 from seams.net import Net, NetDown
 
@@ -59,10 +62,23 @@ class Publisher:
             verified = verify_reader(core.paths, core.disk, core.kernel_sha256)
             configured = config_reader(core.paths, core.disk)
             baseline = baseline_of(core.paths, core.disk, core.clock)
-            self.promotion = promotion_rows(runs, orders, parity, verified, configured, baseline)
+            self.promotion = promotion_rows(
+                runs, orders, parity, verified, configured, baseline, self._drills()
+            )
             self.latest["limits"] = limits_view(core, sessions, seq)
             self.latest["system"] = self.health.system_view(seq)
         self.latest["overview"] = overview_view(core, sessions, seq, self.promotion)
+
+    def _drills(self) -> tuple[str, ...]:
+        """Return what the desk's drills block; a key that cannot be used trusts none of them."""
+        core = self.core
+        path = core.settings.watchdog.drill_key_file
+        try:
+            key = load_secret(KeyReference(name="watchdog.drill_key_file", path=path)) if path else None
+        except Refusal as refusal:
+            return (f"drill_key:{refusal.code}",)
+        now_ns = core.clock.now_ns()
+        return drill_blockers(core.paths.outputs, core.disk, now_ns, core.kernel_sha256, key, DRILL_KINDS)
 
     async def publish(self, net: Net) -> int:
         """Send the views that changed, and the status as a heartbeat; return how many were sent."""

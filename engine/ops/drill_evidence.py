@@ -22,6 +22,8 @@ from venues.types import Record
 DAY_NS = 86_400 * NS_PER_S
 MAX_AGE_DAYS = 30
 FOLDER = "drills"
+DRILL_KINDS = ("kill", "dead-man", "flatten")
+"""What a promotion asks for."""
 UNSIGNED = ""
 
 

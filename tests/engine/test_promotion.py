@@ -232,3 +232,13 @@ def test_the_baseline_of_the_moment_is_pinned(tmp_path: Path) -> None:
     made = start_run(run_request(asked), tmp_path, clock=FixedClock())
     set_baseline(tmp_path, made.run_id)
     assert baseline_of(paths, disk, FixedClock()) == made.run_id
+
+
+def test_what_the_drills_block_blocks_every_strategy() -> None:
+    view = RunsView(seq=0, at_ns=0, runs=(RUN,), sessions=())
+    readers = (lambda _: (), lambda _: (), lambda _: ("cross", "c1"))
+    free, blocked = (
+        promotion_rows(view, NO_ORDERS, *readers, "B-1", drills)[0].blockers
+        for drills in ((), ("drill_stale:kill",))
+    )
+    assert blocked == (*free, "drill_stale:kill")
