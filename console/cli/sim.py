@@ -90,6 +90,19 @@ def replay(
     return 1 if result.violations else 0
 
 
+@app.command()
+def invariants(as_json: Json = False) -> int:
+    """Show every invariant that a simulation judges, by its number in the safety case.
+
+    Example: interlock sim invariants
+    """
+    from engine.sim.table import INVARIANTS
+
+    rows = [{"invariant": number, "meaning": meaning} for number, meaning in INVARIANTS.items()]
+    output.show({"invariants": rows}, output.table(rows, ("invariant", "meaning"), "none"), as_json)
+    return 0
+
+
 def _told(fact: str) -> str:
     """Return one fact with its time in seconds."""
     at_us, _, rest = fact.partition(" ")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from decimal import Decimal
 
+from engine.api import subjects
 from engine.api.client import EngineClient, EngineRefused
 from engine.api.commands import (
     CommandBody,
@@ -33,6 +35,14 @@ from venues.types import Fill, OrderRequest, OrderType, Record, Side, TimeInForc
 
 GRACE_S = 0.65
 KILL_FILE = HOME / "safety" / REQUEST_FILE
+NONSENSE = (
+    b"",
+    b"{}",
+    b"[" * 2_000,
+    b'{"body":{"type":"Kill"}}',
+    b"\xff\xfe\x00",
+    b'{"schema_version":"9","request_id":"x","operator":"\x1b[2J"}',
+)
 STRATEGIES = ("ema_cross",)
 PARAMS: dict[str, float | str] = {"fast": 2.0, "slow": 4.0}
 
@@ -40,8 +50,8 @@ PARAMS: dict[str, float | str] = {"fast": 2.0, "slow": 4.0}
 class Operator:
     """Works through the bus like a console; what it cannot reach it tries again later."""
 
-    def __init__(self, world: World) -> None:
-        self.world = world
+    def __init__(self, world: World, on_garbage: Callable[[bytes], None]) -> None:
+        self.world, self._on_garbage = world, on_garbage
         self.ids = CountedIds()
         self.tickets: tuple[TicketRow, ...] = ()
         self.number = 0
@@ -72,6 +82,8 @@ class Operator:
         engine = incarnation.engine
         custody = engine.custody
         assert custody is not None
+        if self.world.dice.stream("garbage").random() < 0.05:
+            await self._talk_nonsense()
         if engine.core.audit.is_broken and not self.world.disk.is_full:
             await self._ask(EngineStop(), "the record could not be kept; there is room again")
             return
@@ -125,7 +137,7 @@ class Operator:
         )  # fmt: skip
 
     def _session(self) -> PaperStart:
-        supervised = self.world.seed % 4 == 0
+        supervised = self.world.is_supervised
         return PaperStart(
             feed="exchange",
             strategies=STRATEGIES,
@@ -134,6 +146,13 @@ class Operator:
             is_supervised=supervised,
             supervised_strategies=STRATEGIES if supervised else (),
         )
+
+    async def _talk_nonsense(self) -> None:
+        """A broken or hostile client on the command subject (I44)."""
+        assert self.client is not None
+        body = self.world.dice.stream("garbage").choice(NONSENSE)
+        with suppress(NetDown, NoAnswer):
+            self._on_garbage(await self.client.net.request(subjects.COMMAND, body, 2.0))
 
     async def _decide(self, row: TicketRow) -> None:
         if self.world.dice.stream("operator").random() < 0.2:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from engine.sim.ending import settle
 from engine.sim.faults import Fault, draw
 from engine.sim.invariants import Judge
 from engine.sim.people import Operator, mischief
@@ -124,6 +125,7 @@ def _run(
     world = World(seed, draw(seed, only), template)
     judge = Judge(world)
     world.on_sent = judge.on_sent
+    world.bus.on_message = judge.on_bus
     loop = world.loop
     asyncio.set_event_loop(loop)
     try:
@@ -153,7 +155,7 @@ def _run(
 
 
 async def _live(world: World, judge: Judge, safety_s: float, liveness_s: float) -> None:
-    operator = Operator(world)
+    operator = Operator(world, judge.on_garbage)
     tasks = [
         world.loop.create_task(work)
         for work in (world.run_market(), world.keep_alive(), operator.work(), mischief(world))
@@ -167,7 +169,7 @@ async def _live(world: World, judge: Judge, safety_s: float, liveness_s: float) 
         for task in tasks:
             if task.done():
                 task.result()  # a part of the world has broken: that is the simulator's own fault
-    judge.settle()
+    await settle(judge)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -170,6 +170,8 @@ class SimBus:
         self._spawn_in = spawn_in
         self._handlers: list[tuple[str, Handler, contextvars.Context, str]] = []
         self.is_up = True
+        self.on_message: Callable[[str, bytes], None] = lambda subject, body: None
+        """Called with everything that goes over the bus."""
 
     def port(self, owner: str) -> BusPort:
         """Return the connection of one process."""
@@ -184,6 +186,7 @@ class SimBus:
 
     def send(self, subject: str, body: bytes) -> list[asyncio.Future[bytes | None]]:
         """Hand a message to every subscriber; each answers in its own time."""
+        self.on_message(subject, body)
         loop = asyncio.get_running_loop()
         answers = []
         for pattern, handler, context, _ in list(self._handlers):

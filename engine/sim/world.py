@@ -66,6 +66,8 @@ class World:
 
     def __init__(self, seed: int, plan: Plan, template: Path) -> None:
         self.seed, self.dice = seed, Dice(seed, plan)
+        self.is_supervised = seed % 4 == 0
+        """Entries wait for the operator."""
         self.loop = StirredLoop(self.dice)
         self.true_clock = VirtualClock(self.loop)
         self.clock = SteppingClock(self.loop)

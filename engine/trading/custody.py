@@ -123,20 +123,32 @@ class Custody:
                     self._hold("ambiguity", HoldLevel.CLOSE_ONLY, order.order_id, order.request.symbol)
         self._rebuild()
 
-    def _rebuild(self) -> None:
-        """Book everything on record in the order of its time: what arrived late is booked in its place,
-        so that average prices are the venue's, and memory is what a restart would read."""
-        store = self.core.store
-        cash_usd = Decimal(store.facts.get(f"opening:{self._key}") or 0)
-        adjustments = [
-            msgspec.json.decode(text, type=Adjustment)
-            for text in store.facts.under(f"adjustment:{self._key}:").values()
-        ]
-        self._settled = {name for each in adjustments for name in each.settles}
+    def adjustments(self) -> list[Adjustment]:
+        """Return every operator's booking on record, oldest first."""
+        kept = self.core.store.facts.under(f"adjustment:{self._key}:")
+        return [msgspec.json.decode(text, type=Adjustment) for text in kept.values()]
+
+    def ledger_of_record(self) -> Ledger:
+        """Return the ledger that a restart would build: without marks."""
+        ledger = Ledger(Decimal(0))
+        ledger.rebook(*self._bookings())
+        return ledger
+
+    def _bookings(self) -> tuple[Decimal, list[Fill]]:
+        """Return cash and fills on record, in the order of their time."""
+        store, adjustments = self.core.store, self.adjustments()
+        opening_usd = Decimal(store.facts.get(f"opening:{self._key}") or 0)
         fills = [fill_of(row) for row in store.orders.fills_of_account(self.venue.name, self.account)]
         fills += [_fill_of(each) for each in adjustments if each.quantity]
         fills.sort(key=_order)
-        self.ledger.rebook(cash_usd + sum((each.cash_usd for each in adjustments), Decimal(0)), fills)
+        return opening_usd + sum((each.cash_usd for each in adjustments), Decimal(0)), fills
+
+    def _rebuild(self) -> None:
+        """Book everything on record in the order of its time: what arrived late is booked in its place,
+        so that average prices are the venue's, and memory is what a restart would read."""
+        self._settled = {name for each in self.adjustments() for name in each.settles}
+        cash_usd, fills = self._bookings()
+        self.ledger.rebook(cash_usd, fills)
         self._booked_to = max(map(_order, fills), default=(0, ""))
 
     async def run(self) -> None:
@@ -192,7 +204,10 @@ class Custody:
         self._rebuild()
         for name in adjustment.settles:
             self.foreign.pop(name, None)
-        self.is_dirty = True
+        # What was compared before this booking is no basis for another: nothing is adopted twice.
+        self.differences, self.is_dirty = (), True
+        if self.verdict is Verdict.AMBIGUOUS:
+            self.verdict = Verdict.SETTLING
 
     # --- one pass --------------------------------------------------------------------------------
 

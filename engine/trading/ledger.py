@@ -117,6 +117,11 @@ class Ledger:
         if is_first:
             self.peak_usd = self.day_start_usd = self.equity_usd
 
+    @property
+    def booked(self) -> frozenset[str]:
+        """The ids of everything that was booked."""
+        return frozenset(self._seen_fills)
+
     def sample(self, at_ns: int) -> None:
         """Add one point to the equity curve."""
         self.points.append((at_ns, float(self.equity_usd)))

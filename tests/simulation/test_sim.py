@@ -15,7 +15,9 @@ from engine.sim.runner import make_template, run_seed
 from seams import chaos
 
 ROOT = Path(__file__).resolve().parents[2]
-SEEDS = range(1, 13)
+SEEDS = range(1, 9)
+PINNED = (9, 16, 21, 23)
+"""Seeds that once broke an invariant, ours or the simulator's own: docs/reliability.md names the bugs."""
 HASHES = """
 import sys, tempfile
 from pathlib import Path
@@ -30,7 +32,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_template(tmp_path_factory.mktemp("template"))
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", [*SEEDS, *PINNED])
 def test_a_seed_breaks_no_invariant(seed: int, template: Path) -> None:
     result, _ = run_seed(seed, template)
     assert result.violations == ()

@@ -53,6 +53,7 @@ class ExchangeLink:
     def __init__(self, wire: Wire, key: str, secret: bytes, instruments: Sequence[Instrument]) -> None:
         self._wire, self._key, self._secret = wire, key, secret
         self._instruments = tuple(instruments)
+        self._symbols = frozenset(each.symbol for each in self._instruments)
         self._on_event: OrderListener | None = None
         self._on_link: LinkListener | None = None
         self._on_market: list[Callable[[MarketEvent], None]] = []
@@ -90,8 +91,18 @@ class ExchangeLink:
         self._on_link = listener
 
     def on_market(self, listener: Callable[[MarketEvent], None]) -> None:
-        """Tell `listener` every market event the exchange pushes."""
+        """Tell `listener` every market event the exchange pushes, until `off_market`."""
         self._on_market.append(listener)
+
+    def off_market(self, listener: Callable[[MarketEvent], None]) -> None:
+        """Tell `listener` no more; harmless where it was not told."""
+        if listener in self._on_market:
+            self._on_market.remove(listener)
+
+    @property
+    def listening(self) -> int:
+        """How many listen to the market."""
+        return len(self._on_market)
 
     def start(self) -> None:
         """Open the stream; both listeners must be registered."""
@@ -192,8 +203,10 @@ class ExchangeLink:
             self._count(push.seq)
             if self._on_event is not None:
                 self._on_event(push.event)
+        elif event is not None and not isinstance(event, FeedEnd) and event.symbol not in self._symbols:
+            self.bad_frames += 1  # a market nobody trades: its name goes nowhere
         elif event is not None:
-            for listener in self._on_market:
+            for listener in tuple(self._on_market):
                 listener(event)
 
     def _count(self, seq: int) -> None:
@@ -218,7 +231,7 @@ class LinkFeed:
 
     def __init__(self, link: ExchangeLink) -> None:
         self._waiting: asyncio.Queue[MarketEvent] = asyncio.Queue(self.MAX_WAITING)
-        self._name = f"{link.name}:stream"
+        self._name, self._link = f"{link.name}:stream", link
         link.on_market(self._take)
 
     @property
@@ -226,7 +239,8 @@ class LinkFeed:
         return self._name
 
     def stop(self) -> None:
-        """End the feed after what is waiting now."""
+        """End the feed after what is waiting now; it hears nothing more."""
+        self._link.off_market(self._take)
         self._take(FeedEnd(reason="stopped"))
 
     async def events(self) -> AsyncIterator[MarketEvent]:

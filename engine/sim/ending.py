@@ -1,0 +1,192 @@
+"""What must hold when all has settled: the record, read anew, tells what memory and exchange tell."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from engine.sim.faults import Fault
+from engine.sim.world import ACCOUNT, HOME, SECRET
+from engine.trading.custody import CENT, Custody, Verdict
+from engine.trading.ledger import Ledger
+from engine.trading.machine import TABLE, Evidence
+from safety.audit import verify_log
+from safety.killbyte import KillLevel
+from safety.reasons import Refusal
+from safety.rejudge import rejudge
+from venues.types import OrderStatus
+
+if TYPE_CHECKING:
+    from engine.sim.invariants import Judge
+
+ZERO = Decimal(0)
+STEPS = "select client_order_id, kind, payload from order_events order by seq"
+
+
+async def settle(judge: Judge) -> None:
+    """Judge the end: the faults have stopped and the world had its time."""
+    world, incarnation = judge.world, judge.world.incarnation
+    judge.check("I42", incarnation is not None, lambda: "no engine is running")
+    if incarnation is None:
+        return
+    engine, custody = incarnation.engine, incarnation.engine.custody
+    assert custody is not None
+    unknown = [order.order_id for order in custody.orders.unknown()]
+    judge.check("I42", not unknown, lambda: f"still UNKNOWN: {unknown}")
+    is_settled = custody.verdict in (Verdict.CLEAN, Verdict.AMBIGUOUS)
+    judge.check("I42", is_settled, lambda: f"verdict {custody.verdict}: {custody.differences}")
+    if engine.core.kill.level is KillLevel.HALT_ALL:
+        alive = [o.order_id for o in custody.orders.alive()]
+        judge.check("I42", not alive, lambda: f"alive under halt_all: {alive}")
+    counts = world.dice.counts
+    if not (counts[Fault.FOREIGN_ORDER] or counts[Fault.CASH_MOVED]):
+        # Nobody but us has touched the account: a difference, or its adoption, is our own error.
+        is_ours = custody.verdict is Verdict.CLEAN and not custody.adjustments()
+        said = custody.differences or custody.adjustments()
+        judge.check("I42", is_ours, lambda: f"differs, and nobody else acted: {said}")
+    _fills(judge, custody)
+    if custody.verdict is Verdict.CLEAN:
+        await _account(judge, custody)
+    _machine(judge, custody)
+    _verdicts(judge)
+    _ledger(judge, custody)
+    gained = custody.ledger.equity_usd - custody.ledger.cash_usd
+    total = engine.core.risk_memory.total_usd
+    judge.check("I26", abs(gained - total) <= CENT, lambda: f"the account made {gained}, remembered {total}")
+    _record(judge)
+    world.fact("end", f"{custody.verdict} kill {engine.core.kill.level.name}")
+
+
+def ask(query: str, *values: object) -> list[tuple[object, ...]]:
+    """Read the engine's database as another process would."""
+    database = sqlite3.connect(HOME / "db" / "live.db")
+    try:
+        return database.execute(query, values).fetchall()
+    finally:
+        database.close()
+
+
+def _fills(judge: Judge, custody: Custody) -> None:
+    """I15: every fill of the venue is booked exactly once; I32: memory counts nothing else."""
+    theirs = {fill.fill_id: fill for fill in judge.world.venue.all_fills()}
+    ours = [str(row[0]) for row in ask("select fill_id from fills")]
+    doubled = [name for name, count in Counter(ours).items() if count > 1]
+    judge.check("I15", not doubled, lambda: f"booked twice: {doubled}")
+    invented = sorted(set(ours) - set(theirs))
+    judge.check("I15", not invented, lambda: f"booked and never happened: {invented}")
+    counted = {name for name in custody.ledger.booked if not name.startswith("adjustment:")}
+    judge.check("I32", counted <= set(ours), lambda: f"counted, not on disk: {counted - set(ours)}")
+    if custody.verdict is Verdict.CLEAN:
+        mine = {f.fill_id for f in theirs.values() if f.client_order_id in judge.bytes_of}
+        missing = sorted(mine - set(ours))
+        judge.check("I15", not missing, lambda: f"never booked: {missing}")
+
+
+async def _account(judge: Judge, custody: Custody) -> None:
+    """I16 to I19: positions, orders and cash are the exchange's; a second look changes nothing."""
+    venue = judge.world.venue
+    snapshot = await venue.account()
+    theirs = {each.symbol: each.quantity for each in snapshot.positions}
+    ours = {held.symbol: held.quantity for held in custody.ledger.open_holdings()}
+    judge.check("I16", ours == theirs, lambda: f"CLEAN, and {ours} is {theirs}")
+    held = custody.ledger.holdings.values()
+    cash = custody.ledger.cash_usd + sum((each.realised - each.fees for each in held), ZERO)
+    judge.check("I18", abs(cash - snapshot.cash_usd) <= CENT, lambda: f"cash {cash} is {snapshot.cash_usd}")
+    working = {entry.request.client_order_id for entry in venue.working()} & set(judge.bytes_of)
+    alive = {order.order_id for order in custody.orders.alive()}
+    judge.check("I17", working == alive, lambda: f"alive here {alive}, there {working}")
+    for order_id, status in ask("select client_order_id, status from orders"):
+        entry = venue.journal.get(str(order_id))
+        is_dead = status == OrderStatus.REJECTED.value
+        lives = entry is not None and entry.status is not OrderStatus.REJECTED
+        judge.check("I6", not (is_dead and lives), lambda o=order_id: f"{o} is called dead, and is not")  # type: ignore[misc]
+    before = ask("select (select count(*) from order_events), (select count(*) from fills)")
+    verdict = await custody.reconcile()
+    after = ask("select (select count(*) from order_events), (select count(*) from fills)")
+    judge.check("I19", verdict is Verdict.CLEAN and before == after, lambda: f"{before} became {after}")
+
+
+def _machine(judge: Judge, custody: Custody) -> None:
+    """I8: every recorded step is a row of the table; I1, I21: one order of one intent and one ticket."""
+    at: dict[str, OrderStatus] = {}
+    died_of: dict[str, Evidence] = {}
+    for order_id, kind, payload in ask(
+        "select client_order_id, kind, payload from order_events order by seq"
+    ):
+        name, now = str(order_id), OrderStatus(str(kind))
+        evidence = Evidence(msgspec.json.decode(str(payload), type=dict[str, str])["evidence"])
+        was = at.get(name, OrderStatus.SUBMITTING)
+        is_row = TABLE[was, evidence].status is now
+        judge.check("I8", is_row, lambda n=name, w=was, e=evidence, k=now: f"{n}: {w} by {e} became {k}")  # type: ignore[misc]
+        at[name] = now
+        if now is OrderStatus.REJECTED and was is not now:
+            died_of[name] = evidence
+        # The exchange may contradict itself; a proof of ours may not turn out to be none.
+        lives = was is OrderStatus.REJECTED is not now and died_of[name] is not Evidence.REFUSED
+        judge.check("I6", not lives, lambda n=name: f"{n} was proved dead by {died_of[n]}, and lived")  # type: ignore[misc]
+    for order_id, status in ask("select client_order_id, status from orders"):
+        is_last = at.get(str(order_id), OrderStatus.SUBMITTING).value == status
+        judge.check("I8", is_last, lambda o=order_id, s=status: f"{o} is {s}, not as its last event")  # type: ignore[misc]
+    for column, number in (("intent_id", "I1"), ("ticket_id", "I21")):
+        twice = ask(f"select {column}, count(*) from orders group by {column} having count(*) > 1")
+        judge.check(number, not twice, lambda c=column, t=twice: f"{c} with several orders: {t}")  # type: ignore[misc]
+
+
+def _verdicts(judge: Judge) -> None:
+    """I29: what was judged is judged the same again, from the journal alone."""
+    rows = ask(
+        "select j.decision_id, j.intent, j.facts, p.body, j.instrument, j.reasons from judgements j"
+        " join policies p on p.sha256 = j.policy_sha256 order by j.seq desc limit 12"
+    )
+    for name, intent, facts, policy, instrument, reasons in rows:
+        try:
+            verdict = rejudge(
+                intent=str(intent), facts=str(facts), policy=str(policy), instrument=str(instrument)
+            )
+            is_same = list(verdict.reasons) == msgspec.json.decode(str(reasons))
+        except Refusal:
+            is_same = False
+        judge.check("I29", is_same, lambda n=name: f"{n} is judged otherwise now")  # type: ignore[misc]
+
+
+def _ledger(judge: Judge, custody: Custody) -> None:
+    """I31: what a restart would read is what memory holds; I20: a holding is the sum of its bookings."""
+    anew = custody.ledger_of_record()
+    for symbol in sorted({*anew.holdings, *custody.ledger.holdings}):
+        ours, read = _figures(custody.ledger, symbol), _figures(anew, symbol)
+        judge.check("I31", ours == read, lambda s=symbol, o=ours, r=read: f"{s}: memory {o}, record {r}")  # type: ignore[misc]
+    judge.check("I31", anew.cash_usd == custody.ledger.cash_usd, lambda: "cash of memory and record differ")
+    total: dict[str, Decimal] = {}
+    for name, side, quantity in ask("select symbol, side, quantity from fills where account = ?", ACCOUNT):
+        signed = Decimal(str(quantity)) * (1 if side == "buy" else -1)
+        total[str(name)] = total.get(str(name), ZERO) + signed
+    for adjustment in custody.adjustments():
+        if adjustment.quantity:
+            total[adjustment.symbol] = total.get(adjustment.symbol, ZERO) + adjustment.quantity
+    for traded, booked in total.items():
+        held = custody.ledger.holding(traded).quantity
+        judge.check("I20", held == booked, lambda s=traded, h=held, q=booked: f"{s}: {h}, booked {q}")  # type: ignore[misc]
+
+
+def _figures(ledger: Ledger, symbol: str) -> tuple[Decimal, Decimal, Decimal, Decimal]:
+    held = ledger.holding(symbol)
+    return held.quantity, held.entry_price, held.realised, held.fees
+
+
+def _record(judge: Judge) -> None:
+    """I30: the audit chain verifies on what the disk holds; I35: the secret is nowhere."""
+    world = judge.world
+    assert world.incarnation is not None
+    core = world.incarnation.engine.core
+    if not core.audit.is_broken:
+        result = verify_log(world.disk, core.paths.audit)
+        judge.check("I30", result.ok, lambda: f"audit: {result.problem} at {result.first_bad_record}")
+    database = (HOME / "db" / "live.db").read_bytes()
+    wal = HOME / "db" / "live.db-wal"
+    database += wal.read_bytes() if wal.exists() else b""
+    places = [b"\n".join(world.trace), database, *(bytes(each) for each in world.disk.files.values())]
+    judge.check("I35", not any(SECRET in each for each in places), lambda: "the secret is on record")

@@ -1,0 +1,1 @@
+"""Planted bugs: mutations of our own code that the simulator must find."""
