@@ -11,7 +11,14 @@ from engine.api.commands import KillArmed, KillDone, PaperStart
 from engine.api.run_views import SessionRow
 from engine.api.shadow import SHADOW_FILE, ShadowView, stored_shadow
 from engine.core import STORAGE_FAILURES, Core
-from engine.desk_evidence import add_trade, metrics_of, session_folder, session_record, share_board
+from engine.desk_evidence import (
+    add_trade,
+    metrics_of,
+    progress_of,
+    session_folder,
+    session_record,
+    share_board,
+)
 from engine.failures import reason_code
 from engine.limits import desk_facts, latch_repetition, restore_traffic, watch_limits
 from engine.market.hub import HubState
@@ -198,6 +205,8 @@ class Desk:
             if entry.live is not None:
                 entry.live.close()
                 core.disk.remove(entry.live.path)
+            progress = progress_of(session)
+            entry.folder.update(**progress)
             entry.folder.finish(
                 reason,
                 metrics=metrics_of(session),
@@ -205,6 +214,7 @@ class Desk:
                 message=message,
                 error_type=error_type or None,
             )
+            core.store.sessions.progress(session_id, **progress)
             core.store.sessions.finish(
                 session_id,
                 status=status,
@@ -336,15 +346,8 @@ class Desk:
             self.core.store.requests.forget_replies(now_ns - REPLIES_KEPT_NS)
 
     def _progress(self, entry: Running, now_ns: int) -> None:
-        session, counts = entry.session, entry.session.counts
-        entry.updated_ns = now_ns
-        entry.folder.update(
-            bars=counts.bars,
-            decisions=counts.decisions,
-            orders=counts.orders,
-            fills=counts.fills,
-            equity_usd=session.ledger.equity_usd,
-        )
+        session, entry.updated_ns = entry.session, now_ns
+        entry.folder.update(**progress_of(session))
         if entry.live is None:
             entry.live = live_journal(self.core.disk, entry.folder.folder / "artifacts", session.kernel)
         if entry.live is not None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from typing import TypedDict
+
 import msgspec
 
 from engine.api.commands import PaperStart
@@ -89,6 +92,28 @@ def add_trade(session: PaperSession, folder: SessionFolder, order: ManagedOrder,
         slippage=(fill.price - held.mark_price) * fill.side.sign,
         reason=order.strategy,
     )
+
+
+class Progress(TypedDict):
+    """How far a session is: what its folder and its row in the database show."""
+
+    bars: int
+    decisions: int
+    orders: int
+    fills: int
+    equity_usd: Decimal
+
+
+def progress_of(session: PaperSession) -> Progress:
+    """Return how far a session is."""
+    counts = session.counts
+    return {
+        "bars": counts.bars,
+        "decisions": counts.decisions,
+        "orders": counts.orders,
+        "fills": counts.fills,
+        "equity_usd": session.ledger.equity_usd,
+    }
 
 
 def metrics_of(session: PaperSession) -> dict[str, float | int | str | None]:

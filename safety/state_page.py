@@ -159,6 +159,7 @@ class StateReader:
             fields = _REST.unpack_from(self._page, start + _SEQUENCE.size)
             if before % 2 == 0 and _SEQUENCE.unpack_from(self._page, start)[0] == before:
                 return _block(fields)
+            os.sched_yield()  # a writer that was put aside in its middle needs the processor to end
         raise PageDamaged(f"lane {lane} is never whole: its writer died")
 
     def blocks(self) -> tuple[LaneBlock, ...]:

@@ -12,6 +12,7 @@ from engine.api.demo import write_demo_bars
 from engine.core import Core
 from engine.daemon import Engine, Seams, build_core
 from engine.limits import clear_limits, watch_limits
+from engine.research.sessions import read_status
 from engine.trading.inputs import JOURNAL, read_journal
 from native.codes import Action, Gate
 from safety.interlock import HoldLevel
@@ -63,7 +64,10 @@ async def test_a_daily_loss_closes_the_desk_for_new_risk_only(tmp_path: Path) ->
         assert Action.OPEN not in late and Action.CLOSE in late, "only exits are decided under the hold"
         decisions = core.store.decisions.decisions_of(ended.session_id)
         assert any(row.event_type == "exit" and row.status == "proposed" for row in decisions)
-        _judge_again(core, engine.desk.ended[-1].session_id)
+        _judge_again(core, ended.session_id)
+        row, status = core.store.sessions.get(ended.session_id), read_status(Path(ended.path), core.disk)
+        assert row is not None, "a session's last counts are in both records"
+        assert (row.bars, row.fills) == (status.bars, status.fills) and row.bars == 1500 and row.fills > 0
     finally:
         await engine.close()
 

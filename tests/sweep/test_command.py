@@ -18,6 +18,7 @@ from console.cli.app import run
 
 ROOT = Path(__file__).resolve().parents[2]
 SLOW = '''
+import os
 import time
 from interlock import Strategy, param, Bar
 
@@ -29,7 +30,7 @@ class Slow(Strategy):
 
     def on_bar(self, bar: Bar):
         if bar.index == self.nth:
-            time.sleep(0.2)
+            time.sleep(0.05 if self.nth <= 32 else float(os.environ["REST_S"]))
             return 1
         return None
 '''
@@ -100,8 +101,9 @@ def test_ctrl_c_leaves_a_sweep_that_can_be_resumed(tmp_path: Path, bars: Path, h
     words = [sys.executable, "-m", "interlock", "sweep", "start", "--strategy", str(strategy), "--json",
              "--data", str(bars), "--grid", "nth=1:60:1", "--workers", "2", "--in-sample", "1"]  # fmt: skip
     child = subprocess.Popen(
-        words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
+        words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        env={**os.environ, "REST_S": "3"},
+    )  # fmt: skip
     trials = home / "outputs" / "sweeps"
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
@@ -114,8 +116,9 @@ def test_ctrl_c_leaves_a_sweep_that_can_be_resumed(tmp_path: Path, bars: Path, h
     body = json.loads(out)
     assert body["code"] == "interrupted" and "--resume" in body["correction"]
     again = subprocess.run(
-        [*words, "--resume"], cwd=ROOT, capture_output=True, text=True, timeout=100, check=False
-    )
+        [*words, "--resume"], cwd=ROOT, capture_output=True, text=True, timeout=100, check=False,
+        env={**os.environ, "REST_S": "0.01"},
+    )  # fmt: skip
     assert again.returncode == 0, again.stderr
     assert json.loads(again.stdout)["sweep"]["report"]["trials"] == 60
 
