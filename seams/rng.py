@@ -25,3 +25,8 @@ class Rng:
 def secret_token(size_bytes: int = 24) -> str:
     """Return an unguessable URL-safe token from the operating system (credentials, arming nonces)."""
     return secrets.token_urlsafe(size_bytes)
+
+
+def secret_bytes(size: int) -> bytes:
+    """Return unguessable bytes from the operating system (WebSocket masks and handshakes)."""
+    return secrets.token_bytes(size)

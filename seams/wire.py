@@ -1,4 +1,4 @@
-"""The wire to a venue: bytes out, bytes back, and a stream of pushed frames.
+"""The wire to a venue: bytes out, bytes back, and a stream of pushed frames or of messages both ways.
 
 An error says what is known about the request: `Unsent` (no byte left) or `Lost` (it may have arrived).
 """
@@ -26,12 +26,8 @@ class Lost(TimeoutError):
     """The request left, at least in part, and no answer came in time."""
 
 
-class Wire(Protocol):
-    """One connection to one venue. Nothing is retried and nothing is buffered."""
-
-    def start(self, on_frame: FrameHandler, on_state: StateHandler) -> None:
-        """Begin (and keep) the stream; `on_state(True)` once frames flow, `on_state(False)` when not."""
-        ...
+class Caller(Protocol):
+    """Requests to one venue, each answered once. Nothing is retried and nothing is buffered."""
 
     async def call(self, body: bytes, timeout_s: float, may_leave: MayLeave = always) -> bytes:
         """Send one request and return its answer. Raises `Unsent` or `Lost`.
@@ -39,6 +35,32 @@ class Wire(Protocol):
         `may_leave` is asked in the very step in which the first byte is written, with no await between;
         False means `Unsent`. Waiting for a connection must not carry an order past a kill.
         """
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Wire(Caller, Protocol):
+    """Requests, and a stream of what the venue pushes."""
+
+    def start(self, on_frame: FrameHandler, on_state: StateHandler) -> None:
+        """Begin (and keep) the stream; `on_state(True)` once frames flow, `on_state(False)` when not."""
+        ...
+
+
+class MessageLink(Protocol):
+    """A stream of whole messages both ways, opened again whenever it breaks."""
+
+    def start(self, on_frame: FrameHandler, on_state: StateHandler) -> None:
+        """Begin (and keep) it; `on_state(True)` when messages may be sent, `on_state(False)` when not."""
+        ...
+
+    def send(self, frame: bytes) -> None:
+        """Send one message. Raises `Unsent` where it is not open."""
+        ...
+
+    def drop(self) -> None:
+        """Break this connection and open another: what it says can no longer be trusted."""
         ...
 
     async def close(self) -> None: ...

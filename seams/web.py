@@ -1,0 +1,184 @@
+"""HTTP and WebSocket to a venue over TCP or TLS: a `Caller` and a `MessageLink`.
+
+Every request has a connection of its own and an outer deadline that dripped bytes cannot stretch;
+redirects are answers, not orders; a proxy in the environment is not looked at. What fails before the
+first byte of the request is `Unsent`, everything after it is `Lost`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+from seams.clock import Clock
+from seams.http import MAX_BODY_BYTES, MAX_HEAD_BYTES, decode_response
+from seams.rng import secret_bytes
+from seams.websocket import FrameReader, Op, close_frame, encode_frame, is_accepted, upgrade_request
+from seams.wire import FrameHandler, Lost, MayLeave, StateHandler, Unsent, always
+
+CONNECT_S = 3.0
+BACKOFF_S = (0.2, 5.0)
+"""The first and the longest pause before a stream is opened again (Kraken asks for at least 5 s after
+downtime)."""
+SILENCE_S = 10.0
+"""A stream that says nothing at all for so long is broken; what it must say sooner is its venue's rule."""
+
+
+class Address:
+    """Where a venue listens: `http`, `https`, `ws` or `wss`, a host, a port, a path. Raises `ValueError`."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https", "ws", "wss") or not parts.hostname:
+            raise ValueError(f"not an address of a venue: {url!r}")
+        self.is_tls = parts.scheme in ("https", "wss")
+        self.host, self.port = parts.hostname, parts.port or (443 if self.is_tls else 80)
+        self.path = parts.path or "/"
+        self.authority = parts.netloc.rpartition("@")[2]
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Open one connection; a certificate must be valid for the host. Raises `OSError`."""
+        context = ssl.create_default_context() if self.is_tls else None
+        return await asyncio.open_connection(self.host, self.port, ssl=context)
+
+
+class HttpCaller:
+    """Sends whole HTTP requests, as given, to one address; returns whole answers, as received."""
+
+    def __init__(self, url: str) -> None:
+        self.address = Address(url)
+
+    async def call(self, body: bytes, timeout_s: float, may_leave: MayLeave = always) -> bytes:
+        """See `Caller.call`. The deadline covers connecting, writing and the whole answer."""
+        has_left = False
+        writer: asyncio.StreamWriter | None = None
+        try:
+            async with asyncio.timeout(timeout_s):
+                async with asyncio.timeout(CONNECT_S):
+                    reader, writer = await self.address.connect()
+                if not may_leave():
+                    raise Unsent("the gate closed before the first byte")
+                has_left = True  # no await between the gate and the write
+                writer.write(body)
+                await writer.drain()
+                return await _whole_answer(reader)
+        except Unsent:
+            raise
+        except (OSError, TimeoutError, ValueError) as error:
+            said = f"{type(error).__name__}: {error}"
+            raise (Lost(said) if has_left else Unsent(said)) from error
+        finally:
+            if writer is not None:
+                writer.close()
+
+    async def close(self) -> None:
+        """Nothing is kept open."""
+
+
+async def _whole_answer(reader: asyncio.StreamReader) -> bytes:
+    """Read until an answer is whole. Raises `ValueError` where it never becomes one."""
+    data = b""
+    while decode_response(data, is_at_end=False) is None:
+        more = await reader.read(65_536)
+        if not more:
+            decode_response(data, is_at_end=True)
+            return data
+        data += more
+        if len(data) > MAX_BODY_BYTES + MAX_HEAD_BYTES:
+            raise ValueError("an answer without end")
+    return data
+
+
+class WebSocketLink:
+    """A `MessageLink` over one WebSocket URL."""
+
+    def __init__(self, url: str, clock: Clock) -> None:
+        self._address, self._clock = Address(url), clock
+        self._work: asyncio.Task[None] | None = None
+        self._writer: asyncio.StreamWriter | None = None
+
+    def start(self, on_frame: FrameHandler, on_state: StateHandler) -> None:
+        """Begin the stream and keep it until `close`."""
+        assert self._work is None
+        work = self._keep(on_frame, on_state)
+        self._work = asyncio.get_running_loop().create_task(work, name="venue socket")
+
+    def send(self, frame: bytes) -> None:
+        if self._writer is None or self._writer.transport.is_closing():
+            raise Unsent("the stream is not open")
+        self._writer.write(encode_frame(Op.TEXT, frame, secret_bytes(4)))
+
+    def drop(self) -> None:
+        if self._writer is not None:
+            self._writer.transport.abort()
+
+    async def close(self) -> None:
+        """End the stream."""
+        if self._work is not None:
+            self._work.cancel()
+            await asyncio.gather(self._work, return_exceptions=True)
+            self._work = None
+
+    async def _keep(self, on_frame: FrameHandler, on_state: StateHandler) -> None:
+        pause_s = BACKOFF_S[0]
+        while True:
+            began_ns = self._clock.monotonic_ns()
+            with suppress(OSError, TimeoutError, ValueError):
+                await self._once(on_frame, on_state)
+            if self._clock.monotonic_ns() - began_ns > SILENCE_S * 1e9:
+                pause_s = BACKOFF_S[0]  # it stood for a while: this break is a new one
+            await self._clock.sleep(pause_s)
+            pause_s = min(2 * pause_s, BACKOFF_S[1])
+
+    async def _once(self, on_frame: FrameHandler, on_state: StateHandler) -> None:
+        """Open the stream once and read it until it breaks. Raises whatever broke it."""
+        async with asyncio.timeout(CONNECT_S):
+            reader, writer = await self._address.connect()
+            try:
+                data = await self._shake_hands(reader, writer)
+            except BaseException:
+                writer.close()
+                raise
+        frames = FrameReader()
+        self._writer = writer
+        on_state(True)
+        try:
+            while True:
+                for message in frames.feed(data):
+                    if message.op is Op.CLOSE:
+                        return
+                    if message.op is Op.PING:
+                        writer.write(encode_frame(Op.PONG, message.data, secret_bytes(4)))
+                    elif message.op in (Op.TEXT, Op.BINARY):
+                        self._tell(on_frame, message.data)
+                async with asyncio.timeout(SILENCE_S):
+                    data = await reader.read(65_536)
+                if not data:
+                    return
+        finally:
+            self._writer = None
+            with suppress(OSError):
+                writer.write(close_frame(1000, mask=secret_bytes(4)))
+            writer.close()
+            on_state(False)
+
+    async def _shake_hands(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        """Make the handshake; return what came after it already."""
+        nonce = secret_bytes(16)
+        writer.write(upgrade_request(self._address.authority, self._address.path, nonce))
+        head = await reader.readuntil(b"\r\n\r\n")
+        answer = decode_response(head, is_at_end=True)
+        if answer is None or not is_accepted(answer, nonce):
+            raise ValueError("the handshake was refused")
+        return b""
+
+    def _tell(self, on_frame: FrameHandler, frame: bytes) -> None:
+        """One message that its reader chokes on breaks the stream, aloud: what it said must be asked."""
+        try:
+            on_frame(frame)
+        except Exception as error:
+            context = {"message": "a message of the venue's stream was not understood", "exception": error}
+            asyncio.get_running_loop().call_exception_handler(context)
+            raise ConnectionError("a message was not understood") from error
