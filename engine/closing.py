@@ -1,4 +1,4 @@
-"""The order that closes a position: the whole of it, reduce-only, at once, within a bound of the mark."""
+"""The orders that close a position: reduce-only, in slices, at once, within the collar of the mark (C35)."""
 
 from __future__ import annotations
 
@@ -9,14 +9,31 @@ from venues.types import Instrument, OrderType, Side, TimeInForce
 
 OPERATOR_FLATTEN = "operator:flatten"
 BOUND = Decimal("0.01")
-"""How far from the mark a flatten order may trade, as a fraction."""
+"""How far from the mark a closing order may trade at most, as a fraction."""
 
 
-def closing_limit(instrument: Instrument, side: Side, mark: Decimal) -> Decimal:
-    """Return the worst price a closing order may trade at, rounded to the tick towards the mark."""
+def closing_limit(instrument: Instrument, side: Side, mark: Decimal, collar: Decimal = BOUND) -> Decimal:
+    """Return the worst price a closing order may trade at, rounded to the tick towards the mark.
+
+    `collar` is the desk's, a fraction of the mark: the tighter of both bounds holds.
+    """
     rounding = ROUND_CEILING if side is Side.SELL else ROUND_FLOOR
-    bound = mark * (1 + BOUND * side.sign)
+    bound = mark * (1 + min(BOUND, collar) * side.sign)
     return (bound / instrument.tick).to_integral_value(rounding) * instrument.tick
+
+
+def slice_of(instrument: Instrument, quantity: Decimal, mark: Decimal, most_usd: Decimal) -> Decimal:
+    """Return the signed part of `quantity` that one closing order may carry, at most `most_usd` at `mark`.
+
+    The slices of a position are of one size, so that the last is no dust the venue would refuse; a
+    position that its lot does not divide into such slices goes whole.
+    """
+    size = abs(quantity)
+    count = int((size * mark / most_usd).to_integral_value(ROUND_CEILING)) if most_usd > 0 else 1
+    if count <= 1:
+        return quantity
+    part = (size / count / instrument.lot).to_integral_value(ROUND_CEILING) * instrument.lot
+    return min(part, size).copy_sign(quantity)
 
 
 def closing_intent(
@@ -28,8 +45,9 @@ def closing_intent(
     session_id: str,
     account: str,
     fingerprint: str,
+    collar: Decimal = BOUND,
 ) -> ExecutionIntent:
-    """Return the intent that closes a signed `quantity` held at `mark` (USD)."""
+    """Return the intent that closes a signed `quantity` held at `mark` (USD), within `collar` of it."""
     side = Side.SELL if quantity > 0 else Side.BUY
     return ExecutionIntent(
         request_id=name,
@@ -44,7 +62,7 @@ def closing_intent(
         side=side,
         quantity=abs(quantity),
         notional_usd=(abs(quantity) * mark).quantize(Decimal("0.01")),
-        limit_price=closing_limit(instrument, side, mark),
+        limit_price=closing_limit(instrument, side, mark, collar),
         stop_loss=None,
         order_type=OrderType.MARKET,
         time_in_force=TimeInForce.IOC,

@@ -1,4 +1,4 @@
-"""Flatten: latch close_only, close every position reduce-only, and verify that it is flat.
+"""Flatten: latch close_only, close every position reduce-only in slices, and verify that it is flat.
 
 Positions that a session watches are closed by their session; what the account holds besides is closed by
 the venue's books, and flat means that the venue says so.
@@ -6,8 +6,10 @@ the venue's books, and flat means that the venue says so.
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from engine.api.commands import FlattenDone
-from engine.closing import closing_intent
+from engine.closing import closing_intent, slice_of
 from engine.core import STORAGE_FAILURES, Core
 from engine.desk import Desk
 from engine.residual import close_residual
@@ -23,7 +25,8 @@ from seams.clock import NS_PER_S
 DEADLINE_S = 8.0
 STEP_S = 0.05
 VENUE_STEP_S = 0.25
-"""Between two looks at the ledger, and at a venue."""
+MAX_SLICES = 40
+"""Between two looks at the ledger, and at a venue; and how many orders one position may take."""
 UNVERIFIED = "unverified"
 """Stands among the remaining symbols where the venue did not confirm that it is flat."""
 
@@ -32,16 +35,13 @@ async def flatten(core: Core, desk: Desk, operator: str, reason: str) -> Flatten
     """Close everything. Works under every hold; new risk stays blocked until a resume."""
     await desk.kill(KillLevel.CLOSE_ONLY, operator, reason or "flatten", "flatten", cancels=True)
     asked: list[str] = []
-    for session, held in _watched(desk):
-        try:
-            await _close(core, session, held, operator)
-        except Refusal as refusal:  # one that cannot be closed must not keep the next from it
-            core.note("flatten_refused", operator, f"{held.symbol}: {refusal}")
-        except STORAGE_FAILURES as error:
-            session.fail(error)
-        asked.append(held.symbol)
+    tries: dict[str, int] = {}
     deadline_ns = core.clock.monotonic_ns() + round(DEADLINE_S * NS_PER_S)
     while True:
+        for session, held in _unsliced(desk, tries):
+            is_sent = await _close_slice(core, session, held, operator)
+            tries[held.symbol] = tries.get(held.symbol, 0) + 1 if is_sent else MAX_SLICES
+            asked += [held.symbol] if held.symbol not in asked else []
         remaining = await _remaining(core, desk, operator)
         asked += [symbol for symbol in remaining if symbol not in asked and symbol != UNVERIFIED]
         if not remaining or core.clock.monotonic_ns() >= deadline_ns:
@@ -62,6 +62,32 @@ def _watched(desk: Desk) -> list[tuple[PaperSession, Holding]]:
     return list(found.values())
 
 
+def _unsliced(desk: Desk, tries: dict[str, int]) -> list[tuple[PaperSession, Holding]]:
+    """Return each watched position that has no closing order on its way, and may have another."""
+    return [
+        (session, held)
+        for session, held in _watched(desk)
+        if tries.get(held.symbol, 0) < MAX_SLICES
+        and not any(
+            order.request.symbol == held.symbol and order.request.reduce_only
+            for order in session.orders.alive()
+        )
+    ]
+
+
+async def _close_slice(core: Core, session: PaperSession, held: Holding, operator: str) -> bool:
+    """Send the next slice; False where it is refused: one position must not keep the next from closing."""
+    try:
+        await _close(core, session, held, operator)
+    except Refusal as refusal:
+        core.note("flatten_refused", operator, f"{held.symbol}: {refusal}")
+        return False
+    except STORAGE_FAILURES as error:
+        session.fail(error)
+        return False
+    return True
+
+
 async def _remaining(core: Core, desk: Desk, operator: str) -> tuple[str, ...]:
     """Return what is still open; positions that no session watches are sent to be closed meanwhile."""
     watched = [held.symbol for _, held in _watched(desk)]
@@ -79,15 +105,18 @@ async def _remaining(core: Core, desk: Desk, operator: str) -> tuple[str, ...]:
 
 
 async def _close(core: Core, session: PaperSession, held: Holding, operator: str) -> None:
-    """Send one reduce-only order for the whole position, as a ticket of its own."""
+    """Send one reduce-only order for the next slice of a position, as a ticket of its own."""
+    risk, instrument = core.settings.risk, session.plan.instruments[held.symbol]
+    most_usd = Decimal(str(risk.max_order_notional_usd))
     intent = closing_intent(
-        session.plan.instruments[held.symbol],
-        held.quantity,
+        instrument,
+        slice_of(instrument, held.quantity, held.mark_price, most_usd),
         held.mark_price,
         name=core.ids.new("F"),
         session_id=session.plan.session_id,
         account=session.plan.account,
         fingerprint=core.config_fingerprint,
+        collar=Decimal(str(risk.price_collar)),
     )
     verdict = session.judge(intent)
     ticket = core.tickets.propose(

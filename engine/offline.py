@@ -13,8 +13,9 @@ from pathlib import Path
 from engine.api.commands import FlattenDone
 from engine.api.home import HomePaths
 from engine.api.local import kill_direct
-from engine.closing import closing_limit
+from engine.closing import closing_limit, slice_of
 from engine.config import load_settings
+from engine.config.settings import RiskBlock
 from engine.core import STORAGE_FAILURES
 from engine.daemon import Engine, Seams, build_core
 from engine.flatten import UNVERIFIED, flatten
@@ -98,7 +99,8 @@ async def _sync(custody: Custody, clock: Clock) -> None:
 async def flatten_bare(home: Path, environ: dict[str, str]) -> FlattenDone:
     """Cancel everything and close every position with nothing but the key file; verify twice."""
     clock = SystemClock()
-    link, _ = configured_link(load_settings(home, environ).settings.execution, clock)
+    settings = load_settings(home, environ).settings
+    link, _ = configured_link(settings.execution, clock)
     deadline_ns = clock.monotonic_ns() + round(BARE_S * NS_PER_S)
     asked: dict[str, None] = {}
     empty, held = 0, [UNVERIFIED]
@@ -107,7 +109,7 @@ async def flatten_bare(home: Path, environ: dict[str, str]) -> FlattenDone:
             await link.cancel_all()
             positions = [p for p in (await link.account()).positions if p.quantity]
             for position in positions:
-                await _close_bare(link, position)
+                await _close_bare(link, position, settings.risk)
                 asked.setdefault(position.symbol)
             held = [position.symbol for position in positions]
             empty = 0 if held else empty + 1
@@ -120,19 +122,20 @@ async def flatten_bare(home: Path, environ: dict[str, str]) -> FlattenDone:
     return FlattenDone(is_flat=not held, closed=closed, remaining=tuple(held))
 
 
-async def _close_bare(link: ExchangeLink, position: VenuePosition) -> None:
-    """Send one reduce-only order for the whole position; what is refused is tried again by the caller."""
+async def _close_bare(link: ExchangeLink, position: VenuePosition, risk: RiskBlock) -> None:
+    """Send one reduce-only order for the next slice; what is left or refused the caller tries again."""
     instrument = next(each for each in link.instruments() if each.symbol == position.symbol)
-    side = Side.SELL if position.quantity > 0 else Side.BUY
+    side, mark = Side.SELL if position.quantity > 0 else Side.BUY, position.mark_price
+    part = slice_of(instrument, position.quantity, mark, Decimal(str(risk.max_order_notional_usd)))
     request = OrderRequest(
         client_order_id=SortableIds(SystemClock()).new("X"),
         symbol=position.symbol,
         side=side,
-        quantity=abs(position.quantity),
+        quantity=abs(part),
         order_type=OrderType.MARKET,
-        limit_price=closing_limit(instrument, side, position.mark_price),
+        limit_price=closing_limit(instrument, side, mark, Decimal(str(risk.price_collar))),
         time_in_force=TimeInForce.IOC,
         reduce_only=True,
-        mark_price=position.mark_price or Decimal(0),
+        mark_price=mark or Decimal(0),
     )
     await link.submit(link.sign(request, await link.time_ns() // NS_PER_MS, 0))

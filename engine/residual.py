@@ -7,8 +7,9 @@ reduce-only orders cannot overshoot, and where the two differ it is the venue's 
 from __future__ import annotations
 
 from collections.abc import Collection
+from decimal import Decimal
 
-from engine.closing import closing_intent
+from engine.closing import closing_intent, slice_of
 from engine.core import STORAGE_FAILURES, Core
 from engine.trading.custody import Custody
 from engine.trading.pipeline import policy_of, request_of
@@ -58,15 +59,17 @@ async def close_residual(
 
 
 async def _close(core: Core, custody: Custody, position: VenuePosition, operator: str) -> None:
-    instrument = _instrument(custody, position.symbol)
+    risk, instrument = core.settings.risk, _instrument(custody, position.symbol)
+    most_usd = Decimal(str(risk.max_order_notional_usd))
     intent = closing_intent(
         instrument,
-        position.quantity,
+        slice_of(instrument, position.quantity, position.mark_price, most_usd),
         position.mark_price,
         name=core.ids.new("F"),
         session_id=NO_SESSION,
         account=custody.account,
         fingerprint=core.config_fingerprint,
+        collar=Decimal(str(risk.price_collar)),
     )
     verdict = _judge(core, custody, intent, position, instrument)
     if not verdict.allowed:
