@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 ANYWHERE: tuple[str, ...] = ()
+PAST = "past"
+"""No screen of its own: every screen, while the record is looked at (`interlock past open`)."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,8 @@ _LISTS = (
     "events",
     "limits",
 )
+
+_PAST_CLI = "interlock past show"
 
 ACTIONS: tuple[Action, ...] = (
     *(
@@ -250,6 +254,13 @@ ACTIONS: tuple[Action, ...] = (
         ("alarms", "gates", "limits"),
         hint=3,
     ),
+    Action("past_back", ("left_square_bracket",), "back 1 s", "one second back", (PAST,), cli=_PAST_CLI),
+    Action("past_on", ("right_square_bracket",), "on 1 s", "one second on", (PAST,), cli=_PAST_CLI),
+    Action("past_back_far", ("left_curly_bracket",), "back 1 min", "one minute back", (PAST,), cli=_PAST_CLI),
+    Action("past_on_far", ("right_curly_bracket",), "on 1 min", "one minute on", (PAST,), cli=_PAST_CLI),
+    Action("past_previous", ("comma",), "change before", "the change before this", (PAST,), cli=_PAST_CLI),
+    Action("past_next", ("full_stop",), "next change", "the change after this", (PAST,), cli=_PAST_CLI),
+    Action("past_play", ("p",), "play", "play at 1x, 10x, 60x, then stand", (PAST,), cli=_PAST_CLI),
 )
 
 BY_ID: dict[str, Action] = {action.id: action for action in ACTIONS}
@@ -257,6 +268,8 @@ BY_ID: dict[str, Action] = {action.id: action for action in ACTIONS}
 
 def find(key: str, screen: str) -> Action | None:
     """Return what a key means on a screen; an action of that screen wins over a general one."""
+    if screen == PAST:
+        return next((a for a in ACTIONS if key in a.keys and PAST in a.screens), None)
     matches = [a for a in ACTIONS if key in a.keys and (not a.screens or screen in a.screens)]
     return max(matches, key=lambda action: bool(action.screens), default=None)
 
@@ -282,6 +295,12 @@ _KEY_NAMES = {
     "down": "Down",
     "up": "Up",
     "f1": "F1",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "left_curly_bracket": "{",
+    "right_curly_bracket": "}",
+    "comma": ",",
+    "full_stop": ".",
 }
 
 

@@ -192,6 +192,7 @@ class Engine:
         if self.outlets is not None:
             self.questions.sinks = self.outlets.sinks.view
             self.handlers.incidents = self.outlets.incidents
+            self.publisher.on_shown = self.outlets.past.shown
             self.outlets.start()
         on_ready()
         tending = None

@@ -1,4 +1,4 @@
-"""What a running engine leaves besides its bus: alarm sinks, snapshots as files, incidents."""
+"""What a running engine leaves besides its bus: alarm sinks, snapshots as files, incidents, the past."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from engine.api.views import View
 from engine.core import Core
 from engine.health import Health
 from engine.ops.incidents import IncidentBook
+from engine.ops.past import PastRecorder
 from engine.ops.sinks import Sinks
 from engine.ops.snapshots import Snapshots
 
@@ -21,6 +22,7 @@ class Outlets:
         self.sinks = Sinks(core, core.settings.alarms.sinks)
         self._snapshots = Snapshots(core)
         self.incidents, self._views = IncidentBook(core), views
+        self.past = PastRecorder(core, core.paths.past, core.settings.record.past_max_mib)
 
     def start(self) -> None:
         self.sinks.start()
@@ -28,6 +30,7 @@ class Outlets:
     def tend(self) -> None:
         """Call about once a second."""
         self.sinks.tend()
+        self.past.tend()
         try:
             self._snapshots.look(self._health.parts())
             self.incidents.look(self._views)
@@ -36,3 +39,4 @@ class Outlets:
 
     async def close(self) -> None:
         await self.sinks.close()
+        await self.past.close()

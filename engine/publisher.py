@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from engine.api import subjects
@@ -44,6 +46,8 @@ class Publisher:
         self._sent_ns: dict[str, int] = {}
         self._seq = 0
         self._ticket_rows = TicketRows()
+        self.on_shown: Callable[[str, bytes], None] = lambda name, body: None
+        """Called with every view that was sent, and its bytes."""
 
     def rebuild(self, questions: Questions) -> None:
         """Build every view that is due from the engine's state."""
@@ -90,9 +94,11 @@ class Publisher:
             if essence == self._sent.get(name) and not is_due:
                 continue
             try:
-                await net.publish(subjects.view(name), msgspec.json.encode(view))
+                body = msgspec.json.encode(view)
+                await net.publish(subjects.view(name), body)
             except NetDown:
                 return sent
+            self.on_shown(name, body)
             self._sent[name], self._sent_ns[name] = essence, now_ns
             sent += 1
         return sent

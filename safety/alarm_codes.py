@@ -57,6 +57,7 @@ _ROWS: tuple[tuple[str, int, str, str, str, str, str, bool, float, float], ...] 
     ("session_stale", 2, "A session makes no progress", "Its strategy may not react to the market", "10 minutes", "Check feed and session health", _PAPER, False, 30.0, 30.0),
     ("clock_drift", 2, "The clock is off", "New risk is blocked; ages and expiries are doubtful", "10 minutes", "Check time synchronisation", _FEED, False, 5.0, 30.0),
     ("alarm_sink_failed", 2, "An alarm was not delivered", "Who relies on that sink does not hear of alarms", "10 minutes", "Look at interlock alarms sinks; use another way to watch", _ALARMS, False, 0.0, 60.0),
+    ("past_not_recorded", 3, "What consoles are shown is not recorded", "This stretch cannot be looked at again; nothing else changes", "today", "Check space and rights of outputs/past under the home", _ALARMS, False, 0.0, 60.0),
     ("disk_low", 2, "Disk space runs low", "A full disk halts the engine", "30 minutes", "Free space", _START, False, 10.0, 300.0),
     ("shadow_diverged", 2, "A session's twin decides otherwise", "The strategy may not be the one that was tested", "30 minutes", "Look at interlock paper shadow; stop the session if it is the reference", _PAPER, False, 0.0, 60.0),
     ("shadow_failed", 3, "A session's twin has failed", "Nobody compares its decisions any more; the session goes on", "today", "Read why; start the next session with a twin that works", _PAPER, False, 0.0, 60.0),

@@ -138,6 +138,33 @@ def _write_all(descriptor: int, data: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
+def append_lazily(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Append without fsync: what survives the process, and a power loss only once the host has written it.
+
+    For records that nothing is decided from; two writers' fsyncs would wait for each other.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, mode)
+    try:
+        _write_all(descriptor, data)
+    finally:
+        os.close(descriptor)
+
+
+def sync_file(path: Path) -> None:
+    """Make a file and its name durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    sync_folder(path.parent)
+
+
+def file_size(path: Path) -> int:
+    """Return a file's size in bytes. Raises `FileNotFoundError` or another `OSError`."""
+    return path.stat().st_size
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable: what was created, renamed or removed in it."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -69,6 +69,7 @@ NOUNS: dict[str, Noun] = {
     "verify": Noun("forge", "verify"),
     "validate": Noun("validate", "validate"),
     "replay": Noun("replay", "replay"),
+    "past": Noun("past", "app", is_group=True),
     "drift": Noun("drift", "drift"),
     "state": Noun("state", "app", is_group=True),
     "dump-indicators": Noun("indicators", "dump_indicators"),

@@ -36,7 +36,7 @@ def console(
     """
     if as_json:
         raise Failure("usage", "the console needs a terminal", "use `interlock status --json` in scripts")
-    _demand_terminal("interlock status --json")
+    demand_terminal("interlock status --json")
     who = operator_name(operator)
     if tmux:
         _into_tmux(readonly, who)
@@ -62,7 +62,7 @@ def demo(
         if not report.get("ok"):
             raise typer.Exit(ExitCode.REFUSED)
         return
-    _demand_terminal("interlock demo --headless")
+    demand_terminal("interlock demo --headless")
     interactive = facade.function("engine.api.demo", "run_interactive")
     who = operator_name(operator)
     with coded_failures():
@@ -77,7 +77,7 @@ def _load_console() -> Callable[..., object]:
     return facade.function("console.tui.launch", "run_console")
 
 
-def _demand_terminal(instead: str) -> None:
+def demand_terminal(instead: str) -> None:
     """Refuse, before anything is started, when the keys or the picture (on stderr) have nowhere to go."""
     streams = (("stdin", sys.stdin), ("stdout", sys.stdout), ("stderr", sys.stderr))
     missing = [name for name, stream in streams if not stream.isatty()]

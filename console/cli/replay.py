@@ -12,6 +12,7 @@ from console.cli.exit_codes import ExitCode
 from console.cli.failure import Failure
 from console.cli.guard import failures
 from console.cli.options import Json
+from console.cli.past import OfIncident, OfSession, open_past, show
 from engine.api import parity
 from engine.api.home import home_folder
 
@@ -27,8 +28,9 @@ SHOWN_ROWS = 20
 
 def replay(
     subject: Annotated[
-        list[str], typer.Argument(help="A run, a sweep or a paper session; or parity ledgers (.jsonl).")
-    ],
+        list[str] | None,
+        typer.Argument(help="A run, a sweep or a paper session; or parity ledgers (.jsonl)."),
+    ] = None,
     top: Annotated[
         int,
         typer.Option("--top", min=1, max=10_000, help="A sweep: so many of its best, and its shortlist."),
@@ -39,14 +41,27 @@ def replay(
         bool, typer.Option("--allow-hash-mismatch", help="Replay another kernel's record; no evidence then.")
     ] = False,
     report: Annotated[Path | None, typer.Option("--report", help="Where the report is written.")] = None,
+    at: Annotated[
+        str, typer.Option("--at", help="Instead: open the desk as it was (`interlock past`).")
+    ] = "",
+    incident: OfIncident = "",
+    session: OfSession = "",
     as_json: Json = False,
 ) -> None:
     """Execute a record again and compare it, decision by decision; exit 2 where anything differs.
 
-    A sweep's candidates go into a parity ledger, one line for each value on each axis.
+    A sweep's candidates go into a parity ledger, one line for each value on each axis. With --at, --incident
+    or --session nothing is executed: the desk is looked at as it was, like `interlock past open` (or `show`).
 
     Example: interlock replay 20260101_120000_run_ab12cd3
     """
+    if not subject:
+        if not (at or incident or session):
+            raise Failure("usage", "no record is named", "name a run, or an instant with --at")
+        (show if as_json else open_past)(at=at, incident=incident, session=session, as_json=as_json)
+        return
+    if at or incident or session:
+        raise Failure("usage", "a record and an instant are named", "name one of them")
     if all(name.endswith(".jsonl") for name in subject):
         _judge([Path(name) for name in subject], as_json)
         return

@@ -8,7 +8,6 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar, cast
 
 from textual.app import App
-from textual.binding import Binding
 from textual.screen import Screen
 from textual.theme import Theme
 
@@ -16,10 +15,12 @@ from console import actions
 from console.tui import text
 from console.tui.desktop import Desktop
 from console.tui.gateway import Gateway
+from console.tui.keys import MOVES, REPEAT_GAP_MS, bindings
 from console.tui.kill import KillFlow, Stage
 from console.tui.model import Desk
 from console.tui.outbox import Outbox
 from console.tui.palette import ActionProvider
+from console.tui.past import PastGateway
 from console.tui.prompt import Answer, Kind, Prompt
 from console.tui.screens.help import HelpPage
 from console.tui.screens.room import Room
@@ -31,24 +32,6 @@ from seams.clock import NS_PER_MS, Clock
 T = TypeVar("T")
 
 TICK_S = 0.25
-MOVES = {
-    "down": (1, False),
-    "up": (-1, False),
-    "page_down": (1, True),
-    "page_up": (-1, True),
-    "first": (-(10**9), False),
-    "last": (10**9, False),
-}
-"""Action -> how far the cursor goes, and whether that counts pages."""
-REPEAT_GAP_MS = 150
-"""A consequential key that comes again sooner than this is the keyboard repeating, not a decision."""
-
-
-def _bindings() -> list[Binding]:
-    """Make one binding of each key of the registry; what it means is looked up when it is pressed."""
-    priority = {key for action in actions.ACTIONS if action.is_priority for key in action.keys}
-    keys = dict.fromkeys(key for action in actions.ACTIONS for key in action.keys)
-    return [Binding(key, f"press({key!r})", show=False, priority=key in priority) for key in keys]
 
 
 class InterlockApp(App[int], inherit_bindings=False):
@@ -63,7 +46,7 @@ class InterlockApp(App[int], inherit_bindings=False):
         ),
     ]
     COMMANDS = {ActionProvider}
-    BINDINGS = _bindings()  # type: ignore[assignment]
+    BINDINGS = bindings()  # type: ignore[assignment]
 
     def __init__(
         self,
@@ -76,7 +59,9 @@ class InterlockApp(App[int], inherit_bindings=False):
         terminal: str = "",
     ) -> None:
         self.gateway, self.clock = gateway, clock
-        self.desk = Desk(clock, operator, is_readonly)
+        self.past = gateway if isinstance(gateway, PastGateway) else None
+        self.desk = Desk(self.past.clock if self.past else clock, operator, is_readonly)
+        self.desk.is_past = self.past is not None
         self.flow, self.prompt = KillFlow(), Prompt()
         self.outbox = Outbox(gateway, self)
         self.look = look or terminal_look()
@@ -150,6 +135,8 @@ class InterlockApp(App[int], inherit_bindings=False):
         now_ns = self.clock.monotonic_ns()
         self.lag_ms = max(0.0, (now_ns - self._ticked_ns) / NS_PER_MS - TICK_S * 1000)
         self._ticked_ns = now_ns
+        if self.past is not None:
+            self.past.play(self.desk, TICK_S)
         said = self.flow.tick(self.clock.now_ns())
         if said:
             self.say(said, "p3-calm")
@@ -176,6 +163,8 @@ class InterlockApp(App[int], inherit_bindings=False):
 
     async def action_press(self, key: str) -> None:
         action = actions.find(key, self.room_name)
+        if self.past is not None:
+            action = actions.find(key, actions.PAST) or action
         if action is not None:
             await self.perform(action)
 
@@ -185,6 +174,12 @@ class InterlockApp(App[int], inherit_bindings=False):
             return
         if action.keys[0].isdigit():
             self.go(action.id)
+            return
+        if actions.PAST in action.screens:
+            if self.past is not None:
+                self.past.act(self.desk, action.id)
+                self.say(self.past.said, "p3-calm")
+            self.paint()
             return
         general = getattr(self, f"_do_{action.id}", None)
         if action.id in MOVES:
@@ -261,6 +256,7 @@ class InterlockApp(App[int], inherit_bindings=False):
     def _do_help(self) -> None:
         page = self.desktop.query_one(HelpPage)
         page.screen_name, page.dash, page.top = self.room_name, self.look.rule, 0
+        page.is_past = self.past is not None
         page.display = not page.display
         if self.room is not None:
             self.room.display = not page.display

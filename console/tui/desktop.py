@@ -13,6 +13,7 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.screen import Screen
 
+from console.tui.past import PastLine
 from console.tui.screens.help import HelpPage
 from console.tui.screens.overview import Overview
 from console.tui.screens.room import Room
@@ -39,6 +40,7 @@ class Desktop(Screen[None], inherit_bindings=False):
 
     def compose(self) -> ComposeResult:
         app = self.console_app
+        yield PastLine(app.past)
         yield StatusLine(app.desk)
         yield AlarmLine(app.desk)
         yield GuardBar(app.flow, app.clock)
@@ -51,6 +53,7 @@ class Desktop(Screen[None], inherit_bindings=False):
     def on_mount(self) -> None:
         self.query_one("#help").display = False
         self.query_one("#guard").display = False
+        self.query_one("#past").display = self.console_app.past is not None
         self.call_after_refresh(self._furnish)
 
     async def _furnish(self) -> None:
@@ -85,7 +88,17 @@ class Desktop(Screen[None], inherit_bindings=False):
         guard = self.query_one("#guard", GuardBar)
         guard.operator = self.console_app.desk.operator
         guard.display = self.console_app.flow.is_open
-        for name in ("#status", "#alarm", "#guard", "#names", "#toosmall", "#message", "#keys", "#help"):
+        for name in (
+            "#past",
+            "#status",
+            "#alarm",
+            "#guard",
+            "#names",
+            "#toosmall",
+            "#message",
+            "#keys",
+            "#help",
+        ):
             pane = self.query_one(name, Lines)
             if pane.display:
                 pane.update()

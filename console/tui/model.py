@@ -44,6 +44,8 @@ class Desk:
     def __init__(self, clock: Clock, operator: str, is_readonly: bool = False) -> None:
         self.clock, self.operator, self.is_readonly = clock, operator, is_readonly
         self.link = Link.CONNECTING
+        self.is_past = False
+        """The views are of the record: nothing can be commanded, and no round trip is measured."""
         self.rtt_ms: float | None = None
         self.version = 0
         self.resyncs = 0
@@ -67,6 +69,12 @@ class Desk:
             return
         self._views[type(view)] = view
         self._heard_ns = self.clock.monotonic_ns()
+        self.version += 1
+
+    def forget_views(self) -> None:
+        """Drop every view, held ones too: what comes next may be older."""
+        self._views, self._held = {}, None
+        self._epoch = 0
         self.version += 1
 
     def set_link(self, link: Link) -> None:
@@ -115,6 +123,8 @@ class Desk:
     def refusal(self) -> str:
         """Say why a command (other than a kill) may not be sent now; empty when it may."""
         trust = self.trust
+        if self.is_past:
+            return "PAST: what was cannot be changed; only ^X works, on the present engine"
         if self.is_readonly:
             return "READ-ONLY: this console may look and may kill, nothing else"
         if trust is Trust.STALE:

@@ -8,7 +8,8 @@ Layout (paths are part of the contract; several desks run side by side with diff
     db/             paper.db, live.db
     data/           imported bars: VENUE/SYMBOL/INTERVAL.parquet + .json
     outputs/        runs/, runs_index.*, paper_sessions/, paper_sessions_index.*, jobs/, verify/,
-                    alarms/ (dead letters), incidents/, desk_health.json, desk_alerts.json
+                    alarms/ (dead letters), incidents/, past/ (what consoles were shown),
+                    drills/, desk_health.json, desk_alerts.json
     forge/          builds of strategy files by their hash
     foundry/        components: strategies/LANG/VERSION/NAME/ and so on
     config/         interlock.yaml (user layer)
@@ -49,5 +50,6 @@ class HomePaths:
         self.jobs = self.outputs / "jobs"
         self.alarms = self.outputs / "alarms"
         self.incidents = self.outputs / "incidents"
+        self.past = self.outputs / "past"
         self.sessions = self.outputs / "paper_sessions"
         self.user_config = home / "config" / "interlock.yaml"

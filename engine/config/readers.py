@@ -39,7 +39,7 @@ READ: Mapping[str, tuple[str, ...]] = {
         "watchdog.alarm_command",
     ),
     "engine/drill.py": ("watchdog.drill_key_file",),
-    "engine/outlets.py": ("alarms.sinks",),
+    "engine/outlets.py": ("alarms.sinks", "record.past_max_mib"),
     "engine/ops/snapshots.py": ("analytics.paper_stale_after_minutes",),
     SESSION: (
         "engine.warmup_bars",

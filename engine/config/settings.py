@@ -274,6 +274,8 @@ class RecordBlock(Block):
     audit_anchor_file: str = ""
     audit_segment_mib: Annotated[int, Field(ge=1, le=1024)] = 64
     audit_head_every_s: Positive = 60.0
+    past_max_mib: Annotated[int, Field(ge=0, le=65_536)] = 512
+    """How much of what consoles were shown is kept, the oldest removed first; 0: nothing."""
 
 
 class SinkBlock(Block):

@@ -7,7 +7,7 @@ from decimal import Decimal as D
 from typing import Any
 
 from console.tui.app import InterlockApp
-from console.tui.gateway import FixtureGateway, reply_with
+from console.tui.gateway import FixtureGateway, Gateway, reply_with
 from console.tui.theme import Look
 from engine.api import views as v
 from engine.api.commands import Kill, KillArm, KillArmed, KillDone
@@ -673,7 +673,7 @@ def gateway(**replace: Any) -> FixtureGateway:
     )
 
 
-def make_app(given: FixtureGateway | None = None, **options: Any) -> InterlockApp:
+def make_app(given: Gateway | None = None, **options: Any) -> InterlockApp:
     return InterlockApp(
         given or gateway(),
         options.pop("clock", FixedClock(NOW_NS)),

@@ -11,9 +11,10 @@ from console.tui.widgets.lines import Line, Lines, rule
 DANGER = ("", "audited", "asks first", "EMERGENCY", "RESTORES RISK")
 
 
-def help_lines(screen: str, width: int, dash: str) -> Sequence[Line]:
-    """Return the help page of a screen."""
+def help_lines(screen: str, width: int, dash: str, *, is_past: bool = False) -> Sequence[Line]:
+    """Return the help page of a screen; `is_past`: with the keys that move the instant shown."""
     own = [a for a in actions.offered(screen) if a.screens and len(a.screens) < len(actions.SCREENS) - 2]
+    own += [a for a in actions.ACTIONS if is_past and actions.PAST in a.screens]
     general = [a for a in actions.offered(screen) if a not in own]
     lines: list[Line] = [rule(f"KEYS OF {screen.upper()}", width, dash, "Esc = back")]
     general.sort(key=lambda action: -action.danger)
@@ -35,10 +36,10 @@ class HelpPage(Lines):
 
     def __init__(self) -> None:
         super().__init__(id="help")
-        self.screen_name, self.dash, self.top = "overview", "-", 0
+        self.screen_name, self.dash, self.top, self.is_past = "overview", "-", 0, False
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
-        title, *rows = help_lines(self.screen_name, width, self.dash)
+        title, *rows = help_lines(self.screen_name, width, self.dash, is_past=self.is_past)
         self.top = min(self.top, max(0, len(rows) - height + 1))
         return [title, *rows[self.top :]]
 

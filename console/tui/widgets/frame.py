@@ -54,7 +54,9 @@ class StatusLine(Lines):
         word = status.mode.upper() if status else "NO ENGINE"
         word = f"*{word}*" if word == "LIVE" else word
         spans: list[Span] = [(f" {word} ", "mode")]
-        if self.desk.is_readonly:
+        if self.desk.is_past:
+            spans.append((" PAST ", "p3"))
+        elif self.desk.is_readonly:
             spans.append((" READ-ONLY ", "p3"))
         if self.desk.is_frozen:
             spans.append((" FROZEN ", "p3"))
@@ -70,7 +72,7 @@ class StatusLine(Lines):
         desk, trust = self.desk, self.desk.trust
         silence = text.age(desk.silence_ms)
         said: dict[Trust, Span] = {
-            Trust.OK: (f"ENG ok {desk.rtt_ms or 0:.0f}ms", "status"),
+            Trust.OK: ("as shown" if desk.is_past else f"ENG ok {desk.rtt_ms or 0:.0f}ms", "status"),
             Trust.SLOW: (f" ENG slow {desk.rtt_ms or 0:.0f}ms? ", "p3"),
             Trust.RESYNC: (" RESYNC ", "p3"),
             Trust.STALE: (f" ENG STALE {silence}? ", "p1"),
