@@ -12,9 +12,10 @@ from safety.reasons import Refusal
 from safety.secrets import KeyReference, load_secret
 from seams.clock import Clock
 from seams.tcp import TcpWire
+from venues.keyfile import KeyFile
 from venues.sandbox import messages as m
 from venues.sandbox.link import EXCHANGE_NAME, ExchangeLink
-from venues.sandbox.server import KeyFile, instruments
+from venues.sandbox.server import instruments
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

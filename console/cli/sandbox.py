@@ -1,4 +1,4 @@
-"""`interlock sandbox`: the sandbox exchange, a venue to practise on whose account outlives the engine."""
+"""`interlock sandbox`: loopback exchanges, venues to practise on whose accounts outlive the engine."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
 from console.cli import output
@@ -14,13 +15,13 @@ from console.cli.guard import coded_failures
 from console.cli.options import Json
 from engine.api.home import home_folder
 
-app = typer.Typer(help="The sandbox exchange: a venue process to practise on.")
-VENUES = ("exchange",)
+app = typer.Typer(help="Loopback exchanges: venue processes to practise on.")
+Venue = Annotated[str, typer.Option("--venue", help="Which one: exchange, or kraken.")]
 
 
 @app.callback()
 def room() -> None:
-    """The sandbox exchange: a venue process to practise on.
+    """Loopback exchanges: venue processes to practise on, with money that is not real.
 
     Example: interlock sandbox start --venue exchange
     """
@@ -28,7 +29,7 @@ def room() -> None:
 
 @app.command()
 def start(
-    venue: Annotated[str, typer.Option("--venue", help="Which one: exchange.")] = "exchange",
+    venue: Venue = "exchange",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: a free one.")] = 0,
     scenario: Annotated[str, typer.Option("--scenario", help="How its market moves.")] = "sideways",
     seed: Annotated[int, typer.Option("--seed", help="The market's seed.")] = 1,
@@ -36,51 +37,60 @@ def start(
     record: Annotated[Path | None, typer.Option("--record", help="Keep every arriving order here.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Start the exchange in the background; print its address and the key files (0600) for it.
+    """Start one in the background; print its addresses, its funded throw-away accounts and their keys.
 
-    Example: interlock sandbox start --venue exchange --port 0 --json
+    `exchange` is our own and simple; `kraken` speaks Kraken spot (REST, and WebSocket v2).
+
+    Example: interlock sandbox start --venue kraken --port 0 --json
     """
     from engine.api import sandbox
     from venues.sandbox.scenarios import SCENARIOS
     from venues.sandbox.server import Market
 
-    if venue not in VENUES:
-        raise Failure("bad_parameter", f"there is no sandbox venue {venue!r}", "use exchange")
+    _demand(venue)
     if scenario not in SCENARIOS:
         raise Failure(
             "bad_parameter", f"there is no scenario {scenario!r}", f"one of: {', '.join(SCENARIOS)}"
         )
     market = Market(scenario=scenario, seed=seed, bar_s=bar_seconds)
     with coded_failures():
-        ready = asyncio.run(sandbox.start(home_folder(), port, market, record))
-    names = "\n".join(f"  {name:9} {path}" for name, path in ready.keys.items())
-    text = f"exchange at {ready.url}, account {ready.account}, pid {ready.pid}; keys:\n{names}"
-    payload = {"url": ready.url, "account": ready.account, "pid": ready.pid, "keys": ready.keys}
+        ready = asyncio.run(sandbox.start_venue(home_folder(), venue, port, market, record))
+    names = "\n".join(f"  {name:16} {path}" for name, path in ready.keys.items())
+    text = f"{venue} at {ready.url}, pid {ready.pid}; key files:\n{names}"
+    output.show(msgspec.to_builtins(ready), text, as_json)
+
+
+@app.command()
+def status(venue: Venue = "exchange", as_json: Json = False) -> None:
+    """Say whether this home's loopback exchange runs, and where.
+
+    Example: interlock sandbox status --venue kraken --json
+    """
+    from engine.api import sandbox
+
+    _demand(venue)
+    found = sandbox.running_venue(home_folder(), venue)
+    payload = {"running": found is not None, "exchange": found}
+    text = f"{venue} at {found.url}, pid {found.pid}" if found else f"no {venue} runs"
     output.show(payload, text, as_json)
 
 
 @app.command()
-def status(as_json: Json = False) -> None:
-    """Say whether this home's exchange runs, and where.
+def stop(venue: Venue = "exchange", as_json: Json = False) -> None:
+    """Stop a loopback exchange; its accounts and every order at it end with it.
 
-    Example: interlock sandbox status --json
+    Example: interlock sandbox stop --venue kraken
     """
     from engine.api import sandbox
 
-    found = sandbox.running(home_folder())
-    payload = {"running": found is not None, "exchange": found}
-    output.show(
-        payload, f"exchange at {found.url}, pid {found.pid}" if found else "no exchange runs", as_json
-    )
+    _demand(venue)
+    was = asyncio.run(sandbox.stop(home_folder(), venue))
+    output.show({"stopped": was}, f"{venue} has stopped" if was else f"no {venue} runs", as_json)
 
 
-@app.command()
-def stop(as_json: Json = False) -> None:
-    """Stop the exchange; its account and every order at it end with it.
+def _demand(venue: str) -> None:
+    from engine.api.sandbox import PROGRAMS
 
-    Example: interlock sandbox stop
-    """
-    from engine.api import sandbox
-
-    was = asyncio.run(sandbox.stop(home_folder()))
-    output.show({"stopped": was}, "the exchange has stopped" if was else "no exchange runs", as_json)
+    if venue not in PROGRAMS:
+        known = ", ".join(PROGRAMS)
+        raise Failure("bad_parameter", f"there is no loopback exchange {venue!r}", f"one of: {known}")

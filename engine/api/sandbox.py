@@ -1,4 +1,4 @@
-"""The sandbox exchange beside a desk: started as a process of its own, found again, stopped."""
+"""The loopback exchanges beside a desk: each started as a process of its own, found again, stopped."""
 
 from __future__ import annotations
 
@@ -16,11 +16,15 @@ from engine.api.home import HomePaths
 from engine.api.launch import ROOT, tail
 from seams.clock import NS_PER_S, SystemClock
 from seams.disk import RealDisk
+from venues.sandbox.process import LoopbackReady
 from venues.sandbox.server import Market, Ready
 
 READY_S = 15.0
 STOP_S = 5.0
-LOG, STATE = "exchange.log", "exchange.json"
+EXCHANGE = "exchange"
+PROGRAMS = {EXCHANGE: "venues.sandbox.server", "kraken": "venues.sandbox.kraken.server"}
+"""Every loopback exchange and the module that is its process."""
+Running = Ready | LoopbackReady
 
 
 class ExchangeNotReady(Exception):
@@ -35,42 +39,60 @@ def folder_of(home: Path) -> Path:
 
 
 def running(home: Path) -> Ready | None:
-    """Return the exchange that runs for this home, or None."""
+    """Return the sandbox exchange that runs for this home, or None."""
+    found = running_venue(home, EXCHANGE)
+    return found if isinstance(found, Ready) else None
+
+
+def running_venue(home: Path, venue: str) -> Running | None:
+    """Return the loopback exchange of this venue that runs for this home, or None."""
     try:
-        found = msgspec.json.decode(RealDisk().read(folder_of(home) / STATE), type=Ready)
-    except (FileNotFoundError, msgspec.MsgspecError):
+        found = _read(venue, RealDisk().read(folder_of(home) / f"{venue}.json"))
+    except FileNotFoundError:
         return None
-    return found if is_alive(found.pid) else None
+    return found if found is not None and is_alive(found.pid) else None
 
 
 async def start(home: Path, port: int, market: Market, record: Path | None = None) -> Ready:
-    """Start the exchange of a home in the background, or return the one that runs already.
+    """Start the sandbox exchange of a home in the background, or return the one that runs already.
 
     Raises `ExchangeNotReady`; nothing stays behind.
     """
-    known = running(home)
+    ready = await start_venue(home, EXCHANGE, port, market, record)
+    assert isinstance(ready, Ready)
+    return ready
+
+
+async def start_venue(
+    home: Path, venue: str, port: int, market: Market, record: Path | None = None
+) -> Running:
+    """Start a venue's loopback exchange for a home, or return the one that runs already.
+
+    Raises `ExchangeNotReady`; nothing stays behind.
+    """
+    known = running_venue(home, venue)
     if known is not None:
         return known
     folder, disk = folder_of(home), RealDisk()
     disk.make_folder(folder)
-    process = _spawn(folder, port, market, record)
+    process = _spawn(folder, venue, port, market, record)
     try:
-        ready = _first_line(process)
+        ready = _first_line(process, venue)
     except BaseException:
         process.kill()
         raise
     if ready is None:
         process.kill()
         process.wait()
-        words = " | ".join(tail(folder / LOG, 4))
+        words = " | ".join(tail(folder / f"{venue}.log", 4))
         raise ExchangeNotReady(f"the exchange did not come up; its log ends: {words or '(empty)'}")
-    disk.write_atomic(folder / STATE, msgspec.json.encode(ready))
+    disk.write_atomic(folder / f"{venue}.json", msgspec.json.encode(ready), 0o600)
     return ready
 
 
-async def stop(home: Path) -> bool:
-    """End the exchange of a home and its books with it; False where none runs."""
-    found = running(home)
+async def stop(home: Path, venue: str = EXCHANGE) -> bool:
+    """End a venue's loopback exchange of a home and its books with it; False where none runs."""
+    found = running_venue(home, venue)
     if found is None:
         return False
     clock = SystemClock()
@@ -80,18 +102,20 @@ async def stop(home: Path) -> bool:
         await clock.sleep(0.02)
     if is_alive(found.pid):
         os.kill(found.pid, signal.SIGKILL)
-    RealDisk().remove(folder_of(home) / STATE)
+    RealDisk().remove(folder_of(home) / f"{venue}.json")
     return True
 
 
-def _spawn(folder: Path, port: int, market: Market, record: Path | None) -> subprocess.Popen[bytes]:
-    words = [sys.executable, "-P", "-m", "venues.sandbox.server"]
+def _spawn(
+    folder: Path, venue: str, port: int, market: Market, record: Path | None
+) -> subprocess.Popen[bytes]:
+    words = [sys.executable, "-P", "-m", PROGRAMS[venue]]
     words += ["--folder", str(folder), "--port", str(port)]
     words += ["--scenario", market.scenario, "--seed", str(market.seed)]
     words += ["--bar-seconds", str(market.bar_s), "--ticks-per-second", str(market.ticks_per_s)]
     words += ["--lag-ms", str(market.lag_ms)]
     words += [] if record is None else ["--record", str(record)]
-    with (folder / LOG).open("ab") as log:
+    with (folder / f"{venue}.log").open("ab") as log:
         return subprocess.Popen(
             words,
             stdin=subprocess.DEVNULL,
@@ -102,14 +126,19 @@ def _spawn(folder: Path, port: int, market: Market, record: Path | None) -> subp
         )
 
 
-def _first_line(process: subprocess.Popen[bytes]) -> Ready | None:
+def _first_line(process: subprocess.Popen[bytes], venue: str) -> Running | None:
     """Return what the process says when it answers; None where it ends or takes too long."""
     assert process.stdout is not None
     with process.stdout as said:
         if not select.select([said], [], [], READY_S)[0]:
             return None
-        line = said.readline()
+        return _read(venue, said.readline())
+
+
+def _read(venue: str, text: bytes) -> Running | None:
     try:
-        return msgspec.json.decode(line, type=Ready)
+        if venue == EXCHANGE:
+            return msgspec.json.decode(text, type=Ready)
+        return msgspec.json.decode(text, type=LoopbackReady)
     except msgspec.MsgspecError:
         return None

@@ -20,6 +20,7 @@ import msgspec
 from seams.clock import NS_PER_MS, NS_PER_S, Clock, SystemClock
 from seams.disk import Disk, RealDisk
 from seams.rng import secret_token
+from venues.keyfile import KeyFile
 from venues.sandbox import messages as m
 from venues.sandbox.exchange import Exchange
 from venues.sandbox.market import SandboxFeed, SandboxMarket
@@ -38,15 +39,6 @@ MAX_BEHIND_BYTES = 4_000_000
 """A reader of the stream that is so far behind is cut off; it asks for what it missed."""
 STREAM_LIMIT_BYTES = m.MAX_FRAME_BYTES + 1_000
 MAKER_BPS, TAKER_BPS = Decimal("1.5"), Decimal("4.5")
-
-
-class KeyFile(Record):
-    """What a key file (0600) holds: one key of one account."""
-
-    venue: str
-    account: str
-    key: str
-    secret: str
 
 
 class Ready(Record):
