@@ -32,6 +32,7 @@ from engine.foundry import Foundry
 from engine.handlers import Handlers
 from engine.health import Health
 from engine.jobs import Jobs
+from engine.keys import watch_keys
 from engine.limit_book import LimitBook
 from engine.limits import note_limits, restore_latches
 from engine.lock import EngineLock
@@ -52,6 +53,7 @@ from engine.watching import WatchdogWatch
 from native.identity import kernel_sha256
 from safety.alarm_codes import ALARMS
 from safety.beat import BEAT_FILE, WATCHDOG_BEAT_FILE, BeatPage, BeatState
+from safety.hardening import close_memory
 from safety.killbyte import KillByte, KillLevel
 from safety.killswitch import KillSwitch
 from safety.reasons import Refusal
@@ -248,6 +250,7 @@ class Engine:
         self.core.risk_memory.save()
         if self.outlets is not None:
             self.outlets.tend()
+            watch_keys(self.core)
         vouch(self.core)
 
     async def _publish(self) -> None:
@@ -376,6 +379,7 @@ def main() -> int:
     if arguments.follow_parent:
         follow_parent(signal.SIGTERM)
     os.umask(0o077)
+    close_memory()
     try:
         return asyncio.run(run_engine(home, dict(os.environ)))
     except Exception as error:

@@ -24,7 +24,7 @@ from engine.views import (
     tickets_view,
 )
 from safety.reasons import Refusal
-from safety.secrets import KeyReference, load_secret
+from safety.secrets import GPG, KeyReference, Secret, load_secret
 from seams.clock import NS_PER_MS
 from seams.net import Net, NetDown
 
@@ -48,6 +48,7 @@ class Publisher:
         self._ticket_rows = TicketRows()
         self.on_shown: Callable[[str, bytes], None] = lambda name, body: None
         """Called with every view that was sent, and its bytes."""
+        self._decrypted: tuple[str, Secret] | None = None
 
     def rebuild(self, questions: Questions) -> None:
         """Build every view that is due from the engine's state."""
@@ -78,11 +79,19 @@ class Publisher:
         core = self.core
         path = core.settings.watchdog.drill_key_file
         try:
-            key = load_secret(KeyReference(name="watchdog.drill_key_file", path=path)) if path else None
+            key = self._drill_key(path) if path else None
         except Refusal as refusal:
             return (f"drill_key:{refusal.code}",)
         now_ns = core.clock.now_ns()
         return drill_blockers(core.paths.outputs, core.disk, now_ns, core.kernel_sha256, key, DRILL_KINDS)
+
+    def _drill_key(self, path: str) -> Secret:
+        """Read the key; one that gpg decrypts is read once, not with every view. Raises `Refusal`."""
+        if self._decrypted is not None and self._decrypted[0] == path:
+            return self._decrypted[1]
+        key = load_secret(KeyReference(name="watchdog.drill_key_file", path=path))
+        self._decrypted = (path, key) if path.startswith(GPG) else None
+        return key
 
     async def publish(self, net: Net) -> int:
         """Send the views that changed, and the status as a heartbeat; return how many were sent."""

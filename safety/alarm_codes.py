@@ -61,6 +61,7 @@ _ROWS: tuple[tuple[str, int, str, str, str, str, str, bool, float, float], ...] 
     ("disk_low", 2, "Disk space runs low", "A full disk halts the engine", "30 minutes", "Free space", _START, False, 10.0, 300.0),
     ("shadow_diverged", 2, "A session's twin decides otherwise", "The strategy may not be the one that was tested", "30 minutes", "Look at interlock paper shadow; stop the session if it is the reference", _PAPER, False, 0.0, 60.0),
     ("shadow_failed", 3, "A session's twin has failed", "Nobody compares its decisions any more; the session goes on", "today", "Read why; start the next session with a twin that works", _PAPER, False, 0.0, 60.0),
+    ("key_old", 3, "A key has not been changed for long", "Whoever learned it once can still use it", "today", "Make a new key, name it, take back the old one", _START, False, 0.0, 60.0),
     ("ticket_expired", 3, "A ticket expired undecided", "The strategy's wish was dropped", "today", "Check whether somebody watches the queue", _PAPER, False, 0.0, 60.0),
     ("config_reload_failed", 3, "A changed configuration is not valid", "The old one stays in force", "today", "Correct the key that the message names", _START, False, 0.0, 60.0),
     ("view_overrun", 3, "A console falls behind", "It skips views; it never shows old ones as live", "today", "Check the console's connection", _START, False, 5.0, 60.0),

@@ -79,6 +79,7 @@ NOUNS: dict[str, Noun] = {
     "config": Noun("evidence", "config", is_group=True),
     "bench": Noun("bench", "bench"),
     "check": Noun("evidence", "check"),
+    "keys": Noun("evidence", "keys"),
     "doctor": Noun("evidence", "doctor"),
     "audit": Noun("audit", "app", is_group=True),
     "runbook": Noun("evidence", "runbook", is_group=True),

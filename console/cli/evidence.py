@@ -20,6 +20,7 @@ LOCAL = "engine.api.local"
 config = typer.Typer(help="Settings and where they come from.")
 runbook = typer.Typer(help="Runbooks: list, show.")
 PART_COLUMNS = ("part", "state", "detail")
+KEY_COLUMNS = ("name", "reference", "age_days", "most_days", "state")
 CHECK_COLUMNS = ("check", "result", "detail")
 
 
@@ -79,6 +80,18 @@ def check(as_json: Json = False) -> None:
     payload = {"passed": not failed, "checks": rows}
     output.show(payload, output.table(rows, CHECK_COLUMNS, "nothing to check"), as_json)
     if failed:
+        raise typer.Exit(ExitCode.REFUSED)
+
+
+def keys(as_json: Json = False) -> None:
+    """Show every key that the settings name: where it is kept and how old it is; exit 1 for a missing one.
+
+    Example: interlock keys --json
+    """
+    with failures():
+        rows = output.records(facade.function(LOCAL, "key_rows")(home_folder()))
+    output.show({"keys": rows}, output.table(rows, KEY_COLUMNS, "no key is configured"), as_json)
+    if any(row.get("state") == "missing" for row in rows):
         raise typer.Exit(ExitCode.REFUSED)
 
 

@@ -33,9 +33,11 @@ def run(as_json: Json = False) -> None:
     Example: interlock watchdog run
     """
     from engine.watching import run_watchdog
+    from safety.hardening import close_memory
 
     diagnostics.say("watching; the engine's silence latches close_only, then cancels all and pages")
     os.umask(0o077)
+    close_memory()
     with coded_failures():
         asyncio.run(run_watchdog(home_folder(), dict(os.environ)))
     output.show({"watchdog": {"state": "ended"}}, "the watchdog has ended; nobody watches now", as_json)

@@ -83,6 +83,14 @@ def doctor(home: Path, tell: Tell = lambda done, total, label: None) -> tuple[Pa
     return (*_library_rows(tell), _disk_row(home), _server_row(), *_terminal_rows(), _engine_row(home))
 
 
+def key_rows(home: Path) -> tuple[Record, ...]:
+    """Return every key that the settings name, with its age; values are not read. Raises `ConfigError`."""
+    from engine.config import load_settings
+    from engine.keys import key_ages
+
+    return key_ages(load_settings(home, dict(os.environ)).settings, SystemClock().now_ns())
+
+
 def run_simulation(*, steps: int, scenario: str, seed: int, assumed: Mapping[str, object]) -> Record:
     """Step a strategy over a generated market. Raises `ValueError` for an unknown scenario."""
     from engine.research.simulate import simulate

@@ -40,6 +40,7 @@ READ: Mapping[str, tuple[str, ...]] = {
     ),
     "engine/drill.py": ("watchdog.drill_key_file",),
     "engine/outlets.py": ("alarms.sinks", "record.past_max_mib"),
+    "engine/keys.py": ("execution.key_max_age_days",),
     "engine/ops/snapshots.py": ("analytics.paper_stale_after_minutes",),
     SESSION: (
         "engine.warmup_bars",

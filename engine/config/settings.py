@@ -212,7 +212,9 @@ class ExecutionBlock(Block):
     venue_url: str = ""
     """Where the venue answers: `tcp://HOST:PORT` of a sandbox exchange (mode live, environment sandbox)."""
     venue_key_file: str = ""
-    """The key file (0600) that signs at the venue; a path, never the key."""
+    """The key that signs at the venue: a file (0600), `credential:NAME` or `gpg:FILE`; never the key."""
+    key_max_age_days: Positive = 90.0
+    """When a key that was not changed rings: every key that the settings name."""
 
 
 class AnalyticsBlock(Block):
