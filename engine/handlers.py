@@ -19,6 +19,7 @@ from engine.jobs import Jobs
 from engine.limits import clear_limits
 from engine.ops.alarms import UnknownAlarm
 from engine.ops.incidents import IncidentBook
+from engine.reconcile_acts import act
 from engine.replies import answer
 from engine.resetting import sim_reset
 from engine.store.failures import StoreError
@@ -58,6 +59,7 @@ class Handlers:
             c.TicketApprove: self._ticket_approve,
             c.TicketReject: self._ticket_reject,
             c.OrderCancel: self._order_cancel,
+            c.Reconcile: self._reconcile,
             c.AlarmAck: self._alarm_ack,
             c.AlarmShelve: self._alarm_shelve,
             c.AlarmUnshelve: self._alarm_unshelve,
@@ -274,6 +276,9 @@ class Handlers:
                     raise Refusal("venue_rejected", f"{order_id} is {order.status}")
                 return None
         raise Refusal("unknown_order", order_id)
+
+    async def _reconcile(self, command: c.Command) -> Record:
+        return await act(self.desk, _body(command, c.Reconcile), command.operator, command.reason)
 
     async def _alarm_ack(self, command: c.Command) -> Record:
         try:

@@ -15,6 +15,7 @@ from engine.limits_view import limits_view
 from engine.ops.drill_evidence import DRILL_KINDS, drill_blockers
 from engine.promotion import baseline_of, config_reader, parity_reader, promotion_rows, verify_reader
 from engine.questions import Questions
+from engine.reconciliation import reconcile_view
 from engine.views import (
     TicketRows,
     orders_view,
@@ -61,6 +62,7 @@ class Publisher:
         self.latest["tickets"] = tickets_view(core, sessions, seq, self._ticket_rows)
         self.latest["alarms"] = core.alarms.view(seq, core.clock.now_ns())
         self.latest["events"] = core.events.view(seq)
+        self.latest["reconcile"] = reconcile_view(core, self.desk, seq)
         if self.rounds % SLOW_EVERY == 1:
             runs = self.latest["runs"] = questions.runs_view(seq)
             parity = parity_reader(core.paths.outputs, core.disk, core.clock.now_ns())

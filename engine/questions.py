@@ -11,10 +11,12 @@ from engine.api import commands as c
 from engine.api import subjects
 from engine.api import views as v
 from engine.api.lab import LabQuery
+from engine.api.reconcile import FillsCompared
 from engine.api.research import list_sessions
 from engine.api.run_views import RunsView, SessionRow
 from engine.core import Core
 from engine.desk import Desk
+from engine.drop_copy import compare_fills
 from engine.jobs import Jobs
 from engine.lab import Lab
 from engine.portfolio_state import portfolio_state
@@ -56,6 +58,9 @@ class Questions:
             if isinstance(query.body, get_args(LabQuery)):
                 found = await self.lab.ask(cast(LabQuery, query.body))
                 return answer(self.core, query.request_id, None, found)
+            if isinstance(query.body, FillsCompared):
+                compared = await compare_fills(self.desk, query.body.since_ns)
+                return answer(self.core, query.request_id, None, compared)
             return answer(self.core, query.request_id, None, self._ask(query.body))
         except Refusal as refusal:
             return answer(self.core, query.request_id, refusal)

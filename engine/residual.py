@@ -14,6 +14,7 @@ from engine.core import STORAGE_FAILURES, Core
 from engine.trading.custody import Custody
 from engine.trading.pipeline import policy_of, request_of
 from engine.trading.rows import ticket_row
+from engine.trading.working import ManagedOrder
 from safety.approval import ApprovalRule
 from safety.facts import AccountFacts, PositionFact, Preflight
 from safety.intent import ExecutionIntent
@@ -50,7 +51,7 @@ async def close_residual(
     for position in mine:
         if position.symbol not in closing:
             try:
-                await _close(core, custody, position, operator)
+                await close_position(core, custody, position, position.quantity, operator)
             except Refusal as refusal:  # one that cannot be closed must not keep the next from it
                 core.note("flatten_refused", operator, f"{position.symbol}: {refusal}")
             except STORAGE_FAILURES as error:
@@ -58,12 +59,19 @@ async def close_residual(
     return tuple(position.symbol for position in mine)
 
 
-async def _close(core: Core, custody: Custody, position: VenuePosition, operator: str) -> None:
+async def close_position(
+    core: Core, custody: Custody, position: VenuePosition, quantity: Decimal, operator: str
+) -> ManagedOrder:
+    """Send one reduce-only order for the next slice of `quantity` (signed as what is held) of a position, as
+    an operator's flatten: every hold lets it through.
+
+    Raises `Refusal` where a rule forbids it, and `StoreError` where it cannot be recorded.
+    """
     risk, instrument = core.settings.risk, _instrument(custody, position.symbol)
     most_usd = Decimal(str(risk.max_order_notional_usd))
     intent = closing_intent(
         instrument,
-        slice_of(instrument, position.quantity, position.mark_price, most_usd),
+        slice_of(instrument, quantity, position.mark_price, most_usd),
         position.mark_price,
         name=core.ids.new("F"),
         session_id=NO_SESSION,
@@ -87,7 +95,7 @@ async def _close(core: Core, custody: Custody, position: VenuePosition, operator
         ticket.id, ApprovalRule.FLATTEN, epoch=core.epoch, moment=core.moment()
     )
     core.store.tickets.save_ticket(ticket_row(approved, operator, core.clock.now_ns()))
-    await custody.orders.send(approved, request_of(intent, core.ids.new("O")), 0)
+    return await custody.orders.send(approved, request_of(intent, core.ids.new("O")), 0)
 
 
 def _instrument(custody: Custody, symbol: str) -> Instrument:

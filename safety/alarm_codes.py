@@ -31,7 +31,7 @@ class AlarmSpec(Record):
 # fmt: off
 _KILL, _FEED, _REJECTED = "kill-and-resume", "stale-feed", "rejected-orders"
 _UNKNOWN, _PAPER, _START = "ambiguous-order", "paper-session", "engine-will-not-start"
-_ALARMS = "alarms"
+_ALARMS, _RECONCILE = "alarms", "reconciliation"
 
 _ROWS: tuple[tuple[str, int, str, str, str, str, str, bool, float, float], ...] = (
     ("kill_latched", 1, "The kill switch is pulled", "No new risk; at halt_all no exits by the engine either", "1 minute", "Check residual positions and orders", _KILL, True, 0.0, 0.0),
@@ -45,7 +45,7 @@ _ROWS: tuple[tuple[str, int, str, str, str, str, str, bool, float, float], ...] 
     ("desk_drawdown_limit", 1, "The desk's drawdown limit is reached", "Only exits pass until a named operator resumes; a restart does not help", "5 minutes", "Review the open positions of every session", _KILL, True, 0.0, 0.0),
     ("order_storm", 2, "The same trade was repeated too often", "Only exits pass until a named operator resumes", "5 minutes", "Look for a loop in the strategy that the alarm names", _REJECTED, True, 0.0, 0.0),
     ("limit_raise_pending", 2, "A limit is about to be loosened", "After the cool-down more risk is admitted", "15 minutes", "Check who changed the configuration; take it back if nobody should have", _KILL, False, 0.0, 0.0),
-    ("reconciliation_difference", 1, "Ledger and venue disagree", "New risk is blocked; the position shown may be wrong", "5 minutes", "Compare positions with the venue", _UNKNOWN, True, 0.0, 0.0),
+    ("reconciliation_difference", 1, "Ledger and venue disagree", "New risk is blocked; the position shown may be wrong", "5 minutes", "Open the reconciliation desk; decide about each difference", _RECONCILE, True, 0.0, 0.0),
     ("late_truth", 1, "An order acted after it was thought to be over", "The position is another than the one decided on; it is booked", "2 minutes", "Compare position and plan; reduce if needed", _UNKNOWN, True, 0.0, 0.0),
     ("overfill", 1, "The venue filled more than was asked", "The position is larger than intended; it is booked", "2 minutes", "Compare the order's fills with the venue", _UNKNOWN, True, 0.0, 0.0),
     ("venue_contradiction", 1, "The venue says two things about one order", "The order counts as unknown; new risk on its symbol is blocked", "2 minutes", "Look at the order in the venue's own console", _UNKNOWN, True, 0.0, 0.0),

@@ -11,6 +11,7 @@ _FORGE = "forge-and-verify"
 _REPLAY = "replay-parity"
 _STATE = "init-state"
 _ALARMS = "alarms"
+_RECONCILE = "reconciliation"
 _UNKNOWN, _PAPER, _START = "ambiguous-order", "paper-session", "engine-will-not-start"
 
 ROWS: tuple[tuple[str, str, str, str, str], ...] = (
@@ -70,7 +71,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     ("entry_rate_exceeded", "Too many entries within a minute", "More entries than a supervised desk can follow.", "Wait; if it repeats, look for a loop in the strategy.", _REJECTED),
     ("symbol_entry_rate_exceeded", "Too many entries of this symbol within a minute", "The same symbol again and again is more likely a loop than a wish.", "Wait; if it repeats, look for a loop in the strategy.", _REJECTED),
     ("exit_rate_exceeded", "Too many exits within a minute", "A storm of exits is a loop too; the operator's flatten is never counted.", "Flatten by hand if the position must go; look for a loop in the strategy.", _REJECTED),
-    ("reconcile_not_clean", "The last reconciliation was not clean", "Ledger and venue differ, or were never compared: positions shown may be wrong.", "Settle the difference on the reconciliation desk, then reconcile again.", _UNKNOWN),
+    ("reconcile_not_clean", "The last reconciliation was not clean", "Ledger and venue differ, or were never compared: positions shown may be wrong.", "Settle the difference on the reconciliation desk, then reconcile again.", _RECONCILE),
     ("reconcile_stale", "The last reconciliation is too old", "What the venue holds was not compared within the bound.", "Wait for the next reconciliation; if none comes, check the venue's connection.", _UNKNOWN),
     ("nonce_not_fresh", "The next nonce may have been used", "It is not above the highest nonce on disk, or one of the two is not known; a nonce is never used twice.", "Stop the engine and restore the newest nonce record; use a new signer if there is none.", _UNKNOWN),
     ("signer_expiring", "The signer expires soon", "The signing agent would not outlive the positions it opens, or its end is not known.", "Approve a new agent and name it in the configuration.", _START),
@@ -104,7 +105,12 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     ("operator_required", "Say who", "This act stands in the record with a name.", "Give the operator's name.", _KILL),
     ("evidence_required", "Bring the evidence", "This hold clears by evidence, not by wish.", "Produce what the hold's rule names.", _KILL),
     ("not_enough_good_samples", "Not yet steady", "The hold clears by itself after enough good samples in a row.", "Wait.", _FEED),
-    ("reconciliation_not_clean", "Ledger and venue disagree", "The switch is not loosened on a book that nobody trusts.", "Reconcile, then resume.", _UNKNOWN),
+    ("difference_gone", "There is no such difference now", "Both sides agree about it, or it has changed its name; nothing was booked.", "List what differs now.", _RECONCILE),
+    ("difference_stale", "The difference is not the one you saw", "Something changed since; an act is bound to exactly the picture that was looked at. Nothing was booked.", "Look again, then decide about what stands there now.", _RECONCILE),
+    ("difference_settling", "It is too early to decide about this difference", "Answers of a venue lag, or another difference must be decided first; booking now could book twice.", "Wait a few seconds, or decide about the one that is named first.", _RECONCILE),
+    ("act_not_possible", "This act does not fit this difference", "A position is real whether we like it or not, and closing may only make one smaller.", "Choose one of the acts that the difference offers.", _RECONCILE),
+    ("reconcile_unanswered", "The venue did not answer", "Nothing is decided about a picture that may be old. Nothing was booked.", "Check the venue's connection; try again.", _RECONCILE),
+    ("reconciliation_not_clean", "Ledger and venue disagree", "The switch is not loosened on a book that nobody trusts.", "Settle each difference on the reconciliation desk, then resume.", _RECONCILE),
     ("unknown_orders_remain", "Orders are still unknown", "The switch is not loosened while an order may be alive.", "Settle every unknown order, then resume.", _UNKNOWN),
     ("kill_request_present", "The kill file still asks for a stop", "`kill.request` is in the engine's folder; it would pull the switch again at once.", "Find out who wrote it and remove it, then resume.", _KILL),
     ("trip_in_progress", "The switch was pulled at this moment", "Somebody else pulled it during the reset; the pull wins.", "Find out who and why.", _KILL),

@@ -51,6 +51,7 @@ NOUNS: dict[str, Noun] = {
     "tickets": Noun("tickets", "app", is_group=True),
     "orders": Noun("trading", "orders", is_group=True),
     "positions": Noun("trading", "positions"),
+    "reconcile": Noun("reconcile", "app", is_group=True),
     "alarms": Noun("alarms", "app", is_group=True),
     "incidents": Noun("incidents", "app", is_group=True),
     "paper": Noun("paper", "app", is_group=True),

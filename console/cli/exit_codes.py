@@ -52,6 +52,8 @@ BY_REASON: dict[str, ExitCode] = {
     "operator_required": ExitCode.NOT_PERMITTED,
     "secret_exposed": ExitCode.NOT_PERMITTED,
     "ticket_reserved": ExitCode.NOT_PERMITTED,
+    "difference_gone": ExitCode.STALE,
+    "difference_stale": ExitCode.STALE,
     "expired_request": ExitCode.STALE,
     "ticket_changed": ExitCode.STALE,
     "ticket_expired": ExitCode.STALE,

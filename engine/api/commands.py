@@ -12,6 +12,8 @@ from typing import Any
 import msgspec
 
 from engine.api.lab import LabQuery
+from engine.api.reconcile import FillsCompared
+from engine.api.reconcile import Reconcile as Reconcile
 from safety.approval import REJECT_REASONS as REJECT_REASONS
 from venues.types import Record
 
@@ -232,6 +234,7 @@ CommandBody = (
     | TicketApprove
     | TicketReject
     | OrderCancel
+    | Reconcile
     | AlarmAck
     | AlarmShelve
     | AlarmUnshelve
@@ -311,6 +314,7 @@ QueryBody = (
     | ShadowShow
     | PortfolioShow
     | EventsPage
+    | FillsCompared
     | LabQuery
 )
 

@@ -28,6 +28,7 @@ from engine.api.commands import (
 )
 from engine.api.endpoint import Credential, Endpoint
 from engine.api.lab import LabAnswer
+from engine.api.reconcile import FillComparison, Reconciled
 from engine.api.shadow import ShadowView
 from engine.api.views import HealthReport, View, Views
 
@@ -49,6 +50,8 @@ MESSAGES = (
     Views,
     PortfolioState,
     ShadowView,
+    Reconciled,
+    FillComparison,
     Endpoint,
     Credential,
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from engine.api.lane_views import LaneStateRow
+from engine.api.reconcile import ReconcileView
 from engine.api.run_views import RunsView
 from venues.types import Record
 
@@ -366,6 +367,7 @@ View = (
     | EventsView
     | SystemView
     | LimitsView
+    | ReconcileView
 )
 
 VIEW_NAMES: tuple[str, ...] = (
@@ -379,6 +381,7 @@ VIEW_NAMES: tuple[str, ...] = (
     "events",
     "system",
     "limits",
+    "reconcile",
 )
 
 

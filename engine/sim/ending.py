@@ -11,9 +11,11 @@ import msgspec
 
 from engine.sim.faults import Fault
 from engine.sim.world import ACCOUNT, HOME, SECRET
-from engine.trading.custody import CENT, Custody, Verdict
+from engine.trading.custody import Custody, Verdict
+from engine.trading.differences import CENT
 from engine.trading.ledger import Ledger
 from engine.trading.machine import TABLE, Evidence
+from engine.trading.working import MANUAL
 from safety.audit import verify_log
 from safety.killbyte import KillLevel
 from safety.reasons import Refusal
@@ -45,8 +47,8 @@ async def settle(judge: Judge) -> None:
     counts = world.dice.counts
     if not (counts[Fault.FOREIGN_ORDER] or counts[Fault.CASH_MOVED]):
         # Nobody but us has touched the account: a difference, or its adoption, is our own error.
-        is_ours = custody.verdict is Verdict.CLEAN and not custody.adjustments()
-        said = custody.differences or custody.adjustments()
+        is_ours = custody.verdict is Verdict.CLEAN and not custody.decided
+        said = custody.differences or custody.decided
         judge.check("I42", is_ours, lambda: f"differs, and nobody else acted: {said}")
     _fills(judge, custody)
     if custody.verdict is Verdict.CLEAN:
@@ -57,6 +59,7 @@ async def settle(judge: Judge) -> None:
     gained = custody.ledger.equity_usd - custody.ledger.cash_usd
     total = engine.core.risk_memory.total_usd
     judge.check("I26", abs(gained - total) <= CENT, lambda: f"the account made {gained}, remembered {total}")
+    _decisions(judge, custody)
     _record(judge)
     world.fact("end", f"{custody.verdict} kill {engine.core.kill.level.name}")
 
@@ -96,7 +99,8 @@ async def _account(judge: Judge, custody: Custody) -> None:
     held = custody.ledger.holdings.values()
     cash = custody.ledger.cash_usd + sum((each.realised - each.fees for each in held), ZERO)
     judge.check("I18", abs(cash - snapshot.cash_usd) <= CENT, lambda: f"cash {cash} is {snapshot.cash_usd}")
-    working = {entry.request.client_order_id for entry in venue.working()} & set(judge.bytes_of)
+    known = {*judge.bytes_of, *(o.order_id for o in custody.orders.orders.values() if o.is_manual)}
+    working = {entry.request.client_order_id for entry in venue.working()} & known
     alive = {order.order_id for order in custody.orders.alive()}
     judge.check("I17", working == alive, lambda: f"alive here {alive}, there {working}")
     for order_id, status in ask("select client_order_id, status from orders"):
@@ -132,7 +136,8 @@ def _machine(judge: Judge, custody: Custody) -> None:
         is_last = at.get(str(order_id), OrderStatus.SUBMITTING).value == status
         judge.check("I8", is_last, lambda o=order_id, s=status: f"{o} is {s}, not as its last event")  # type: ignore[misc]
     for column, number in (("intent_id", "I1"), ("ticket_id", "I21")):
-        twice = ask(f"select {column}, count(*) from orders group by {column} having count(*) > 1")
+        given = f"from orders where {column} is not null"
+        twice = ask(f"select {column}, count(*) {given} group by {column} having count(*) > 1")
         judge.check(number, not twice, lambda c=column, t=twice: f"{c} with several orders: {t}")  # type: ignore[misc]
 
 
@@ -170,6 +175,17 @@ def _ledger(judge: Judge, custody: Custody) -> None:
     for traded, booked in total.items():
         held = custody.ledger.holding(traded).quantity
         judge.check("I20", held == booked, lambda s=traded, h=held, q=booked: f"{s}: {h}, booked {q}")  # type: ignore[misc]
+
+
+def _decisions(judge: Judge, custody: Custody) -> None:
+    """I16: nothing is booked by itself: every adjustment and every manual order has its decision by name."""
+    booked = len(custody.adjustments())
+    manual = ask("select client_order_id from orders where strategy = ?", MANUAL)
+    named = [row for row in custody.decided if row.operator == "ada" and row.reason]
+    is_named = len(named) == len(custody.decided) >= booked + len(manual)
+    judge.check("I16", is_named, lambda: f"{booked} + {len(manual)} booked by {len(named)} decisions")
+    kept = ask("select triggered_by from decision_events where event_type = 'reconcile'")
+    judge.check("I16", len(kept) >= len(named), lambda: f"{len(named)} decisions, {len(kept)} in their log")
 
 
 def _figures(ledger: Ledger, symbol: str) -> tuple[Decimal, Decimal, Decimal, Decimal]:

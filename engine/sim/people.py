@@ -20,18 +20,18 @@ from engine.api.commands import (
     TicketReject,
     TicketSelect,
 )
+from engine.api.reconcile import Act, DifferenceRow, Reconcile, ReconcileView
 from engine.api.views import TicketRow, TicketsView
-from engine.core import STORAGE_FAILURES
 from engine.limits import LATCHING
 from engine.sim.faults import Fault
 from engine.sim.world import HOME, World
-from engine.trading.custody import Adjustment, Custody, Verdict
+from engine.trading.custody import Verdict
 from safety.killbyte import KillLevel
 from safety.killswitch import REQUEST_FILE
 from seams.ids import CountedIds
 from seams.net import NetDown, NoAnswer
 from venues.contract import VenueError
-from venues.types import Fill, OrderRequest, OrderType, Record, Side, TimeInForce
+from venues.types import OrderRequest, OrderType, Record, Side, TimeInForce
 
 GRACE_S = 0.65
 KILL_FILE = HOME / "safety" / REQUEST_FILE
@@ -54,6 +54,7 @@ class Operator:
         self.world, self._on_garbage = world, on_garbage
         self.ids = CountedIds()
         self.tickets: tuple[TicketRow, ...] = ()
+        self.differences: tuple[DifferenceRow, ...] = ()
         self.number = 0
         self.client: EngineClient | None = None
         self.decided: set[str] = set()
@@ -77,7 +78,7 @@ class Operator:
             self.world.bus.drop("operator")
             epoch = incarnation.engine.core.epoch
             self.client = EngineClient(port, self.world.true_clock, self.ids, "ada", epoch)
-            self.tickets = ()
+            self.tickets, self.differences = (), ()
             await self.client.watch(self._see)
         engine = incarnation.engine
         custody = engine.custody
@@ -88,7 +89,7 @@ class Operator:
             await self._ask(EngineStop(), "the record could not be kept; there is room again")
             return
         if custody.verdict is Verdict.AMBIGUOUS:
-            self._adopt(custody)
+            await self._decide_difference()
         is_latched = any(hold.code in LATCHING for hold in engine.core.interlock.holds)
         if engine.core.kill.level is not KillLevel.CLEAR or is_latched:
             await self._after_a_kill(custody.verdict)
@@ -112,29 +113,17 @@ class Operator:
             self.world.disk.files.pop(KILL_FILE, None)  # whoever resumes takes the request away first
             await self._ask(Resume(confirm="RESUME"), "looked at everything", 8.0)
 
-    def _adopt(self, custody: Custody) -> None:
-        """Look at the venue by other means, and book what no order of ours explains."""
-        if self.world.loop.frozen or self.world.dice.stream("operator").random() < 0.5:
+    async def _decide_difference(self) -> None:
+        """Look at the reconciliation desk, and at the venue by other means; decide about one difference."""
+        stream = self.world.dice.stream("operator")
+        row = next((each for each in self.differences if each.acts), None)
+        if row is None or self.world.loop.frozen or stream.random() < 0.5:
             return
-        try:
-            for fill in self.world.venue.all_fills():
-                if fill.fill_id in custody.foreign:
-                    custody.adjust(_booked(fill))
-            if custody.foreign:
-                custody.adjust(self._cash(Decimal(0), tuple(custody.foreign)))
-            elif {each.kind for each in custody.differences} == {"cash"}:
-                moved = custody.differences[0]
-                custody.adjust(self._cash(Decimal(moved.theirs) - Decimal(moved.ours), ()))
-        except STORAGE_FAILURES as error:
-            custody.core.halt(error, "adjustment")
-
-    def _cash(self, amount_usd: Decimal, seen: tuple[str, ...]) -> Adjustment:
-        at_ns = self.world.true_clock.now_ns()
-        zero = Decimal(0)
-        return Adjustment(
-            symbol="", quantity=zero, price=zero, cash_usd=amount_usd, operator="ada",
-            reason="as the venue shows", at_ns=at_ns, settles=seen,
-        )  # fmt: skip
+        offered = [each.act for each in row.acts if each.act is not Act.ATTRIBUTE]
+        chosen = stream.choice(offered) if self.world.dice.is_on else Act.ADOPT
+        if chosen not in offered:
+            chosen = offered[0]
+        await self._ask(Reconcile(act=chosen, key=row.key, seen=row.seen), "as the venue shows", 8.0)
 
     def _session(self) -> PaperStart:
         supervised = self.world.is_supervised
@@ -180,20 +169,8 @@ class Operator:
     def _see(self, view: object) -> None:
         if isinstance(view, TicketsView):
             self.tickets = view.rows
-
-
-def _booked(fill: Fill) -> Adjustment:
-    """Return the booking of one trade by hand, at its own price and time."""
-    return Adjustment(
-        symbol=fill.symbol,
-        quantity=fill.quantity * fill.side.sign,
-        price=fill.price,
-        cash_usd=-fill.fee,
-        operator="ada",
-        reason=f"traded by hand: {fill.fill_id}",
-        at_ns=fill.at_ns,
-        settles=(fill.fill_id,),
-    )
+        elif isinstance(view, ReconcileView):
+            self.differences = view.rows
 
 
 async def mischief(world: World) -> None:

@@ -13,7 +13,10 @@ from enum import StrEnum
 
 import msgspec
 
+from engine.api.reconcile import Act, DecidedRow
 from engine.core import STORAGE_FAILURES, Core
+from engine.trading.adjustments import Adjustment, booking_of
+from engine.trading.differences import Difference, ForeignOrder, Kind, compare
 from engine.trading.ledger import Ledger
 from engine.trading.machine import Evidence
 from engine.trading.orders import OrderManager
@@ -28,13 +31,13 @@ from safety.reasons import Refusal
 from seams import chaos
 from seams.clock import NS_PER_MS, NS_PER_S
 from venues.contract import VenueAdapter, VenueError
-from venues.types import AccountSnapshot, Fill, OrderEvent, OrderStatus, Record, Side
+from venues.types import AccountSnapshot, Fill, OrderEvent, OrderStatus, VenueOrder
 
 TEND_S = 1.0
 FULL_EVERY_NS = 5 * NS_PER_S
 IN_TOUCH_NS = 8 * NS_PER_S
 SETTLING_PASSES = 3
-CENT = Decimal("0.01")
+MAX_FOREIGN = 500
 ACCOUNT = "account"
 """The subject of the holds that concern the whole account."""
 
@@ -55,32 +58,6 @@ _STATES = {
 """What a verdict is to the pre-trade rules: only CLEAN lets new risk through."""
 
 
-class Difference(Record):
-    """One thing on which the ledger and the venue do not agree: what each of them says."""
-
-    kind: str
-    subject: str
-    ours: str
-    theirs: str
-
-
-class Adjustment(Record):
-    """A named operator's booking: position and cash that no fill of ours explains.
-
-    `settles` names what the venue showed (order and fill ids) and this booking accounts for; where it
-    names nothing, it accounts for all of it.
-    """
-
-    symbol: str
-    quantity: Decimal
-    price: Decimal
-    cash_usd: Decimal
-    operator: str
-    reason: str
-    at_ns: int
-    settles: tuple[str, ...] = ()
-
-
 class Custody:
     """The orders, the ledger and the standing verdict of one account."""
 
@@ -92,19 +69,33 @@ class Custody:
         self.ledger = Ledger(Decimal(0))
         self.verdict = Verdict.HYDRATING
         self.differences: tuple[Difference, ...] = ()
+        self.set_aside: tuple[Difference, ...] = ()
+        """Differences that an operator said to ignore, as they are now."""
+        self.decided: list[DecidedRow] = []
+        """Every operator's decision about a difference, oldest first."""
+        self.agreed_ns = 0
+        """When both sides last agreed, by the wall clock; 0 never."""
         self.reconciled_ns = 0
         """When a full pass last ended CLEAN, on the monotonic clock; 0 never."""
         self.heard_ns = core.clock.monotonic_ns()
         """When the venue last answered a whole pass, on the monotonic clock."""
+        self.passes = 0
+        """How many whole passes the venue has answered."""
+        self.differs_ns = 0
+        """Since when both sides differ, by the wall clock."""
+        self.marks: dict[str, Decimal] = {}
+        """The venue's mark of each symbol that it showed a position in."""
         self.is_dirty = True
-        self.foreign: dict[str, str] = {}
-        """What the venue showed that is not ours: id -> what was seen."""
+        self.foreign: dict[str, ForeignOrder] = {}
+        """What the venue showed that is not ours, by order id."""
+        self.leaving: dict[str, str] = {}
+        """Foreign orders that an operator (the value) had cancelled, until the venue says that they ended."""
         self._settled: set[str] = set()
-        """Foreign ids that an operator has booked: seeing them again is no news."""
+        """Foreign ids that an operator has settled: seeing them again is no news."""
         self._booked_to = (0, "")
         """Time and id of the newest booking: one from before it is booked in its place."""
         self._same = 0
-        self._key = f"{venue.name}:{account}"
+        self.key = f"{venue.name}:{account}"
         venue.on_order_event(self._on_event)
         venue.on_link(self._on_link)
         self._hold("hydration", HoldLevel.HYDRATING, "the account is not yet synced with the venue")
@@ -121,11 +112,13 @@ class Custody:
                     self.orders.take(order, Evidence.NO_ANSWER, "the engine ended while it was on its way")
                 elif order.status is OrderStatus.UNKNOWN:
                     self._hold("ambiguity", HoldLevel.CLOSE_ONLY, order.order_id, order.request.symbol)
+        kept = store.facts.under(f"decided:{self.key}:")
+        self.decided = [msgspec.json.decode(text, type=DecidedRow) for text in kept.values()]
         self._rebuild()
 
     def adjustments(self) -> list[Adjustment]:
         """Return every operator's booking on record, oldest first."""
-        kept = self.core.store.facts.under(f"adjustment:{self._key}:")
+        kept = self.core.store.facts.under(f"adjustment:{self.key}:")
         return [msgspec.json.decode(text, type=Adjustment) for text in kept.values()]
 
     def ledger_of_record(self) -> Ledger:
@@ -137,9 +130,9 @@ class Custody:
     def _bookings(self) -> tuple[Decimal, list[Fill]]:
         """Return cash and fills on record, in the order of their time."""
         store, adjustments = self.core.store, self.adjustments()
-        opening_usd = Decimal(store.facts.get(f"opening:{self._key}") or 0)
+        opening_usd = Decimal(store.facts.get(f"opening:{self.key}") or 0)
         fills = [fill_of(row) for row in store.orders.fills_of_account(self.venue.name, self.account)]
-        fills += [_fill_of(each) for each in adjustments if each.quantity]
+        fills += [booking_of(each) for each in adjustments if each.quantity]
         fills.sort(key=_order)
         return opening_usd + sum((each.cash_usd for each in adjustments), Decimal(0)), fills
 
@@ -184,7 +177,7 @@ class Custody:
             self.is_dirty = True
             self.core.events.add("reconcile_failed", self.venue.name, str(error))
             return self.verdict
-        self.heard_ns = self.core.clock.monotonic_ns()
+        self.heard_ns, self.passes = self.core.clock.monotonic_ns(), self.passes + 1
         self._judge(differences)
         return self.verdict
 
@@ -194,20 +187,35 @@ class Custody:
             raise Refusal("operator_required", "an adjustment needs a name")
         if not adjustment.reason.strip():
             raise Refusal("reason_required", "an adjustment needs a reason")
-        if not adjustment.settles:
-            adjustment = changed(adjustment, settles=tuple(sorted(self.foreign)))
         text = msgspec.json.encode(adjustment).decode()
         self.core.note("adjustment", adjustment.operator, text)
-        number = len(self.core.store.facts.under(f"adjustment:{self._key}:")) + 1
-        key = f"adjustment:{self._key}:{number:06d}"
+        number = len(self.core.store.facts.under(f"adjustment:{self.key}:")) + 1
+        key = f"adjustment:{self.key}:{number:06d}"
         self.core.store.facts.set(key, text, self.core.clock.now_ns())
         self._rebuild()
         for name in adjustment.settles:
             self.foreign.pop(name, None)
-        # What was compared before this booking is no basis for another: nothing is adopted twice.
+        self.look_again()
+
+    def decide(self, row: DecidedRow) -> None:
+        """Keep an operator's decision about a difference, durably."""
+        number = len(self.decided) + 1
+        text = msgspec.json.encode(row).decode()
+        self.core.store.facts.set(f"decided:{self.key}:{number:06d}", text, row.at_ns)
+        self.decided.append(row)
+
+    def look_again(self) -> None:
+        """What was compared before this is no basis for another booking: nothing is adopted twice."""
         self.differences, self.is_dirty = (), True
         if self.verdict is Verdict.AMBIGUOUS:
             self.verdict = Verdict.SETTLING
+
+    def is_ignored(self, difference: Difference) -> bool:
+        """Tell whether an operator said, not too long ago, to ignore exactly this."""
+        now_ns, seen = self.core.clock.now_ns(), difference.seen(self.key)
+        return any(
+            row.act is Act.IGNORE and row.seen == seen and now_ns < row.until_ns for row in self.decided
+        )
 
     # --- one pass --------------------------------------------------------------------------------
 
@@ -219,50 +227,63 @@ class Custody:
             self._take_fill(fill)
         listed = {order.client_order_id: order for order in await self.venue.open_orders()}
         for order_id, seen in listed.items():
-            if self.orders.known(order_id) is None:
-                self._note_foreign(order_id, f"open {seen.side} {seen.quantity} {seen.symbol}")
+            if self.orders.known(order_id) is None and order_id not in self.foreign:
+                self._keep_foreign(self._foreign_order(order_id, seen))
+        await self._ask_about_foreign()
         for order in self.orders.alive():
             await settle(self.orders, order, venue_ns, listed.get(order.order_id))
         snapshot = await self.venue.account()
-        if self.core.store.facts.get(f"opening:{self._key}") is None:
+        if self.core.store.facts.get(f"opening:{self.key}") is None:
             self._open_account(snapshot)
         return self._compare(snapshot)
 
+    async def _ask_about_foreign(self) -> None:
+        """Ask what became of each order that is not ours; one that we had cancelled and that did nothing
+        is no difference any more."""
+        for order_id, known in list(self.foreign.items()):
+            if known.is_told:
+                continue
+            answer = await self.venue.query(order_id)
+            seen = self.foreign.get(order_id)
+            if answer is None or seen is None:
+                continue  # not in its lists yet, or decided about meanwhile
+            self._keep_foreign(changed(seen, order=answer))
+            if order_id in self.leaving and self.foreign[order_id].is_told and not answer.filled:
+                self.core.note("foreign_gone", self.leaving.pop(order_id), f"{order_id}: {answer.status}")
+                del self.foreign[order_id]
+                self._settled.add(order_id)
+
     def _compare(self, snapshot: AccountSnapshot) -> tuple[Difference, ...]:
-        """List every disagreement about positions, cash and orders. Pure but for reading the ledger."""
-        found = [
-            Difference(kind="foreign", subject=name, ours="unknown", theirs=said)
-            for name, said in sorted(self.foreign.items())
-        ]
-        theirs = {position.symbol: position.quantity for position in snapshot.positions}
-        ours = {held.symbol: held.quantity for held in self.ledger.open_holdings()}
-        for symbol in sorted(theirs.keys() | ours.keys()):
-            mine, its = ours.get(symbol, Decimal(0)), theirs.get(symbol, Decimal(0))
-            if mine != its:
-                found.append(Difference(kind="position", subject=symbol, ours=f"{mine:f}", theirs=f"{its:f}"))
-        cash = self.ledger.cash_usd + sum(
-            (held.realised - held.fees for held in self.ledger.holdings.values()), Decimal(0)
+        """List every disagreement about orders, positions and cash that nobody has set aside."""
+        self.marks |= {each.symbol: each.mark_price for each in snapshot.positions}
+        held = self.ledger.holdings.values()
+        cash_usd = self.ledger.cash_usd + sum((each.realised - each.fees for each in held), Decimal(0))
+        found = compare(
+            self.foreign,
+            {each.symbol: each.quantity for each in self.ledger.open_holdings()},
+            {position.symbol: position.quantity for position in snapshot.positions},
+            (cash_usd, snapshot.cash_usd),
         )
-        if abs(cash - snapshot.cash_usd) > CENT:
-            found.append(
-                Difference(kind="cash", subject="USD", ours=f"{cash:.2f}", theirs=f"{snapshot.cash_usd:.2f}")
-            )
-        return tuple(found)
+        self.set_aside = tuple(each for each in found if self.is_ignored(each))
+        return tuple(each for each in found if each not in self.set_aside)
 
     def _judge(self, differences: tuple[Difference, ...]) -> None:
         """Turn what a pass found into the verdict, its holds and its alarms."""
         core = self.core
+        if not self.differences or not self.differs_ns:
+            self.differs_ns = core.clock.now_ns()
         self._same = self._same + 1 if differences and differences == self.differences else 0
         self.differences = differences
         if not differences:
             self.verdict, self.reconciled_ns = Verdict.CLEAN, core.clock.monotonic_ns()
+            self.agreed_ns = core.clock.now_ns()
             self._clear("ambiguity", ACCOUNT, "ledger and venue agree")
-            core.calm("reconciliation_difference", self._key)
-        elif self.foreign or self._same >= SETTLING_PASSES:
+            core.calm("reconciliation_difference", self.key)
+        elif self._same >= SETTLING_PASSES or any(each.kind == Kind.FOREIGN for each in differences):
             said = "; ".join(f"{d.kind} {d.subject}: ours {d.ours}, venue {d.theirs}" for d in differences)
             self.verdict = Verdict.AMBIGUOUS
             self._hold("ambiguity", HoldLevel.CLOSE_ONLY, said, ACCOUNT)
-            core.alarm("reconciliation_difference", self._key, self.venue.name, said)
+            core.alarm("reconciliation_difference", self.key, self.venue.name, said)
         elif self.verdict is not Verdict.HYDRATING:
             self.verdict = Verdict.SETTLING
         if self.verdict in (Verdict.CLEAN, Verdict.AMBIGUOUS):
@@ -275,7 +296,7 @@ class Custody:
         if order is not None:
             self.orders.fill(order, fill)
         else:
-            self._note_foreign(fill.fill_id, f"fill {fill.side} {fill.quantity} {fill.symbol} @ {fill.price}")
+            self._foreign(fill)
 
     def _book(self, fill: Fill) -> None:
         if _order(fill) < self._booked_to:
@@ -287,7 +308,7 @@ class Custody:
     def _open_account(self, snapshot: AccountSnapshot) -> None:
         """First contact: what the account holds now is where our ledger begins; positions stay differences
         until an operator adopts them."""
-        self.core.store.facts.set(f"opening:{self._key}", f"{snapshot.cash_usd:f}", self.core.clock.now_ns())
+        self.core.store.facts.set(f"opening:{self.key}", f"{snapshot.cash_usd:f}", self.core.clock.now_ns())
         self.core.note("account_opened", self.venue.name, f"{self.account}: {snapshot.cash_usd} USD")
         self._rebuild()
 
@@ -297,19 +318,30 @@ class Custody:
         return max(0, min(newest, oldest_open) - OVERLAP_NS)
 
     def _foreign(self, event: OrderEvent) -> None:
-        """The stream told of an order that is not in our record: somebody else acts on this account."""
-        name = event.fill_id if isinstance(event, Fill) else event.client_order_id
-        self._note_foreign(name, f"{type(event).__name__} of the foreign order {event.client_order_id}")
+        """The venue told of an order that is not in our record: somebody else acts on this account."""
+        name = event.client_order_id
+        seen = self.foreign.get(name) or self._foreign_order(name)
+        if isinstance(event, Fill):
+            if event.fill_id in self._settled:
+                return
+            seen = seen.with_fill(event)
+        self._keep_foreign(seen)
 
-    def _note_foreign(self, name: str, said: str) -> None:
-        if name in self._settled:
+    def _foreign_order(self, order_id: str, order: VenueOrder | None = None) -> ForeignOrder:
+        return ForeignOrder(order_id=order_id, since_ns=self.core.clock.now_ns(), order=order)
+
+    def _keep_foreign(self, seen: ForeignOrder) -> None:
+        """Keep what is known of a foreign order; whatever is new about it holds new risk at once."""
+        name, said = seen.order_id, seen.said()
+        known = self.foreign.get(name)
+        if seen == known or name in self._settled or (known is None and len(self.foreign) >= MAX_FOREIGN):
             return
-        if name not in self.foreign:
-            self.foreign[name] = said
+        self.foreign[name], self.is_dirty = seen, True
+        if known is None:
             self.core.note("foreign", self.venue.name, f"{name}: {said}")
-            self.core.alarm("reconciliation_difference", self._key, self.venue.name, f"{name}: {said}")
+        if not self.is_ignored(Difference(kind=Kind.FOREIGN, subject=name, ours="unknown", theirs=said)):
+            self.core.alarm("reconciliation_difference", self.key, self.venue.name, f"{name}: {said}")
             self._hold("ambiguity", HoldLevel.CLOSE_ONLY, f"{name}: {said}", ACCOUNT)
-        self.is_dirty = True
 
     def _on_event(self, event: OrderEvent) -> None:
         """Take one event of the stream; what the record refuses halts us and is asked for again."""
@@ -367,18 +399,3 @@ class Custody:
 def _order(fill: Fill) -> tuple[int, str]:
     """Return what fills are booked by: the venue's time, then its own numbering."""
     return fill.at_ns, fill.fill_id
-
-
-def _fill_of(adjustment: Adjustment) -> Fill:
-    """Return an adjustment's position as a booking."""
-    return Fill(
-        fill_id=f"adjustment:{adjustment.at_ns}:{adjustment.symbol}",
-        client_order_id="",
-        symbol=adjustment.symbol,
-        side=Side.BUY if adjustment.quantity > 0 else Side.SELL,
-        quantity=abs(adjustment.quantity),
-        price=adjustment.price,
-        fee=Decimal(0),
-        is_maker=False,
-        at_ns=adjustment.at_ns,
-    )

@@ -84,6 +84,11 @@ class OrderManager:
         """The session has ended; its orders stay and are settled without it."""
         self._owners.pop(session_id, None)
 
+    def _owner(self, order: ManagedOrder) -> Owner | None:
+        """Return the running session whose strategy wished for this order; nobody's strategy wished for one
+        that was adopted."""
+        return None if order.is_manual else self._owners.get(order.session_id)
+
     def alive(self) -> list[ManagedOrder]:
         return [order for order in self.orders.values() if order.is_alive]
 
@@ -272,7 +277,7 @@ class OrderManager:
         )
         chaos.point("orders.fill_recorded")
         self.on_booked(order, fill)
-        owner = self._owners.get(order.session_id)
+        owner = self._owner(order)
         if owner is not None:
             owner.on_fill(order, fill)
         self._follow(order, was[0], evidence, "fill")
@@ -319,7 +324,7 @@ class OrderManager:
             said = f"{order.order_id} {order.request.symbol}: {why}"
             self.core.note(f"order_{order.status}", self.venue.name, said)
             self._ticket(order, TicketEvent.VENUE_REJECT, why)
-        owner = self._owners.get(order.session_id)
+        owner = self._owner(order)
         if owner is not None and order.status in TERMINAL and was not in TERMINAL:
             owner.on_end(order)
 
@@ -392,6 +397,8 @@ class OrderManager:
 
     def _ticket(self, order: ManagedOrder, event: TicketEvent, reason: str = "") -> None:
         """Let the ticket follow; a step its table does not know (a late echo) changes nothing."""
+        if not order.ticket_id:
+            return  # placed by hand at the venue, and adopted: no ticket covers it
         try:
             after_it = self.core.tickets.advance(order.ticket_id, event, reason=reason)
         except Refusal as refusal:

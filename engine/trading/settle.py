@@ -55,6 +55,8 @@ async def settle(
 async def _fence(orders: OrderManager, order: ManagedOrder, venue_ns: int) -> None:
     """The venue shows no such order: prove that it never will, or leave it UNKNOWN."""
     venue, signed = orders.venue, order.signed
+    if order.is_manual:
+        return  # its nonce is not ours to burn: the venue or a person ends it
     assert signed is not None, "an order is recorded with its bytes"
     caps = venue.capabilities()
     if caps.has_fence and not order.admitted_ns:

@@ -12,6 +12,8 @@ from venues.contract import Signed
 from venues.types import TERMINAL, OrderRequest, OrderStatus, Record
 
 ZERO = Decimal(0)
+MANUAL = "operator:manual"
+"""The strategy of an order that somebody placed by hand at the venue, and an operator adopted."""
 
 
 class Sent(Record):
@@ -98,6 +100,11 @@ class ManagedOrder:
     @property
     def order_id(self) -> str:
         return self.request.client_order_id
+
+    @property
+    def is_manual(self) -> bool:
+        """Tell whether it was placed by hand at the venue and adopted: no ticket, no bytes of ours."""
+        return self.strategy == MANUAL
 
     @property
     def is_alive(self) -> bool:

@@ -12,9 +12,11 @@ import pytest
 from engine.daemon import Seams, build_core
 from engine.sim.world import ENVIRON
 from engine.store.rows import SessionRecord
-from engine.trading.custody import Adjustment, Custody, Verdict
+from engine.trading.adjustments import Adjustment
+from engine.trading.custody import Custody, Verdict
 from engine.trading.working import ManagedOrder
 from safety.approval import ApprovalRule
+from safety.canonical import changed
 from safety.facts import Preflight
 from safety.intent import ExecutionIntent, IntentCategory
 from safety.interlock import HoldLevel
@@ -249,22 +251,22 @@ def test_a_hand_trade_is_ambiguous_until_a_named_operator_books_it(house: House)
         assert core.interlock.has("ambiguity", "account")
         kinds = {each.kind for each in house.custody.differences}
         assert {"foreign", "position"} <= kinds
-        price = house.desk.exchange.venue.all_fills()[0].price
-        fee = house.desk.exchange.venue.all_fills()[0].fee
+        fill = house.desk.exchange.venue.all_fills()[0]
         booking = Adjustment(
             symbol=SPEC.symbol,
             quantity=LOTS,
-            price=price,
-            cash_usd=-fee,
+            price=fill.price,
+            cash_usd=-fill.fee,
             operator="",
             reason="my hand",
             at_ns=house.clock.now_ns(),
+            settles=("by-hand", fill.fill_id),
         )
         with pytest.raises(Refusal, match="operator_required"):
             house.custody.adjust(booking)
-        import msgspec
-
-        house.custody.adjust(msgspec.structs.replace(booking, operator="ada"))  # type: ignore[type-var]
+        with pytest.raises(Refusal, match="reason_required"):
+            house.custody.adjust(changed(booking, operator="ada", reason=" "))
+        house.custody.adjust(changed(booking, operator="ada"))
         await house.clean()
         assert not core.interlock.has("ambiguity", "account")
         house.restart()

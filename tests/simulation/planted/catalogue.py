@@ -124,7 +124,7 @@ PLANTS: tuple[Plant, ...] = (
     Plant("always_clean", "reconciliation always says CLEAN", P0, set_(Custody, "_judge", always_clean)),
     Plant("cash_overlooked", "cash is not compared", False, wrap(Custody, "_compare", without("cash"))),
     Plant("positions_overlooked", "positions are not compared", P0, wrap(Custody, "_compare", without("position"))),
-    Plant("foreign_overlooked", "foreign orders are not noticed", False, set_(Custody, "_note_foreign", nothing)),
+    Plant("foreign_overlooked", "foreign orders are not noticed", False, set_(Custody, "_keep_foreign", nothing)),
     Plant("adoption_not_kept", "an adjustment is not made durable", False, wrap(FactRows, "set", adopts_nothing)),
     Plant("adopted_twice", "a difference can be adopted again before it is compared anew", False, wrap(Custody, "adjust", adopted_twice)),
     Plant("sessions_counted_twice", "each session's result counts beside its account's", P0, set_(RiskMemory, "keep", nothing)),

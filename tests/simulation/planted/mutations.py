@@ -436,9 +436,10 @@ def adopts_nothing(old: Any) -> Any:
 
 
 def adopted_twice(old: Any) -> Any:
+    """The desk works with the old picture, and books its difference again."""
+
     def adjust(self: Custody, adjustment: Any) -> None:
-        verdict, differences = self.verdict, self.differences
         old(self, adjustment)
-        self.verdict, self.differences = verdict, differences
+        old(self, adjustment)
 
     return adjust

@@ -1,0 +1,363 @@
+"""The reconciliation desk: both sides shown, an act bound to what was seen, nothing booked by itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.api.reconcile import Act, DifferenceRow, Reconcile, Reconciled
+from engine.desk import Desk
+from engine.drop_copy import compare_fills
+from engine.reconcile_acts import act
+from engine.reconciliation import reconcile_view
+from engine.trading.custody import Verdict
+from engine.trading.working import MANUAL
+from safety.killbyte import KillLevel
+from safety.reasons import Refusal
+from seams.clock import NS_PER_S
+from seams.wire import Lost, Unsent
+from tests.engine.test_custody import LOTS, House
+from tests.venues.test_exchange import SPEC
+from venues.types import OrderRequest, OrderStatus, OrderType, Side, TimeInForce
+
+DEPOSIT = Decimal(250)
+HAND = LOTS * 100
+"""What is traded by hand: enough that its fee is seen."""
+
+
+class Office:
+    """A house with a desk in it, and somebody who acts on the account behind its back."""
+
+    def __init__(self, folder: Path) -> None:
+        self.house = House(folder)
+        self.nonce = 10
+
+    @property
+    def desk(self) -> Desk:
+        return Desk(self.house.custody.core, self.house.custody)
+
+    async def by_hand(
+        self, name: str = "HAND-1", side: Side = Side.BUY, limit: Decimal | None = None, fills: bool = True
+    ) -> None:
+        """Trade on the account without us: at the market, or with a resting order."""
+        house = self.house
+        house.desk.wire.fault = None
+        self.nonce += 1
+        request = OrderRequest(
+            client_order_id=name,
+            symbol=SPEC.symbol,
+            side=side,
+            quantity=HAND,
+            order_type=OrderType.MARKET if limit is None else OrderType.LIMIT,
+            limit_price=limit or Decimal(0),
+            time_in_force=TimeInForce.IOC if limit is None else TimeInForce.GTC,
+            reduce_only=False,
+            mark_price=Decimal(100),
+        )
+        link = house.desk.link
+        await link.submit(link.sign(request, self.nonce, house.clock.now_ns() + 10 * NS_PER_S))
+        if fills:
+            house.desk.quote(100.0)
+        house.clock.advance(3.0)
+
+    async def passes(self, count: int = 5) -> Verdict:
+        for _ in range(count):
+            await self.house.custody.reconcile()
+            self.house.clock.advance(1.0)
+        return self.house.custody.verdict
+
+    def rows(self) -> dict[str, DifferenceRow]:
+        view = reconcile_view(self.house.custody.core, self.desk, 1)
+        return {row.key: row for row in view.rows}
+
+    async def do(
+        self, what: Act, key: str, seen: str = "", reason: str = "it was me", **more: str
+    ) -> Reconciled:
+        shown = seen or self.rows()[key].seen
+        asked = Reconcile(act=what, key=key, seen=shown, **more)
+        return await act(self.desk, asked, "ada", reason)
+
+    def booked(self) -> tuple[object, ...]:
+        """Everything that bookkeeping is made of."""
+        store, custody = self.house.custody.core.store, self.house.custody
+        fills = store.orders.fills_of_account(custody.venue.name, "a")
+        names = tuple(order.client_order_id for order in store.orders.orders_recent())
+        return tuple(fills), tuple(custody.adjustments()), names
+
+    def notes(self) -> list[dict[str, object]]:
+        """Return the audit log's bodies of the desk's own kind."""
+        core = self.house.custody.core
+        lines = core.disk.read(core.paths.audit).splitlines()
+        records = [msgspec.json.decode(line) for line in lines]
+        return [each["body"] for each in records if each.get("kind") in ("reconcile", "decision")]
+
+
+def run(folder: Path, work: Callable[[Office], Awaitable[None]]) -> None:
+    async def inside() -> None:
+        office = Office(folder)
+        await office.house.clean()
+        await work(office)
+
+    asyncio.run(inside())
+
+
+def test_a_hand_trade_is_adopted_as_a_manual_intent_with_the_venues_own_execution(tmp_path: Path) -> None:
+    async def work(office: Office) -> None:
+        await office.by_hand()
+        assert await office.passes() is Verdict.AMBIGUOUS
+        rows = office.rows()
+        assert set(rows) == {"foreign:HAND-1", f"position:{SPEC.symbol}", "cash:USD"}
+        assert rows["foreign:HAND-1"].local == "unknown" and "filled buy" in rows["foreign:HAND-1"].venue
+        assert not rows[f"position:{SPEC.symbol}"].acts and not rows["cash:USD"].acts, (
+            "one trade, booked once"
+        )
+        done = await office.do(Act.ADOPT, "foreign:HAND-1")
+        assert "manual_" in done.did
+        assert await office.passes() is Verdict.CLEAN and not office.rows()
+        store = office.house.custody.core.store
+        order = store.orders.order("HAND-1")
+        assert order is not None and order.strategy == MANUAL and order.status is OrderStatus.FILLED
+        assert order.intent_id.startswith("manual_") and not order.ticket_id
+        intent = store.orders.intent(order.intent_id)
+        assert intent is not None and intent.category == "manual"
+        assert office.house.custody.ledger.holding(SPEC.symbol).quantity == HAND
+        kinds = [event.kind for event in store.orders.events_of("HAND-1")]
+        assert kinds[-1] == OrderStatus.FILLED
+        body = next(each for each in office.notes() if each.get("actor") == "ada")
+        assert body["decision"]["seen"] == rows["foreign:HAND-1"].seen  # type: ignore[index]
+        assert body["decision"]["reason"] == "it was me"  # type: ignore[index]
+        decided = next(each for each in office.notes() if each.get("outcome") == "executed")
+        assert decided["operator"] == "ada" and decided["local"] == "unknown"
+        office.house.restart()
+        assert office.house.custody.ledger.holding(SPEC.symbol).quantity == HAND
+        await office.house.clean()
+        assert office.house.custody.decided[0].operator == "ada", "who decided outlives a restart"
+
+    run(tmp_path, work)
+
+
+def test_attributing_counts_it_to_a_session_that_exists(tmp_path: Path) -> None:
+    async def work(office: Office) -> None:
+        await office.by_hand()
+        await office.passes()
+        with pytest.raises(Refusal, match="unknown_session"):
+            await office.do(Act.ATTRIBUTE, "foreign:HAND-1", session_id="S-none")
+        assert not office.booked()[0]
+        await office.do(Act.ATTRIBUTE, "foreign:HAND-1", session_id="S-1")
+        assert await office.passes() is Verdict.CLEAN
+        fills = office.house.custody.core.store.orders.fills_of_session("S-1")
+        assert [fill.client_order_id for fill in fills] == ["HAND-1"]
+
+    run(tmp_path, work)
+
+
+def test_flattening_a_hand_trade_books_it_and_closes_that_much(tmp_path: Path) -> None:
+    async def work(office: Office) -> None:
+        await office.by_hand()
+        await office.passes()
+        await office.do(Act.FLATTEN, "foreign:HAND-1")
+        office.house.desk.quote(100.0)
+        office.house.clock.advance(3.0)
+        assert await office.passes() is Verdict.CLEAN
+        assert not (await office.house.desk.link.account()).positions
+        assert not office.house.custody.ledger.holding(SPEC.symbol).quantity
+        sent = office.house.custody.core.store.orders.orders_recent()
+        closing = [order for order in sent if order.strategy == "operator:flatten"]
+        assert len(closing) == 1 and closing[0].reduce_only and closing[0].side is Side.SELL
+
+    run(tmp_path, work)
+
+
+def test_a_resting_foreign_order_is_cancelled_at_the_venue_and_is_gone_when_the_venue_says_so(
+    tmp_path: Path,
+) -> None:
+    async def work(office: Office) -> None:
+        await office.by_hand(limit=Decimal(50))
+        assert await office.passes(2) is Verdict.AMBIGUOUS
+        row = office.rows()["foreign:HAND-1"]
+        assert row.acts[0].act is Act.FLATTEN and "open buy" in row.venue
+        office.house.custody.core.kill.trip(KillLevel.HALT_ALL, by="ada", reason="test", source="test")
+        await office.do(Act.FLATTEN, "foreign:HAND-1")
+        office.house.clock.advance(3.0)
+        assert await office.passes() is Verdict.CLEAN, "cancels pass every hold"
+        assert not await office.house.desk.link.open_orders() and not office.booked()[0]
+
+    run(tmp_path, work)
+
+
+def test_a_resting_foreign_order_that_is_adopted_is_ours_from_then_on(tmp_path: Path) -> None:
+    async def work(office: Office) -> None:
+        await office.by_hand(limit=Decimal(99))
+        await office.passes(2)
+        await office.do(Act.ADOPT, "foreign:HAND-1")
+        assert await office.passes() is Verdict.CLEAN
+        assert [order.order_id for order in office.house.custody.orders.alive()] == ["HAND-1"]
+        office.house.desk.quote(98.0)
+        office.house.clock.advance(3.0)
+        assert await office.passes() is Verdict.CLEAN
+        assert office.house.custody.ledger.holding(SPEC.symbol).quantity == HAND
+
+    run(tmp_path, work)
+
+
+def test_what_is_ignored_returns_when_it_changes_and_after_a_day(tmp_path: Path) -> None:
+    async def work(office: Office) -> None:
+        custody = office.house.custody
+        await office.by_hand(limit=Decimal(99))
+        await office.passes(2)
+        await office.do(Act.IGNORE, "foreign:HAND-1", reason="the treasurer's")
+        assert await office.passes() is Verdict.CLEAN
+        assert office.rows()["foreign:HAND-1"].state == "ignored" and not office.booked()[0]
+        office.house.clock.advance(86_400.0)
+        assert await office.passes() is Verdict.AMBIGUOUS, "a day is over"
+        await office.do(Act.IGNORE, "foreign:HAND-1", reason="still the treasurer's")
+        assert await office.passes() is Verdict.CLEAN
+        office.house.desk.quote(98.0)  # it fills
+        assert custody.core.interlock.has("ambiguity", "account"), "at once"
+        office.house.clock.advance(3.0)
+        assert await office.passes() is Verdict.AMBIGUOUS
+        await office.do(Act.IGNORE, "foreign:HAND-1", reason="his position")
+        assert await office.passes() is Verdict.AMBIGUOUS, "a position is real, whoever opened it"
+        row = office.rows()[f"position:{SPEC.symbol}"]
+        assert {each.act for each in row.acts} == {Act.ADOPT, Act.FLATTEN}
+        with pytest.raises(Refusal, match="act_not_possible"):
+            await office.do(Act.IGNORE, row.key)
+
+    run(tmp_path, work)
+
+
+def test_an_order_cancelled_behind_our_back_ends_by_the_venues_word_and_needs_nobody(tmp_path: Path) -> None:
+    async def work(office: Office) -> None:
+        order = await office.house.send()
+        office.house.desk.exchange.listeners.clear()  # nobody tells us
+        await office.house.desk.exchange.venue.cancel(order.order_id)
+        office.house.clock.advance(3.0)
+        assert await office.passes() is Verdict.CLEAN
+        assert order.status is OrderStatus.CANCELLED and not office.house.custody.decided
+        assert not office.house.custody.adjustments()
+
+    run(tmp_path, work)
+
+
+def test_money_that_moved_is_booked_by_a_person_or_not_at_all(tmp_path: Path) -> None:
+    async def work(office: Office) -> None:
+        office.house.desk.exchange.venue.move_cash(DEPOSIT)
+        assert await office.passes(2) is Verdict.SETTLING
+        row = office.rows()["cash:USD"]
+        assert row.state == "settling" and row.difference == "+250.00"
+        with pytest.raises(Refusal, match="difference_settling"):
+            await office.do(Act.ADOPT, "cash:USD")
+        assert await office.passes(20) is Verdict.AMBIGUOUS and not office.booked()[1], "nothing by itself"
+        await office.do(Act.ADOPT, "cash:USD", reason="deposit of 1 May")
+        assert await office.passes() is Verdict.CLEAN
+        assert [each.cash_usd for each in office.house.custody.adjustments()] == [DEPOSIT]
+
+    run(tmp_path, work)
+
+
+def test_an_unknown_order_is_ended_by_name_and_only_after_the_venues_lag(tmp_path: Path) -> None:
+    async def work(office: Office) -> None:
+        house = office.house
+        house.desk.exchange.listeners.clear()
+        house.desk.wire.fault = Lost("silence")
+        order = await house.send()
+        house.desk.wire.fault = None
+        assert order.status is OrderStatus.UNKNOWN
+        house.desk.exchange.venue.journal.pop(order.order_id)  # the venue forgets what it admitted
+        house.desk.exchange.venue._working.pop(order.order_id)
+        key = f"unknown:{order.order_id}"
+        assert not office.rows()[key].acts and "lag" in office.rows()[key].blocked_by
+        with pytest.raises(Refusal, match="difference_settling"):
+            await office.do(Act.ADOPT, key)
+        house.desk.exchange.lag_ns = 10**15  # its lists never show anything: no proof will come
+        house.clock.advance(4.1)
+        order.signed = msgspec.structs.replace(order.signed, valid_until_ns=0)  # type: ignore[type-var]
+        order.admitted_ns = house.clock.now_ns()
+        await office.do(Act.ADOPT, key, reason="the venue's support confirmed: nowhere")
+        assert order.status is OrderStatus.CANCELLED and "support" in order.reason
+        assert not house.custody.core.interlock.has("ambiguity", SPEC.symbol)
+
+    run(tmp_path, work)
+
+
+def test_who_looked_at_something_else_is_refused_and_nothing_is_booked(tmp_path: Path) -> None:
+    async def work(office: Office) -> None:
+        office.house.desk.exchange.venue.move_cash(DEPOSIT)
+        await office.passes()
+        seen = office.rows()["cash:USD"].seen
+        office.house.desk.exchange.venue.move_cash(DEPOSIT)
+        with pytest.raises(Refusal, match="difference_stale"):
+            await office.do(Act.ADOPT, "cash:USD", seen=seen)
+        with pytest.raises(Refusal, match="difference_gone"):
+            await office.do(Act.ADOPT, "position:NOWHERE", seen=seen)
+        with pytest.raises(Refusal, match="reason_required"):
+            await office.do(Act.ADOPT, "cash:USD", reason=" \t")
+        office.house.desk.wire.fault = Unsent("no route")
+        with pytest.raises(Refusal, match="reconcile_unanswered"):
+            await office.do(Act.ADOPT, "cash:USD", seen=seen)
+        assert office.booked() == ((), (), ()) and not office.house.custody.decided
+
+    run(tmp_path, work)
+
+
+def test_the_venues_list_of_executions_is_laid_beside_ours(tmp_path: Path) -> None:
+    async def work(office: Office) -> None:
+        await office.house.send()
+        office.house.desk.quote(100.0)
+        await office.by_hand()
+        await office.passes()
+        found = await compare_fills(office.desk, 0)
+        assert (found.compared, found.differing) == (2, 1)
+        assert found.rows[0].ours == "" and "HAND-1" in found.rows[0].theirs
+        assert found.rows[1].ours == found.rows[1].theirs != ""
+
+    run(tmp_path, work)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    steps=st.lists(
+        st.sampled_from(("buy", "sell", "rest", "deposit", "restart", "wait", "own", "silent")), max_size=8
+    )
+)
+def test_whatever_happens_on_the_account_nothing_is_booked_without_an_operator(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[str]
+) -> None:
+    async def work(office: Office) -> None:
+        mine: set[str] = set()
+        for number, step in enumerate(steps):
+            if step in ("buy", "sell"):
+                await office.by_hand(f"HAND-{number}", Side(step))
+            elif step == "rest":
+                await office.by_hand(f"HAND-{number}", limit=Decimal(99))
+            elif step == "deposit":
+                office.house.desk.exchange.venue.move_cash(DEPOSIT)
+            elif step == "restart":
+                office.house.restart()
+            elif step == "own" and office.house.custody.verdict is Verdict.CLEAN:
+                mine.add((await office.house.send(f"D-{number}")).order_id)
+                office.house.desk.quote(98.5)
+            office.house.desk.wire.fault = Unsent("no route") if step == "silent" else None
+            office.house.clock.advance(1.0)
+            await office.passes(4)
+        office.house.desk.wire.fault = None
+        office.house.clock.advance(3.0)
+        await office.passes(6)
+        fills, adjustments, orders = office.booked()
+        assert not adjustments and not office.house.custody.decided
+        assert {fill.client_order_id for fill in fills} <= mine and set(orders) <= mine  # type: ignore[attr-defined,call-overload]
+        disturbed = {"buy", "sell", "rest", "deposit"} & set(steps)
+        snapshot = await office.house.desk.link.account()
+        theirs = {each.symbol: each.quantity for each in snapshot.positions if each.quantity}
+        ours = {held.symbol: held.quantity for held in office.house.custody.ledger.open_holdings()}
+        assert (office.house.custody.verdict is Verdict.CLEAN) <= (theirs == ours)
+        assert disturbed or office.house.custody.verdict is Verdict.CLEAN
+
+    run(tmp_path_factory.mktemp("office"), work)
