@@ -221,7 +221,7 @@ async def _flatten_position(doing: _Doing) -> str:
 
 async def _close(doing: _Doing, held: VenuePosition, amount: Decimal) -> str:
     """Close `amount` (signed) of what is held, in the slices that an order may carry."""
-    rest, names = amount, []
+    rest, names = amount, list[str]()
     while rest and len(names) < MAX_SLICES:
         order = await close_position(doing.core, doing.custody, held, rest, doing.operator)
         rest -= order.request.quantity.copy_sign(amount)
