@@ -26,6 +26,7 @@ from engine.config import load_settings
 from engine.config.reload import Reloader
 from engine.config.settings import config_fingerprint
 from engine.core import Core
+from engine.corridor.desk import CorridorDesk
 from engine.desk import Desk
 from engine.failures import reason_code
 from engine.foundry import Foundry
@@ -64,6 +65,8 @@ from seams.ids import EpochIds, Ids
 from seams.net import Net
 from seams.rng import Rng, secret_token
 from venues.contract import VenueAdapter
+from venues.evidence import CorridorVenue
+from venues.sandbox.evidence import ExchangeEvidence
 from venues.types import Environment, Mode
 
 ENGINE_VERSION = "0.1.0"
@@ -145,10 +148,15 @@ class Engine:
     """One engine over one `Core` and one bus connection; runs the same on virtual time."""
 
     def __init__(
-        self, core: Core, venue: VenueAdapter | None = None, account: str = "", views_every: int = 1
+        self,
+        core: Core,
+        venue: VenueAdapter | None = None,
+        account: str = "",
+        views_every: int = 1,
+        evidence: CorridorVenue | None = None,
     ) -> None:
         """`venue` and `account`: the account held in custody; None in sim and paper. Views are built on
-        every `views_every`th turn of the main loop."""
+        every `views_every`th turn of the main loop. `evidence`: what the corridor asks of the venue."""
         self._views_every, self._turns = views_every, 0
         self.core = core
         self.custody = None if venue is None else Custody(core, venue, account)
@@ -165,6 +173,8 @@ class Engine:
         self.net: Net | None = None
         self.reloading: Reloading | None = None
         self.outlets: Outlets | None = None
+        if self.custody is not None and evidence is not None:
+            self.handlers.corridor = CorridorDesk(core, self.custody, evidence)
 
     def recover(self) -> list[str]:
         """End what a dead engine left behind; return the interrupted sessions' ids."""
@@ -293,10 +303,11 @@ async def run_engine(home: Path, environ: dict[str, str]) -> int:
     lock.acquire()
     try:
         core = build_core(seams, home, environ)
-        venue, account = None, ""
+        venue, account, evidence = None, "", None
         if core.mode is Mode.LIVE:
             venue, account = configured_link(core.settings.execution, clock)
-        engine = Engine(core, venue, account)
+            evidence = ExchangeEvidence(venue, clock)
+        engine = Engine(core, venue, account, evidence=evidence)
         engine.beat = BeatPage.shared(paths.safety / BEAT_FILE)
         engine.watchdog = WatchdogWatch(core, BeatPage.shared(paths.safety / WATCHDOG_BEAT_FILE))
         engine.outlets = Outlets(core, engine.health, engine.publisher.latest)

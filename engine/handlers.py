@@ -10,7 +10,10 @@ import msgspec
 
 from engine.api import commands as c
 from engine.api import subjects
+from engine.api.corridor import Step, SubmitAct, SubmitOpen
 from engine.core import STORAGE_FAILURES, Core
+from engine.corridor.case import Ask
+from engine.corridor.desk import CorridorDesk
 from engine.desk import Desk
 from engine.failures import reason_code
 from engine.flatten import flatten
@@ -48,6 +51,7 @@ class Handlers:
         self.core, self.desk, self.jobs, self.foundry = core, desk, jobs, foundry
         self.stop_requested = asyncio.Event()
         self.incidents: IncidentBook | None = None
+        self.corridor: CorridorDesk | None = None
         self.background: set[asyncio.Task[object]] = set()
         self._inflight: dict[str, asyncio.Task[bytes]] = {}
         self._table: dict[type, Handler] = {
@@ -73,6 +77,8 @@ class Handlers:
             c.FoundryForge: self._foundry_start,
             c.FoundryVerify: self._foundry_start,
             c.JobCancel: self._job_cancel,
+            SubmitOpen: self._submit,
+            SubmitAct: self._submit,
             c.EngineStop: self._engine_stop,
         }
 
@@ -318,6 +324,24 @@ class Handlers:
             raise Refusal("not_found", "this engine keeps no incidents")
         body, closes = command.body, isinstance(command.body, c.IncidentClose)
         return self.incidents.note(body.incident_id, command.operator, body.text, closes=closes)
+
+    async def _submit(self, command: c.Command) -> Record:
+        if self.corridor is None:
+            raise Refusal("mode_not_live", f"this engine runs in {self.core.mode}: no account is in custody")
+        body, who = command.body, clean(command.operator, 80)
+        if isinstance(body, SubmitOpen):
+            ask = Ask(step=Step.PREFLIGHT, operator=who, note=body.note, form=body.form)
+            return await self.corridor.open(ask)
+        assert isinstance(body, SubmitAct)
+        ask = Ask(
+            step=body.step,
+            operator=who,
+            confirm=body.confirm,
+            note=body.note,
+            polls=body.polls,
+            interval_s=body.interval_s,
+        )
+        return await self.corridor.act(body.session_id, ask)
 
     # --- sessions, runs, engine ------------------------------------------------------------------
 

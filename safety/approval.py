@@ -88,13 +88,15 @@ class ApprovalRule(StrEnum):
 
     PAPER: the paper stage, where no money moves. SANDBOX: a loopback exchange, where none moves either.
     EXIT: an order that can only reduce, which waits for nobody. FLATTEN: the operator already typed
-    FLATTEN for the whole desk, so each closing order of it needs no second look.
+    FLATTEN for the whole desk, so each closing order of it needs no second look. CORRIDOR: a named person
+    approved exactly these bytes in a corridor session, whose artifacts say who and when.
     """
 
     PAPER = "rule:paper"
     SANDBOX = "rule:sandbox"
     EXIT = "rule:exit"
     FLATTEN = "rule:flatten"
+    CORRIDOR = "rule:corridor"
 
 
 REJECT_REASONS: Mapping[int, str] = {

@@ -12,6 +12,7 @@ _REPLAY = "replay-parity"
 _STATE = "init-state"
 _ALARMS = "alarms"
 _RECONCILE = "reconciliation"
+_CORRIDOR = "corridor"
 _UNKNOWN, _PAPER, _START = "ambiguous-order", "paper-session", "engine-will-not-start"
 
 ROWS: tuple[tuple[str, str, str, str, str], ...] = (
@@ -98,6 +99,17 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     ("ticket_review_required", "Open the ticket first", "Approval follows a review by the same operator within 30 seconds.", "Select the ticket, read it, then approve.", _PAPER),
     ("ticket_reserved", "Another operator is reviewing it", "One person decides one ticket.", "Talk to them, or wait until the reservation ends.", _PAPER),
     ("ticket_changed", "The ticket changed this very moment", "An approval within half a second of a change was meant for the old version.", "Read it again, then approve.", _PAPER),
+    # corridor
+    ("step_done", "This step is done", "A step of the corridor is done once, so that its evidence stays what it was.", "Go on with the next step; `interlock submit show` names it.", _CORRIDOR),
+    ("step_out_of_order", "The step before is not done", "Each step of the corridor stands on the one before it.", "Do the step that is named; a refused one may be done again.", _CORRIDOR),
+    ("artifact_stale", "What this step stands on is too old", "Prices, balances and signatures age; an old answer is no evidence.", "Open a new session and take the steps without waiting.", _CORRIDOR),
+    ("artifact_altered", "An artifact is not as it was written", "The chain of the session's artifacts does not hold: one was changed, taken out or put in.", "Do not go on with this session. Keep the folder, find out who wrote to it, and look for the order with `interlock orders ls`.", _CORRIDOR),
+    ("already_submitted", "This session's order was submitted", "A session sends one order, once; sending again is never how one finds out.", "Look with `interlock submit status`; for another order open another session.", _CORRIDOR),
+    ("gate_closed", "The gate is closed", "At least one condition of the submit does not hold at this moment.", "Correct what is named, then pass the gate again.", _CORRIDOR),
+    ("approval_mismatch", "The approval is of something else", "Prepared order, approval and bundle do not name each other by their hashes.", "Open a new session.", _CORRIDOR),
+    ("signature_expired", "The signed bytes are no longer valid", "The venue would refuse them, or they expire within seconds.", "Open a new session and sign again.", _CORRIDOR),
+    ("mode_not_live", "The engine is not in live mode", "Only an engine with an account in custody sends orders; in sandbox that account is on a loopback exchange.", "Set mode live and the environment, then restart the engine.", _CORRIDOR),
+    ("venue_unreachable", "The venue did not answer", "Nothing was sent; what the venue did not say cannot be known.", "Try the step again when the venue answers.", _CORRIDOR),
     ("too_many_tickets", "Too many tickets are waiting", "The queue is bounded; more could not be read with care.", "Decide or reject the waiting ones.", _PAPER),
     ("checks_failed", "A check fails", "A ticket with a failing check cannot be approved.", "Read the failing check; reject the ticket.", _PAPER),
     ("bad_confirmation", "The confirmation does not match", "The typed size or word is not the one asked for.", "Type it exactly as shown.", _KILL),

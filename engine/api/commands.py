@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from engine.api.corridor import SubmitAct, SubmitOpen
 from engine.api.lab import LabQuery
 from engine.api.reconcile import FillsCompared
 from engine.api.reconcile import Reconcile as Reconcile
@@ -248,6 +249,8 @@ CommandBody = (
     | FoundryForge
     | FoundryVerify
     | JobCancel
+    | SubmitOpen
+    | SubmitAct
     | EngineStop
 )
 

@@ -9,7 +9,7 @@ Layout (paths are part of the contract; several desks run side by side with diff
     data/           imported bars: VENUE/SYMBOL/INTERVAL.parquet + .json
     outputs/        runs/, runs_index.*, paper_sessions/, paper_sessions_index.*, jobs/, verify/,
                     alarms/ (dead letters), incidents/, past/ (what consoles were shown),
-                    drills/, desk_health.json, desk_alerts.json
+                    submits/ (corridor sessions), drills/, desk_health.json, desk_alerts.json
     forge/          builds of strategy files by their hash
     foundry/        components: strategies/LANG/VERSION/NAME/ and so on
     config/         interlock.yaml (user layer)
@@ -52,4 +52,5 @@ class HomePaths:
         self.incidents = self.outputs / "incidents"
         self.past = self.outputs / "past"
         self.sessions = self.outputs / "paper_sessions"
+        self.submits = self.outputs / "submits"
         self.user_config = home / "config" / "interlock.yaml"

@@ -26,7 +26,7 @@ from safety.killbyte import KillLevel
 from safety.reasons import Refusal
 from seams import chaos
 from seams.clock import NS_PER_S
-from venues.contract import OutcomeUnknown, Refused, Retryable, VenueAdapter
+from venues.contract import OutcomeUnknown, Refused, Retryable, Signed, VenueAdapter
 from venues.types import (
     TERMINAL,
     Accepted,
@@ -97,14 +97,17 @@ class OrderManager:
 
     # --- out -------------------------------------------------------------------------------------
 
-    async def send(self, ticket: Ticket, request: OrderRequest, lane: int) -> ManagedOrder:
+    async def send(
+        self, ticket: Ticket, request: OrderRequest, lane: int, signed: Signed | None = None
+    ) -> ManagedOrder:
         """Make the order and its bytes durable, pass the gate, write it once. The ticket is APPROVED.
 
+        `signed` are bytes that were made before, with a nonce of ours; else they are made here.
         Raises `StoreFailed` when it could not be made durable (nothing was sent).
         """
         assert request.client_order_id not in self.orders
         assert ticket.state is TicketState.APPROVED
-        order = self._record(ticket, request, lane)
+        order = self._record(ticket, request, lane, signed)
         self._forget_oldest()
         if not self._gate_is_open(order):
             self.core.tickets.advance(ticket.id, TicketEvent.REJECT, reason="kill_switch_active")
@@ -158,7 +161,9 @@ class OrderManager:
         except STORAGE_FAILURES as error:
             self.core.halt(error, order.order_id)
 
-    def _record(self, ticket: Ticket, request: OrderRequest, lane: int) -> ManagedOrder:
+    def _record(
+        self, ticket: Ticket, request: OrderRequest, lane: int, signed: Signed | None
+    ) -> ManagedOrder:
         """Write nonce, bytes, intent and order down in one durable commit; return the order."""
         intent, core = ticket.intent, self.core
         order = ManagedOrder(
@@ -181,7 +186,7 @@ class OrderManager:
         expires = self.venue.capabilities().has_expiry
         with core.store.transaction():
             valid_until_ns = order.created_ns + self.offset_ns + VALID_FOR_NS if expires else 0
-            order.signed = self.venue.sign(request, self.nonces.next(), valid_until_ns)
+            order.signed = signed or self.venue.sign(request, self.nonces.next(), valid_until_ns)
             core.store.orders.record_intent_and_order(row, order_row(order))
         order.durable_ns = core.clock.now_ns()
         self.orders[order.order_id] = order

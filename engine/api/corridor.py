@@ -1,0 +1,155 @@
+"""The corridor as people and programs see it: steps, artifacts, a session's state, and what may be asked."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from venues.types import Record
+
+ARTIFACT_VERSION = 1
+
+
+class Step(StrEnum):
+    """The steps, in their order."""
+
+    PREFLIGHT = "preflight"
+    READINESS = "readiness"
+    PREPARE = "prepare"
+    APPROVE = "approve"
+    BUNDLE = "bundle"
+    GATE = "gate"
+    SUBMIT = "submit"
+    STATUS = "status"
+    RECONCILE = "reconcile"
+    FILLS = "fills"
+    SUPERVISE = "supervise"
+    CANCEL = "cancel"
+
+
+class Artifact(Record):
+    """One step as it was done. `stands_on` names the artifact below it by its hash; `previous_sha256` is the
+    hash of the artifact written before this one, so that none can be changed, removed or put between.
+
+    `state` is the step's outcome in words, `ok` whether the next step may stand on it.
+    """
+
+    artifact_type: str
+    version: int
+    session_id: str
+    number: int
+    step: str
+    at: str
+    at_ns: int
+    by: str
+    venue: str
+    environment: str
+    ok: bool
+    state: str
+    reasons: tuple[str, ...]
+    stands_on: dict[str, str]
+    previous_sha256: str
+    body: dict[str, Any]
+
+
+class Lack(Record):
+    """One thing that keeps a step from being done: a reason code, and what it is about."""
+
+    code: str
+    said: str
+
+
+class SessionAlert(Record):
+    """One thing that wants a person; the one with the highest priority speaks for its session."""
+
+    code: str
+    severity: str
+    priority: int
+    said: str
+
+
+class SessionState(Record):
+    """`session_status.json`."""
+
+    artifact_type: str
+    session_id: str
+    status: str
+    step: str
+    updated_at: str
+    reasons: tuple[str, ...]
+    alerts: tuple[SessionAlert, ...]
+
+
+class StepRow(Record):
+    """One step of a session: what was done, by whom, and what keeps it from being done now."""
+
+    step: str
+    state: str
+    is_done: bool
+    at: str
+    by: str
+    reasons: tuple[str, ...]
+    lacks: tuple[Lack, ...]
+
+
+class SubmitView(Record):
+    """One corridor session: its state, its steps, and the artifacts they left."""
+
+    state: SessionState
+    venue: str
+    environment: str
+    order: dict[str, Any]
+    steps: tuple[StepRow, ...]
+    artifacts: tuple[Artifact, ...]
+    next_step: str
+
+
+class SubmitRow(Record):
+    """One corridor session in a list. `status` is `artifact_altered` where its record cannot be trusted."""
+
+    session_id: str
+    opened_at: str
+    venue: str
+    environment: str
+    said: str
+    status: str
+    step: str
+    alert: str
+
+
+class SubmitsHealth(Record):
+    """How many sessions there are of each status, and which one was touched last."""
+
+    artifact_type: str
+    generated_at: str
+    total_sessions: int
+    status_counts: dict[str, int]
+    latest_session: str
+    latest_status: str
+    latest_alert: str
+
+
+class SubmitAlert(Record):
+    """The most pressing thing of one session."""
+
+    session_id: str
+    status: str
+    alert: SessionAlert
+
+
+class SubmitOpen(Record, tag="submit_open"):
+    """Begin a corridor session with the preflight of this order (the strict form of an order by hand)."""
+
+    form: dict[str, Any]
+    note: str = ""
+
+
+class SubmitAct(Record, tag="submit_act"):
+    """Do one step of a corridor session; `confirm` is the word that a step with a person asks for."""
+
+    session_id: str
+    step: Step
+    confirm: str = ""
+    note: str = ""
+    polls: int = 3
+    interval_s: float = 2.0

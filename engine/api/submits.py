@@ -1,0 +1,31 @@
+"""Corridor sessions for the console: lists and single ones, health and alerts, from the files alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from engine.api.corridor import SubmitAlert, SubmitRow, SubmitsHealth, SubmitView
+from engine.api.home import HomePaths
+from engine.corridor import reading
+from seams.clock import SystemClock
+from seams.disk import RealDisk
+
+
+def list_submits(home: Path) -> tuple[SubmitRow, ...]:
+    """Return every corridor session, newest first."""
+    return reading.rows(HomePaths(home).submits, RealDisk())
+
+
+def show_submit(home: Path, session_id: str) -> SubmitView:
+    """Return one corridor session with its steps. Raises `Refusal`: not_found, artifact_altered."""
+    return reading.show(HomePaths(home).submits, session_id, RealDisk(), SystemClock().now_ns())
+
+
+def submits_health(home: Path) -> SubmitsHealth:
+    """Return the health of all sessions, computed from their artifacts."""
+    return reading.health(HomePaths(home).submits, RealDisk(), SystemClock())
+
+
+def submits_alerts(home: Path) -> tuple[SubmitAlert, ...]:
+    """Return the most pressing alert of each session that has one, the most pressing first."""
+    return reading.alerts(HomePaths(home).submits, RealDisk())

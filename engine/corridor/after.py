@@ -1,0 +1,184 @@
+"""After the submit: what became of the order, from venue and record, without ever sending it again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from engine.core import Core
+from engine.corridor.case import Ask, Case, Outcome
+from engine.trading.custody import Custody
+from engine.trading.working import ManagedOrder
+from safety.reasons import Refusal
+from safety.text import clean
+from venues.contract import VenueError
+from venues.types import OrderStatus, VenueOrder
+
+WORDS: Mapping[OrderStatus, str] = {
+    OrderStatus.SUBMITTING: "unknown",
+    OrderStatus.UNKNOWN: "unknown",
+    OrderStatus.OPEN: "open",
+    OrderStatus.PARTIAL: "open",
+    OrderStatus.FILLED: "filled",
+    OrderStatus.CANCELLED: "canceled",
+    OrderStatus.REJECTED: "rejected",
+}
+ENDED = ("filled", "canceled", "rejected")
+MAX_POLLS = 60
+
+
+class After:
+    """Looks at, follows and cancels the one order of a session."""
+
+    def __init__(self, core: Core, custody: Custody) -> None:
+        self._core, self._custody = core, custody
+
+    async def status(self, case: Case, ask: Ask) -> Outcome:
+        """Ask the venue for the order and say what is proved about it."""
+        answer, said = await self._asked(case)
+        await self._custody.reconcile()
+        order = self._custody.orders.known(case.order_id)
+        state = _state_of(order)
+        body = {
+            "query_mode": "client_order_id",
+            "order_state": state,
+            "venue_answer": answer,
+            "venue_said": said,
+            "order": _shown(order),
+        }
+        return Outcome(state != "unknown", f"order_{state}", _reasons(order, state), body)
+
+    async def reconcile(self, case: Case, ask: Ask) -> Outcome:
+        """Compare the whole account, and this order by each of the venue's sources."""
+        answer, said = await self._asked(case)
+        verdict = await self._custody.reconcile()
+        order = self._custody.orders.known(case.order_id)
+        fills = self._core.store.orders.fills_of(case.order_id)
+        filled = sum((fill.quantity for fill in fills), Decimal(0))
+        state = _state_of(order)
+        size = case.intent.quantity
+        body = {
+            "order_state": state,
+            "sources": {"query": answer, "query_said": said, "fills": len(fills)},
+            "resolution_source": _source(answer, order, len(fills)),
+            "custody": verdict.value,
+            "differences": self._custody.differences,
+            "close_state": {"open": "open", "unknown": "unknown"}.get(state, "closed"),
+            "fill_state": "none" if not filled else "filled" if filled >= size else "partial",
+            "original_size": size,
+            "filled_size": filled,
+            "remaining_size": max(Decimal(0), size - filled),
+            "fill_count": len(fills),
+            "average_fill_price": None if order is None else order.average_price,
+            "last_fill_ns": max((fill.at_ns for fill in fills), default=0),
+        }
+        is_clean = state != "unknown" and not self._custody.differences
+        reasons = _reasons(order, state) or (() if is_clean else ("reconciliation_difference",))
+        return Outcome(is_clean, "reconciled" if is_clean else "reconciliation_required", reasons, body)
+
+    async def fills(self, case: Case, ask: Ask) -> Outcome:
+        """List the order's fills and what they sum to."""
+        await self._custody.reconcile()
+        fills = self._core.store.orders.fills_of(case.order_id)
+        filled = sum((fill.quantity for fill in fills), Decimal(0))
+        paid = sum((fill.quantity * fill.price for fill in fills), Decimal(0))
+        body = {
+            "fills": fills,
+            "filled_size": filled,
+            "average_fill_price": paid / filled if filled else None,
+            "total_fee": sum((fill.fee for fill in fills), Decimal(0)),
+            "first_fill_ns": min((fill.at_ns for fill in fills), default=0),
+            "last_fill_ns": max((fill.at_ns for fill in fills), default=0),
+        }
+        return Outcome(True, "fills" if fills else "no_fills", (), body)
+
+    async def supervise(self, case: Case, ask: Ask) -> Outcome:
+        """Look several times; end early once the order has ended."""
+        polls = max(1, min(int(ask.polls), MAX_POLLS))
+        snapshots: list[dict[str, Any]] = []
+        state = "unknown"
+        for number in range(polls):
+            if number:
+                await self._core.clock.sleep(max(0.1, float(ask.interval_s)))
+            await self._custody.reconcile()
+            order = self._custody.orders.known(case.order_id)
+            state = _state_of(order)
+            at_ns = self._core.clock.now_ns()
+            snapshots.append({"at_ns": at_ns, "order_state": state, "order": _shown(order)})
+            if state in ENDED:
+                break
+        wants = state == "unknown" or bool(self._custody.differences)
+        ending = "attention_required" if wants else "terminal" if state in ENDED else "active"
+        body = {
+            "order_state": state,
+            "polls_requested": polls,
+            "polls_completed": len(snapshots),
+            "interval_seconds": float(ask.interval_s),
+            "ended_early": len(snapshots) < polls,
+            "attention_required": wants,
+            "supervision_state": ending,
+            "monitoring_mode": "websocket_aware_rest_polling",
+            "snapshots": snapshots,
+        }
+        return Outcome(not wants, f"supervision_{ending}", ("outcome_unknown",) if wants else (), body)
+
+    async def cancel(self, case: Case, ask: Ask) -> Outcome:
+        """Ask for the cancel; only the venue's word makes it one."""
+        body: dict[str, Any] = {"order_id": case.order_id}
+        try:
+            order = await self._custody.orders.cancel(case.order_id)
+        except Refusal as refusal:
+            return Outcome(False, "cancel_not_ready", (refusal.code,), body | {"said": str(refusal)})
+        await self._custody.reconcile()
+        state = _state_of(order)
+        body |= {"order": _shown(order), "order_state": state}
+        if state == "canceled":
+            return Outcome(True, "canceled_remote", (), body)
+        if state in ENDED:
+            return Outcome(False, "cancel_rejected", (f"order_{state}",), body)
+        return Outcome(False, "cancel_request_failed", ("cancel_unconfirmed",), body)
+
+    async def _asked(self, case: Case) -> tuple[VenueOrder | None, str]:
+        """Return the venue's answer about the order; where it gave none, why."""
+        try:
+            return await self._custody.venue.query(case.order_id), ""
+        except VenueError as error:
+            return None, f"{type(error).__name__}: {clean(str(error), 200)}"
+
+
+def _state_of(order: ManagedOrder | None) -> str:
+    """What is not on record never left: its bytes are durable before the first one does."""
+    return "rejected" if order is None else WORDS[order.status]
+
+
+def _reasons(order: ManagedOrder | None, state: str) -> tuple[str, ...]:
+    if order is None:
+        return ("never_sent",)
+    if state == "rejected":
+        return (order.reason or "venue_rejected",)
+    return ("outcome_unknown",) if state == "unknown" else ()
+
+
+def _source(answer: VenueOrder | None, order: ManagedOrder | None, fills: int) -> str:
+    if answer is not None:
+        return "query"
+    if fills:
+        return "fills"
+    return (
+        "record" if order is None or order.status is not OrderStatus.UNKNOWN else "reconciliation_not_found"
+    )
+
+
+def _shown(order: ManagedOrder | None) -> dict[str, Any] | None:
+    if order is None:
+        return None
+    return {
+        "client_order_id": order.order_id,
+        "venue_order_id": order.venue_order_id,
+        "status": order.status.value,
+        "pending": order.pending,
+        "filled": order.filled,
+        "average_price": order.average_price,
+        "reason": order.reason,
+    }

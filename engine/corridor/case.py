@@ -1,0 +1,112 @@
+"""One session as it stands while a step is done: its folder, its artifacts, its order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import msgspec
+
+from engine.api.corridor import Artifact, Step
+from engine.corridor.folder import CorridorFolder
+from engine.corridor.judging import STRATEGY
+from engine.corridor.steps import newest
+from engine.trading.custody import Custody
+from engine.trading.pipeline import request_of
+from safety.intent import ExecutionIntent, IntentCategory
+from safety.order_form import feedback, figure
+from safety.reasons import Refusal
+from venues.types import OrderRequest, OrderType, Record, Side, TimeInForce
+
+TOOL = "submit_order"
+
+
+class Ask(Record):
+    """What somebody asks of a session: the step, who, and what the step needs."""
+
+    step: Step
+    operator: str
+    confirm: str = ""
+    note: str = ""
+    form: dict[str, Any] = {}
+    """The order's form, for the first step only."""
+    polls: int = 3
+    interval_s: float = 2.0
+
+
+class Outcome(NamedTuple):
+    """What one step came to; `body` is what its artifact says besides."""
+
+    ok: bool
+    state: str
+    reasons: tuple[str, ...]
+    body: dict[str, Any]
+
+
+@dataclass
+class Case:
+    """A session at work."""
+
+    folder: CorridorFolder
+    artifacts: tuple[Artifact, ...]
+    intent: ExecutionIntent
+
+    @property
+    def order_id(self) -> str:
+        """The order's id is made from its session's: it is the same whenever anybody asks."""
+        return f"O-{self.folder.session_id}"
+
+    @property
+    def request(self) -> OrderRequest:
+        return request_of(self.intent, self.order_id)
+
+
+def case_of(folder: CorridorFolder, anchor: str) -> Case:
+    """Read a session. `anchor` is `NUMBER:HASH` of its newest artifact as the database knows it.
+
+    Raises `Refusal`: not_found, artifact_altered (also: an artifact that was written is gone).
+    """
+    artifacts = folder.artifacts()
+    number, _, sha256 = anchor.partition(":")
+    if anchor and folder.hashes().get(int(number)) != sha256:
+        raise Refusal("artifact_altered", f"{folder.session_id} was written up to artifact {number}")
+    first = newest(artifacts, Step.PREFLIGHT)
+    if first is None:
+        raise Refusal("artifact_altered", f"{folder.session_id} has no preflight")
+    return Case(folder, artifacts, msgspec.convert(first.body["intent"], ExecutionIntent))
+
+
+def intent_of_form(
+    form: Mapping[str, object], session_id: str, custody: Custody, fingerprint: str
+) -> ExecutionIntent:
+    """Return the intent of an order's form. Raises `Refusal` (invalid_request) with what to correct."""
+    wrong = feedback(form, TOOL)
+    if wrong is not None:
+        raise Refusal("invalid_request", wrong.corrective_action)
+    quantity, limit = figure(form["quantity"]), figure(form["limit_price"])
+    assert quantity is not None and limit is not None, "the form was read"
+    is_reduction = form.get("reduce_only") is True
+    return ExecutionIntent(
+        request_id=session_id,
+        session_id="",
+        strategy_id=STRATEGY,
+        decision_id=session_id,
+        config_fingerprint=fingerprint,
+        intent_category=IntentCategory.RISK_REDUCE if is_reduction else IntentCategory.RISK_INCREASE,
+        broker_target=custody.venue.name,
+        account_id=custody.account,
+        symbol=str(form["symbol"]),
+        side=Side(str(form["side"])),
+        quantity=quantity,
+        notional_usd=quantity * limit,
+        limit_price=limit,
+        stop_loss=figure(form.get("stop_loss")),
+        take_profit=figure(form.get("take_profit")),
+        order_type=OrderType(str(form["order_type"])),
+        time_in_force=TimeInForce(str(form["time_in_force"])),
+        reduce_only=is_reduction,
+        mark_price=figure(form.get("mark_price")) or limit,
+        mark_age_ms=0,
+        dry_run=False,
+    )

@@ -1,0 +1,104 @@
+"""The gate before a submit: every condition is judged, and all that fail are named at once."""
+
+from __future__ import annotations
+
+from engine.api.corridor import Step
+from engine.core import Core
+from engine.corridor.case import Case
+from engine.corridor.judging import judge
+from engine.corridor.steps import STEPS, newest
+from engine.trading.custody import Custody, Verdict
+from safety.interlock import Action, permits
+from safety.killbyte import KillLevel
+from safety.reasons import Refusal
+from seams.clock import NS_PER_S
+from venues.evidence import CorridorVenue
+from venues.types import Mode, OrderStatus, Record
+
+MARGIN_NS = 5 * NS_PER_S
+"""How much longer the signed bytes must be valid than the moment of the gate."""
+
+
+class Condition(Record):
+    """One condition of the gate: its code, whether it holds, and what was seen."""
+
+    code: str
+    ok: bool
+    said: str
+
+
+async def conditions(core: Core, custody: Custody, venue: CorridorVenue, case: Case) -> tuple[Condition, ...]:
+    """Judge every condition; never stop at the first that fails."""
+    symbol, intent = case.intent.symbol, case.intent
+    unknown = [
+        order.order_id
+        for order in custody.orders.alive()
+        if order.status is OrderStatus.UNKNOWN and order.request.symbol == symbol
+    ]
+    action = Action.REDUCE if intent.reduce_only else Action.ADD_RISK
+    level = core.kill.level
+    is_let = level is KillLevel.CLEAR or (level is KillLevel.CLOSE_ONLY and intent.reduce_only)
+    found = [
+        Condition(code="mode_not_live", ok=core.mode is Mode.LIVE, said=f"{core.mode} / {core.environment}"),
+        Condition(code="kill_switch_active", ok=is_let, said=level.name.lower()),
+        Condition(
+            code="hold_blocks_entry",
+            ok=permits(action, core.interlock.level),
+            said=", ".join(hold.code for hold in core.interlock.holds) or "no hold",
+        ),
+        Condition(
+            code="reconciliation_not_clean",
+            ok=custody.verdict is Verdict.CLEAN,
+            said=f"custody of {custody.account} is {custody.verdict}",
+        ),
+        Condition(code="outcome_unknown", ok=not unknown, said=", ".join(unknown) or f"none in {symbol}"),
+        _approved(case),
+        _still_valid(core, custody, case),
+        Condition(
+            code="already_submitted",
+            ok=core.store.orders.order(case.order_id) is None,
+            said=f"the record of orders and {case.order_id}",
+        ),
+    ]
+    verdict = judge(core, custody, intent, await venue.market(symbol))
+    for check in verdict.checks:
+        if check.reason is not None:
+            said = f"{check.name}: now {check.now}, after {check.after}, limit {check.limit}"
+            found.append(Condition(code=check.reason, ok=False, said=said))
+    said = f"{len(verdict.checks)} rules judged, {len(verdict.reasons)} refuse"
+    found.append(Condition(code="checks_failed", ok=verdict.allowed, said=said))
+    return tuple(found)
+
+
+async def open_gate(core: Core, custody: Custody, venue: CorridorVenue, case: Case) -> None:
+    """Judge the gate once more, at the submit. Raises `Refusal` (gate_closed) with everything that fails."""
+    failing = [each for each in await conditions(core, custody, venue, case) if not each.ok]
+    if failing:
+        raise Refusal("gate_closed", "; ".join(f"{each.code} ({each.said})" for each in failing))
+
+
+def _approved(case: Case) -> Condition:
+    """The approval is of the very artifact that would be sent."""
+    prepared, approval = newest(case.artifacts, Step.PREPARE), newest(case.artifacts, Step.APPROVE)
+    bundle = newest(case.artifacts, Step.BUNDLE)
+    if prepared is None or approval is None or bundle is None:
+        return Condition(code="approval_mismatch", ok=False, said="something of it is missing")
+    hashes = case.folder.hashes()
+    files = bundle.body.get("files", {})
+    is_same = approval.body.get("approves") == hashes[prepared.number]
+    is_same = is_same and files.get(STEPS[Step.PREPARE].file) == hashes[prepared.number]
+    is_same = is_same and files.get(STEPS[Step.APPROVE].file) == hashes[approval.number]
+    reviewer = str(approval.body.get("reviewer", ""))
+    return Condition(
+        code="approval_mismatch", ok=is_same and bool(reviewer), said=f"approved by {reviewer or 'nobody'}"
+    )
+
+
+def _still_valid(core: Core, custody: Custody, case: Case) -> Condition:
+    prepared = newest(case.artifacts, Step.PREPARE)
+    signed = {} if prepared is None else prepared.body.get("signed") or {}
+    until_ns = int(signed.get("valid_until_ns", 0))
+    left_ns = until_ns - core.clock.now_ns() - custody.orders.offset_ns
+    ok = until_ns == 0 or left_ns > MARGIN_NS
+    said = "no expiry" if until_ns == 0 else f"{left_ns // NS_PER_S} s left"
+    return Condition(code="signature_expired", ok=ok, said=said)

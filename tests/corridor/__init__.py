@@ -1,0 +1,1 @@
+"""The corridor: steps, evidence, one submit."""

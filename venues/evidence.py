@@ -1,0 +1,74 @@
+"""What a venue can show a person about one order before it leaves: facts, reasons, exact bytes.
+
+The supervised corridor asks for it step by step; every answer is kept as an artifact, so a body holds plain
+JSON values and never a secret.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Protocol
+
+from venues.contract import Signed
+from venues.types import OrderRequest, Record
+
+
+class Probe(Record):
+    """One question's answer: may it go on, in which state is it, why not, and what the venue said."""
+
+    ok: bool
+    state: str
+    reasons: tuple[str, ...] = ()
+    body: dict[str, Any] = {}
+
+
+class Market(Record):
+    """A symbol's price now: its mark, the best bid and offer where there is a book, and of when."""
+
+    mark: Decimal
+    bid: Decimal | None
+    ask: Decimal | None
+    at_ns: int
+
+
+class Preparing(StrEnum):
+    """How a venue's order is made certain before it is sent."""
+
+    SIGN = "sign"
+    """It is signed offline: the bytes that a person approves are the bytes that leave."""
+    VALIDATE = "validate"
+    """The venue checks it without placing it; the bytes are made from what was approved when it leaves."""
+
+
+class Prepared(Record):
+    """A signed or validated order; `signed` is None where it was only validated."""
+
+    probe: Probe
+    signed: Signed | None = None
+
+
+class CorridorVenue(Protocol):
+    """The part of an adapter that the corridor needs besides `VenueAdapter`. No call here can trade.
+
+    Each raises `VenueError` where the venue gave no answer.
+    """
+
+    @property
+    def preparing(self) -> Preparing: ...
+
+    async def market(self, symbol: str) -> Market | None:
+        """Return the symbol's price, None where the venue has none."""
+        ...
+
+    async def preflight(self, request: OrderRequest) -> Probe:
+        """Is the venue up, does it list the symbol, is the order well formed for it?"""
+        ...
+
+    async def readiness(self, request: OrderRequest) -> Probe:
+        """May this key act for this account, and does the account carry the order?"""
+        ...
+
+    async def prepare(self, request: OrderRequest, nonce: int, valid_until_ns: int) -> Prepared:
+        """Sign the order, or have it validated; nothing is placed."""
+        ...
