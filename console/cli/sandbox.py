@@ -16,7 +16,7 @@ from console.cli.options import Json
 from engine.api.home import home_folder
 
 app = typer.Typer(help="Loopback exchanges: venue processes to practise on.")
-Venue = Annotated[str, typer.Option("--venue", help="Which one: exchange, or kraken.")]
+Venue = Annotated[str, typer.Option("--venue", help="Which one: exchange, hyperliquid or kraken.")]
 
 
 @app.callback()
@@ -39,9 +39,9 @@ def start(
 ) -> None:
     """Start one in the background; print its addresses, its funded throw-away accounts and their keys.
 
-    `exchange` is our own and simple; `kraken` speaks Kraken spot (REST, and WebSocket v2).
+    `exchange` is our own and simple; `hyperliquid` and `kraken` speak those venues' real wire formats.
 
-    Example: interlock sandbox start --venue kraken --port 0 --json
+    Example: interlock sandbox start --venue hyperliquid --port 0 --json
     """
     from engine.api import sandbox
     from venues.sandbox.scenarios import SCENARIOS

@@ -22,7 +22,11 @@ from venues.sandbox.server import Market, Ready
 READY_S = 15.0
 STOP_S = 5.0
 EXCHANGE = "exchange"
-PROGRAMS = {EXCHANGE: "venues.sandbox.server", "kraken": "venues.sandbox.kraken.server"}
+PROGRAMS = {
+    EXCHANGE: "venues.sandbox.server",
+    "hyperliquid": "venues.sandbox.hyperliquid.server",
+    "kraken": "venues.sandbox.kraken.server",
+}
 """Every loopback exchange and the module that is its process."""
 Running = Ready | LoopbackReady
 
