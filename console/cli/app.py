@@ -53,6 +53,7 @@ NOUNS: dict[str, Noun] = {
     "positions": Noun("trading", "positions"),
     "reconcile": Noun("reconcile", "app", is_group=True),
     "alarms": Noun("alarms", "app", is_group=True),
+    "evidence": Noun("submit", "evidence", is_group=True),
     "submit": Noun("submit", "app", is_group=True),
     "incidents": Noun("incidents", "app", is_group=True),
     "paper": Noun("paper", "app", is_group=True),

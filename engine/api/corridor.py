@@ -137,6 +137,25 @@ class SubmitAlert(Record):
     alert: SessionAlert
 
 
+class PackItem(Record):
+    """One file of an evidence pack."""
+
+    name: str
+    sha256: str
+
+
+class PackManifest(Record):
+    """What an evidence pack holds, and what a supervised pass should have had besides."""
+
+    artifact_type: str
+    session_id: str
+    made_from: str
+    status: str
+    paper_session: str
+    items: tuple[PackItem, ...]
+    missing: tuple[str, ...]
+
+
 class SubmitOpen(Record, tag="submit_open"):
     """Begin a corridor session with the preflight of this order (the strict form of an order by hand)."""
 

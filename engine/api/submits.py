@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.api.corridor import SubmitAlert, SubmitRow, SubmitsHealth, SubmitView
+from engine.api.corridor import PackManifest, SubmitAlert, SubmitRow, SubmitsHealth, SubmitView
 from engine.api.home import HomePaths
 from engine.corridor import reading
+from engine.corridor.pack import pack
 from seams.clock import SystemClock
 from seams.disk import RealDisk
 
@@ -29,3 +30,9 @@ def submits_health(home: Path) -> SubmitsHealth:
 def submits_alerts(home: Path) -> tuple[SubmitAlert, ...]:
     """Return the most pressing alert of each session that has one, the most pressing first."""
     return reading.alerts(HomePaths(home).submits, RealDisk())
+
+
+def pack_evidence(home: Path, session_id: str, paper_session: str) -> PackManifest:
+    """Write a session's evidence pack. Raises `Refusal`: not_found, artifact_altered; `OSError`."""
+    paths = HomePaths(home)
+    return pack(paths.submits, paths.sessions, session_id, paper_session, RealDisk())

@@ -91,6 +91,10 @@ class CorridorFolder:
         """Write something derived (session_status.json). Raises `OSError`."""
         self._disk.write_atomic(self.path / name, _pretty(record))
 
+    def names(self) -> list[str]:
+        """Return the names of the artifacts' files, oldest first."""
+        return sorted(name for name in self._disk.list(self._history) if name.endswith(".json"))
+
     def hashes(self) -> dict[int, str]:
         """Return number -> hash of every artifact. Raises `Refusal` (artifact_altered), `OSError`."""
         return {artifact.number: sha256 for artifact, sha256 in self._read()}
@@ -98,8 +102,7 @@ class CorridorFolder:
     def _read(self) -> list[tuple[Artifact, str]]:
         found: list[tuple[Artifact, str]] = []
         previous = FIRST
-        names = sorted(name for name in self._disk.list(self._history) if name.endswith(".json"))
-        for number, name in enumerate(names, start=1):
+        for number, name in enumerate(self.names(), start=1):
             data = self._disk.read(self._history / name)
             try:
                 artifact = msgspec.json.decode(data, type=Artifact)

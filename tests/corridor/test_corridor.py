@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import tarfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,10 @@ from engine.api.corridor import SessionState, Step
 from engine.corridor import reading
 from engine.corridor.case import Ask
 from engine.corridor.desk import CorridorDesk
+from engine.corridor.pack import pack
 from engine.corridor.steps import CONFIRMATIONS, STEPS
 from engine.trading.custody import Verdict
+from safety.canonical import sha256_hex
 from safety.killbyte import KillLevel
 from safety.reasons import REASONS, Refusal
 from seams.wire import Lost, Unsent
@@ -288,3 +292,27 @@ async def test_a_venue_that_does_not_answer_leaves_its_silence_on_record(hall: H
     hall.house.desk.wire.fault = None
     await hall.house.clean()
     assert not (await hall.do(session_id, Step.READINESS)).reasons, "a refused step may be done again"
+
+
+async def test_the_pack_holds_every_artifact_and_names_what_is_missing(hall: Hall) -> None:
+    session_id = await hall.at_gate()
+    core = hall.house.custody.core
+    early = pack(hall.root, core.paths.sessions, session_id, "", core.disk)
+    assert {"submit response (submit_response.json)", "a paper session"} <= set(early.missing)
+    for step in (Step.SUBMIT, Step.CANCEL, Step.RECONCILE):
+        await hall.do(session_id, step)
+    paper = core.paths.sessions / "PS-1"
+    core.disk.make_folder(paper)
+    core.disk.write_atomic(paper / "session_status.json", b"{}")
+    found = pack(hall.root, core.paths.sessions, session_id, "PS-1", core.disk)
+    assert found.missing == () and found.status == "canceled"
+    data = core.disk.read(hall.root / session_id / "evidence.tar.gz")
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        held = {name: tar.extractfile(name) for name in tar.getnames()}
+        for item in found.items:
+            member = held[item.name]
+            assert member is not None and sha256_hex(member.read()) == item.sha256
+    pack(hall.root, core.paths.sessions, session_id, "PS-1", core.disk)
+    assert core.disk.read(hall.root / session_id / "evidence.tar.gz") == data, (
+        "the same session, the same bytes"
+    )
