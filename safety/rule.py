@@ -107,6 +107,8 @@ def judge(rule: Rule, case: Case) -> Check:
 
 def _text(value: object) -> str:
     """Return a figure as it is shown: no exponent, at most ten places."""
+    if type(value) is str:
+        return value
     if isinstance(value, Decimal) and value.is_finite() and abs(value) < Decimal("1e15"):
         return f"{value.quantize(Decimal('1e-10')).normalize():f}"
     return str(value)

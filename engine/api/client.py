@@ -124,13 +124,13 @@ class EngineClient:
         assert isinstance(view, kind)
         return view
 
-    async def watch(self, listener: ViewListener) -> None:
-        """Call `listener` with every view as it is published; it must only store, never wait."""
+    async def watch(self, listener: ViewListener, subject: str = subjects.VIEW_ALL) -> None:
+        """Call `listener` with every view of a subject as it is published; it must only store, never wait."""
 
         async def receive(_: str, body: bytes) -> None:
             listener(self._views.decode(body))
 
-        await self.net.subscribe(subjects.VIEW_ALL, receive)
+        await self.net.subscribe(subject, receive)
 
     async def close(self) -> None:
         await self.net.close()

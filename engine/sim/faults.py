@@ -73,8 +73,8 @@ RATES: Mapping[Fault, tuple[float, float]] = {
     Fault.MAINTENANCE: (0.004, 0.05),
     Fault.SEND_ONLY: (0.004, 0.05),
     Fault.UNREACHABLE: (0.004, 0.05),
-    Fault.CRASH: (0.0001, 0.002),
-    Fault.CRASH_IN_CALL: (0.001, 0.02),
+    Fault.CRASH: (0.0002, 0.005),
+    Fault.CRASH_IN_CALL: (0.002, 0.04),
     Fault.PAUSE: (0.004, 0.06),
     Fault.DISK_FULL: (0.0001, 0.002),
     Fault.TORN_TAIL: (0.8, 1),
@@ -93,8 +93,29 @@ RATES: Mapping[Fault, tuple[float, float]] = {
 An opportunity is one request, one push, one chaos point, one market event, or half a second of the world.
 """
 ALWAYS = frozenset({Fault.RESPONSE_DELAYED})
-SHARES_OF_KINDS = (0.2, 0.4, 0.7)
-"""How many of all kinds a seed has: a quiet one gets far, a loud one meets many things at once."""
+STOPPERS = frozenset(
+    {
+        Fault.STREAM_STALLED,
+        Fault.STREAM_BROKEN,
+        Fault.FOREIGN_ORDER,
+        Fault.CASH_MOVED,
+        Fault.MAINTENANCE,
+        Fault.SEND_ONLY,
+        Fault.UNREACHABLE,
+        Fault.PAUSE,
+        Fault.DISK_FULL,
+        Fault.CLOCK_STEP,
+        Fault.BAD_MARKET,
+        Fault.KILL_BYTE,
+        Fault.KILL_FILE,
+        Fault.BUS_DOWN,
+    }
+)
+"""What stops trading for seconds. The others befall one message, one write or one step."""
+SHARES_OF_STOPPERS = (0.1, 0.25, 0.6)
+SHARES_OF_OTHERS = (0.3, 0.6, 0.9)
+"""How many of the kinds a seed has, drawn for each group by itself: a desk that is always stopped meets
+nothing more, so most seeds have few stoppers and many small things; some are quiet, some have it all."""
 
 
 class Plan(NamedTuple):
@@ -107,10 +128,10 @@ class Plan(NamedTuple):
 def draw(seed: int, only: frozenset[Fault] | None = None) -> Plan:
     """Draw a seed's swarm; `only` restricts it to these kinds. The same arguments give the same plan."""
     stream = Rng(seed).stream("swarm")
-    share = stream.choice(SHARES_OF_KINDS)
+    few, many = stream.choice(SHARES_OF_STOPPERS), stream.choice(SHARES_OF_OTHERS)
     chances = {}
     for fault, (least, most) in RATES.items():
-        is_on = stream.random() < share or fault in ALWAYS
+        is_on = stream.random() < (few if fault in STOPPERS else many) or fault in ALWAYS
         chance = least * (most / least) ** stream.random()
         chances[fault] = chance if is_on and (only is None or fault in only) else 0.0
     return Plan(chances, stream.getrandbits(31))

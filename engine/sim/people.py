@@ -34,6 +34,8 @@ from venues.contract import VenueError
 from venues.types import OrderRequest, OrderType, Record, Side, TimeInForce
 
 GRACE_S = 0.65
+SEEN = ("tickets", "reconcile")
+"""The views this operator works from."""
 KILL_FILE = HOME / "safety" / REQUEST_FILE
 NONSENSE = (
     b"",
@@ -79,7 +81,8 @@ class Operator:
             epoch = incarnation.engine.core.epoch
             self.client = EngineClient(port, self.world.true_clock, self.ids, "ada", epoch)
             self.tickets, self.differences = (), ()
-            await self.client.watch(self._see)
+            for name in SEEN:
+                await self.client.watch(self._see, subjects.view(name))
         engine = incarnation.engine
         custody = engine.custody
         assert custody is not None

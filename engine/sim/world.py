@@ -29,7 +29,7 @@ from venues.sandbox.link import ExchangeLink
 from venues.sandbox.market import SandboxFeed, SandboxMarket
 from venues.sandbox.scenarios import DEFAULT_SYMBOLS, instrument_of
 from venues.sandbox.venue import SandboxVenue
-from venues.types import FeedEnd
+from venues.types import FeedEnd, OrderRequest
 
 HOME = Path("desk")
 """Relative on purpose: no path of this host comes into a trace."""
@@ -39,7 +39,7 @@ CASH_USD = Decimal(100_000)
 VIEWS_EVERY = 5
 BAR_S = 0.25
 TICKS_PER_S = 4.0
-RESTART_S = (0.2, 4.0)
+RESTART_S = (0.1, 2.0)
 ENVIRON = {
     "INTERLOCK_ENGINE__MODE": "live",
     "INTERLOCK_ENGINE__ENVIRONMENT": "sandbox",
@@ -103,6 +103,7 @@ class World:
         self.exchange = Exchange(self.true_clock, venue, {KEY: (SECRET, True), "watchdog": (SECRET, False)})
         self.exchange.listeners.append(self._push)
         self.venue.part_of = self._part_of
+        self.exchange.refuses = self._refuses
         self.closed_until_s = 0.0
         """Until when the exchange is in maintenance (F19)."""
         self._last_shown: dict[str, bytes] = {}
@@ -138,11 +139,13 @@ class World:
         is_cancel = b'"type":"cancel"' in body
         if is_cancel and dice.strikes(Fault.CANCEL_FAILS):
             return b'{"type":"refusal","code":"unavailable","message":"cancels are down","at_ns":0}'
-        if b'"type":"place"' in body and dice.strikes(Fault.VENUE_REJECTS):
-            return b'{"type":"refusal","code":"insufficient_margin","message":"drawn","at_ns":0}'
         said = await self.exchange.handle(body)
         self.fact("venue", hashlib.sha256(body).hexdigest()[:16].encode() + b" " + said)
         return said
+
+    def _refuses(self, order: OrderRequest) -> str:
+        """Refuse an order that arrived in order: its nonce is used up by then, as at a real venue."""
+        return "insufficient_margin" if self.dice.strikes(Fault.VENUE_REJECTS) else ""
 
     def _push(self, frame: bytes) -> None:
         is_market = frame.startswith(b'{"type":"market"')

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
-from engine.store.link import Link, columns_of
+from engine.store.link import Link
 from engine.store.rows import AlarmRecord
 from engine.store.tables import ALARMS, KV
 
@@ -52,11 +52,7 @@ class AlarmRows:
 
     def save_alarm(self, alarm: AlarmRecord) -> None:
         """Write one alarm, new or known."""
-        values = columns_of(alarm)
-        with self._link.transaction():
-            known = update(ALARMS).where(ALARMS.c.alarm_id == alarm.alarm_id)
-            if self._link.run(known.values(values)).rowcount == 0:
-                self._link.run(insert(ALARMS).values(values))
+        self._link.put(ALARMS, "alarm_id", alarm)
 
     def alarms(self) -> list[AlarmRecord]:
         """Return every alarm ever raised here, by id."""

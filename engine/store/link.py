@@ -5,10 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
+from functools import lru_cache
 from typing import TypeVar
 
 import msgspec
-from sqlalchemy import Connection, CursorResult, Executable, Select, Table, insert
+from sqlalchemy import (
+    Connection,
+    CursorResult,
+    Executable,
+    Insert,
+    Select,
+    Table,
+    Update,
+    bindparam,
+    insert,
+    update,
+)
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from engine.store.failures import StoreConflict, StoreFailed, code_of
@@ -16,6 +28,8 @@ from seams import chaos
 from venues.types import Record
 
 R = TypeVar("R", bound=Record)
+_NAME = "_name"
+"""The parameter that names a row: no column is called so."""
 
 
 class Link:
@@ -54,23 +68,39 @@ class Link:
     def add(self, table: Table, record: Record, *, without: Sequence[str] = ()) -> None:
         """Insert one record; `without` names the columns the database fills itself."""
         with self.transaction() as connection:
-            connection.execute(insert(table), columns_of(record, without))
+            connection.execute(_insert_into(table), columns_of(record, without))
 
     def add_all(self, table: Table, records: Sequence[Record], *, without: Sequence[str] = ()) -> None:
         """Insert many records in one statement."""
         if records:
             with self.transaction() as connection:
-                connection.execute(insert(table), [columns_of(record, without) for record in records])
+                connection.execute(_insert_into(table), [columns_of(record, without) for record in records])
 
-    def rows(self, query: Select[*tuple[object, ...]], kind: type[R]) -> list[R]:
+    def change(self, table: Table, key: str, values: dict[str, object], name: object) -> bool:
+        """Write columns of the row whose `key` is `name`; tell whether there is one."""
+        with self.transaction() as connection:
+            return connection.execute(_update_of(table, key), {**values, _NAME: name}).rowcount == 1
+
+    def put(self, table: Table, key: str, record: Record) -> None:
+        """Write one record under its `key`, new or known."""
+        values = columns_of(record)
+        with self.transaction() as connection:
+            if not self.change(table, key, values, values[key]):
+                connection.execute(_insert_into(table), values)
+
+    def rows(
+        self, query: Select[*tuple[object, ...]], kind: type[R], values: dict[str, object] | None = None
+    ) -> list[R]:
         """Return the rows of a query as records."""
         with self.transaction() as connection:
-            found = connection.execute(query).mappings().all()
+            found = connection.execute(query, values or {}).mappings().all()
         return [msgspec.convert({str(name): value for name, value in row.items()}, kind) for row in found]
 
-    def row(self, query: Select[*tuple[object, ...]], kind: type[R]) -> R | None:
+    def row(
+        self, query: Select[*tuple[object, ...]], kind: type[R], values: dict[str, object] | None = None
+    ) -> R | None:
         """Return the first row of a query as a record, or None."""
-        found = self.rows(query.limit(1), kind)
+        found = self.rows(query.limit(1) if values is None else query, kind, values)
         return found[0] if found else None
 
     def run(self, statement: Executable, values: dict[str, object] | None = None) -> CursorResult[object]:
@@ -89,6 +119,18 @@ class Link:
         self.failures += 1
         self.last_failure = str(cause)
         return StoreFailed(f"the database failed: {cause}", code_of(cause))
+
+
+@lru_cache(maxsize=128)
+def _insert_into(table: Table) -> Insert:
+    """Return the one INSERT of a table: building a statement costs more than running it."""
+    return insert(table)
+
+
+@lru_cache(maxsize=128)
+def _update_of(table: Table, key: str) -> Update:
+    """Return the one UPDATE by a key; its columns are those of the values it is run with."""
+    return update(table).where(table.c[key] == bindparam(_NAME))
 
 
 def columns_of(record: Record, without: Sequence[str] = ()) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import and_, func, select, update
+from sqlalchemy import and_, bindparam, func, select
 
 from engine.store.link import Link, columns_of
 from engine.store.rows import FillRecord, IntentRecord, OrderEventRecord, OrderRecord
@@ -29,6 +29,11 @@ _FIXED = (
 """What an order may never change after it was recorded."""
 _ENDED = sorted(TERMINAL)
 _UNPROVED = [OrderStatus.SUBMITTING.value, OrderStatus.UNKNOWN.value]
+_OF_ACCOUNT = and_(FILLS.c.venue == bindparam("venue"), FILLS.c.account == bindparam("account"))
+_FILL = select(FILLS.c.fill_id).where(_OF_ACCOUNT, FILLS.c.fill_id == bindparam("fill_id"))
+_NEWEST_FILL = select(func.max(FILLS.c.at_ns)).where(_OF_ACCOUNT)
+_ORDER = select(ORDERS).where(ORDERS.c.client_order_id == bindparam("client_order_id"))
+"""What every event of a venue asks: built once, because building a query costs more than running it."""
 
 
 class OrderRows:
@@ -80,11 +85,11 @@ class OrderRows:
 
     def has_fill(self, venue: str, account: str, fill_id: str) -> bool:
         """Tell whether this execution was recorded before."""
-        same = and_(FILLS.c.venue == venue, FILLS.c.account == account, FILLS.c.fill_id == fill_id)
-        return self._link.value(select(FILLS.c.fill_id).where(same)) is not None
+        values: dict[str, object] = {"venue": venue, "account": account, "fill_id": fill_id}
+        return self._link.value(_FILL, values) is not None
 
     def order(self, client_order_id: str) -> OrderRecord | None:
-        return self._link.row(select(ORDERS).where(ORDERS.c.client_order_id == client_order_id), OrderRecord)
+        return self._link.row(_ORDER, OrderRecord, {"client_order_id": client_order_id})
 
     def intent(self, intent_id: str) -> IntentRecord | None:
         return self._link.row(select(INTENTS).where(INTENTS.c.intent_id == intent_id), IntentRecord)
@@ -134,8 +139,7 @@ class OrderRows:
 
     def newest_fill_ns(self, venue: str, account: str) -> int:
         """Return the venue's time of an account's newest recorded execution, 0 before the first."""
-        same = and_(FILLS.c.venue == venue, FILLS.c.account == account)
-        found = self._link.value(select(func.max(FILLS.c.at_ns)).where(same))
+        found = self._link.value(_NEWEST_FILL, {"venue": venue, "account": account})
         return found if isinstance(found, int) else 0
 
     def fills_of_session(self, session_id: str) -> list[FillRecord]:
@@ -145,6 +149,5 @@ class OrderRows:
 
     def _save(self, order: OrderRecord) -> None:
         changes = columns_of(order, without=_FIXED)
-        known = ORDERS.c.client_order_id == order.client_order_id
-        result = self._link.run(update(ORDERS).where(known).values(changes))
-        assert result.rowcount == 1, f"no such order: {order.client_order_id}"
+        is_known = self._link.change(ORDERS, "client_order_id", changes, order.client_order_id)
+        assert is_known, f"no such order: {order.client_order_id}"

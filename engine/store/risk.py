@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import and_, delete, insert, select, update
+from sqlalchemy import and_, bindparam, delete, insert, select, update
 
 from engine.store.link import Link, columns_of
 from engine.store.risk_tables import JUDGEMENTS, LIMITS, POLICIES, RISK_LATCHES, RISK_MEMORY
@@ -15,6 +15,9 @@ from engine.store.rows import (
     SentRecord,
 )
 from engine.store.tables import INTENTS, ORDERS, SESSIONS
+
+_MEMORY = select(RISK_MEMORY).where(RISK_MEMORY.c.scope == bindparam("scope"))
+_POLICY = select(POLICIES.c.sha256).where(POLICIES.c.sha256 == bindparam("sha256"))
 
 
 class RiskRows:
@@ -33,15 +36,11 @@ class RiskRows:
 
     def memory(self, scope: str) -> RiskRecord | None:
         """Return what is remembered of one scope, such as `desk`."""
-        return self._link.row(select(RISK_MEMORY).where(RISK_MEMORY.c.scope == scope), RiskRecord)
+        return self._link.row(_MEMORY, RiskRecord, {"scope": scope})
 
     def save_memory(self, memory: RiskRecord) -> None:
         """Replace what is remembered of a scope."""
-        values = columns_of(memory)
-        with self._link.transaction():
-            known = update(RISK_MEMORY).where(RISK_MEMORY.c.scope == memory.scope)
-            if self._link.run(known.values(values)).rowcount == 0:
-                self._link.run(insert(RISK_MEMORY).values(values))
+        self._link.put(RISK_MEMORY, "scope", memory)
 
     def latched(self) -> list[LatchedRecord]:
         """Return every breach that no operator has cleared, the oldest first."""
@@ -84,8 +83,7 @@ class RiskRows:
     def record_judgement(self, judgement: JudgementRecord, policy: PolicyRecord) -> None:
         """Write what one verdict was made from; its policy is kept once for all that share it (I29)."""
         with self._link.transaction():
-            known = select(POLICIES.c.sha256).where(POLICIES.c.sha256 == policy.sha256)
-            if self._link.value(known) is None:
+            if self._link.value(_POLICY, {"sha256": policy.sha256}) is None:
                 self._link.add(POLICIES, policy)
             self._link.add(JUDGEMENTS, judgement, without=("seq",))
 

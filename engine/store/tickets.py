@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select
 
-from engine.store.link import Link, columns_of
+from engine.store.link import Link
 from engine.store.rows import ApprovalRecord, TicketRecord
 from engine.store.tables import APPROVALS, TICKETS
 
@@ -17,11 +17,7 @@ class TicketRows:
 
     def save_ticket(self, ticket: TicketRecord) -> None:
         """Write a ticket at its present version, new or known."""
-        values = columns_of(ticket)
-        with self._link.transaction():
-            known = update(TICKETS).where(TICKETS.c.ticket_id == ticket.ticket_id)
-            if self._link.run(known.values(values)).rowcount == 0:
-                self._link.run(insert(TICKETS).values(values))
+        self._link.put(TICKETS, "ticket_id", ticket)
 
     def record_approval(self, approval: ApprovalRecord, ticket: TicketRecord) -> None:
         """Record a decision and the ticket after it. Raises `StoreConflict` where it was decided before."""

@@ -22,6 +22,7 @@ from engine.trading.machine import Evidence
 from engine.trading.orders import OrderManager
 from engine.trading.rows import fill_of
 from engine.trading.settle import OVERLAP_NS, settle, settle_unknown
+from engine.trading.venue_clock import ask_time
 from engine.trading.working import ManagedOrder
 from safety.canonical import changed
 from safety.facts import ReconcileState, VenueFacts
@@ -220,8 +221,7 @@ class Custody:
     # --- one pass --------------------------------------------------------------------------------
 
     async def _pass(self) -> tuple[Difference, ...]:
-        venue_ns = await self.venue.time_ns()
-        self.orders.offset_ns = venue_ns - self.core.clock.now_ns()
+        venue_ns = await ask_time(self.orders, self.core.clock)
         for fill in await self.venue.fills_since(self._fills_from()):
             chaos.point("custody.between_fills")
             self._take_fill(fill)
@@ -292,6 +292,8 @@ class Custody:
     # --- bookings --------------------------------------------------------------------------------
 
     def _take_fill(self, fill: Fill) -> None:
+        if self.ledger.has_booked(fill.fill_id):
+            return  # every pass lists the fills of a minute: the record is asked about the new ones
         order = self.orders.known(fill.client_order_id)
         if order is not None:
             self.orders.fill(order, fill)

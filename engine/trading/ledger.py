@@ -97,6 +97,10 @@ class Ledger:
         self._roll(at_ns)
         return True
 
+    def has_booked(self, fill_id: str) -> bool:
+        """Tell whether this fill is in the ledger: then it is on record too."""
+        return fill_id in self._seen_fills
+
     def rebook(self, cash_usd: Decimal, fills: Sequence[Fill]) -> None:
         """Begin anew with this cash and these fills, in this order; marks, peak and day stay."""
         marks = {held.symbol: (held.mark_price, held.mark_ns) for held in self.holdings.values()}

@@ -24,6 +24,7 @@ from venues.types import (
     Fill,
     MarketEvent,
     OrderEvent,
+    OrderRequest,
     OrderStatus,
     VenueOrder,
 )
@@ -46,6 +47,8 @@ class Exchange:
         self.received: list[tuple[int, bytes]] = []
         """Every order that arrived here, with its time and exact bytes, for whoever audits us."""
         self.listeners: list[Callable[[bytes], None]] = []
+        self.refuses: Callable[[OrderRequest], str] = lambda order: ""
+        """Returns the code by which an order is refused for reasons of the account's, or nothing."""
         venue.on_order_event(self._on_event)
 
     def on_market(self, event: MarketEvent) -> None:
@@ -118,6 +121,8 @@ class Exchange:
             raise Refused("expired", f"valid until {body.valid_until_ns}, now {now_ns}")
         self._use(key, body.nonce, now_ns)
         self.received.append((now_ns, frame))
+        if code := self.refuses(body.order):
+            raise Refused(code, body.order.client_order_id)
         await self.venue.submit(body.order)
         return m.Done(at_ns=now_ns)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 import msgspec
@@ -41,8 +42,13 @@ from venues.types import (
 
 EXCHANGE_NAME = "sandbox-exchange"
 TIMEOUT_S = 5.0
+READ_TIMEOUT_S = 2.0
+READ_ASKS = 3
+"""What only asks is asked again: a question that is lost costs nothing but the wait."""
 LOOKUP_LAG_NS = 2_000_000_000
 """An upper bound of the exchange's lag, stated by it; doubts are settled only after it has passed."""
+UNPROVED = ("unavailable", "rate_limited")
+"""What refuses a request and not its bytes: their nonce is unused, and another copy may still be taken."""
 A = TypeVar("A", bound=m.Answer)
 KINDS: Mapping[str, type[MarketEvent]] = {each.__name__: each for each in (Bar, BarOpen, Quote, FeedEnd)}
 
@@ -123,7 +129,7 @@ class ExchangeLink:
         except Refused as refused:
             if refused.code in ("nonce_used", "nonce_too_low"):
                 raise AlreadySeen(str(refused)) from refused
-            if refused.code == "unavailable":
+            if refused.code in UNPROVED:
                 raise OutcomeUnknown(str(refused)) from refused
             raise
 
@@ -144,29 +150,38 @@ class ExchangeLink:
         return Fence.DEAD
 
     async def time_ns(self) -> int:
-        return (await self._ask(m.AskTime(), m.Done)).at_ns
+        return (await self._ask(m.AskTime(), m.Done, READ_ASKS)).at_ns
 
     async def query(self, client_order_id: str) -> VenueOrder | None:
-        return (await self._ask(m.Look(client_order_id=client_order_id), m.Found)).order
+        return (await self._ask(m.Look(client_order_id=client_order_id), m.Found, READ_ASKS)).order
 
     async def open_orders(self) -> Sequence[VenueOrder]:
-        return (await self._ask(m.ListOpen(), m.OpenList)).orders
+        return (await self._ask(m.ListOpen(), m.OpenList, READ_ASKS)).orders
 
     async def fills_since(self, since_ns: int) -> Sequence[Fill]:
-        return (await self._ask(m.ListFills(since_ns=since_ns), m.FillList)).fills
+        return (await self._ask(m.ListFills(since_ns=since_ns), m.FillList, READ_ASKS)).fills
 
     async def account(self) -> AccountSnapshot:
-        return (await self._ask(m.AskAccount(), m.AccountIs)).snapshot
+        return (await self._ask(m.AskAccount(), m.AccountIs, READ_ASKS)).snapshot
 
     async def close(self) -> None:
         await self._wire.close()
 
-    async def _ask(self, body: m.Body, kind: type[A]) -> A:
-        return await self._send(m.seal(self._key, self._secret, body), kind)
+    async def _ask(self, body: m.Body, kind: type[A], asks: int = 1) -> A:
+        """Send one request that is no order; `asks` above one only for what changes nothing there."""
+        frame = m.seal(self._key, self._secret, body)
+        if asks == 1:
+            return await self._send(frame, kind)
+        for _ in range(asks - 1):
+            with suppress(OutcomeUnknown):
+                return await self._send(frame, kind, timeout_s=READ_TIMEOUT_S)
+        return await self._send(frame, kind, timeout_s=READ_TIMEOUT_S)
 
-    async def _send(self, frame: bytes, kind: type[A], may_leave: MayLeave = always) -> A:
+    async def _send(
+        self, frame: bytes, kind: type[A], may_leave: MayLeave = always, timeout_s: float = TIMEOUT_S
+    ) -> A:
         try:
-            said = await self._wire.call(frame, TIMEOUT_S, may_leave)
+            said = await self._wire.call(frame, timeout_s, may_leave)
         except Unsent as error:
             raise Retryable(str(error)) from error
         except Lost as error:

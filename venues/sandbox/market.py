@@ -42,6 +42,8 @@ class SandboxMarket:
         rng = Rng(seed)
         self.seed = seed
         self._rng = rng
+        self._latest: dict[str, tuple[int, int, list[float]]] = {}
+        """The path last made of each symbol: its quotes and its bar are made of the same one."""
         self._walks = {spec.symbol: _Walk(spec, self.scenario, rng) for spec in symbols}
 
     @property
@@ -51,6 +53,9 @@ class SandboxMarket:
     def path(self, symbol: str, index: int, ticks: int) -> list[float]:
         """Return `ticks + 1` mid prices of one bar, from its open to its close, on the tick grid."""
         assert ticks >= 1 and abs(index) < MAX_BARS
+        made = self._latest.get(symbol)
+        if made is not None and made[:2] == (index, ticks):
+            return made[2]
         walk, spec = self._walks[symbol], self.specs[symbol]
         start, end, sigma = walk.open_log(index), walk.close_log(index), walk.regime(index).sigma
         gauss = self._rng.stream("path", symbol, index).gauss
@@ -59,13 +64,15 @@ class SandboxMarket:
             total += gauss(0.0, 1.0)
             steps.append(total)
         scale = 0.6 * sigma / math.sqrt(ticks)
-        return [
+        prices = [
             round(
                 math.exp(start + (end - start) * i / ticks + scale * (step - total * i / ticks)),
                 spec.decimals,
             )
             for i, step in enumerate(steps)
         ]
+        self._latest[symbol] = (index, ticks, prices)
+        return prices
 
     def bar(self, symbol: str, index: int, *, open_ns: int, bar_ns: int, ticks: int) -> Bar:
         """Return one bar, equal to what its quotes added up to."""
