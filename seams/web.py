@@ -94,8 +94,8 @@ async def _whole_answer(reader: asyncio.StreamReader) -> bytes:
 class WebSocketLink:
     """A `MessageLink` over one WebSocket URL."""
 
-    def __init__(self, url: str, clock: Clock) -> None:
-        self._address, self._clock = Address(url), clock
+    def __init__(self, url: str, clock: Clock, silence_s: float = SILENCE_S) -> None:
+        self._address, self._clock, self._silence_s = Address(url), clock, silence_s
         self._work: asyncio.Task[None] | None = None
         self._writer: asyncio.StreamWriter | None = None
 
@@ -127,7 +127,7 @@ class WebSocketLink:
             began_ns = self._clock.monotonic_ns()
             with suppress(OSError, TimeoutError, ValueError):
                 await self._once(on_frame, on_state)
-            if self._clock.monotonic_ns() - began_ns > SILENCE_S * 1e9:
+            if self._clock.monotonic_ns() - began_ns > self._silence_s * 1e9:
                 pause_s = BACKOFF_S[0]  # it stood for a while: this break is a new one
             await self._clock.sleep(pause_s)
             pause_s = min(2 * pause_s, BACKOFF_S[1])
@@ -153,7 +153,7 @@ class WebSocketLink:
                         writer.write(encode_frame(Op.PONG, message.data, secret_bytes(4)))
                     elif message.op in (Op.TEXT, Op.BINARY):
                         self._tell(on_frame, message.data)
-                async with asyncio.timeout(SILENCE_S):
+                async with asyncio.timeout(self._silence_s):
                     data = await reader.read(65_536)
                 if not data:
                     return

@@ -80,6 +80,8 @@ class Capabilities(Record):
     """The venue refuses bytes after their `valid_until_ns`."""
     lookup_lag_ns: int = 0
     """For how long an order that exists may be missing from the venue's answers."""
+    pays_in_full: bool = False
+    """Spot: a purchase takes its whole price out of the cash balance at once, a sale brings it back."""
     outlives_engine: bool = True
     """False only for the embedded paper venue, which dies with its process."""
 

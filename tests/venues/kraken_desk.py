@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from seams.clock import FixedClock
+from seams.clock import Clock, FixedClock
 from seams.http import Request, decode_response
 from venues.sandbox.kraken import keys
 from venues.sandbox.kraken.books import Account
@@ -24,8 +24,8 @@ ALL = keys.READS | {keys.TRADE, keys.CLOSE, keys.SOCKET}
 class Desk:
     """One exchange at a bid of 60000.0 and an ask of 60000.1, and accounts `trader` and `holder`."""
 
-    def __init__(self, **options: Any) -> None:
-        self.clock = FixedClock()
+    def __init__(self, clock: Clock | None = None, **options: Any) -> None:
+        self.clock: Any = clock or FixedClock()
         accounts = [
             Account("trader", {"ZUSD": Decimal(100_000)}),
             Account("holder", {"ZUSD": Decimal(10_000), "XXBT": Decimal(2)}),
@@ -33,6 +33,7 @@ class Desk:
         api_keys = [
             ApiKey("K", SECRET, "trader", frozenset(ALL)),
             ApiKey("READ", SECRET, "trader", keys.READS),
+            ApiKey("ASK", SECRET, "trader", keys.READS | {keys.CLOSE, keys.SOCKET}),
             ApiKey("WINDOW", SECRET, "trader", frozenset(ALL), nonce_window=100),
             ApiKey("H", SECRET, "holder", frozenset(ALL)),
         ]

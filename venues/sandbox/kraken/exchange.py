@@ -16,12 +16,15 @@ from venues.sandbox.kraken.limits import TIERS
 from venues.sandbox.kraken.listing import BY_SYMBOL
 from venues.sandbox.kraken.private import Asker, Private
 from venues.sandbox.kraken.public import Public
+from venues.sandbox.kraken.sockets import Sockets
 from venues.sandbox.kraken.trading import Trading
 from venues.sandbox.programs import Fault, Program, Reply, carried_out
 from venues.sandbox.web import Conversation, Line, not_found
 from venues.types import MarketEvent, Quote
 
-PUBLIC, PRIVATE = "/0/public/", "/0/private/"
+PUBLIC, PRIVATE, SOCKET = "/0/public/", "/0/private/", "/v2"
+AUTH_SOCKET = "/v2-auth"
+"""The authenticated WebSocket at every door; the venue has a host for it, the process a port as well."""
 ENCODER = msgspec.json.Encoder()
 MAX_LOG = 100_000
 
@@ -39,7 +42,7 @@ class KrakenExchange:
         tier: str = "pro",
         lag_ns: int = 0,
     ) -> None:
-        self._clock = clock
+        self.clock = clock
         self.trading = Trading(clock, accounts, TIERS[tier], seed)
         self.public = Public(clock, self.trading)
         self.private = Private(clock, self.trading, seed, lag_ns)
@@ -48,7 +51,8 @@ class KrakenExchange:
         self.log: list[tuple[int, str, bytes]] = []
         """Every request that arrived: the clock, the method's name, the body's exact bytes."""
         self.on_order: Callable[[int, bytes], None] = lambda at_ns, body: None
-        self.trading.hearers.append(self.public)
+        self.sockets = Sockets(self)
+        self.trading.hearers += [self.public, self.sockets]
 
     def script(self, fault: Fault) -> None:
         """Let the nth request of a type (an endpoint's name, or `*`) meet a fault."""
@@ -61,18 +65,21 @@ class KrakenExchange:
 
     def advance(self) -> None:
         self.trading.advance()
+        self.sockets.advance()
 
     def answer(self, request: Request) -> Reply:
         name = request.path.rpartition("/")[2]
         if len(self.log) < MAX_LOG:
-            self.log.append((self._clock.now_ns(), name, request.body))
+            self.log.append((self.clock.now_ns(), name, request.body))
         return carried_out(self.program.next(name), lambda: self._apply(request))
 
     def again(self, request: Request) -> Reply:
         return carried_out(None, lambda: self._apply(request))
 
     def open(self, door: str, path: str, line: Line) -> Conversation | None:
-        return None
+        if path == AUTH_SOCKET:
+            return self.sockets.open("auth", line)
+        return self.sockets.open(door, line) if path == SOCKET else None
 
     def _apply(self, request: Request) -> Response:
         """Do what a request asks; business refusals are answered with status 200."""
@@ -99,15 +106,15 @@ class KrakenExchange:
         return method(dict(parse_qsl(request.query, keep_blank_values=True)))
 
     def _ask_private(self, name: str, request: Request) -> object:
-        key, fields = self.gate.admit(request, self._clock.now_ns())
+        key, fields = self.gate.admit(request, self.clock.now_ns())
         found = self.private.methods.get(name)
         if found is None:
             raise KrakenError("EGeneral:Unknown method")
         permission, method = found
-        self.trading.budgets.call(key.key, name, self._clock.now_ns())
+        self.trading.budgets.call(key.key, name, self.clock.now_ns())
         may_trade = permission == keys.CLOSE and keys.TRADE in key.permissions
         if permission and permission not in key.permissions and not may_trade:
             raise KrakenError("EGeneral:Permission denied")
         if name == "AddOrder":
-            self.on_order(self._clock.now_ns(), request.body)
+            self.on_order(self.clock.now_ns(), request.body)
         return method(Asker(key, self.trading.accounts[key.account]), fields)

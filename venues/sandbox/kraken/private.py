@@ -49,7 +49,7 @@ class Asker(NamedTuple):
 class Token(NamedTuple):
     """A ticket for the authenticated WebSocket."""
 
-    account: str
+    key: ApiKey
     until_ns: int
 
 
@@ -257,7 +257,7 @@ class Private:
             self._chance.choice("ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789")
             for _ in range(43)
         )
-        self.tokens[token] = Token(who.account.name, self._clock.now_ns() + TOKEN_NS)
+        self.tokens[token] = Token(who.key, self._clock.now_ns() + TOKEN_NS)
         return {"token": token, "expires": TOKEN_NS // NS_PER_S}
 
     def _key_info(self, who: Asker, fields: Fields) -> Json:

@@ -1,0 +1,449 @@
+"""The Kraken adapter on the loopback Kraken: every outcome is classed, the stream heals, books are proved."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from seams.clock import NS_PER_MS, NS_PER_S
+from seams.virtual import VirtualClock, VirtualLoop, run_virtual
+from tests.venues.kraken_desk import SECRET, Desk
+from venues.contract import AlreadySeen, OutcomeUnknown, Refused, Retryable, Signed
+from venues.keyfile import KeyFile
+from venues.kraken.adapter import KrakenAdapter
+from venues.kraken.client import Tier
+from venues.sandbox.inprocess import PeerCaller, PeerLink
+from venues.sandbox.programs import Fault, Strike
+from venues.sandbox.pushes import PushFault, PushStrike
+from venues.types import (
+    Accepted,
+    Bar,
+    BarOpen,
+    Cancelled,
+    Fill,
+    MarketEvent,
+    OrderEvent,
+    OrderRequest,
+    OrderStatus,
+    OrderType,
+    Quote,
+    Side,
+    TimeInForce,
+)
+
+KEY = KeyFile(venue="kraken", account="trader", key="K", secret=SECRET, ask_key="ASK", ask_secret=SECRET)
+
+
+class Rig:
+    """An adapter and its venue in one virtual world."""
+
+    def __init__(self, loop: VirtualLoop, **options: Any) -> None:
+        self.clock = VirtualClock(loop)
+        self.desk = Desk(self.clock, **options)
+        self.wire = PeerCaller(self.desk.exchange, self.clock)
+        self.own = PeerLink(self.desk.exchange, "auth", "/v2", self.clock)
+        self.public = PeerLink(self.desk.exchange, "public", "/v2", self.clock)
+        self.adapter = KrakenAdapter(
+            self.wire,
+            "loopback",
+            self.own,
+            self.public,
+            KEY,
+            self.clock,
+            bar_ns=NS_PER_S,
+            tier=Tier(most=1e6),
+        )
+        self.events: list[OrderEvent] = []
+        self.states: list[bool] = []
+        self.market: list[MarketEvent] = []
+        self.adapter.on_order_event(self.events.append)
+        self.adapter.on_link(self.states.append)
+        self.adapter.on_market(self.market.append)
+        self._nonce = 0
+
+    async def up(self) -> Rig:
+        self.adapter.start()
+        await self.clock.sleep(0.1)
+        assert self.states == [True]
+        return self
+
+    def sign(self, **changes: Any) -> Signed:
+        given: dict[str, Any] = {
+            "client_order_id": f"O-1-{len(self.desk.exchange.log):04d}",
+            "symbol": "BTC-USD",
+            "side": Side.BUY,
+            "quantity": Decimal("0.01"),
+            "order_type": OrderType.LIMIT,
+            "limit_price": Decimal(59_000),
+            "time_in_force": TimeInForce.GTC,
+            "reduce_only": False,
+            "mark_price": Decimal(60_000),
+        }
+        self._nonce = max(self._nonce + 1, self.clock.now_ns() // NS_PER_MS)
+        return self.adapter.sign(
+            OrderRequest(**given | changes), self._nonce, self.clock.now_ns() + 10 * NS_PER_S
+        )
+
+    async def place(self, **changes: Any) -> Signed:
+        signed = self.sign(**changes)
+        await self.adapter.submit(signed)
+        await self.clock.sleep(0.01)
+        return signed
+
+    def of(self, kind: type[OrderEvent], name: str) -> list[Any]:
+        return [e for e in self.events if isinstance(e, kind) and e.client_order_id == name]
+
+
+def virtual(test: Callable[[Rig], Awaitable[None]]) -> None:
+    """Run one test in a world of its own, connected; the adapter closes cleanly at its end."""
+    loop = VirtualLoop()
+
+    async def main() -> None:
+        rig = await Rig(loop).up()
+        await test(rig)
+        await rig.adapter.close()
+
+    run_virtual(main(), loop)
+
+
+def test_an_order_lives_from_submit_to_fill_and_all_sources_agree() -> None:
+    async def life(rig: Rig) -> None:
+        signed = await rig.place(limit_price=Decimal(60_010), quantity=Decimal("0.5"))
+        name = signed.client_order_id
+        fills = rig.of(Fill, name)
+        assert rig.of(Accepted, name) and sum(f.quantity for f in fills) == Decimal("0.5")
+        assert all(fill.symbol == "BTC-USD" and not fill.is_maker and fill.fee > 0 for fill in fills)
+        seen = await rig.adapter.query(name)
+        assert seen is not None and (seen.status, seen.filled) == (OrderStatus.FILLED, Decimal("0.5"))
+        listed = await rig.adapter.fills_since(0)
+        assert {(f.fill_id, f.quantity, f.price, f.fee) for f in listed} == {
+            (f.fill_id, f.quantity, f.price, f.fee) for f in fills
+        }
+        snapshot = await rig.adapter.account()
+        paid = sum(f.quantity * f.price + f.fee for f in fills)
+        assert [(p.symbol, p.quantity) for p in snapshot.positions] == [("BTC-USD", Decimal("0.5"))]
+        assert abs(snapshot.cash_usd - (100_000 - paid)) < Decimal("0.001")
+        await rig.place(
+            side=Side.SELL, reduce_only=True, order_type=OrderType.MARKET, quantity=Decimal("0.5")
+        )
+        assert (await rig.adapter.account()).positions == ()
+
+    virtual(life)
+
+
+def test_a_resting_order_is_listed_and_its_cancel_is_proved_by_the_stream() -> None:
+    async def life(rig: Rig) -> None:
+        name = (await rig.place(time_in_force=TimeInForce.POST_ONLY)).client_order_id
+        (listed,) = await rig.adapter.open_orders()
+        assert (listed.client_order_id, listed.status) == (name, OrderStatus.OPEN)
+        await rig.adapter.cancel(name)
+        await rig.clock.sleep(0.01)
+        (gone,) = rig.of(Cancelled, name)
+        assert gone.filled == 0 and not await rig.adapter.open_orders()
+        with pytest.raises(Refused, match="unknown_order"):
+            await rig.adapter.cancel(name)
+
+    virtual(life)
+
+
+def test_a_market_order_with_a_bound_goes_out_as_limit_ioc() -> None:
+    async def life(rig: Rig) -> None:
+        await rig.place(order_type=OrderType.MARKET, limit_price=Decimal("60000.17"), quantity=Decimal(1))
+        body = rig.desk.exchange.log[-1][2].decode()
+        assert "ordertype=limit&" in body and "price=60000.1&timeinforce=IOC" in body
+        assert "deadline=" in body and "oflags=fciq" in body
+
+    virtual(life)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"side": Side.SELL}, "spot_no_short"),
+        ({"reduce_only": True}, "spot_no_short"),
+        ({"quantity": Decimal("0.00004")}, "min_quantity"),
+        ({"quantity": Decimal("0.0001"), "limit_price": Decimal(1_000)}, "min_notional"),
+        ({"client_order_id": "O" * 19}, "bad_client_order_id"),
+    ],
+)
+def test_what_must_not_leave_is_refused_here_and_no_byte_leaves(changes: dict[str, Any], code: str) -> None:
+    async def life(rig: Rig) -> None:
+        before = len(rig.desk.exchange.log)
+        with pytest.raises(Refused) as refused:
+            await rig.place(**changes)
+        assert refused.value.code == code and len(rig.desk.exchange.log) == before
+
+    virtual(life)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"quantity": Decimal(10)}, "insufficient_funds"),
+        ({"limit_price": Decimal(60_001), "time_in_force": TimeInForce.POST_ONLY}, "post_only_would_cross"),
+    ],
+)
+def test_a_refusal_of_the_venue_is_proof(changes: dict[str, Any], code: str) -> None:
+    async def life(rig: Rig) -> None:
+        with pytest.raises(Refused) as refused:
+            await rig.place(**changes)
+        assert refused.value.code == code
+
+    virtual(life)
+
+
+SAID = '{"error":["%s"]}'
+DOUBTFUL = [
+    (Strike.APPLY_THEN_DROP, 0, "", True),
+    (Strike.DROP_WITHOUT_APPLY, 0, "", False),
+    (Strike.CUT, 0, "", True),
+    (Strike.STATUS, 502, "", True),
+    (Strike.STATUS_WITHOUT_APPLY, 520, "", False),
+    (Strike.STATUS_WITHOUT_APPLY, 429, "", False),
+    (Strike.HTML, 0, "", True),
+    (Strike.TRUNCATED, 0, "", True),
+    (Strike.NULL, 0, "", True),
+    (Strike.EMPTY, 0, "", True),
+    (Strike.REDIRECT, 0, "http://evil.example/", False),
+    (Strike.DRIP, 0.5, "", True),
+    (Strike.SILENCE, 0, "", True),
+    (Strike.DELAY_BEFORE, 7, "", True),
+    (Strike.SAY, 0, SAID % "EService:Unavailable", False),
+    (Strike.APPLY_THEN_SAY, 0, SAID % "EService:Busy", True),
+    (Strike.SAY, 0, SAID % "EService:Deadline elapsed", False),
+    (Strike.APPLY_THEN_SAY, 0, SAID % "EGeneral:Internal error", True),
+    (Strike.SAY, 0, SAID % "EBrandNew:Never heard of", False),
+    (Strike.APPLY_THEN_SAY, 0, '{"error":[],"result":{"descr":{}}}', True),
+    (Strike.APPLY_THEN_SAY, 0, '{"error":[]}', True),
+    (Strike.APPLY_THEN_SAY, 0, '{"result":{"txid":["O"]}}', True),
+]
+
+
+@pytest.mark.parametrize(
+    ("strike", "value", "text", "is_there"), DOUBTFUL, ids=[f"{row[0]}-{i}" for i, row in enumerate(DOUBTFUL)]
+)
+def test_a_doubtful_answer_is_unknown_whether_it_was_applied_or_not(
+    strike: Strike, value: float, text: str, is_there: bool
+) -> None:
+    async def life(rig: Rig) -> None:
+        rig.desk.exchange.script(Fault(nth=1, on="AddOrder", strike=strike, value=value, text=text))
+        signed = rig.sign()
+        with pytest.raises(OutcomeUnknown):
+            await rig.adapter.submit(signed)
+        await rig.clock.sleep(4.0)
+        found = await rig.adapter.query(signed.client_order_id)
+        assert (found is not None) is is_there
+        assert sum(name == "AddOrder" for _, name, _ in rig.desk.exchange.log) == 1, "it was sent once"
+
+    virtual(life)
+
+
+def test_identical_bytes_sent_again_act_once_and_say_so() -> None:
+    async def life(rig: Rig) -> None:
+        rig.desk.exchange.script(Fault(nth=1, on="AddOrder", strike=Strike.APPLY_THEN_DROP))
+        signed = rig.sign()
+        with pytest.raises(OutcomeUnknown):
+            await rig.adapter.submit(signed)
+        with pytest.raises(AlreadySeen):
+            await rig.adapter.submit(signed)
+        assert len(await rig.adapter.open_orders()) == 1
+
+    virtual(life)
+
+
+def test_a_nonce_refused_at_the_first_sending_is_proof() -> None:
+    async def life(rig: Rig) -> None:
+        stale = rig.sign()
+        await rig.place(client_order_id="newer")
+        with pytest.raises(Refused, match="nonce_refused"):
+            await rig.adapter.submit(stale)
+
+    virtual(life)
+
+
+def test_a_cut_wire_and_a_closed_gate_are_proved_unsent() -> None:
+    async def life(rig: Rig) -> None:
+        signed = rig.sign()
+        with pytest.raises(Retryable):
+            await rig.adapter.submit(signed, lambda: False)
+        rig.wire.is_up = False
+        with pytest.raises(Retryable):
+            await rig.adapter.submit(signed)
+        rig.wire.is_up = True
+        await rig.adapter.submit(signed)
+        assert len(await rig.adapter.open_orders()) == 1
+
+    virtual(life)
+
+
+def test_after_its_deadline_an_order_can_no_longer_be_admitted() -> None:
+    async def life(rig: Rig) -> None:
+        signed = rig.sign()
+        await rig.clock.sleep(11)
+        with pytest.raises(OutcomeUnknown, match="Deadline"):
+            await rig.adapter.submit(signed)
+        assert await rig.adapter.query(signed.client_order_id) is None
+
+    virtual(life)
+
+
+def test_orders_leave_in_the_order_of_their_nonces_and_none_waits_for_anothers_answer() -> None:
+    async def life(rig: Rig) -> None:
+        rig.desk.exchange.script(Fault(nth=1, on="AddOrder", strike=Strike.SILENCE))
+        first, second = rig.sign(client_order_id="a"), rig.sign(client_order_id="b")
+        began = rig.clock.monotonic_ns()
+        slow = asyncio.ensure_future(rig.adapter.submit(first))
+        await asyncio.sleep(0)  # it has begun, and its bytes have not left
+        await rig.adapter.submit(second)
+        assert rig.clock.monotonic_ns() - began < NS_PER_S
+        with pytest.raises(OutcomeUnknown):
+            await slow
+
+    virtual(life)
+
+
+def test_questions_jump_over_a_nonce_that_somebody_else_used() -> None:
+    async def life(rig: Rig) -> None:
+        far = rig.clock.now_ns() // NS_PER_MS + 60_000
+        assert rig.desk.private("Balance", key="ASK", nonce=far)["error"] == []
+        assert (await rig.adapter.account()).cash_usd == 100_000
+
+    virtual(life)
+
+
+def test_the_request_budget_is_kept_before_the_venue_refuses() -> None:
+    loop = VirtualLoop()
+
+    async def main() -> None:
+        rig = await Rig(loop).up()
+        rig.adapter._client._tier = Tier()
+        rig.adapter._client._level = 0.0
+        for _ in range(18):
+            await rig.adapter.open_orders()
+        with pytest.raises(Retryable, match="budget"):
+            await rig.adapter.open_orders()
+        await rig.place()
+        await rig.adapter.cancel_all()  # neither orders nor cancels are questions
+        await rig.clock.sleep(5)
+        await rig.adapter.open_orders()
+        await rig.adapter.close()
+
+    run_virtual(main(), loop)
+
+
+# --- streams ---------------------------------------------------------------------------------------------
+
+
+def test_a_broken_connection_is_told_and_comes_back_whole() -> None:
+    async def life(rig: Rig) -> None:
+        await rig.place(client_order_id="resting")
+        rig.desk.exchange.sockets.close_all(1001)
+        await rig.clock.sleep(1.0)
+        assert rig.states == [True, False, True]
+        await rig.place(client_order_id="after", limit_price=Decimal(60_010))
+        assert rig.of(Fill, "after")
+
+    virtual(life)
+
+
+@pytest.mark.parametrize("strike", [PushStrike.DROP, PushStrike.SWAP, PushStrike.GARBAGE])
+def test_a_hole_or_rubbish_in_our_executions_breaks_the_link_until_it_is_whole(strike: PushStrike) -> None:
+    async def life(rig: Rig) -> None:
+        rig.desk.exchange.sockets.pushes.add(PushFault(nth=2, on="executions", strike=strike))
+        await rig.place(client_order_id="x", limit_price=Decimal(60_010))
+        await rig.clock.sleep(1.0)
+        assert False in rig.states and rig.states[-1] is True
+        listed = await rig.adapter.fills_since(0)
+        assert sum(fill.quantity for fill in listed) == Decimal("0.01")
+
+    virtual(life)
+
+
+def test_a_repeated_message_changes_nothing() -> None:
+    async def life(rig: Rig) -> None:
+        for nth in range(1, 5):
+            rig.desk.exchange.sockets.pushes.add(
+                PushFault(nth=nth, on="executions", strike=PushStrike.DUPLICATE)
+            )
+        await rig.place(client_order_id="x", limit_price=Decimal(60_010))
+        assert rig.states == [True]
+        assert sum(fill.quantity for fill in rig.of(Fill, "x")) == Decimal("0.01")
+
+    virtual(life)
+
+
+def test_somebody_elses_order_is_told_with_the_venues_name() -> None:
+    async def life(rig: Rig) -> None:
+        txid = rig.desk.ok(
+            "AddOrder", pair="XBTUSD", type="buy", ordertype="limit", price="58000", volume="0.1"
+        )
+        await rig.clock.sleep(0.01)
+        foreign = f"kraken:{txid['txid'][0]}"
+        assert rig.of(Accepted, foreign)
+        assert [each.client_order_id for each in await rig.adapter.open_orders()] == [foreign]
+        await rig.adapter.cancel(foreign)
+        assert not await rig.adapter.open_orders()
+
+    virtual(life)
+
+
+def test_books_are_proved_over_a_moving_market_and_add_up_to_bars() -> None:
+    async def life(rig: Rig) -> None:
+        price = 60_000.0
+        for step in range(400):
+            price += (-1) ** (step // 7) * 0.7 * (step % 5)
+            rig.desk.quote(round(price, 1))
+            await rig.clock.sleep(0.05)
+        market = rig.adapter._market
+        assert market.breaks == 0 and rig.desk.exchange.sockets.sessions
+        last = [e for e in rig.market if isinstance(e, Quote) and e.symbol == "BTC-USD"][-1]
+        book = rig.desk.exchange.trading.books["XXBTZUSD"]
+        assert (last.bid, last.ask) == (float(book.best_price(True) or 0), float(book.best_price(False) or 0))
+        bars = [e for e in rig.market if isinstance(e, Bar)]
+        assert len(bars) >= 18 and all(b.low <= min(b.open, b.close) <= b.high for b in bars)
+        opens = [e for e in rig.market if isinstance(e, BarOpen)]
+        assert [b.close for b in bars] == [o.price for o in opens]
+        assert sum(b.volume for b in bars) > 0
+
+    virtual(life)
+
+
+def test_a_false_checksum_throws_the_book_away_and_it_is_fetched_anew() -> None:
+    async def life(rig: Rig) -> None:
+        rig.desk.exchange.sockets.false_checksums = 1
+        rig.desk.quote(60_001.0)
+        await rig.clock.sleep(1.0)
+        told = len(rig.market)
+        assert rig.adapter._market.breaks == 1
+        rig.desk.quote(60_002.0)
+        await rig.clock.sleep(0.1)
+        assert rig.adapter._market.breaks == 1 and len(rig.market) > told
+
+    virtual(life)
+
+
+def test_the_pairs_rules_are_the_venues_once_it_answers() -> None:
+    async def life(rig: Rig) -> None:
+        assert {i.symbol for i in rig.adapter.instruments()} == {"BTC-USD", "ETH-USD", "SOL-USD", "XRP-USD"}
+        rig.desk.exchange.trading.pair_status["XXBTZUSD"] = "cancel_only"
+        await rig.adapter._refresh()
+        with pytest.raises(Refused, match="market_closed"):
+            await rig.place()
+
+    virtual(life)
+
+
+def test_validation_places_nothing_and_the_dead_mans_switch_is_armed_when_asked() -> None:
+    async def life(rig: Rig) -> None:
+        assert await rig.adapter.cancel_all_after(60) > "2026"
+        await rig.place()
+        await rig.clock.sleep(61)
+        rig.desk.exchange.advance()
+        assert not await rig.adapter.open_orders()
+        assert "withdraw-funds" not in await rig.adapter.permissions()
+
+    virtual(life)

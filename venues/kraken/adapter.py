@@ -1,0 +1,320 @@
+"""The `VenueAdapter` of Kraken spot.
+
+Spot means: there is no short and no reduce-only. A sale can only sell what is held, and the venue itself
+refuses more; what would open a short, or "reduce" one, is refused here before it leaves. Orders carry a
+deadline, which is their fence, and our client id, which is a name and no protection: nothing is ever sent
+anew to find out what became of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+
+from seams.clock import NS_PER_S, Clock
+from seams.wire import Caller, MayLeave, MessageLink, always
+from venues.contract import (
+    AlreadySeen,
+    Capabilities,
+    Fence,
+    LinkListener,
+    OrderListener,
+    OutcomeUnknown,
+    Refused,
+    Retryable,
+    Signed,
+    VenueError,
+)
+from venues.keyfile import KeyFile
+from venues.kraken import translate
+from venues.kraken.capabilities import LOOKUP_LAG_NS, PAIRS, capabilities
+from venues.kraken.client import KrakenClient, Tier
+from venues.kraken.history import History
+from venues.kraken.outcomes import Submitted, submitted, txid_of
+from venues.kraken.precision import NAME, Rules
+from venues.kraken.stream import MarketStream, OwnStream
+from venues.kraken.translate import Json, amount, table
+from venues.types import (
+    Accepted,
+    AccountSnapshot,
+    Fill,
+    Instrument,
+    MarketEvent,
+    OrderEvent,
+    OrderRequest,
+    Side,
+    VenueOrder,
+    VenuePosition,
+)
+
+CLIENT_ID_MAX = 18
+MAX_SIGNED = 10_000
+QUOTE = "ZUSD"
+
+
+class KrakenAdapter:
+    """One account of Kraken spot."""
+
+    def __init__(
+        self,
+        caller: Caller,
+        authority: str,
+        own: MessageLink,
+        market: MessageLink,
+        key: KeyFile,
+        clock: Clock,
+        *,
+        bar_ns: int = 60 * NS_PER_S,
+        lookup_lag_ns: int = LOOKUP_LAG_NS,
+        tier: Tier | None = None,
+    ) -> None:
+        self._clock, self._key, self._lag_ns = clock, key, lookup_lag_ns
+        self._client = KrakenClient(caller, authority, key, clock, tier or Tier())
+        self._rules = {each.symbol: each for each in PAIRS}
+        self._symbols = {
+            name: each.symbol for each in PAIRS for name in (each.pair_id, each.altname, each.wsname)
+        }
+        self._names: dict[str, str] = {}
+        self._history = History(self._client, self._symbols, self._names, clock)
+        self._own = OwnStream(own, self._token, self._symbols, self._names, self._event, self._whole)
+        self._market = MarketStream(market, PAIRS, bar_ns, self._tell_market)
+        self._on_event: OrderListener | None = None
+        self._on_link: LinkListener | None = None
+        self._on_market: list[Callable[[MarketEvent], None]] = []
+        self._refusals: dict[str, Refused] = {}
+        self._unsent: set[int] = set()
+        self._refreshing: asyncio.Task[None] | None = None
+        self.is_up = False
+
+    # --- what it is ------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        return NAME
+
+    @property
+    def signer(self) -> str:
+        return f"{NAME}:{self._key.key}"
+
+    def capabilities(self) -> Capabilities:
+        return capabilities(self._lag_ns)
+
+    def instruments(self) -> Sequence[Instrument]:
+        return tuple(rules.instrument() for rules in self._rules.values())
+
+    def on_order_event(self, listener: OrderListener) -> None:
+        self._on_event = listener
+
+    def on_link(self, listener: LinkListener) -> None:
+        self._on_link = listener
+
+    def on_market(self, listener: Callable[[MarketEvent], None]) -> None:
+        """Tell `listener` every market event, until `off_market`."""
+        self._on_market.append(listener)
+
+    def off_market(self, listener: Callable[[MarketEvent], None]) -> None:
+        """Tell `listener` no more; harmless where it was not told."""
+        if listener in self._on_market:
+            self._on_market.remove(listener)
+
+    @property
+    def listening(self) -> int:
+        """How many listen to the market."""
+        return len(self._on_market)
+
+    def start(self) -> None:
+        self._own.start()
+        self._market.start()
+        self._refreshing = asyncio.get_running_loop().create_task(self._refresh(), name="kraken pairs")
+
+    async def close(self) -> None:
+        if self._refreshing is not None:
+            self._refreshing.cancel()
+            await asyncio.gather(self._refreshing, return_exceptions=True)
+        await self._own.close()
+        await self._market.close()
+        await self._client.close()
+
+    # --- orders ----------------------------------------------------------------------------------
+
+    def sign(self, request: OrderRequest, nonce: int, valid_until_ns: int) -> Signed:
+        rules = self._rules[request.symbol]
+        refusal = self._judge(request, rules)
+        if refusal is not None:
+            self._refusals[request.client_order_id] = refusal
+        fields = translate.order_fields(request, rules, valid_until_ns)
+        self._unsent.add(nonce)
+        while len(self._unsent) > MAX_SIGNED:
+            self._unsent.remove(min(self._unsent))
+        return Signed(
+            client_order_id=request.client_order_id,
+            nonce=nonce,
+            valid_until_ns=valid_until_ns,
+            wire=self._client.signed_order(fields, nonce),
+        )
+
+    async def submit(self, signed: Signed, may_leave: MayLeave = always) -> None:
+        name = signed.client_order_id
+        if name in self._refusals:
+            raise self._refusals.pop(name)
+        is_first = signed.nonce in self._unsent
+        self._unsent.discard(signed.nonce)
+        try:
+            outcome = await self._client.send(signed.wire, may_leave)
+        except Retryable:
+            if is_first:
+                self._unsent.add(signed.nonce)
+            raise
+        match submitted(outcome):
+            case Submitted.ACCEPTED:
+                txid = txid_of(outcome)
+                self._names[txid] = name
+                self._event(Accepted(client_order_id=name, venue_order_id=txid, at_ns=self._clock.now_ns()))
+            case Submitted.REFUSED:
+                raise Refused(outcome.code, outcome.said)
+            case Submitted.NONCE_USED if is_first:
+                # These bytes were never out before: a refused nonce proves that they did nothing.
+                raise Refused("nonce_refused", outcome.said)
+            case Submitted.NONCE_USED:
+                raise AlreadySeen(outcome.said)
+            case _:
+                raise OutcomeUnknown(f"{outcome.code}: {outcome.said}")
+
+    async def cancel(self, client_order_id: str) -> None:
+        await self._client.ask("CancelOrder", **_names_order(client_order_id))
+
+    async def cancel_all(self) -> None:
+        """Ask for the cancel of every working order of the account, whoever placed it."""
+        await self._client.ask("CancelAll")
+
+    async def cancel_all_after(self, seconds: int) -> str:
+        """Arm (or with 0 disarm) the venue's dead man's switch; return when it fires. It cancels
+        everything on the account, hand-placed orders too, once."""
+        answer = table(await self._client.ask("CancelAllOrdersAfter", timeout=str(seconds)))
+        return str(answer["triggerTime"])
+
+    async def validate(self, request: OrderRequest) -> None:
+        """Let the venue judge an order without placing it. Raises `Refused` with its reason."""
+        refusal = self._judge(request, self._rules[request.symbol])
+        if refusal is not None:
+            raise refusal
+        fields = translate.order_fields(request, self._rules[request.symbol], 0)
+        await self._client.ask("AddOrder", **fields, validate="true")
+
+    async def fence(self, signed: Signed) -> Fence:
+        """Kraken burns no nonces on demand; `has_fence` says so."""
+        raise Retryable("kraken has no fence but an order's deadline")
+
+    # --- questions -------------------------------------------------------------------------------
+
+    async def time_ns(self) -> int:
+        """Return the venue's clock. It says whole seconds: inside that second our own clock counts."""
+        said_ns = int(str(table(await self._client.public("Time"))["unixtime"])) * NS_PER_S
+        return min(max(self._clock.now_ns(), said_ns), said_ns + NS_PER_S - 1)
+
+    async def query(self, client_order_id: str) -> VenueOrder | None:
+        return await self._history.query(client_order_id)
+
+    async def open_orders(self) -> Sequence[VenueOrder]:
+        return await self._history.open_orders()
+
+    async def fills_since(self, since_ns: int) -> Sequence[Fill]:
+        return await self._history.fills_since(since_ns, may_remember=self.is_up)
+
+    async def account(self) -> AccountSnapshot:
+        """Return cash and coins; the venue knows no entry price, so the mark stands there too."""
+        owned = {
+            asset: amount(table(said)["balance"])
+            for asset, said in table(await self._client.ask("BalanceEx")).items()
+        }
+        coins = [rules for rules in self._rules.values() if owned.get(rules.base, 0)]
+        marks = await self._marks(coins) if coins else {}
+        positions = tuple(
+            VenuePosition(
+                symbol=rules.symbol,
+                quantity=owned[rules.base],
+                entry_price=marks[rules.symbol],
+                mark_price=marks[rules.symbol],
+            )
+            for rules in coins
+        )
+        cash = owned.get(QUOTE, Decimal(0))
+        return AccountSnapshot(
+            account_id=self._key.account,
+            cash_usd=cash,
+            equity_usd=cash + sum((each.quantity * each.mark_price for each in positions), Decimal(0)),
+            positions=positions,
+            at_ns=self._clock.now_ns(),
+        )
+
+    async def permissions(self) -> frozenset[str]:
+        """Return what the asking key may do; one that can withdraw must not be used."""
+        said = table(await self._client.ask("GetApiKeyInfo"))["permissions"]
+        return frozenset(map(str, said)) if isinstance(said, list) else frozenset()
+
+    # --- inside ----------------------------------------------------------------------------------
+
+    def _judge(self, request: OrderRequest, rules: Rules) -> Refused | None:
+        """Return why this order must not leave, or None."""
+        name, is_sale = request.client_order_id, request.side is Side.SELL
+        if not (0 < len(name) <= CLIENT_ID_MAX and name.isascii() and name.isprintable()):
+            return Refused("bad_client_order_id", f"{name!r} is not 1 to {CLIENT_ID_MAX} plain characters")
+        if is_sale != request.reduce_only:
+            said = "a sale closes and a purchase opens: spot has no short"
+            return Refused("spot_no_short", f"{request.side} with reduce_only={request.reduce_only}: {said}")
+        price = rules.price(request.limit_price, request.side) or request.mark_price
+        problem = rules.problem(rules.volume(request.quantity), price)
+        return None if problem is None else Refused(*problem)
+
+    async def _marks(self, coins: Sequence[Rules]) -> dict[str, Decimal]:
+        """Return the coins' prices, from the stream where it has them."""
+        marks = {rules.symbol: self._market.mid(rules.symbol) for rules in coins}
+        missing = [rules for rules in coins if not marks[rules.symbol]]
+        if missing:
+            said = table(await self._client.public("Ticker", pair=",".join(r.altname for r in missing)))
+            for rules in missing:
+                marks[rules.symbol] = _last(table(said[rules.pair_id]))
+        return marks
+
+    async def _token(self) -> str:
+        return str(table(await self._client.ask("GetWebSocketsToken"))["token"])
+
+    async def _refresh(self) -> None:
+        """Take over what the venue says of our pairs; until it answers, what we know counts."""
+        try:
+            said = table(await self._client.public("AssetPairs"))
+        except VenueError:
+            return
+        for rules in PAIRS:
+            if rules.pair_id in said:
+                self._rules[rules.symbol] = translate.rules_of(rules.pair_id, table(said[rules.pair_id]))
+
+    def _whole(self, is_whole: bool) -> None:
+        self.is_up = is_whole
+        if self._on_link is not None:
+            self._on_link(is_whole)
+
+    def _event(self, event: OrderEvent) -> None:
+        if isinstance(event, Fill):
+            self._history.remember(event)
+        if self._on_event is not None:
+            self._on_event(event)
+
+    def _tell_market(self, event: MarketEvent) -> None:
+        for listener in tuple(self._on_market):
+            listener(event)
+
+
+def _names_order(client_order_id: str) -> dict[str, str]:
+    """Return how a request names an order: by our id, or a foreign one by the venue's."""
+    if client_order_id.startswith(translate.FOREIGN):
+        return {"txid": client_order_id.removeprefix(translate.FOREIGN)}
+    return {"cl_ord_id": client_order_id}
+
+
+def _last(ticker: Json) -> Decimal:
+    last = ticker["c"]
+    if not isinstance(last, list) or not last:
+        raise OutcomeUnknown("a ticker without a last price")
+    return amount(last[0])

@@ -1,0 +1,129 @@
+"""Asks Kraken: signs with the key for questions, sends what is signed already, classes every answer.
+
+Nothing that acts on the market is ever sent a second time here. A question or a cancel whose nonce was
+refused, which proves that it was not carried out, is asked again with a higher one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from seams.clock import NS_PER_MS, NS_PER_S, Clock
+from seams.http import decode_response
+from seams.wire import Caller, Lost, MayLeave, Unsent, always
+from venues.contract import OutcomeUnknown, Refused, Retryable
+from venues.keyfile import KeyFile
+from venues.kraken.outcomes import Outcome, Proof, read
+from venues.kraken.signing import private_request, public_request
+from venues.types import Record
+
+TIMEOUT_S = 5.0
+NONCE_JUMPS = (1_000, 10_000, 100_000)
+"""How far a question's nonce jumps when the venue has seen a higher one (venues.md, fault 20)."""
+COSTS = {"TradesHistory": 4, "ClosedOrders": 4, "QueryTrades": 4}
+FREE = frozenset({"CancelOrder", "CancelAll", "CancelAllOrdersAfter"})
+
+
+class Tier(Record):
+    """The venue's REST budget: calls may add up to `most`, and `per_s` are forgiven each second."""
+
+    most: float = 20.0
+    per_s: float = 1.0
+    reserve: float = 2.0
+    """What questions leave unused, for the token and the clock's own error."""
+
+
+class KrakenClient:
+    """One account's key pair at one address."""
+
+    def __init__(self, caller: Caller, authority: str, key: KeyFile, clock: Clock, tier: Tier) -> None:
+        if not key.ask_key or not key.ask_secret:
+            raise ValueError("a key file of kraken holds a second key for questions: ask_key, ask_secret")
+        self._caller, self._authority, self._key, self._clock = caller, authority, key, clock
+        self._tier, self._level, self._level_ns = tier, 0.0, 0
+        self._nonce = 0
+        self._orders, self._asks = asyncio.Lock(), asyncio.Lock()
+
+    def signed_order(self, fields: Mapping[str, str], nonce: int) -> bytes:
+        """Return an order's exact bytes; no I/O."""
+        return private_request(self._authority, self._key.key, self._key.secret, "AddOrder", fields, nonce)
+
+    async def send(self, wire: bytes, may_leave: MayLeave) -> Outcome:
+        """Send an order's bytes once. Raises `Retryable` or `OutcomeUnknown`."""
+        return await self._in_turn(self._orders, wire, may_leave)
+
+    async def public(self, method: str, **fields: str) -> object:
+        """Ask what anybody may. Raises `Retryable`, `Refused` or `OutcomeUnknown`."""
+        wire = public_request(self._authority, method, fields)
+        return _result(await self._call(wire, always))
+
+    async def ask(self, method: str, **fields: str) -> object:
+        """Ask, or cancel, for our account. Raises `Retryable`, `Refused` or `OutcomeUnknown`."""
+        self._spend(method)
+        for jump in (0, *NONCE_JUMPS):
+            self._nonce = max(self._nonce + 1, self._clock.now_ns() // NS_PER_MS) + jump
+            wire = private_request(
+                self._authority, self._key.ask_key, self._key.ask_secret, method, fields, self._nonce
+            )
+            outcome = await self._in_turn(self._asks, wire, always)
+            if outcome.proof is not Proof.NONCE_USED:
+                break
+        return _result(outcome)
+
+    @property
+    def budget(self) -> float:
+        """Return how much of the REST budget is used now, of `tier.most`."""
+        passed_s = (self._clock.monotonic_ns() - self._level_ns) / NS_PER_S
+        return max(0.0, self._level - self._tier.per_s * passed_s)
+
+    def _spend(self, method: str) -> None:
+        """Count a question against the budget. Raises `Retryable` where it must wait."""
+        if method in FREE:
+            return
+        cost, used = COSTS.get(method, 1), self.budget
+        if used + cost > self._tier.most - self._tier.reserve:
+            raise Retryable(f"the venue's request budget is kept: {used:.0f} of {self._tier.most:.0f} used")
+        self._level, self._level_ns = used + cost, self._clock.monotonic_ns()
+
+    async def _in_turn(self, lock: asyncio.Lock, wire: bytes, may_leave: MayLeave) -> Outcome:
+        """Let requests of one key leave in the order of their nonces; nobody waits for another's answer."""
+        await lock.acquire()
+        is_mine = True
+
+        def leave() -> bool:
+            nonlocal is_mine
+            if is_mine:
+                is_mine = False
+                lock.release()  # in the step in which the bytes are written
+            return may_leave()
+
+        try:
+            return await self._call(wire, leave)
+        finally:
+            if is_mine:
+                lock.release()
+
+    async def _call(self, wire: bytes, may_leave: MayLeave) -> Outcome:
+        try:
+            answer = decode_response(await self._caller.call(wire, TIMEOUT_S, may_leave), is_at_end=True)
+        except Unsent as error:
+            raise Retryable(str(error)) from error
+        except Lost as error:
+            raise OutcomeUnknown(str(error)) from error
+        except ValueError as error:
+            raise OutcomeUnknown(f"no whole answer: {error}") from error
+        assert answer is not None, "at its end an answer is whole or an error"
+        return read(answer)
+
+    async def close(self) -> None:
+        await self._caller.close()
+
+
+def _result(outcome: Outcome) -> object:
+    """Return what a question was answered. Raises `Refused` or `OutcomeUnknown`."""
+    if outcome.proof is Proof.DONE:
+        return outcome.result
+    if outcome.proof in (Proof.REFUSED, Proof.NONCE_USED):
+        raise Refused(outcome.code, outcome.said)
+    raise OutcomeUnknown(f"{outcome.code}: {outcome.said}")
