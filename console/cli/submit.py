@@ -207,28 +207,6 @@ def show(session_id: str, as_json: Json = False) -> None:
     output.show({"submit": found}, f"{facts}\n\n{output.table(rows, STEP_COLUMNS, 'no steps')}", as_json)
 
 
-@app.command("pack")
-def pack_evidence(
-    session_id: str,
-    paper: Annotated[str, typer.Option("--paper", help="The paper session that speaks for the trade.")] = "",
-    as_json: Json = False,
-) -> None:
-    """Put every artifact of a session into one archive with a manifest; exits non-zero where one is missing.
-
-    Also: `interlock evidence pack`.
-
-    Example: interlock submit pack X-01 --paper PS-20260101-1
-    """
-    with failures():
-        found = output.record(facade.function(SUBMITS, "pack_evidence")(home_folder(), session_id, paper))
-    lines = [f"{str(item['sha256'])[:12]}  {item['name']}" for item in output.records(found["items"])]
-    missing = cast(list[str], found["missing"])
-    lines += [f"missing: {each}" for each in missing]
-    output.show({"pack": found}, "\n".join(lines), as_json)
-    if missing:
-        raise typer.Exit(ExitCode.REFUSED)
-
-
 @app.command()
 def health(as_json: Json = False) -> None:
     """Count sessions by status; the same figures stand in submits_health.json.
@@ -283,4 +261,21 @@ def evidence_room() -> None:
     """
 
 
-evidence.command("pack")(pack_evidence)
+@evidence.command("pack")
+def pack_evidence(
+    session_id: str,
+    paper: Annotated[str, typer.Option("--paper", help="The paper session that speaks for the trade.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Put every artifact of a session into one archive with a manifest; exits non-zero where one is missing.
+
+    Example: interlock evidence pack X-01 --paper PS-20260101-1
+    """
+    with failures():
+        found = output.record(facade.function(SUBMITS, "pack_evidence")(home_folder(), session_id, paper))
+    lines = [f"{str(item['sha256'])[:12]}  {item['name']}" for item in output.records(found["items"])]
+    missing = cast(list[str], found["missing"])
+    lines += [f"missing: {each}" for each in missing]
+    output.show({"pack": found}, "\n".join(lines), as_json)
+    if missing:
+        raise typer.Exit(ExitCode.REFUSED)

@@ -91,7 +91,7 @@ def _paper(sessions: Path, paper_session: str, disk: Disk) -> dict[str, bytes]:
 
 def _archive(files: dict[str, bytes], at_s: int) -> bytes:
     raw = io.BytesIO()
-    with tarfile.open(fileobj=raw, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+    with tarfile.TarFile(fileobj=raw, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for name, data in sorted(files.items()):
             member = tarfile.TarInfo(name)
             member.size, member.mtime, member.mode = len(data), at_s, 0o600
