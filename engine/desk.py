@@ -36,6 +36,7 @@ from engine.trading.rows import ticket_row
 from engine.trading.session import PaperSession
 from engine.trading.settle import settle_unknown
 from engine.trading.setup import build_session
+from engine.trading.trade_book import TradeBook
 from engine.views import session_row
 from safety.approval import Ticket
 from safety.killbyte import KillLevel
@@ -136,6 +137,7 @@ class Desk:
         session.desk_facts = lambda: desk_facts(self.core, session, self.sessions)
         session.on_value.append(lambda: watch_limits(self.core, self.sessions))
         session.on_denied.append(partial(latch_repetition, self.core, session))
+        session.on_fill.append(TradeBook(session).on_fill)
         session.on_fill.append(lambda order, fill: add_trade(session, folder, order, fill))
         self.core.note("session_started", operator, f"{session_id} on {session.plan.feed_name}")
         entry.task = asyncio.get_running_loop().create_task(self._live(entry), name=session_id)

@@ -23,6 +23,7 @@ from console.cli.options import (
     operator_name,
     parameters,
 )
+from console.cli.paper_evidence import app as evidence
 from engine.api import research, state
 from engine.api.account import PortfolioState
 from engine.api.client import EngineClient
@@ -41,7 +42,7 @@ from engine.api.shadow import ShadowView, stored_shadow
 from engine.api.views import View
 from seams.clock import NS_PER_S, SystemClock
 
-app = typer.Typer(help="Paper sessions: start, stop, list, show, health.")
+app = typer.Typer(help="Paper sessions: start, stop, list, show, health, promotion, export.")
 COLUMNS = ("session_id", "status", "strategies", "symbols", "bars", "decisions", "fills", "equity_usd")
 POLL_S = 0.25
 NO_SHADOW = "none"
@@ -272,23 +273,7 @@ def shadow(session_id: str, as_json: Json = False) -> None:
     output.show({"shadow": found}, f"{output.facts(facts)}\n\n{table}", as_json)
 
 
-@app.command()
-def health(as_json: Json = False) -> None:
-    """Count sessions by status; fails when one failed or went stale.
-
-    Example: interlock paper health
-    """
-    try:
-        sessions = link.view("runs", RunsView).sessions
-    except Failure as failure:
-        sessions = _from_folders(failure)
-    counts = dict.fromkeys(("running", "success", "failed", "aborted", "stale"), 0)
-    for row in sessions:
-        counts[row.status] = counts.get(row.status, 0) + 1
-    is_healthy = counts["failed"] == 0 and counts["stale"] == 0
-    output.show({"healthy": is_healthy, "counts": counts}, output.facts(counts), as_json)
-    if not is_healthy:
-        raise typer.Exit(1)
+app.add_typer(evidence)
 
 
 def _from_folders(failure: Failure) -> tuple[SessionRow, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import msgspec
 
 from engine.store.rows import (
@@ -11,6 +13,7 @@ from engine.store.rows import (
     JudgementRecord,
     OrderRecord,
     PolicyRecord,
+    SignalRecord,
     TicketRecord,
 )
 from engine.trading.working import ManagedOrder, Sent
@@ -170,6 +173,22 @@ def decision_row(
         action_taken=f"{intent.side} {intent.quantity}",
         rejection_reason=", ".join(reasons),
         reason_code=wish.reason,
+        config_fingerprint=intent.config_fingerprint,
+        run_fingerprint=run_fingerprint,
+    )
+
+
+def signal_row(intent: ExecutionIntent, wish: OrderIntent, run_fingerprint: str, at_ns: int) -> SignalRecord:
+    """Return the row of what a strategy wished, unjudged; the kernel's strategies state no confidence."""
+    return SignalRecord(
+        session_id=intent.session_id,
+        at_ns=at_ns,
+        symbol=intent.symbol,
+        strategy=intent.strategy_id,
+        signal=f"{'exit' if wish.reduce_only else 'entry'}_{intent.side}",
+        confidence=0.0,
+        price=intent.mark_price or Decimal(0),
+        meta=msgspec.json.encode({"decision_id": wish.intent_id, "reason": wish.reason}).decode(),
         config_fingerprint=intent.config_fingerprint,
         run_fingerprint=run_fingerprint,
     )

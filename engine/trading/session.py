@@ -21,7 +21,7 @@ from engine.trading.market_memory import MarketMemory
 from engine.trading.orders import OrderManager, Owner
 from engine.trading.pipeline import bounds_of, intent_of, request_of
 from engine.trading.plan import Counts, SessionPlan
-from engine.trading.rows import decision_row, intent_row, judgement_rows, ticket_row
+from engine.trading.rows import decision_row, intent_row, judgement_rows, signal_row, ticket_row
 from engine.trading.shadow import Shadow, hear
 from engine.trading.traffic import Traffic
 from engine.trading.working import ManagedOrder
@@ -266,6 +266,7 @@ class PaperSession:
         row = decision_row(intent, wish, self.plan.run_fingerprint, now_ns, verdict.reasons)
         with self.core.store.transaction():
             self.core.store.risk.record_judgement(*judgement)
+            self.core.store.decisions.record_signal(signal_row(intent, wish, row.run_fingerprint, now_ns))
             self.core.store.decisions.record_decision(row)
 
     def _deny(self, intent: ExecutionIntent, wish: OrderIntent, verdict: Preflight) -> None:
