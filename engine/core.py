@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 import msgspec
 
@@ -20,6 +21,7 @@ from safety.audit import AuditBroken, AuditLog
 from safety.interlock import Clearance, HoldLevel, Interlock
 from safety.killbyte import KillLevel
 from safety.killswitch import KillSwitch
+from safety.lease import OperatorLease
 from safety.text import clean
 from seams.clock import Clock
 from seams.disk import Disk
@@ -64,7 +66,24 @@ class Core:
     risk_memory: RiskMemory
     interlock: Interlock = field(default_factory=Interlock)
     tickets: TicketBook = field(default_factory=TicketBook)
+    lease: OperatorLease = field(default_factory=OperatorLease)
     standing: set[tuple[str, str]] = field(default_factory=set)
+
+    @property
+    def is_money(self) -> bool:
+        """Tell whether orders of this engine move money: live, and not on a loopback exchange."""
+        return self.mode is Mode.LIVE and self.environment is not Environment.SANDBOX
+
+    @property
+    def needs_two_persons(self) -> bool:
+        """Tell whether what restores or enlarges risk needs two persons here (C22)."""
+        wanted = self.settings.supervision.needs_two_persons
+        return self.is_money if wanted is None else wanted
+
+    def needs_second(self, notional_usd: Decimal) -> bool:
+        """Tell whether a ticket of this notional needs a second person."""
+        above = Decimal(str(self.settings.supervision.second_person_above_usd))
+        return self.needs_two_persons and notional_usd >= above
 
     def moment(self) -> Moment:
         """Return this instant on both clocks."""

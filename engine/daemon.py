@@ -57,9 +57,10 @@ from safety.beat import BEAT_FILE, WATCHDOG_BEAT_FILE, BeatPage, BeatState
 from safety.hardening import close_memory
 from safety.killbyte import KillByte, KillLevel
 from safety.killswitch import KillSwitch
+from safety.lease import OperatorLease
 from safety.reasons import Refusal
 from safety.text import clean
-from seams.clock import NS_PER_MS, Clock, SystemClock
+from seams.clock import NS_PER_MS, NS_PER_S, Clock, SystemClock
 from seams.disk import Disk, RealDisk
 from seams.ids import EpochIds, Ids
 from seams.net import Net
@@ -135,6 +136,7 @@ def build_core(seams: Seams, home: Path, environ: dict[str, str], kill_byte: Kil
         events=EventRing(seams.clock),
         limits=limits,
         risk_memory=RiskMemory(store.risk, seams.clock),
+        lease=OperatorLease(round(settings.supervision.operator_lease_s * NS_PER_S)),
     )
     core.note("engine_start", "eng", f"epoch {core.epoch}, {mode} / {environment}")
     core.sync_kill_hold()
@@ -253,6 +255,7 @@ class Engine:
     async def _tend(self) -> None:
         self.health.sample_disk()
         await self.desk.tend()
+        self.handlers.people.tend()
         if self.reloading is not None:
             self.reloading.look()
         if self.watchdog is not None:

@@ -11,6 +11,7 @@ import msgspec
 from engine.api import commands as c
 from engine.api import subjects
 from engine.api.corridor import Step, SubmitAct, SubmitOpen
+from engine.attendance import Attendance
 from engine.core import STORAGE_FAILURES, Core
 from engine.corridor.case import Ask
 from engine.corridor.desk import CorridorDesk
@@ -26,10 +27,9 @@ from engine.reconcile_acts import act
 from engine.replies import answer
 from engine.resetting import sim_reset
 from engine.store.failures import StoreError
+from engine.ticket_desk import TicketDesk
 from engine.trading.custody import Verdict
-from engine.trading.rows import ticket_row
 from engine.trading.settle import settle_unknown
-from engine.views import ticket_row as ticket_view
 from safety.killbyte import KillLevel
 from safety.reasons import Refusal
 from safety.text import clean
@@ -50,6 +50,8 @@ class Handlers:
     def __init__(self, core: Core, desk: Desk, jobs: Jobs, foundry: Foundry) -> None:
         self.core, self.desk, self.jobs, self.foundry = core, desk, jobs, foundry
         self.stop_requested = asyncio.Event()
+        self.tickets = TicketDesk(core, desk)
+        self.people = Attendance(core, self.tickets)
         self.incidents: IncidentBook | None = None
         self.corridor: CorridorDesk | None = None
         self.background: set[asyncio.Task[object]] = set()
@@ -59,9 +61,14 @@ class Handlers:
             c.Kill: self._kill,
             c.Resume: self._resume,
             c.Flatten: self._flatten,
-            c.TicketSelect: self._ticket_select,
+            c.TicketSelect: self.tickets.select,
             c.TicketApprove: self._ticket_approve,
-            c.TicketReject: self._ticket_reject,
+            c.TicketCosign: self._ticket_cosign,
+            c.TicketReject: self.tickets.reject,
+            c.TicketRejectAll: self.tickets.reject_all,
+            c.LeaseTake: self.people.take,
+            c.LeaseKeep: self.people.keep,
+            c.LeaseGive: self.people.give,
             c.OrderCancel: self._order_cancel,
             c.Reconcile: self._reconcile,
             c.AlarmAck: self._alarm_ack,
@@ -125,6 +132,8 @@ class Handlers:
         is_kill = isinstance(command.body, c.Kill)
         if isinstance(command.body, c.EngineStop) and self.stop_requested.is_set():
             return answer(self.core, command.request_id, None)  # it stops already; its store may be closed
+        if isinstance(command.body, c.LeaseKeep):  # a key press: nothing to remember
+            return await self._key_pressed(command)
         try:
             kept = self.core.store.requests.recall_reply(command.request_id)
             if kept is not None:
@@ -134,12 +143,18 @@ class Handlers:
                 return answer(self.core, command.request_id, Refusal(reason_code(error), clean(str(error))))
         problem = self._envelope_problem(command)
         if problem is not None:
+            self.people.record(command, problem, "")
             return answer(self.core, command.request_id, problem)
+        principal = ""
         try:
+            principal = self.people.principal(command)
+            self.people.demand_lease(command)
             result = await self._table[type(command.body)](command)
+            self.people.record(command, None, principal)
         except Refusal as refusal:
-            reply = answer(self.core, command.request_id, refusal)
+            reply = answer(self.core, command.request_id, refusal, getattr(refusal, "feedback", None))
             kind = type(command.body).__name__
+            self.people.record(command, refusal, principal)
             self.core.note("refused", command.operator, f"{kind}: {refusal}", code=refusal.code)
         except STORAGE_FAILURES as error:
             self.core.halt(error, type(command.body).__name__)
@@ -161,6 +176,15 @@ class Handlers:
         except StoreError as error:
             self.core.events.add("reply_not_kept", "eng", f"{command.request_id}: {error}")
         return reply
+
+    async def _key_pressed(self, command: c.Command) -> bytes:
+        problem = self._envelope_problem(command)
+        try:
+            if problem is not None:
+                raise problem
+            return answer(self.core, command.request_id, None, await self.people.keep(command))
+        except Refusal as refusal:
+            return answer(self.core, command.request_id, refusal)
 
     def _envelope_problem(self, command: c.Command) -> Refusal | None:
         now_ns = self.core.clock.now_ns()
@@ -227,50 +251,11 @@ class Handlers:
 
     # --- tickets, orders, alarms -----------------------------------------------------------------
 
-    async def _ticket_select(self, command: c.Command) -> Record:
-        ticket = self.core.tickets.get(_body(command, c.TicketSelect).ticket_id)
-        session = self.desk.session_of_ticket(ticket)
-        chosen = self.core.tickets.select(
-            ticket.id,
-            command.operator,
-            self.core.moment(),
-            session.judge(ticket.intent),
-            self.core.limits.epoch,
-        )
-        self.core.store.tickets.save_ticket(ticket_row(chosen))
-        self.core.note("ticket_review", command.operator, f"{ticket.id} v{chosen.version}", hash=chosen.hash)
-        marks = {name: held.mark_price for name, held in session.ledger.holdings.items()}
-        return ticket_view(chosen, marks)
+    async def _ticket_approve(self, command: c.Command) -> Record:
+        return await self.tickets.approve(command, self.people.principal(command))
 
-    async def _ticket_approve(self, command: c.Command) -> Record | None:
-        body = _body(command, c.TicketApprove)
-        session = self.desk.session_of_ticket(self.core.tickets.get(body.ticket_id))
-        approved = self.core.tickets.approve(
-            body.ticket_id,
-            body.ticket_hash,
-            command.operator,
-            typed_size=None if body.typed_size is None else str(body.typed_size),
-            epoch=self.core.epoch,
-            moment=self.core.moment(),
-            limits_epoch=self.core.limits.epoch,
-        )
-        text = f"{approved.id} {approved.intent.side} {approved.intent.quantity} {approved.intent.symbol}"
-        self.core.note("ticket_approved", command.operator, f"approved {text}", hash=approved.hash)
-        order = await session.execute(approved)
-        if order is None:
-            raise Refusal("checks_failed", self.core.tickets.get(approved.id).closed_reason)
-        return None
-
-    async def _ticket_reject(self, command: c.Command) -> Record | None:
-        body = _body(command, c.TicketReject)
-        ticket = self.core.tickets.get(body.ticket_id)
-        session = self.desk.session_of_ticket(ticket)
-        closed = self.core.tickets.reject(ticket.id, command.operator, body.reason_digit, body.text)
-        self.core.store.tickets.save_ticket(ticket_row(closed, command.operator, self.core.clock.now_ns()))
-        session.refuse(ticket, "ticket_rejected")
-        session.counts.rejections += 1
-        self.core.note("ticket_rejected", command.operator, f"rejected {ticket.id}: {closed.closed_reason}")
-        return None
+    async def _ticket_cosign(self, command: c.Command) -> Record:
+        return await self.tickets.cosign(command, self.people.principal(command))
 
     async def _order_cancel(self, command: c.Command) -> Record | None:
         order_id = _body(command, c.OrderCancel).order_id

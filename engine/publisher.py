@@ -16,14 +16,8 @@ from engine.ops.drill_evidence import DRILL_KINDS, drill_blockers
 from engine.promotion import baseline_of, config_reader, parity_reader, promotion_rows, verify_reader
 from engine.questions import Questions
 from engine.reconciliation import reconcile_view
-from engine.views import (
-    TicketRows,
-    orders_view,
-    overview_view,
-    positions_view,
-    status_view,
-    tickets_view,
-)
+from engine.ticket_views import TicketRows, tickets_view
+from engine.views import orders_view, overview_view, positions_view, status_view
 from safety.reasons import Refusal
 from safety.secrets import GPG, KeyReference, Secret, load_secret
 from seams.clock import NS_PER_MS

@@ -23,7 +23,7 @@ from engine.portfolio_state import portfolio_state
 from engine.replies import answer
 from engine.research.index import RunScan
 from engine.research.reading import run_row
-from engine.views import ticket_row as ticket_view
+from engine.ticket_views import TicketSight, ticket_row
 from safety.reasons import Refusal
 from safety.text import clean
 from seams.net import Net
@@ -82,7 +82,8 @@ class Questions:
             ok = all(part.state in ("ok", "off", "slow") for part in status.health)
             return v.HealthReport(ok=ok, level=status.level, parts=status.health)
         if isinstance(body, c.TicketShow):
-            return ticket_view(self.core.tickets.get(body.ticket_id), {})
+            sight = TicketSight.of(self.core, self.desk.sessions)
+            return ticket_row(self.core.tickets.get(body.ticket_id), sight)
         if isinstance(body, c.SessionShow):
             for row in (*self.desk.rows(), *self._older_sessions()):
                 if row.session_id == body.session_id:

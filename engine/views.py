@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from decimal import Decimal
-
-import msgspec
 
 from engine.api import views as v
 from engine.api.lane_views import LaneStateRow
 from engine.api.run_views import SessionRow
+from engine.api.ticket_views import LeaseRow
 from engine.core import Core
 from engine.market.hub import HubState
+from engine.ticket_views import price
 from engine.trading.ledger import Holding
 from engine.trading.session import PaperSession
 from engine.trading.working import ManagedOrder
-from safety.approval import OPEN_STATES, Ticket
-from safety.facts import CheckResult
 from safety.interlock import HOLDS, HoldLevel
 from safety.killbyte import KillLevel
 from safety.reasons import REASONS
@@ -96,6 +93,17 @@ def status_view(
         kernel_sha256=core.kernel_sha256,
         health=health,
         lanes=tuple(row for session in sessions for row in lane_rows(session)),
+        lease=lease_row(core),
+    )
+
+
+def lease_row(core: Core) -> LeaseRow | None:
+    """Return who holds the operator lease."""
+    held = core.lease.holder(core.moment())
+    if held is None:
+        return None
+    return LeaseRow(
+        operator=held.operator, console=held.console, since_ns=held.since_ns, until_ns=held.until_ns
     )
 
 
@@ -209,8 +217,8 @@ def _position_row(session: PaperSession, held: Holding) -> v.PositionRow:
         venue=session.venue.name,
         side="long" if held.quantity > 0 else "short",
         quantity=abs(held.quantity).normalize(),
-        entry_price=_price(held.entry_price),
-        mark_price=_price(held.mark_price),
+        entry_price=price(held.entry_price),
+        mark_price=price(held.mark_price),
         unrealised_usd=_cents(held.unrealised),
         realised_day_usd=_cents(held.realised_today),
         fees_usd=_cents(held.fees),
@@ -242,8 +250,8 @@ def _order_row(order: ManagedOrder) -> v.OrderRow:
         order_type=request.order_type,
         quantity=request.quantity.normalize(),
         filled=order.filled.normalize(),
-        limit_price=_price(request.limit_price),
-        average_price=None if order.average_price is None else _price(order.average_price),
+        limit_price=price(request.limit_price),
+        average_price=None if order.average_price is None else price(order.average_price),
         status=order.status,
         pending=order.pending,
         reason=order.reason,
@@ -257,84 +265,6 @@ def _order_row(order: ManagedOrder) -> v.OrderRow:
         sent_ns=order.sent_ns,
         acked_ns=order.acked_ns,
         done_ns=order.done_ns,
-    )
-
-
-class TicketRows:
-    """The rows of tickets, kept while ticket and mark are the same: most of them never change again."""
-
-    def __init__(self) -> None:
-        self._kept: dict[str, tuple[Ticket, v.TicketRow]] = {}
-
-    def of(self, tickets: Sequence[Ticket], marks: dict[str, Decimal]) -> tuple[v.TicketRow, ...]:
-        """Return a row for each of these; whatever was not asked for is forgotten."""
-        self._kept = {ticket.id: (ticket, self._row(ticket, marks)) for ticket in tickets}
-        return tuple(row for _, row in self._kept.values())
-
-    def _row(self, ticket: Ticket, marks: dict[str, Decimal]) -> v.TicketRow:
-        kept = self._kept.get(ticket.id)
-        if kept is None or kept[0] is not ticket:
-            return ticket_row(ticket, marks)
-        mark_now = _price(marks.get(ticket.intent.symbol, ZERO))
-        if kept[1].mark_now == mark_now:
-            return kept[1]
-        row: v.TicketRow = msgspec.structs.replace(kept[1], mark_now=mark_now)  # type: ignore[type-var]
-        return row
-
-
-def tickets_view(core: Core, sessions: list[PaperSession], seq: int, rows_of: TicketRows) -> v.TicketsView:
-    """Return open tickets by expiry, then the newest decided ones."""
-    waiting = core.tickets.open()
-    closed = [ticket for ticket in core.tickets.all() if ticket.state not in OPEN_STATES]
-    rows = [*waiting, *reversed(closed[-30:])]
-    marks = {
-        symbol: held.mark_price for session in sessions for symbol, held in session.ledger.holdings.items()
-    }
-    return v.TicketsView(seq=seq, at_ns=core.clock.now_ns(), rows=rows_of.of(rows, marks))
-
-
-def ticket_row(ticket: Ticket, marks: dict[str, Decimal]) -> v.TicketRow:
-    """Return one ticket with every check, as an approver sees it."""
-    intent = ticket.intent
-    worst = "ok" if ticket.allowed else "fail"
-    if ticket.allowed and ticket.needs_typed_size:
-        worst = "warn"
-    return v.TicketRow(
-        ticket_id=ticket.id,
-        version=ticket.version,
-        ticket_hash=ticket.hash,
-        state=ticket.state,
-        symbol=intent.symbol,
-        venue=intent.broker_target,
-        side=intent.side,
-        quantity=intent.quantity.normalize(),
-        order_type=intent.order_type,
-        limit_price=intent.limit_price or ZERO,
-        stop_loss=intent.stop_loss,
-        time_in_force=intent.time_in_force,
-        reduce_only=intent.reduce_only,
-        notional_usd=intent.notional_usd,
-        mark_price=_price(intent.mark_price or ZERO),
-        mark_now=_price(marks.get(intent.symbol, ZERO)),
-        strategy=intent.strategy_id,
-        session_id=intent.session_id,
-        decision_id=intent.decision_id,
-        why=f"{intent.strategy_id} decided {intent.side} at {intent.mark_price}",
-        category=intent.intent_category,
-        created_ns=ticket.created_ns,
-        expires_ns=ticket.expires_ns,
-        reviewer=ticket.reviewer,
-        worst=worst,
-        reasons=tuple(sorted(c.reason for c in ticket.checks if c.reason and c.result is CheckResult.FAIL)),
-        decided_by=ticket.approved_by,
-        decided_ns=ticket.approved_ns,
-        decision_text=ticket.closed_reason,
-        checks=tuple(
-            v.CheckRow(
-                name=c.name, now=c.now, after=c.after, limit=c.limit, result=c.result, reason=c.reason or ""
-            )
-            for c in ticket.checks
-        ),
     )
 
 
@@ -374,8 +304,3 @@ def session_row(
 
 def _cents(amount: Decimal) -> Decimal:
     return amount.quantize(Decimal("0.01"))
-
-
-def _price(price: Decimal) -> Decimal:
-    """Return a price with at most eight significant figures, no exponent and no idle zeros."""
-    return Decimal(format(Decimal(f"{price:.8g}").normalize(), "f")) if price else ZERO

@@ -32,6 +32,8 @@ class AlarmSpec(Record):
 _KILL, _FEED, _REJECTED = "kill-and-resume", "stale-feed", "rejected-orders"
 _UNKNOWN, _PAPER, _START = "ambiguous-order", "paper-session", "engine-will-not-start"
 _ALARMS, _RECONCILE = "alarms", "reconciliation"
+_ALARMS = "alarms"
+_APPROVALS = "approvals"
 
 _ROWS: tuple[tuple[str, int, str, str, str, str, str, bool, float, float], ...] = (
     ("kill_latched", 1, "The kill switch is pulled", "No new risk; at halt_all no exits by the engine either", "1 minute", "Check residual positions and orders", _KILL, True, 0.0, 0.0),
@@ -62,6 +64,8 @@ _ROWS: tuple[tuple[str, int, str, str, str, str, str, bool, float, float], ...] 
     ("shadow_diverged", 2, "A session's twin decides otherwise", "The strategy may not be the one that was tested", "30 minutes", "Look at interlock paper shadow; stop the session if it is the reference", _PAPER, False, 0.0, 60.0),
     ("shadow_failed", 3, "A session's twin has failed", "Nobody compares its decisions any more; the session goes on", "today", "Read why; start the next session with a twin that works", _PAPER, False, 0.0, 60.0),
     ("key_old", 3, "A key has not been changed for long", "Whoever learned it once can still use it", "today", "Make a new key, name it, take back the old one", _START, False, 0.0, 60.0),
+    ("ticket_unconfirmed", 2, "A venue has not confirmed an approved order", "It may be alive; its ticket is UNKNOWN", "2 minutes", "Do not send it again; look at the order's state until the venue has answered", _APPROVALS, False, 0.0, 10.0),
+    ("override_used", 2, "Two persons passed over a failed check", "One order goes beyond a bound of the desk", "10 minutes", "Read who did it and why; check the position", _APPROVALS, True, 0.0, 0.0),
     ("ticket_expired", 3, "A ticket expired undecided", "The strategy's wish was dropped", "today", "Check whether somebody watches the queue", _PAPER, False, 0.0, 60.0),
     ("config_reload_failed", 3, "A changed configuration is not valid", "The old one stays in force", "today", "Correct the key that the message names", _START, False, 0.0, 60.0),
     ("view_overrun", 3, "A console falls behind", "It skips views; it never shows old ones as live", "today", "Check the console's connection", _START, False, 5.0, 60.0),

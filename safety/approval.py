@@ -6,151 +6,64 @@ monotonic, the earlier one), never under another hash, and a restart rejects eve
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
-from enum import StrEnum
 
-from safety.canonical import changed, digest
-from safety.facts import Check, Preflight
+from safety.canonical import changed
+from safety.facts import Preflight
 from safety.intent import ExecutionIntent, IntentCategory
+from safety.override import FirstSignature, overridden
 from safety.reasons import Refusal
 from safety.text import clean
+from safety.ticket import (
+    FINAL_STATES,
+    NEEDS_TEXT,
+    OPEN_STATES,
+    REJECT_REASONS,
+    REVIEWED_STATES,
+    TRANSITIONS,
+    ApprovalRule,
+    Moment,
+    Ticket,
+    TicketEvent,
+    TicketState,
+    is_over,
+    named,
+    ticket_hash,
+    worse_than,
+)
 from seams.clock import NS_PER_MS, NS_PER_S
-from venues.types import Record
+
+__all__ = [
+    "FINAL_STATES",
+    "OPEN_STATES",
+    "REJECT_REASONS",
+    "TRANSITIONS",
+    "ApprovalRule",
+    "Moment",
+    "Ticket",
+    "TicketBook",
+    "TicketEvent",
+    "TicketState",
+    "ticket_hash",
+]
 
 RESERVATION_NS = 30 * NS_PER_S
 GRACE_NS = 500 * NS_PER_MS
+CONFIRMED_WITHIN_NS = NS_PER_S
+"""How long an order that went out may stay without a word from its venue before its ticket is UNKNOWN."""
 DEFAULT_TTL_NS = 60 * NS_PER_S
 MAX_OPEN_TICKETS = 200
 MAX_CLOSED_TICKETS = 2000
-
-
-class TicketState(StrEnum):
-    PROPOSED = "proposed"
-    REVIEWING = "reviewing"
-    APPROVED = "approved"
-    SENT = "sent"
-    ACKED = "acked"
-    FILLED = "filled"
-    REJECTED = "rejected"
-    EXPIRED = "expired"
-    UNKNOWN = "unknown"
-
-
-class TicketEvent(StrEnum):
-    SELECT = "select"
-    RELEASE = "release"
-    APPROVE = "approve"
-    APPROVE_BY_RULE = "approve_by_rule"
-    REJECT = "reject"
-    EXPIRE = "expire"
-    SEND = "send"
-    ACK = "ack"
-    FILL = "fill"
-    VENUE_REJECT = "venue_reject"
-    LOSE = "lose"
-
-
-_S, _E = TicketState, TicketEvent
-TRANSITIONS: Mapping[tuple[TicketState, TicketEvent], TicketState] = {
-    (_S.PROPOSED, _E.SELECT): _S.REVIEWING,
-    (_S.PROPOSED, _E.APPROVE_BY_RULE): _S.APPROVED,  # nobody has it under review
-    (_S.PROPOSED, _E.REJECT): _S.REJECTED,
-    (_S.PROPOSED, _E.EXPIRE): _S.EXPIRED,
-    (_S.REVIEWING, _E.SELECT): _S.REVIEWING,  # the same operator looks again
-    (_S.REVIEWING, _E.RELEASE): _S.PROPOSED,  # the reservation lapsed
-    (_S.REVIEWING, _E.APPROVE): _S.APPROVED,
-    (_S.REVIEWING, _E.REJECT): _S.REJECTED,
-    (_S.REVIEWING, _E.EXPIRE): _S.EXPIRED,
-    (_S.APPROVED, _E.SEND): _S.SENT,
-    (_S.APPROVED, _E.REJECT): _S.REJECTED,  # withdrawn, or refused by the second preflight
-    (_S.APPROVED, _E.EXPIRE): _S.EXPIRED,
-    (_S.SENT, _E.ACK): _S.ACKED,
-    (_S.SENT, _E.FILL): _S.FILLED,
-    (_S.SENT, _E.VENUE_REJECT): _S.REJECTED,
-    (_S.SENT, _E.LOSE): _S.UNKNOWN,
-    (_S.ACKED, _E.FILL): _S.FILLED,
-    (_S.ACKED, _E.VENUE_REJECT): _S.REJECTED,
-    (_S.ACKED, _E.LOSE): _S.UNKNOWN,
-    (_S.UNKNOWN, _E.ACK): _S.ACKED,  # venue evidence only
-    (_S.UNKNOWN, _E.FILL): _S.FILLED,
-    (_S.UNKNOWN, _E.VENUE_REJECT): _S.REJECTED,
-}
-"""(state, event) -> next state; a pair that is not here is refused."""
-
-OPEN_STATES = frozenset({_S.PROPOSED, _S.REVIEWING, _S.APPROVED})
-FINAL_STATES = frozenset({_S.FILLED, _S.REJECTED, _S.EXPIRED})
-RULE_PREFIX = "rule:"
-
-
-class ApprovalRule(StrEnum):
-    """What may approve in a person's place, and is named in the record as the approver.
-
-    PAPER: the paper stage, where no money moves. SANDBOX: a loopback exchange, where none moves either.
-    EXIT: an order that can only reduce, which waits for nobody. FLATTEN: the operator already typed
-    FLATTEN for the whole desk, so each closing order of it needs no second look. CORRIDOR: a named person
-    approved exactly these bytes in a corridor session, whose artifacts say who and when.
-    """
-
-    PAPER = "rule:paper"
-    SANDBOX = "rule:sandbox"
-    EXIT = "rule:exit"
-    FLATTEN = "rule:flatten"
-    CORRIDOR = "rule:corridor"
-
-
-REJECT_REASONS: Mapping[int, str] = {
-    1: "price moved",
-    2: "size too large",
-    3: "market conditions",
-    4: "strategy misbehaving",
-    5: "duplicate or already hedged",
-    6: "other (say why)",
-}
-NEEDS_TEXT = 6
-
-
-class Moment(Record):
-    """One instant on both clocks."""
-
-    now_ns: int
-    monotonic_ns: int
-
-
-class Ticket(Record):
-    """An intent with the checks a person sees, its life span and where it stands."""
-
-    id: str
-    version: int
-    intent: ExecutionIntent
-    checks: tuple[Check, ...]
-    allowed: bool
-    needs_typed_size: bool
-    epoch: int
-    limits_epoch: int
-    hash: str
-    created_ns: int
-    expires_ns: int
-    expires_monotonic_ns: int
-    changed_monotonic_ns: int
-    state: TicketState
-    reviewer: str = ""
-    reserved_until_monotonic_ns: int = 0
-    approved_by: str = ""
-    approved_ns: int = 0
-    closed_reason: str = ""
-
-
-def ticket_hash(
-    ticket_id: str,
-    version: int,
-    intent: ExecutionIntent,
-    checks: tuple[Check, ...],
-    epoch: int,
-    limits_epoch: int = 0,
-) -> str:
-    """Return what an approval is bound to: intent, checks shown, version, and both epochs (I21)."""
-    return digest([ticket_id, version, intent, checks, epoch, limits_epoch])
+APPROVING = frozenset(
+    {
+        TicketEvent.SELECT,
+        TicketEvent.REVISE,
+        TicketEvent.COSIGN,
+        TicketEvent.APPROVE,
+        TicketEvent.APPROVE_BY_RULE,
+    }
+)
+"""What only `select`, `revise`, `approve` and `cosign` may bring about."""
 
 
 class TicketBook:
@@ -185,6 +98,8 @@ class TicketBook:
         moment: Moment,
         ttl_ns: int = DEFAULT_TTL_NS,
         limits_epoch: int = 0,
+        proposed_by: str = "",
+        why: str = "",
     ) -> Ticket:
         """Put an intent before the operators. Raises `Refusal`: duplicate_request, too_many_tickets."""
         assert ttl_ns > 0
@@ -207,6 +122,9 @@ class TicketBook:
             expires_monotonic_ns=moment.monotonic_ns + ttl_ns,
             changed_monotonic_ns=moment.monotonic_ns,
             state=TicketState.PROPOSED,
+            mark_seen=intent.mark_price,
+            proposed_by=proposed_by,
+            why=clean(why),
         )
         self._tickets[ticket_id] = ticket
         self._forget_oldest()
@@ -219,26 +137,46 @@ class TicketBook:
         moment: Moment,
         preflight: Preflight | None = None,
         limits_epoch: int | None = None,
+        mark: Decimal | None = None,
     ) -> Ticket:
         """Reserve a ticket for one operator for 30 s and return it with the hash to approve.
 
-        `preflight` is the re-run with fresh prices; where its checks differ the ticket gets a new
-        version and hash. Raises `Refusal`: operator_required, unknown_ticket, ticket_expired,
-        ticket_used, ticket_reserved.
+        `preflight` is the re-run with fresh prices, `mark` the price it saw; where its checks differ the
+        ticket gets a new version and hash. Raises `Refusal`: operator_required, unknown_ticket,
+        ticket_expired, ticket_used, ticket_reserved.
         """
-        operator = _named(operator)
+        operator = named(operator)
         ticket = self._alive(ticket_id, moment)
         is_reserved = ticket.reserved_until_monotonic_ns > moment.monotonic_ns
         if ticket.state is TicketState.REVIEWING and ticket.reviewer != operator and is_reserved:
             raise Refusal("ticket_reserved", ticket.reviewer)
         ticket = self._step(ticket, TicketEvent.SELECT)
         ticket = changed(
-            ticket, reviewer=operator, reserved_until_monotonic_ns=moment.monotonic_ns + RESERVATION_NS
+            ticket,
+            reviewer=operator,
+            reserved_until_monotonic_ns=moment.monotonic_ns + RESERVATION_NS,
+            reviewed_ns=moment.now_ns,
+            mark_before=ticket.mark_seen,
+            mark_seen=mark if mark is not None else ticket.mark_seen,
+            altered=(),
         )
         limits_epoch = ticket.limits_epoch if limits_epoch is None else limits_epoch
         if preflight is not None and (preflight.checks, limits_epoch) != (ticket.checks, ticket.limits_epoch):
             ticket = _revised(ticket, preflight, moment, limits_epoch)
         return self._keep(ticket)
+
+    def revise(
+        self, ticket_id: str, preflight: Preflight, moment: Moment, limits_epoch: int, mark: Decimal | None
+    ) -> Ticket | None:
+        """Give a ticket under review a new version where a check now comes out worse, or where the limits
+        changed; None where what was read still holds. Whoever reviews it must read it again.
+        """
+        ticket = self.get(ticket_id)
+        is_same = not worse_than(ticket, preflight) and limits_epoch == ticket.limits_epoch
+        if ticket.state is not TicketState.REVIEWING or is_same:
+            return None
+        ticket = changed(self._step(ticket, TicketEvent.REVISE), mark_before=ticket.mark_seen, mark_seen=mark)
+        return self._keep(_revised(ticket, preflight, moment, limits_epoch))
 
     def approve(
         self,
@@ -250,32 +188,64 @@ class TicketBook:
         epoch: int,
         moment: Moment,
         limits_epoch: int | None = None,
+        first: FirstSignature | None = None,
     ) -> Ticket:
-        """Approve exactly what `hash` names, once.
+        """Approve exactly what `hash` names, once. With `first` a second person's `cosign` must follow.
 
         Raises `Refusal`: operator_required, unknown_ticket, ticket_used, ticket_expired, wrong_epoch,
         limits_changed, ticket_review_required (also: reserved by another, or the reservation lapsed),
-        ticket_hash_mismatch, ticket_changed (less than 0.5 s ago), checks_failed, bad_confirmation.
+        ticket_hash_mismatch, ticket_changed (less than 0.5 s ago), checks_failed, bad_confirmation,
+        not_overridable, reason_required (an override says why).
         """
-        operator = _named(operator)
+        operator = named(operator)
         ticket = self._alive(ticket_id, moment)
         is_mine = ticket.reviewer == operator and ticket.reserved_until_monotonic_ns > moment.monotonic_ns
         if ticket.state is not TicketState.REVIEWING or not is_mine:
             raise Refusal("ticket_review_required", ticket_id)
-        if epoch != ticket.epoch:
-            raise Refusal("wrong_epoch", f"ticket of epoch {ticket.epoch}, engine in {epoch}")
-        if limits_epoch is not None and limits_epoch != ticket.limits_epoch:
-            raise Refusal("limits_changed", f"shown under {ticket.limits_epoch}, now {limits_epoch}")
-        if hash != ticket.hash:
-            raise Refusal("ticket_hash_mismatch", ticket_id)
+        _demand_same(ticket, hash, epoch, limits_epoch)
         if moment.monotonic_ns - ticket.changed_monotonic_ns < GRACE_NS:
             raise Refusal("ticket_changed", ticket_id)
         if not ticket.allowed:
-            raise Refusal("checks_failed", ticket_id)
-        if ticket.needs_typed_size and not _is_size(typed_size, ticket.intent.quantity):
+            ticket = overridden(ticket, first)
+        if (ticket.needs_typed_size or ticket.overridden) and not _is_size(
+            typed_size, ticket.intent.quantity
+        ):
             raise Refusal("bad_confirmation", "type the quantity exactly")
-        approved = self._step(ticket, TicketEvent.APPROVE)
-        return self._keep(changed(approved, approved_by=operator, approved_ns=moment.now_ns))
+        if first is None:
+            return self._approved(ticket, operator, moment)
+        signed = changed(ticket, first_approver=operator, first_principal=first.principal)
+        return self._keep(self._step(signed, TicketEvent.COSIGN))
+
+    def cosign(
+        self,
+        ticket_id: str,
+        hash: str,
+        operator: str,
+        principal: str,
+        *,
+        epoch: int,
+        moment: Moment,
+        limits_epoch: int | None = None,
+    ) -> Ticket:
+        """The second person approves exactly what the first one did; both names stand on the ticket.
+
+        Raises `Refusal`: operator_required, unknown_ticket, ticket_used, ticket_expired, wrong_epoch,
+        limits_changed, ticket_hash_mismatch, same_person (one name or one key twice, or its own author).
+        """
+        operator = named(operator)
+        ticket = self._alive(ticket_id, moment)
+        if ticket.state is not TicketState.COSIGNING:
+            raise Refusal("ticket_review_required", f"{ticket_id} waits for no second person")
+        _demand_same(ticket, hash, epoch, limits_epoch)
+        if operator == ticket.first_approver or (principal and principal == ticket.first_principal):
+            raise Refusal("same_person", operator)
+        if operator == ticket.proposed_by:
+            raise Refusal("same_person", f"{operator} wrote the order")
+        return self._approved(ticket, f"{ticket.first_approver}+{operator}", moment)
+
+    def _approved(self, ticket: Ticket, by: str, moment: Moment) -> Ticket:
+        after = self._step(ticket, TicketEvent.APPROVE)
+        return self._keep(changed(after, approved_by=by, approved_ns=moment.now_ns, decided_ns=moment.now_ns))
 
     def approve_by_rule(self, ticket_id: str, rule: ApprovalRule, *, epoch: int, moment: Moment) -> Ticket:
         """Approve a ticket that waits for nobody, once, in the rule's name.
@@ -300,9 +270,11 @@ class TicketBook:
         approved = self._step(ticket, TicketEvent.APPROVE_BY_RULE)
         return self._keep(changed(approved, approved_by=rule.value, approved_ns=moment.now_ns))
 
-    def reject(self, ticket_id: str, operator: str, digit: int, text: str = "") -> Ticket:
+    def reject(
+        self, ticket_id: str, operator: str, digit: int, text: str = "", moment: Moment | None = None
+    ) -> Ticket:
         """Reject an open ticket for one of the six reasons; the sixth needs a text."""
-        operator = _named(operator)
+        operator = named(operator)
         ticket = self.get(ticket_id)
         if ticket.state not in OPEN_STATES:
             raise Refusal("ticket_used", ticket.state)
@@ -310,23 +282,38 @@ class TicketBook:
         if digit not in REJECT_REASONS or (digit == NEEDS_TEXT and not said):
             raise Refusal("reason_required", "one digit of " + ", ".join(map(str, REJECT_REASONS)))
         reason = f"{REJECT_REASONS[digit]}: {said}" if said else REJECT_REASONS[digit]
-        return self._keep(
-            changed(self._step(ticket, TicketEvent.REJECT), closed_reason=f"{operator}: {reason}")
-        )
+        after = self._step(ticket, TicketEvent.REJECT)
+        decided_ns = 0 if moment is None else moment.now_ns
+        return self._keep(changed(after, closed_reason=f"{operator}: {reason}", decided_ns=decided_ns))
 
-    def advance(self, ticket_id: str, event: TicketEvent, *, reason: str = "") -> Ticket:
+    def advance(
+        self, ticket_id: str, event: TicketEvent, *, reason: str = "", moment: Moment | None = None
+    ) -> Ticket:
         """Record what happened after approval (send, ack, fill, venue_reject, lose, or a withdrawal)."""
         ticket = self.get(ticket_id)
-        if event in (TicketEvent.SELECT, TicketEvent.APPROVE, TicketEvent.APPROVE_BY_RULE):
+        if event in APPROVING:
             raise Refusal("ticket_review_required", "use select and approve")
         after = self._step(ticket, event)
+        if event is TicketEvent.SEND and moment is not None:
+            after = changed(after, sent_monotonic_ns=moment.monotonic_ns)
         return self._keep(changed(after, closed_reason=clean(reason)) if reason else after)
+
+    def unconfirmed(self, moment: Moment) -> tuple[Ticket, ...]:
+        """Return the tickets whose order went out a second ago and of which the venue has said nothing."""
+        sent = [ticket for ticket in self._tickets.values() if ticket.state is TicketState.SENT]
+        due_ns = moment.monotonic_ns - CONFIRMED_WITHIN_NS
+        return tuple(ticket for ticket in sent if 0 < ticket.sent_monotonic_ns <= due_ns)
+
+    def in_hand_of(self, operator: str) -> tuple[Ticket, ...]:
+        """Return the tickets that one operator reviews, or has approved alone so far."""
+        mine = [ticket for ticket in self._tickets.values() if ticket.state in REVIEWED_STATES]
+        return tuple(ticket for ticket in mine if ticket.reviewer == operator)
 
     def expire(self, moment: Moment) -> tuple[Ticket, ...]:
         """Close every open ticket whose time is up, free lapsed reservations; returns the closed ones."""
         expired = []
         for ticket in self.open():
-            if _is_over(ticket, moment):
+            if is_over(ticket, moment):
                 closed = changed(self._step(ticket, TicketEvent.EXPIRE), closed_reason="expired")
                 expired.append(self._keep(closed))
             elif (
@@ -353,9 +340,9 @@ class TicketBook:
 
     def _alive(self, ticket_id: str, moment: Moment) -> Ticket:
         ticket = self.get(ticket_id)
-        if ticket.state is TicketState.EXPIRED or (ticket.state in OPEN_STATES and _is_over(ticket, moment)):
+        if ticket.state is TicketState.EXPIRED or (ticket.state in OPEN_STATES and is_over(ticket, moment)):
             raise Refusal("ticket_expired", ticket_id)
-        if ticket.state not in (TicketState.PROPOSED, TicketState.REVIEWING):
+        if ticket.state not in OPEN_STATES or ticket.state is TicketState.APPROVED:
             raise Refusal("ticket_used", ticket.state)
         return ticket
 
@@ -376,15 +363,14 @@ class TicketBook:
             del self._tickets[ticket_id]
 
 
-def _named(operator: str) -> str:
-    name = clean(operator, 80).strip()
-    if not name or name.startswith(RULE_PREFIX):
-        raise Refusal("operator_required", "a person's name; rules sign for themselves")
-    return name
-
-
-def _is_over(ticket: Ticket, moment: Moment) -> bool:
-    return moment.now_ns >= ticket.expires_ns or moment.monotonic_ns >= ticket.expires_monotonic_ns
+def _demand_same(ticket: Ticket, hash: str, epoch: int, limits_epoch: int | None) -> None:
+    """Refuse an approval of anything but this very ticket, engine and set of limits."""
+    if epoch != ticket.epoch:
+        raise Refusal("wrong_epoch", f"ticket of epoch {ticket.epoch}, engine in {epoch}")
+    if limits_epoch is not None and limits_epoch != ticket.limits_epoch:
+        raise Refusal("limits_changed", f"shown under {ticket.limits_epoch}, now {limits_epoch}")
+    if hash != ticket.hash:
+        raise Refusal("ticket_hash_mismatch", ticket.id)
 
 
 def _is_size(typed: str | None, quantity: Decimal) -> bool:
@@ -396,6 +382,8 @@ def _is_size(typed: str | None, quantity: Decimal) -> bool:
 
 def _revised(ticket: Ticket, preflight: Preflight, moment: Moment, limits_epoch: int) -> Ticket:
     version = ticket.version + 1
+    before = {check.name: check for check in ticket.checks}
+    altered = tuple(check.name for check in preflight.checks if before.get(check.name) != check)
     return changed(
         ticket,
         version=version,
@@ -405,4 +393,6 @@ def _revised(ticket: Ticket, preflight: Preflight, moment: Moment, limits_epoch:
         limits_epoch=limits_epoch,
         hash=ticket_hash(ticket.id, version, ticket.intent, preflight.checks, ticket.epoch, limits_epoch),
         changed_monotonic_ns=moment.monotonic_ns,
+        reviewed_ns=moment.now_ns,
+        altered=altered,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
 
@@ -132,6 +133,15 @@ class CheckResult(StrEnum):
     FAIL = "fail"
     NOT_APPLICABLE = "n/a"
     """This mode's venue has no such fact (`safety.applicability`); never given in live."""
+
+
+SEVERITY: Mapping[CheckResult, int] = {
+    CheckResult.NOT_APPLICABLE: 0,
+    CheckResult.OK: 0,
+    CheckResult.WARN: 1,
+    CheckResult.FAIL: 2,
+}
+"""Result -> how bad it is; a larger number is worse."""
 
 
 class Check(Record):

@@ -13,6 +13,7 @@ _STATE = "init-state"
 _ALARMS = "alarms"
 _RECONCILE = "reconciliation"
 _CORRIDOR = "corridor"
+_APPROVALS = "approvals"
 _UNKNOWN, _PAPER, _START = "ambiguous-order", "paper-session", "engine-will-not-start"
 
 ROWS: tuple[tuple[str, str, str, str, str], ...] = (
@@ -139,6 +140,18 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     ("reader_busy", "Too many questions wait", "The reader of evidence answers one question at a time.", "Ask again in a moment.", _START),
     ("reader_failed", "The reader of evidence failed", "It ended or took too long; the engine itself goes on.", "Ask again; if it stays, look at the file with the command line.", _START),
     ("not_found", "Not found", "There is nothing under this name.", "List what there is.", _START),
+    # the operator lease, two persons, orders by hand
+    ("lease_held", "Somebody else has the operator lease", "One person at one console acts; everybody may stop.", "Talk to them, wait until it ends, or take it over with a reason: interlock lease take --reason.", _APPROVALS),
+    ("lease_required", "You do not hold the operator lease", "What starts or renews needs the person who holds it, at their console.", "Take it: interlock lease take, or T on the Tickets screen.", _APPROVALS),
+    ("same_person", "A second, other person is needed", "One name, one key, or the author of the order does not count twice.", "Ask another operator with a key of their own.", _APPROVALS),
+    ("principal_required", "Sign with your own key", "Where two persons are needed, a name alone proves nobody.", "Enrol your key (interlock operator enrol) and name its file in INTERLOCK_OPERATOR_KEY.", _APPROVALS),
+    ("signature_invalid", "The signature does not match", "The command was not signed by the enrolled key of this operator, or was altered on its way.", "Check INTERLOCK_OPERATOR and INTERLOCK_OPERATOR_KEY; a revoked key must be enrolled anew.", _APPROVALS),
+    ("approval_expired", "The request for a second person is over", "It waits five minutes, and not over a restart or a change of what it is about.", "Ask anew, then let the second person confirm.", _APPROVALS),
+    ("approval_changed", "The request is not the one you saw", "What it is about changed, or the hash was mistyped.", "List the requests and confirm what they show.", _APPROVALS),
+    ("override_off", "Failed checks are not passed over here", "The override path is off unless the configuration allows it.", "Make the order smaller, or let the desk decide on execution.allows_override.", _APPROVALS),
+    ("not_overridable", "This check is never passed over", "Only bounds of size and rhythm may be, never a hold, the order's form, a loss limit or an old price.", "Correct the cause; reject the ticket.", _APPROVALS),
+    ("order_incomplete", "The order lacks a mandatory field", "Limit price and protective stop are stated before anything is judged.", "Fill in the fields that the answer names and send it again.", _APPROVALS),
+    ("order_invalid", "A field of the order is wrong", "A value has the wrong form, or a price lies on the wrong side.", "Correct the fields that the answer names and send it again.", _APPROVALS),
     # forge and verify
     ("forge_refused", "The strategy is outside the subset", "The file holds a construct that has no exact native meaning; the message names its place.", "Write what the message says instead; the strategy still runs interpreted in research and paper.", _FORGE),
     ("forge_build_failed", "The library could not be built", "The C compiler is missing or refused, or the library could call out.", "Install gcc and binutils; keep the message, it is a defect if both are there.", _FORGE),

@@ -49,6 +49,7 @@ NOUNS: dict[str, Noun] = {
     "flatten": Noun("kill", "flatten"),
     "flat-now": Noun("kill", "flatten", is_alias=True),
     "tickets": Noun("tickets", "app", is_group=True),
+    "lease": Noun("lease", "app", is_group=True),
     "orders": Noun("trading", "orders", is_group=True),
     "positions": Noun("trading", "positions"),
     "reconcile": Noun("reconcile", "app", is_group=True),

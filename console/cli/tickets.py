@@ -8,22 +8,26 @@ from typing import Annotated
 import typer
 
 from console.cli import link, output
+from console.cli.exit_codes import ExitCode
 from console.cli.failure import Failure
 from console.cli.options import Json, Operator, operator_name
 from engine.api.client import EngineClient
 from engine.api.commands import (
     REJECT_REASONS,
+    RejectedAll,
     TicketApprove,
+    TicketCosign,
     TicketReject,
+    TicketRejectAll,
     TicketSelect,
     TicketShow,
 )
 from engine.api.views import TicketRow, TicketsView
 
-app = typer.Typer(help="Tickets: list, show, approve, reject.")
+app = typer.Typer(help="Tickets: list, show, review, approve, cosign, reject.")
 COLUMNS = ("ticket_id", "state", "symbol", "side", "quantity", "limit_price", "worst", "ticket_hash")
 CHECKS = ("name", "now", "after", "limit", "result", "reason")
-OPEN_STATES = ("PROPOSED", "REVIEWING")
+OPEN_STATES = ("PROPOSED", "REVIEWING", "COSIGNING")
 MIN_HASH = 8
 REASON_HELP = ", ".join(f"{digit} {text}" for digit, text in REJECT_REASONS.items())
 
@@ -83,53 +87,103 @@ def approve(
     ticket_id: str,
     ticket_hash: Annotated[str, typer.Option("--hash", help="The hash you saw, 8 characters or more.")],
     size: Annotated[str, typer.Option("--size", help="The size, typed again; needed over a WARN.")] = "",
+    override: Annotated[
+        str, typer.Option("--override", help="Why the failed checks are passed over; needs a second person.")
+    ] = "",
     operator: Operator = "",
     as_json: Json = False,
 ) -> None:
     """Approve exactly the ticket you saw: the hash must match before and after the fresh checks.
 
+    What `select` showed you is approved as it was shown, within 30 seconds. The ticket waits for a second
+    person where two are needed: `interlock tickets cosign`.
+
     Example: interlock tickets approve T-00412 --hash 9c1e44d0
     """
-    seen = ticket_hash.strip().lower()
+    seen = _named_hash(ticket_hash, ticket_id)
+    typed, name = _size(size), operator_name(operator)
+    row = link.talk(lambda client: _approve(client, ticket_id, seen, typed, override), operator=name)
+    waits = f"; a second person: interlock tickets cosign {row.ticket_id} --hash {row.ticket_hash[:12]}"
+    said = f"{row.ticket_id} is {row.state}{waits if row.state == 'cosigning' else ''}"
+    output.show({"ticket": row}, said, as_json)
+
+
+@app.command()
+def cosign(
+    ticket_id: str,
+    ticket_hash: Annotated[str, typer.Option("--hash", help="The hash you saw, 8 characters or more.")],
+    operator: Operator = "",
+    as_json: Json = False,
+) -> None:
+    """Approve, as the second person, exactly what the first one approved.
+
+    Example: interlock tickets cosign T-00412 --hash 9c1e44d0
+    """
+    seen = _named_hash(ticket_hash, ticket_id)
+
+    async def sign(client: EngineClient) -> TicketRow:
+        row = await client.query(TicketShow(ticket_id=ticket_id), TicketRow)
+        _demand_same(row, seen)
+        body = TicketCosign(ticket_id=ticket_id, ticket_hash=row.ticket_hash)
+        return await client.demand(body, TicketRow)
+
+    row = link.talk(sign, operator=operator_name(operator))
+    output.show({"ticket": row}, f"{row.ticket_id} is {row.state}", as_json)
+
+
+@app.command()
+def reject(
+    ticket_ids: Annotated[list[str], typer.Argument(metavar="TICKET_ID...", help="One or several.")],
+    digit: Annotated[int, typer.Option("--reason", min=1, max=len(REJECT_REASONS), help=REASON_HELP)],
+    text: Annotated[str, typer.Option("--text", help="In your own words.")] = "",
+    operator: Operator = "",
+    as_json: Json = False,
+) -> None:
+    """Reject tickets with one of the fixed reasons. Several may be rejected at once, never approved.
+
+    Example: interlock tickets reject T-00412 --reason 1 --text "book is empty above 2 lots"
+    """
+    if len(ticket_ids) == 1:
+        one = TicketReject(ticket_id=ticket_ids[0], reason_digit=digit, text=text)
+        link.act(one, object, operator=operator_name(operator))
+        payload = {"ticket_id": ticket_ids[0], "reason": REJECT_REASONS[digit]}
+        output.show(payload, f"{ticket_ids[0]} rejected: {REJECT_REASONS[digit]}", as_json)
+        return
+    several = TicketRejectAll(ticket_ids=tuple(ticket_ids), reason_digit=digit, text=text)
+    done = link.act(several, RejectedAll, operator=operator_name(operator))
+    said = [f"{name} rejected: {REJECT_REASONS[digit]}" for name in done.rejected]
+    said += [f"{name} not rejected: {code}" for name, code in done.refused]
+    output.show({"rejected": done.rejected, "refused": done.refused}, "\n".join(said), as_json)
+    if done.refused:
+        raise typer.Exit(int(ExitCode.REFUSED))
+
+
+async def _approve(
+    client: EngineClient, ticket_id: str, seen: str, typed: Decimal | None, override: str
+) -> TicketRow:
+    """Check the hash; where it is not under my review, have the checks run afresh and check it again."""
+    row = await client.query(TicketShow(ticket_id=ticket_id), TicketRow)
+    _demand_same(row, seen)
+    if (row.state, row.reviewer) != ("reviewing", client.operator):
+        await client.demand(TicketSelect(ticket_id=ticket_id), object)
+        row = await client.query(TicketShow(ticket_id=ticket_id), TicketRow)
+        _demand_same(row, seen)
+    body = TicketApprove(
+        ticket_id=ticket_id, ticket_hash=row.ticket_hash, typed_size=typed, is_override=bool(override)
+    )
+    await client.demand(body, object, reason=override)
+    return await client.query(TicketShow(ticket_id=ticket_id), TicketRow)
+
+
+def _named_hash(given: str, ticket_id: str) -> str:
+    seen = given.strip().lower()
     if len(seen) < MIN_HASH:
         raise Failure(
             "hash_too_short",
             f"--hash needs at least {MIN_HASH} characters",
             f"copy it from `interlock tickets show {ticket_id}`",
         )
-    typed = _size(size)
-    row = link.talk(lambda client: _approve(client, ticket_id, seen, typed), operator=operator_name(operator))
-    output.show({"ticket": row}, f"{row.ticket_id} is {row.state}", as_json)
-
-
-@app.command()
-def reject(
-    ticket_id: str,
-    digit: Annotated[int, typer.Option("--reason", min=1, max=len(REJECT_REASONS), help=REASON_HELP)],
-    text: Annotated[str, typer.Option("--text", help="In your own words.")] = "",
-    operator: Operator = "",
-    as_json: Json = False,
-) -> None:
-    """Reject a ticket with one of the fixed reasons.
-
-    Example: interlock tickets reject T-00412 --reason 1 --text "book is empty above 2 lots"
-    """
-    body = TicketReject(ticket_id=ticket_id, reason_digit=digit, text=text)
-    link.act(body, object, operator=operator_name(operator))
-    payload = {"ticket_id": ticket_id, "reason": REJECT_REASONS[digit]}
-    output.show(payload, f"{ticket_id} rejected: {REJECT_REASONS[digit]}", as_json)
-
-
-async def _approve(client: EngineClient, ticket_id: str, seen: str, typed: Decimal | None) -> TicketRow:
-    """Check the hash, have the checks run afresh, check the hash again, approve what was seen."""
-    row = await client.query(TicketShow(ticket_id=ticket_id), TicketRow)
-    _demand_same(row, seen)
-    await client.demand(TicketSelect(ticket_id=ticket_id), object)
-    row = await client.query(TicketShow(ticket_id=ticket_id), TicketRow)
-    _demand_same(row, seen)
-    body = TicketApprove(ticket_id=ticket_id, ticket_hash=row.ticket_hash, typed_size=typed)
-    await client.demand(body, object)
-    return await client.query(TicketShow(ticket_id=ticket_id), TicketRow)
+    return seen
 
 
 def _demand_same(row: TicketRow, seen: str) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar, get_args
 
@@ -24,12 +25,17 @@ from engine.api.endpoint import read_credential, read_endpoint
 from engine.api.home import HomePaths
 from engine.api.lab import LabQuery
 from engine.api.views import View, Views
+from safety.canonical import canonical, changed
+from safety.principals import OperatorKey
+from safety.reasons import Refusal
 from seams.clock import NS_PER_S, Clock
 from seams.ids import Ids
 from seams.net import Net, NetDown
 
 T = TypeVar("T")
 ViewListener = Callable[[View], None]
+KEY_VARIABLE = "INTERLOCK_OPERATOR_KEY"
+"""Names the file of the person's own key (see `interlock operator new-key`)."""
 LAB_TIMEOUT_S = 25.0
 """Evidence is read from large files by a process that may have to start first."""
 
@@ -45,8 +51,20 @@ class EngineRefused(Exception):
 class EngineClient:
     """One connection to one engine, as one operator (or observer)."""
 
-    def __init__(self, net: Net, clock: Clock, ids: Ids, operator: str, epoch: int) -> None:
+    def __init__(
+        self,
+        net: Net,
+        clock: Clock,
+        ids: Ids,
+        operator: str,
+        epoch: int,
+        console: str = "",
+        key: OperatorKey | None = None,
+    ) -> None:
+        """`console` names the console that commands are pressed at, empty for the command line; `key` is
+        the operator's own, which signs every command."""
         self.net, self.operator, self.epoch = net, operator, epoch
+        self.console, self.key = console, key
         self._clock, self._ids = clock, ids
         self._views: msgspec.json.Decoder[View] = msgspec.json.Decoder(View)
 
@@ -60,6 +78,7 @@ class EngineClient:
         role: str = "operator",
         on_change: Callable[[bool], None] | None = None,
         timeout_s: float = 2.0,
+        console: str = "",
     ) -> EngineClient:
         """Find the engine of this home and connect. Raises `NetDown` when there is none."""
         from engine.api.nats import NatsNet  # late: a console paints its first frame without it
@@ -73,7 +92,7 @@ class EngineClient:
         net = await NatsNet.connect(
             endpoint.url, credential.user, credential.password, f"interlock-{role}", on_change, timeout_s
         )
-        return cls(net, clock, ids, operator, endpoint.epoch)
+        return cls(net, clock, ids, operator, endpoint.epoch, console, operator_key())
 
     async def command(
         self, body: CommandBody, *, reason: str = "", timeout_s: float = 2.0, request_id: str = ""
@@ -90,7 +109,10 @@ class EngineClient:
             epoch=self.epoch,
             expires_at_ns=self._clock.now_ns() + round(timeout_s * NS_PER_S),
             body=body,
+            console=self.console,
         )
+        if self.key is not None:
+            message = changed(message, signature=self.key.sign(canonical(message)))
         subject = subjects.KILL if isinstance(body, Kill | KillArm) else subjects.COMMAND
         return self._read(await self.net.request(subject, encode(message), timeout_s))
 
@@ -140,6 +162,20 @@ class EngineClient:
         if reply.epoch and reply.code == "wrong_epoch":
             self.epoch = reply.epoch
         return reply
+
+
+def operator_key(environ: Mapping[str, str] | None = None) -> OperatorKey | None:
+    """Return the person's key that `INTERLOCK_OPERATOR_KEY` names; None where it names none.
+
+    Raises `PermissionError` where the file cannot be used: an act must not go out unsigned by mistake.
+    """
+    path = (os.environ if environ is None else environ).get(KEY_VARIABLE, "")
+    if not path:
+        return None
+    try:
+        return OperatorKey.load(path)
+    except Refusal as refusal:
+        raise PermissionError(f"{KEY_VARIABLE}: {refusal}") from None
 
 
 def _result(reply: Reply, result: type[T]) -> T:

@@ -15,7 +15,20 @@ from engine.api.corridor import SubmitAct, SubmitOpen
 from engine.api.lab import LabQuery
 from engine.api.reconcile import FillsCompared
 from engine.api.reconcile import Reconcile as Reconcile
-from safety.approval import REJECT_REASONS as REJECT_REASONS
+from engine.api.ticket_commands import REJECT_REASONS as REJECT_REASONS
+from engine.api.ticket_commands import LeaseGive as LeaseGive
+from engine.api.ticket_commands import LeaseHeld as LeaseHeld
+from engine.api.ticket_commands import LeaseKeep as LeaseKeep
+from engine.api.ticket_commands import LeaseTake as LeaseTake
+from engine.api.ticket_commands import PairConfirm as PairConfirm
+from engine.api.ticket_commands import PairRefuse as PairRefuse
+from engine.api.ticket_commands import RejectedAll as RejectedAll
+from engine.api.ticket_commands import TicketApprove as TicketApprove
+from engine.api.ticket_commands import TicketCosign as TicketCosign
+from engine.api.ticket_commands import TicketReject as TicketReject
+from engine.api.ticket_commands import TicketRejectAll as TicketRejectAll
+from engine.api.ticket_commands import TicketSelect as TicketSelect
+from engine.api.ticket_commands import TicketSubmit as TicketSubmit
 from venues.types import Record
 
 SCHEMA_VERSION = 1
@@ -46,28 +59,6 @@ class Flatten(Record, tag="flatten"):
     """Latch close_only, close every position reduce-only and verify flat."""
 
     confirm: str
-
-
-class TicketSelect(Record, tag="ticket_select"):
-    """Review: re-run the checks and reserve the ticket for this operator."""
-
-    ticket_id: str
-
-
-class TicketApprove(Record, tag="ticket_approve"):
-    """Approve exactly what was seen: `ticket_hash` of the version reviewed; `typed_size` over a WARN."""
-
-    ticket_id: str
-    ticket_hash: str
-    typed_size: Decimal | None = None
-
-
-class TicketReject(Record, tag="ticket_reject"):
-    """Reject with one of the reasons of `REJECT_REASONS` (by its digit) and an optional text."""
-
-    ticket_id: str
-    reason_digit: int
-    text: str = ""
 
 
 class OrderCancel(Record, tag="order_cancel"):
@@ -234,6 +225,14 @@ CommandBody = (
     | TicketSelect
     | TicketApprove
     | TicketReject
+    | TicketRejectAll
+    | TicketCosign
+    | TicketSubmit
+    | LeaseTake
+    | LeaseKeep
+    | LeaseGive
+    | PairConfirm
+    | PairRefuse
     | OrderCancel
     | Reconcile
     | AlarmAck
@@ -256,7 +255,11 @@ CommandBody = (
 
 
 class Command(Record):
-    """The envelope of every command."""
+    """The envelope of every command.
+
+    `console` names the console it was pressed at; empty is the command line. `signature` is the operator's
+    own, of everything else in it, where their key is known to the client; two persons need it.
+    """
 
     schema_version: int = SCHEMA_VERSION
     request_id: str
@@ -265,6 +268,8 @@ class Command(Record):
     epoch: int
     expires_at_ns: int
     body: CommandBody
+    console: str = ""
+    signature: str = ""
 
 
 class Snapshot(Record, tag="snapshot"):

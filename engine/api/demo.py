@@ -272,16 +272,26 @@ class _Script:
                 await client.demand(reject, object)
                 self.rejections += 1
                 return
-            shown = await client.demand(TicketSelect(ticket_id=row.ticket_id), TicketRow)
-            await self.clock.sleep(GRACE_S)
-            size: Decimal | None = shown.quantity if shown.worst == "warn" else None
-            approve = TicketApprove(ticket_id=row.ticket_id, ticket_hash=shown.ticket_hash, typed_size=size)
-            await client.demand(approve, object)
+            await self._approve(client, row.ticket_id)
             self.approvals += 1
         except EngineRefused as refused:
             # A hold (the provoked stale feed) or a session's own exit may win the race; that is an answer.
             if refused.reply.code not in ("checks_failed", "ticket_used", "ticket_expired"):
                 self.errors.append(str(refused))
+
+    async def _approve(self, client: EngineClient, ticket_id: str) -> None:
+        """Look and approve; where a check came out worse meanwhile, look again."""
+        for is_last in (False, False, True):
+            shown = await client.demand(TicketSelect(ticket_id=ticket_id), TicketRow)
+            await self.clock.sleep(GRACE_S)
+            size: Decimal | None = shown.quantity if shown.worst == "warn" else None
+            approve = TicketApprove(ticket_id=ticket_id, ticket_hash=shown.ticket_hash, typed_size=size)
+            try:
+                await client.demand(approve, object)
+                return
+            except EngineRefused as refused:
+                if is_last or refused.reply.code not in ("ticket_hash_mismatch", "ticket_changed"):
+                    raise
 
     async def _kill(self, client: EngineClient) -> tuple[float, bool]:
         armed = await client.demand(KillArm(), KillArmed)

@@ -13,6 +13,7 @@ Layout (paths are part of the contract; several desks run side by side with diff
     forge/          builds of strategy files by their hash
     foundry/        components: strategies/LANG/VERSION/NAME/ and so on
     config/         interlock.yaml (user layer)
+    operators/      NAME.json: each operator's public key
 """
 
 from __future__ import annotations
@@ -53,4 +54,5 @@ class HomePaths:
         self.past = self.outputs / "past"
         self.sessions = self.outputs / "paper_sessions"
         self.submits = self.outputs / "submits"
+        self.operators = home / "operators"
         self.user_config = home / "config" / "interlock.yaml"

@@ -11,6 +11,10 @@ from decimal import Decimal
 from engine.api.lane_views import LaneStateRow
 from engine.api.reconcile import ReconcileView
 from engine.api.run_views import RunsView
+from engine.api.ticket_views import CheckRow as CheckRow
+from engine.api.ticket_views import LeaseRow, PairRow
+from engine.api.ticket_views import TicketRow as TicketRow
+from engine.api.ticket_views import TicketsView as TicketsView
 from venues.types import Record
 
 
@@ -64,6 +68,10 @@ class StatusView(Record, tag="status"):
     health: tuple[PartHealth, ...]
     lanes: tuple[LaneStateRow, ...] = ()
     """Every running session's lanes, each with its strategy's state."""
+    lease: LeaseRow | None = None
+    """Who acts; None where nobody does."""
+    pairs: tuple[PairRow, ...] = ()
+    """What waits for a second person."""
 
 
 class LimitBar(Record):
@@ -167,59 +175,6 @@ class OrdersView(Record, tag="orders"):
     seq: int
     at_ns: int
     rows: tuple[OrderRow, ...]
-
-
-class CheckRow(Record):
-    """One preflight check: what is, what would be, the bound, and the result (ok, warn, fail)."""
-
-    name: str
-    now: str
-    after: str
-    limit: str
-    result: str
-    reason: str
-
-
-class TicketRow(Record):
-    ticket_id: str
-    version: int
-    ticket_hash: str
-    state: str
-    symbol: str
-    venue: str
-    side: str
-    quantity: Decimal
-    order_type: str
-    limit_price: Decimal
-    stop_loss: Decimal | None
-    time_in_force: str
-    reduce_only: bool
-    notional_usd: Decimal
-    mark_price: Decimal
-    mark_now: Decimal
-    strategy: str
-    session_id: str
-    decision_id: str
-    why: str
-    category: str
-    created_ns: int
-    expires_ns: int
-    reviewer: str
-    worst: str
-    """The worst check result: ok, warn or fail."""
-    reasons: tuple[str, ...]
-    decided_by: str
-    decided_ns: int
-    decision_text: str
-    checks: tuple[CheckRow, ...]
-
-
-class TicketsView(Record, tag="tickets"):
-    """Open tickets by expiry, then the most recent decided ones."""
-
-    seq: int
-    at_ns: int
-    rows: tuple[TicketRow, ...]
 
 
 class AlarmRow(Record):

@@ -20,10 +20,15 @@ POLICY, LIMITS, BOOK = "engine/trading/pipeline.py", "engine/limits.py", "engine
 SESSION, RUN = "engine/trading/setup.py", "engine/research/run.py"
 
 READ: Mapping[str, tuple[str, ...]] = {
-    "engine/daemon.py": ("engine.mode", "engine.environment"),
+    "engine/daemon.py": ("engine.mode", "engine.environment", "supervision.operator_lease_s"),
     "engine/config/layers.py": ("engine.overlay",),
     "engine/config/settings.py": ("decision.provider",),
-    "engine/core.py": ("decision.allows_entries",),
+    "engine/core.py": (
+        "decision.allows_entries",
+        "supervision.needs_two_persons",
+        "supervision.second_person_above_usd",
+    ),
+    "engine/ticket_desk.py": ("supervision.allows_override",),
     "engine/venue.py": ("execution.venue_url", "execution.venue_key_file"),
     "engine/record.py": (
         "record.audit_key_file",

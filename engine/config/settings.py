@@ -258,6 +258,19 @@ class WatchdogBlock(Block):
         return self
 
 
+class SupervisionBlock(Block):
+    """What people must do before something starts: the operator lease, two persons, overrides."""
+
+    operator_lease_s: Positive = 60.0
+    """How long one key press of the holder keeps the lease, in seconds."""
+    needs_two_persons: bool | None = None
+    """Whether raises, arming, a reset of halt_all and large tickets need two; left out: with real money."""
+    second_person_above_usd: Positive = 10_000.0
+    """From which notional on a ticket needs the second person, where two persons are needed at all."""
+    allows_override: bool = False
+    """Whether two persons may pass over a failed check of size or rhythm, for one ticket."""
+
+
 class ConsoleBlock(Block):
     """The terminal console."""
 
@@ -319,6 +332,7 @@ class Settings(BaseSettings):
     analytics: AnalyticsBlock = Field(default_factory=AnalyticsBlock)
     market: MarketBlock = Field(default_factory=MarketBlock)
     watchdog: WatchdogBlock = Field(default_factory=WatchdogBlock)
+    supervision: SupervisionBlock = Field(default_factory=SupervisionBlock)
     console: ConsoleBlock = Field(default_factory=ConsoleBlock)
     record: RecordBlock = Field(default_factory=RecordBlock)
     alarms: AlarmsBlock = Field(default_factory=AlarmsBlock)

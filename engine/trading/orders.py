@@ -116,7 +116,7 @@ class OrderManager:
         # No await between the gate above and the venue's own write: the kill byte cannot change unseen.
         order.sent_ns = self.core.clock.now_ns()
         self.sends += 1
-        self.core.tickets.advance(ticket.id, TicketEvent.SEND)
+        self.core.tickets.advance(ticket.id, TicketEvent.SEND, moment=self.core.moment())
         chaos.point("orders.gate_passed")
         await self._write_out(order)
         return order

@@ -15,6 +15,8 @@ from venues.types import Instrument, Mode, OrderRequest, OrderType, Side, TimeIn
 
 DAY_MS = 86_400_000
 MICRO = Decimal("0.000001")
+BY_HAND = "operator:hand"
+"""The strategy of an order that a person wrote."""
 
 
 def to_step(price: float, step: Decimal, rounding: str) -> Decimal:
@@ -83,6 +85,14 @@ def policy_of(
         allowed_strategies=tuple(strategies),
     )
     return changed(empty, **bounds_of(risk))
+
+
+def policy_for(policy: ExecutionPolicy, intent: ExecutionIntent) -> ExecutionPolicy:
+    """Return the bounds an intent is judged by: a person's own order needs no place on the list of
+    strategies, and meets every other bound."""
+    if intent.strategy_id != BY_HAND:
+        return policy
+    return changed(policy, allowed_strategies=(*policy.allowed_strategies, BY_HAND))
 
 
 def _cap(name: str, block: CapBlock) -> Cap:

@@ -19,7 +19,7 @@ from engine.trading.lane_board import LaneBoard
 from engine.trading.ledger import Ledger
 from engine.trading.market_memory import MarketMemory
 from engine.trading.orders import OrderManager, Owner
-from engine.trading.pipeline import bounds_of, intent_of, request_of
+from engine.trading.pipeline import bounds_of, intent_of, policy_for, request_of
 from engine.trading.plan import Counts, SessionPlan
 from engine.trading.rows import decision_row, intent_row, judgement_rows, signal_row, ticket_row
 from engine.trading.shadow import Shadow, hear
@@ -31,6 +31,7 @@ from safety.approval import ApprovalRule, Ticket, TicketEvent, TicketState
 from safety.canonical import changed
 from safety.facts import DeskFacts, Preflight, VenueFacts
 from safety.intent import ExecutionIntent, ExecutionPolicy, duplicate_key
+from safety.override import may_go
 from safety.preflight import preflight
 from seams.clock import NS_PER_MS
 from venues.sandbox.embedded import EmbeddedVenue
@@ -185,7 +186,7 @@ class PaperSession:
         verdict, judgement = self._judged(intent, "proposal")
         self._record(intent, wish, verdict, judgement)
         if not verdict.allowed:
-            self._deny(intent, wish, verdict)
+            self._deny(intent, verdict, wish)
             return
         ticket = self.core.tickets.propose(
             self.core.ids.new("T"),
@@ -195,6 +196,7 @@ class PaperSession:
             limits_epoch=self.core.limits.epoch,
             moment=self.core.moment(),
             ttl_ns=self.plan.ticket_ttl_ns,
+            why=f"{intent.strategy_id}: {wish.reason} at {wish.decision_price:.8g}",
         )
         self.counts.tickets += 1
         self.core.store.tickets.save_ticket(ticket_row(ticket))
@@ -209,9 +211,8 @@ class PaperSession:
         """Entries of a supervised session wait for a person; exits reduce risk and never wait."""
         chosen = self.plan.supervised_strategies
         is_watched = not chosen or intent.strategy_id in chosen
-        core = self.core
-        is_money = core.mode is Mode.LIVE and core.environment is not Environment.SANDBOX
-        return (is_money or (self.plan.is_supervised and is_watched)) and not intent.reduce_only
+        is_asked = self.core.is_money or (self.plan.is_supervised and is_watched)
+        return is_asked and not intent.reduce_only
 
     def _intent(self, wish: OrderIntent) -> ExecutionIntent:
         return intent_of(
@@ -227,11 +228,11 @@ class PaperSession:
     def judge(self, intent: ExecutionIntent) -> Preflight:
         """Run preflight with the facts of this moment. Pure in its inputs; called again at review."""
         instrument = self.plan.instruments.get(intent.symbol)
-        return preflight(intent, account_facts(self, intent), self.policy, instrument)
+        return preflight(intent, account_facts(self, intent), policy_for(self.policy, intent), instrument)
 
     def _judged(self, intent: ExecutionIntent, phase: str) -> Judged:
         """Judge an intent, and return with the verdict what it was made from (I29)."""
-        instrument, policy = self.plan.instruments.get(intent.symbol), self.policy
+        instrument, policy = self.plan.instruments.get(intent.symbol), policy_for(self.policy, intent)
         facts = account_facts(self, intent)
         verdict = preflight(intent, facts, policy, instrument)
         at_ns, epoch = self.core.clock.now_ns(), self.core.limits.epoch
@@ -269,16 +270,17 @@ class PaperSession:
             self.core.store.decisions.record_signal(signal_row(intent, wish, row.run_fingerprint, now_ns))
             self.core.store.decisions.record_decision(row)
 
-    def _deny(self, intent: ExecutionIntent, wish: OrderIntent, verdict: Preflight) -> None:
+    def _deny(self, intent: ExecutionIntent, verdict: Preflight, wish: OrderIntent | None) -> None:
         self.counts.denied += 1
         for watcher in self.on_denied:
             watcher(intent, verdict)
-        now_ns = self.core.clock.now_ns()
-        row = intent_row(intent, wish.intent_id, self.plan.run_fingerprint, now_ns, "denied", verdict.reasons)
+        now_ns, mine = self.core.clock.now_ns(), self.plan.run_fingerprint
+        row = intent_row(intent, intent.decision_id, mine, now_ns, "denied", verdict.reasons)
         self.core.store.orders.record_intent(row)
         reasons = ", ".join(verdict.reasons)
         self.core.events.add("denied", "eng", f"{intent.side} {intent.symbol} denied: {reasons}")
-        self.kernel.reject(wish.lane, wish.intent_id, verdict.reasons[0])
+        if wish is not None:
+            self.kernel.reject(wish.lane, wish.intent_id, verdict.reasons[0])
 
     async def _approve_by_rule(self, ticket: Ticket) -> None:
         """The stage's rule: what preflight allows is approved; the record names the rule."""
@@ -301,15 +303,15 @@ class PaperSession:
             raise
 
     async def _send(self, ticket: Ticket) -> ManagedOrder | None:
-        wish = self._waiting.pop(ticket.id)
+        wish = self._waiting.pop(ticket.id, None)  # None: an order by hand
         verdict, judgement = self._judged(ticket.intent, "send")
-        if not verdict.allowed:
+        if not may_go(verdict, ticket):
             reasons = ", ".join(verdict.reasons)
             after = self.core.tickets.advance(ticket.id, TicketEvent.REJECT, reason=reasons)
             with self.core.store.transaction():
                 self.core.store.risk.record_judgement(*judgement)
                 self.core.store.tickets.save_ticket(ticket_row(after, "eng", self.core.clock.now_ns()))
-            self._deny(ticket.intent, wish, verdict)
+            self._deny(ticket.intent, verdict, wish)
             return None
         self.counts.approvals += 1
         with self.core.store.transaction():
@@ -326,7 +328,8 @@ class PaperSession:
         if not intent.reduce_only:
             self.stated_stops[intent.symbol] = intent.stop_loss
         self.counts.orders += 1
-        return await self.orders.send(ticket, request_of(intent, self.core.ids.new("O")), wish.lane)
+        lane = self.lane_of(intent.symbol) if wish is None else wish.lane
+        return await self.orders.send(ticket, request_of(intent, self.core.ids.new("O")), lane)
 
     def fail(self, error: Exception) -> None:
         """The record of this session cannot be kept: halt, and end it as failed."""

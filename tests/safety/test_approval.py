@@ -145,6 +145,7 @@ def test_only_a_review_or_a_named_rule_leads_to_approval_and_nothing_leaves_a_fi
     assert into == [
         (TicketState.PROPOSED, TicketEvent.APPROVE_BY_RULE),
         (TicketState.REVIEWING, TicketEvent.APPROVE),
+        (TicketState.COSIGNING, TicketEvent.APPROVE),
     ]
     assert not [pair for pair in TRANSITIONS if pair[0] in FINAL_STATES]
     assert [pair for pair in TRANSITIONS if pair[1] is TicketEvent.SEND] == [

@@ -1,0 +1,108 @@
+"""Tickets at a desk: looked at with fresh prices, decided once, UNKNOWN where the venue is silent."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from engine.api import commands as c
+from engine.api.ticket_views import TicketRow
+from engine.store.failures import StoreConflict
+from safety.approval import CONFIRMED_WITHIN_NS, TicketEvent, TicketState
+from safety.canonical import changed
+from tests.engine.supervised import Supervised, approval
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Supervised]:
+    made = Supervised(tmp_path)
+    yield made
+    await made.close()
+
+
+async def test_a_look_shows_drift_position_why_and_where_it_came_from(desk: Supervised) -> None:
+    ticket = await desk.open()
+    await desk.reviewed(ticket)
+    shown = await desk.reviewed(ticket)
+    looks = {row.name: row for row in shown.looks}
+    assert list(looks) == ["px vs proposal", "px vs last look", "position", "same in 60s"]
+    assert looks["px vs last look"].limit.endswith(" bp")
+    assert (looks["position"].now, looks["same in 60s"].now) == ("0", "none")
+    assert shown.why.startswith("ema_cross: ") and shown.parent
+    assert shown.reviewer == "ada" and shown.state == "reviewing"
+
+
+async def test_an_approval_is_one_durable_decision(desk: Supervised) -> None:
+    ticket = await desk.open()
+    shown = await desk.reviewed(ticket)
+    assert await desk.code(approval(shown)) == "ok"
+    kept = desk.core.store.tickets.approval_of(ticket.id)
+    assert kept is not None
+    assert (kept.operator, kept.decision, kept.ticket_hash) == ("ada", "approved", shown.ticket_hash)
+    again = changed(kept, approval_id="A-other")
+    stored = desk.core.store.tickets.ticket(ticket.id)
+    assert stored is not None
+    with pytest.raises(StoreConflict):
+        desk.core.store.tickets.record_approval(again, stored)
+
+
+async def test_several_are_rejected_at_once_each_with_its_answer(desk: Supervised) -> None:
+    ticket = await desk.open()
+    body = c.TicketRejectAll(ticket_ids=(ticket.id, "T-none", ticket.id), reason_digit=3)
+    reply = await desk.ask(body, "bob")
+    done = msgspec.json.decode(reply.result, type=c.RejectedAll)
+    assert done == c.RejectedAll(rejected=(ticket.id,), refused=(("T-none", "unknown_ticket"),))
+    kept = desk.core.store.tickets.approval_of(ticket.id)
+    assert kept is not None and kept.decision == "rejected" and kept.reason == "bob: market conditions"
+
+
+async def test_a_ticket_without_a_word_from_its_venue_is_unknown_after_a_second(desk: Supervised) -> None:
+    ticket = await desk.open()
+    shown = await desk.reviewed(ticket)
+    book, moment = desk.core.tickets, desk.core.moment
+    book.approve(
+        ticket.id,
+        shown.ticket_hash,
+        "ada",
+        typed_size=str(shown.quantity),
+        epoch=desk.core.epoch,
+        moment=moment(),
+    )
+    book.advance(ticket.id, TicketEvent.SEND, moment=moment())
+    desk.engine.handlers.tickets.tend()
+    assert desk.state(ticket) is TicketState.SENT
+    desk.clock.step_ns += CONFIRMED_WITHIN_NS
+    desk.engine.handlers.tickets.tend()
+    assert desk.state(ticket) is TicketState.UNKNOWN
+    assert ("ticket_unconfirmed", ticket.id) in desk.core.standing
+    row = next(
+        r for r in desk.core.alarms.view(1, desk.clock.now_ns()).rows if r.code == "ticket_unconfirmed"
+    )
+    assert row.priority == 2 and "do not send it again" in row.message
+    book.advance(ticket.id, TicketEvent.ACK)
+    desk.engine.handlers.tickets.tend()
+    assert ("ticket_unconfirmed", ticket.id) not in desk.core.standing
+
+
+async def test_a_check_that_comes_out_otherwise_resets_the_review(desk: Supervised) -> None:
+    ticket = await desk.open()
+    shown = await desk.reviewed(ticket)
+    desk.core.interlock.raise_hold("incident", since_ns=1, source="test", evidence="test")
+    desk.engine.handlers.tickets.tend()
+    now = desk.core.tickets.get(ticket.id)
+    assert now.version == shown.version + 1 and "hold_blocks_entry" in now.altered
+    assert await desk.code(approval(shown)) == "ticket_hash_mismatch"
+    fresh = approval(shown, ticket_hash=now.hash)
+    assert await desk.code(fresh) == "ticket_changed"
+    desk.clock.step_ns += 10**9
+    assert await desk.code(fresh) == "checks_failed"
+
+
+async def test_a_ticket_shown_by_itself_is_what_the_list_shows(desk: Supervised) -> None:
+    ticket = await desk.open()
+    shown = await desk.reviewed(ticket)
+    listed = desk.engine.questions._ask(c.TicketShow(ticket_id=ticket.id))
+    assert isinstance(listed, TicketRow) and listed.ticket_hash == shown.ticket_hash
