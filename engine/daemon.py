@@ -184,9 +184,10 @@ class Engine:
         if self.custody is not None:
             self.custody.load()
             self.core.risk_memory.keep(self.custody.ledger)
-        self.desk.obeyed = self.core.kill.level
-        if self.core.kill.level is not KillLevel.CLEAR:
-            record = self.core.kill.record
+        # What the start took over is obeyed; a kill that comes while we start is the main loop's to obey.
+        record = self.core.kill.record
+        self.desk.obeyed = record.level
+        if record.level is not KillLevel.CLEAR:
             self.core.alarm("kill_latched", "desk", record.source, f"still latched: {record.reason}")
             if record.source == "latch_unreadable":
                 self.core.alarm("latch_unreadable", "desk", "eng", record.reason)

@@ -184,6 +184,7 @@ class Desk:
             reason, message, error_type = "operator_abort", "stopped by an operator", ""
         finally:
             decision_sha256 = session.kernel.decision_hash()
+            session.stop_feed()  # also where the session failed: nobody reads what it would still hear
             await session.cancel_all()  # a session that has ended leaves nothing alive at its venue
             self._end(entry, reason, message, error_type, decision_sha256)
 

@@ -222,13 +222,14 @@ class Handlers:
             raise Refusal("reason_required", "say why it is safe to go on")
         if self.core.audit.is_broken:
             raise Refusal("audit_broken", "free space, then restart the engine")
-        custody = self.desk.custody
+        custody, began_ns = self.desk.custody, self.core.clock.monotonic_ns()
         if custody is not None:
             await custody.reconcile()
         for book in self.desk.books():
             await settle_unknown(book)
         unknown = sum(len(book.unknown()) for book in self.desk.books())
-        is_clean = custody is None or custody.verdict is Verdict.CLEAN
+        # A venue that did not answer leaves the verdict as it was: an old CLEAN clears nothing.
+        is_clean = custody is None or (custody.verdict is Verdict.CLEAN and custody.reconciled_ns >= began_ns)
         self.core.kill.reset(
             operator=command.operator,
             reason=command.reason,

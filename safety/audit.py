@@ -109,7 +109,7 @@ class AuditLog:
         assert kind, "a record has a kind"
         if self._is_broken:
             raise AuditBroken(self._write_failed())
-        at_ns = self._clock.now_ns()
+        at_ns = self._stamp_ns()
         plain = msgspec.json.decode(canonical(body), type=dict[str, object])
         draft = AuditRecord(
             seq=self._seq + 1, at=iso_z(at_ns), at_ns=at_ns, kind=kind, body=plain, prev=self._hash
@@ -120,7 +120,7 @@ class AuditLog:
         try:
             self._append_line(line)
             self._seq, self._hash, self._size = record.seq, record.hash, self._size + len(line)
-            self._last_ns = max(self._last_ns, at_ns)
+            self._last_ns = at_ns
             self._write_head()
             if kind in VOUCHED_AT_ONCE:
                 self._vouch(kind)
@@ -176,6 +176,13 @@ class AuditLog:
     def _vouched(self, cause: str) -> SignedHead:
         head = SignedHead(seq=self._seq, hash=self._hash, at_ns=self._clock.now_ns(), cause=cause)
         return head if self._key is None else self._key.sign(head)
+
+    def _stamp_ns(self) -> int:
+        """Return the time of the next record: it never goes back (I34), whatever the host's clock does.
+
+        Were it to, a restart would take the last record's time for the newest, and trust the clock again.
+        """
+        return max(self._clock.now_ns(), self._last_ns)
 
     def _append_line(self, line: bytes) -> None:
         """Append to the newest segment, or begin the next where it is full."""

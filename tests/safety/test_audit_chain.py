@@ -155,3 +155,14 @@ def test_a_decision_record_has_category_and_policy_result() -> None:
     assert record.body["intent_category"] == "kill" and record.body["policy_result"] == {"allowed": True}
     with pytest.raises(AssertionError):
         log.decision(intent_category=IntentCategory.KILL, policy_result={}, outcome="executed", body={})
+
+
+def test_its_times_never_go_back_and_a_restart_still_knows_the_newest() -> None:
+    disk = MemoryDisk()
+    newest_ns = AuditLog(disk, FixedClock(9_000_000_000), PATH).append("act", {}).at_ns
+    clock = FixedClock(5_000_000_000)  # the host's clock was set back
+    assert AuditLog(disk, clock, PATH).append("act", {}).at_ns == newest_ns
+    again = AuditLog(disk, clock, PATH)
+    assert again.last_ns == newest_ns > clock.now_ns()
+    clock.advance(6.0)
+    assert again.append("act", {}).at_ns == clock.now_ns() > newest_ns
