@@ -92,14 +92,20 @@ def replay(
 
 @app.command()
 def invariants(as_json: Json = False) -> int:
-    """Show every invariant that a simulation judges, by its number in the safety case.
+    """Show every invariant of the safety case: what a simulation judges, and what no simulation does.
 
     Example: interlock sim invariants
     """
-    from engine.sim.table import INVARIANTS
+    from engine.sim.table import INVARIANTS, NOT_JUDGED
 
-    rows = [{"invariant": number, "meaning": meaning} for number, meaning in INVARIANTS.items()]
-    output.show({"invariants": rows}, output.table(rows, ("invariant", "meaning"), "none"), as_json)
+    parts = (("yes", INVARIANTS), ("no", NOT_JUDGED))
+    rows = [
+        {"invariant": number, "judged": word, "meaning": meaning}
+        for word, part in parts
+        for number, meaning in part.items()
+    ]
+    columns = ("invariant", "judged", "meaning")
+    output.show({"invariants": rows}, output.table(rows, columns, "none"), as_json)
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from collections import Counter
 from decimal import Decimal
@@ -9,7 +10,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from engine.research.session_records import SessionReport
+from engine.research.sessions import FILES
 from engine.sim.faults import Fault
+from engine.sim.standing import folder_sha256
 from engine.sim.world import ACCOUNT, HOME, SECRET
 from engine.trading.custody import Custody, Verdict
 from engine.trading.differences import CENT
@@ -26,7 +30,27 @@ if TYPE_CHECKING:
     from engine.sim.invariants import Judge
 
 ZERO = Decimal(0)
+
+
+class _Stamp(msgspec.Struct):
+    """The one field of an audit record that is looked at here."""
+
+    at_ns: int
+
+
+_STAMPS = msgspec.json.Decoder(_Stamp)
 STEPS = "select client_order_id, kind, payload from order_events order by seq"
+
+
+BY_OTHERS = (
+    Fault.FOREIGN_ORDER,
+    Fault.FOREIGN_RESTING,
+    Fault.FOREIGN_AT_GATE,
+    Fault.CASH_MOVED,
+    Fault.POSITION_MOVED,
+)
+"""Faults by which somebody else acts on the account."""
+FILL_EVIDENCE = (Evidence.PART_FILL, Evidence.FULL_FILL, Evidence.OVERFILL)
 
 
 async def settle(judge: Judge) -> None:
@@ -44,8 +68,7 @@ async def settle(judge: Judge) -> None:
     if engine.core.kill.level is KillLevel.HALT_ALL:
         alive = [o.order_id for o in custody.orders.alive()]
         judge.check("I42", not alive, lambda: f"alive under halt_all: {alive}")
-    counts = world.dice.counts
-    if not (counts[Fault.FOREIGN_ORDER] or counts[Fault.CASH_MOVED]):
+    if not any(world.dice.counts[each] for each in BY_OTHERS):
         # Nobody but us has touched the account: a difference, or its adoption, is our own error.
         is_ours = custody.verdict is Verdict.CLEAN and not custody.decided
         said = custody.differences or custody.decided
@@ -56,6 +79,8 @@ async def settle(judge: Judge) -> None:
     _machine(judge, custody)
     _verdicts(judge)
     _ledger(judge, custody)
+    _adopted(judge, custody)
+    _sealed(judge)
     gained = custody.ledger.equity_usd - custody.ledger.cash_usd
     total = engine.core.risk_memory.total_usd
     judge.check("I26", abs(gained - total) <= CENT, lambda: f"the account made {gained}, remembered {total}")
@@ -99,8 +124,11 @@ async def _account(judge: Judge, custody: Custody) -> None:
     held = custody.ledger.holdings.values()
     cash = custody.ledger.cash_usd + sum((each.realised - each.fees for each in held), ZERO)
     judge.check("I18", abs(cash - snapshot.cash_usd) <= CENT, lambda: f"cash {cash} is {snapshot.cash_usd}")
-    known = {*judge.bytes_of, *(o.order_id for o in custody.orders.orders.values() if o.is_manual)}
-    working = {entry.request.client_order_id for entry in venue.working()} & known
+    everything = {entry.request.client_order_id for entry in venue.working()}
+    ours_too = {order.order_id for order in custody.orders.orders.values() if order.is_manual}
+    looked_at = {*judge.bytes_of, *ours_too, *(row.key.rpartition(":")[2] for row in custody.decided)}
+    judge.check("I17", everything <= looked_at, lambda: f"nobody has looked at {everything - looked_at}")
+    working = everything & {*judge.bytes_of, *ours_too}
     alive = {order.order_id for order in custody.orders.alive()}
     judge.check("I17", working == alive, lambda: f"alive here {alive}, there {working}")
     for order_id, status in ask("select client_order_id, status from orders"):
@@ -117,7 +145,6 @@ async def _account(judge: Judge, custody: Custody) -> None:
 def _machine(judge: Judge, custody: Custody) -> None:
     """I8: every recorded step is a row of the table; I1, I21: one order of one intent and one ticket."""
     at: dict[str, OrderStatus] = {}
-    died_of: dict[str, Evidence] = {}
     for order_id, kind, payload in ask(
         "select client_order_id, kind, payload from order_events order by seq"
     ):
@@ -128,10 +155,12 @@ def _machine(judge: Judge, custody: Custody) -> None:
         judge.check("I8", is_row, lambda n=name, w=was, e=evidence, k=now: f"{n}: {w} by {e} became {k}")  # type: ignore[misc]
         at[name] = now
         if now is OrderStatus.REJECTED and was is not now:
-            died_of[name] = evidence
-        # The exchange may contradict itself; a proof of ours may not turn out to be none.
-        lives = was is OrderStatus.REJECTED is not now and died_of[name] is not Evidence.REFUSED
-        judge.check("I6", not lives, lambda n=name: f"{n} was proved dead by {died_of[n]}, and lived")  # type: ignore[misc]
+            is_true = evidence is not Evidence.REFUSED or _is_refused(judge, name)
+            judge.check("I6", is_true, lambda n=name: f"{n} counts as refused, and nobody refused it")  # type: ignore[misc]
+        # The exchange does not contradict itself: a proof of ours may not turn out to be none.
+        lives = was is OrderStatus.REJECTED is not now
+        lives = lives or (was is OrderStatus.CANCELLED and evidence in FILL_EVIDENCE)
+        judge.check("I6", not lives, lambda n=name, w=was: f"{n} was proved {w}, and lived")  # type: ignore[misc]
     for order_id, status in ask("select client_order_id, status from orders"):
         is_last = at.get(str(order_id), OrderStatus.SUBMITTING).value == status
         judge.check("I8", is_last, lambda o=order_id, s=status: f"{o} is {s}, not as its last event")  # type: ignore[misc]
@@ -139,6 +168,34 @@ def _machine(judge: Judge, custody: Custody) -> None:
         given = f"from orders where {column} is not null"
         twice = ask(f"select {column}, count(*) {given} group by {column} having count(*) > 1")
         judge.check(number, not twice, lambda c=column, t=twice: f"{c} with several orders: {t}")  # type: ignore[misc]
+
+
+def _is_refused(judge: Judge, name: str) -> bool:
+    entry = judge.world.venue.journal.get(name)
+    is_listed = entry is not None and entry.status is OrderStatus.REJECTED
+    return is_listed or name in judge.world.refused
+
+
+def _adopted(judge: Judge, custody: Custody) -> None:
+    """I42: what others did is booked once each: no booking chases another."""
+    moved = sum(1 for each in custody.adjustments() if each.cash_usd and not each.quantity)
+    most = sum(judge.world.dice.counts[each] for each in BY_OTHERS)
+    judge.check("I42", moved <= most, lambda: f"others acted {most} times, cash was booked {moved} times")
+
+
+def _sealed(judge: Judge) -> None:
+    """I33: what an ended session left is what its report names, and has not been touched since."""
+    files = judge.world.disk.files
+    for folder, sha256 in judge.sealed.items():
+        is_same = folder_sha256(judge, folder) == sha256
+        judge.check("I33", is_same, lambda f=folder: f"{f} changed after its end")  # type: ignore[misc]
+        report = files.get(folder / FILES["report"])
+        if report is None:
+            continue  # its engine died before the report: the status says so
+        for named in msgspec.json.decode(report, type=SessionReport).artifacts:
+            found = hashlib.sha256(files.get(folder / named.file_name, b"")).hexdigest()
+            is_it = found == named.sha256
+            judge.check("I33", is_it, lambda n=named, f=folder: f"{f}/{n.file_name} is not what is named")  # type: ignore[misc]
 
 
 def _verdicts(judge: Judge) -> None:
@@ -201,6 +258,10 @@ def _record(judge: Judge) -> None:
     if not core.audit.is_broken:
         result = verify_log(world.disk, core.paths.audit)
         judge.check("I30", result.ok, lambda: f"audit: {result.problem} at {result.first_bad_record}")
+        times = [
+            _STAMPS.decode(line).at_ns for line in bytes(world.disk.files[core.paths.audit]).splitlines()
+        ]
+        judge.check("I34", times == sorted(times), lambda: "the times of the audit log go back")
     database = (HOME / "db" / "live.db").read_bytes()
     wal = HOME / "db" / "live.db-wal"
     database += wal.read_bytes() if wal.exists() else b""

@@ -19,7 +19,9 @@ class Fault(StrEnum):
     """Every kind of fault, with its number in the safety case (F1 to F52)."""
 
     REQUEST_DROPPED = "F1.request_dropped"
+    ORDER_DROPPED = "F1.order_dropped"
     RESPONSE_DROPPED = "F2.response_dropped"
+    ORDER_UNANSWERED = "F2.order_unanswered"
     RESPONSE_DELAYED = "F3.delayed"
     REQUEST_DUPLICATED = "F4.request_duplicated"
     PUSH_DUPLICATED = "F4.push_duplicated"
@@ -33,29 +35,41 @@ class Fault(StrEnum):
     VENUE_REJECTS = "F11.venue_rejects"
     LISTS_LAG = "F14.lists_lag"
     FOREIGN_ORDER = "F16.foreign_order"
+    FOREIGN_RESTING = "F16.foreign_resting"
+    FOREIGN_AT_GATE = "F16.foreign_at_gate"
     CASH_MOVED = "F17.cash_moved"
+    POSITION_MOVED = "F17.position_moved"
     MAINTENANCE = "F19.maintenance"
     SEND_ONLY = "F20.send_only"
+    CONNECT_CLOGGED = "F21.connect_clogged"
+    ORDER_CLOGGED = "F21.order_clogged"
     UNREACHABLE = "F22.unreachable"
     CRASH = "F23.crash"
     CRASH_IN_CALL = "F23.crash_in_call"
+    CRASH_AT_ORDER = "F23.crash_at_order"
     PAUSE = "F25.pause"
     DISK_FULL = "F27.disk_full"
     TORN_TAIL = "F28.torn_tail"
     CLOCK_STEP = "F30.clock_step"
     BAD_MARKET = "F34.bad_market"
     KILL_ANYWHERE = "F39.kill_anywhere"
+    KILL_AT_ORDER = "F39.kill_at_order"
+    KILL_AT_GATE = "F39.kill_at_gate"
     KILL_BYTE = "F39.kill_byte"
     KILL_FILE = "F40.kill_file"
     CANCEL_FAILS = "F41.cancel_fails"
+    WATCHDOG_HANGS = "F42.watchdog_hangs"
     BUS_DOWN = "F43.bus_down"
     PARTIAL_FILLS = "F48.partial_fills"
+    BOOK_EMPTY = "F48.book_empty"
     LATE_YIELD = "F51.late_yield"
 
 
 RATES: Mapping[Fault, tuple[float, float]] = {
     Fault.REQUEST_DROPPED: (0.02, 0.2),
+    Fault.ORDER_DROPPED: (0.03, 0.4),
     Fault.RESPONSE_DROPPED: (0.02, 0.2),
+    Fault.ORDER_UNANSWERED: (0.03, 0.4),
     Fault.RESPONSE_DELAYED: (0.1, 0.6),
     Fault.REQUEST_DUPLICATED: (0.04, 0.4),
     Fault.PUSH_DUPLICATED: (0.1, 0.7),
@@ -69,28 +83,39 @@ RATES: Mapping[Fault, tuple[float, float]] = {
     Fault.VENUE_REJECTS: (0.04, 0.4),
     Fault.LISTS_LAG: (0.02, 0.3),
     Fault.FOREIGN_ORDER: (0.002, 0.02),
+    Fault.FOREIGN_RESTING: (0.002, 0.02),
+    Fault.FOREIGN_AT_GATE: (0.1, 0.8),
     Fault.CASH_MOVED: (0.002, 0.02),
+    Fault.POSITION_MOVED: (0.002, 0.02),
     Fault.MAINTENANCE: (0.004, 0.05),
     Fault.SEND_ONLY: (0.004, 0.05),
+    Fault.CONNECT_CLOGGED: (0.02, 0.2),
+    Fault.ORDER_CLOGGED: (0.05, 0.5),
     Fault.UNREACHABLE: (0.004, 0.05),
     Fault.CRASH: (0.0002, 0.005),
     Fault.CRASH_IN_CALL: (0.002, 0.04),
+    Fault.CRASH_AT_ORDER: (0.005, 0.08),
     Fault.PAUSE: (0.004, 0.06),
     Fault.DISK_FULL: (0.0001, 0.002),
     Fault.TORN_TAIL: (0.8, 1),
     Fault.CLOCK_STEP: (0.004, 0.05),
     Fault.BAD_MARKET: (0.002, 0.03),
     Fault.KILL_ANYWHERE: (0.0001, 0.002),
+    Fault.KILL_AT_ORDER: (0.005, 0.08),
+    Fault.KILL_AT_GATE: (0.05, 0.5),
     Fault.KILL_BYTE: (0.002, 0.03),
     Fault.KILL_FILE: (0.002, 0.02),
     Fault.CANCEL_FAILS: (0.04, 0.5),
+    Fault.WATCHDOG_HANGS: (0.001, 0.01),
     Fault.BUS_DOWN: (0.004, 0.05),
     Fault.PARTIAL_FILLS: (0.05, 0.8),
+    Fault.BOOK_EMPTY: (0.004, 0.05),
     Fault.LATE_YIELD: (0.04, 0.3),
 }
 """(least, most) chance at each opportunity, drawn log-uniformly where a seed has the kind at all.
 
-An opportunity is one request, one push, one chaos point, one market event, or half a second of the world.
+An opportunity is one request, one push, one chaos point, one market event, or half a second of the world;
+those `at_order` are the points on an order's way out, those `at_gate` an order that waits for its connection.
 """
 ALWAYS = frozenset({Fault.RESPONSE_DELAYED})
 STOPPERS = frozenset(
@@ -98,7 +123,9 @@ STOPPERS = frozenset(
         Fault.STREAM_STALLED,
         Fault.STREAM_BROKEN,
         Fault.FOREIGN_ORDER,
+        Fault.FOREIGN_RESTING,
         Fault.CASH_MOVED,
+        Fault.POSITION_MOVED,
         Fault.MAINTENANCE,
         Fault.SEND_ONLY,
         Fault.UNREACHABLE,

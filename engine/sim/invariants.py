@@ -1,16 +1,19 @@
-"""What must hold: judged at every byte that leaves, every second, and when all has settled.
+"""What must hold at every byte that leaves, at every push that comes, and on the bus.
 
-Numbers are those of `engine.sim.table`; what is judged at the end stands in `engine.sim.ending`. A check
-looks at the world's truth (the exchange, the disk) and at the engine's memory; it never helps the engine.
+Numbers are those of `engine.sim.table`; what is judged every second stands in `engine.sim.standing`, what
+at the end in `engine.sim.ending`. A check looks at the world's truth (the exchange, the disk) and at
+the engine's memory; it never helps the engine.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
 
 import msgspec
 
@@ -18,21 +21,17 @@ from engine.api import subjects
 from engine.api.commands import Reply
 from engine.api.views import StatusView
 from engine.core import Core
-from engine.daemon import Engine
-from engine.desk import MAX_SESSIONS
+from engine.sim.guard import Guard
 from engine.sim.table import INVARIANTS
 from engine.sim.time import INCARNATION
 from engine.sim.world import HOME, SECRET, World, now_s
-from engine.trading.custody import Custody, Verdict
+from engine.trading.custody import Verdict
 from engine.trading.working import ManagedOrder, Sent
-from native.identity import kernel_sha256
 from safety.approval import ApprovalRule, TicketState, ticket_hash
-from safety.interlock import Action, HoldLevel, permits
+from safety.interlock import HoldLevel
 from safety.killbyte import KillLevel
 from seams.clock import NS_PER_MS
 from venues.sandbox import messages as m
-from venues.sandbox.link import ExchangeLink
-from venues.types import OrderStatus
 
 FORBIDDEN = (b"\x1b", b"\\u001b", "\u202e".encode(), b"\\u202e", b"\\u009b")
 """What would steer a terminal, raw and as JSON writes it."""
@@ -43,17 +42,30 @@ class Judge:
     """Keeps what was seen, and what was broken: (invariant, when, what)."""
 
     world: World
+    guard: Guard
     broken: list[tuple[str, float, str]] = field(default_factory=list)
     checks: Counter[str] = field(default_factory=Counter)
     bytes_of: dict[str, bytes] = field(default_factory=dict)
     order_of_intent: dict[str, str] = field(default_factory=dict)
     sends: Counter[str] = field(default_factory=Counter)
-    top_nonce: int = 0
+    nonces: list[tuple[int, int]] = field(default_factory=list)
+    """(number of the order on record, nonce) of every order that left, by number."""
     latch: tuple[KillLevel, int] = (KillLevel.CLEAR, 0)
     """Level and epoch of the kill switch when last looked at."""
     memory: tuple[int, Decimal, Decimal, int] = (0, Decimal(0), Decimal(0), 0)
     """Day, its start, high water, and resets so far of the risk memory when last looked at."""
-    ambiguous_since_s: float | None = None
+    is_open: bool = True
+    """Whether the shared byte was clear when last looked at."""
+    beaten: int = 0
+    """The engine's count of progress when last looked at."""
+    halted_since_s: dict[str, float] = field(default_factory=dict)
+    """Since when each order works at the exchange under halt_all, with a sound engine."""
+    cancels: Counter[str] = field(default_factory=Counter)
+    """How often the cancel of each order has left the engine."""
+    sealed: dict[Path, str] = field(default_factory=dict)
+    """The hash of each ended session's folder, when first seen."""
+    stream: tuple[int, int] = (0, 0)
+    """Which stream of which incarnation, and the number of the newest order push taken from it."""
 
     def say(self, name: str, text: str) -> None:
         if len(self.broken) < 100:
@@ -75,6 +87,36 @@ class Judge:
             self._durable(frame, body)
             self._same_bytes(frame, body)
             self._may_leave(body)
+        elif isinstance(body, m.CancelOrder):
+            self.cancels[body.client_order_id] += 1
+
+    def on_point(self, site: str) -> None:
+        """I34: an entry is not decided on while the clock is behind the record."""
+        incarnation = self.world.incarnation
+        if site != "orders.recorded" or incarnation is None:
+            return
+        engine = incarnation.engine
+        assert engine.custody is not None
+        order = next(reversed(engine.custody.orders.orders.values()))
+        if not order.request.reduce_only:
+            now_ns, last_ns = engine.core.clock.now_ns(), engine.core.audit.last_ns
+            behind = f"{order.order_id} was made at {now_ns}, the record is at {last_ns}"
+            self.check("I34", now_ns >= last_ns, lambda: behind)
+
+    def on_delivered(self, frame: bytes) -> None:
+        """I15: a hole in the numbered stream is noticed at the next push, and what it hid is asked for."""
+        incarnation = self.world.incarnation
+        if incarnation is None or not frame.startswith(b'{"type":"order"'):
+            return
+        wire, custody = incarnation.wire, incarnation.engine.custody
+        assert custody is not None
+        push = m.PUSHES.decode(frame)
+        assert isinstance(push, m.OrderPush)
+        stream = incarnation.number * 10_000 + wire.opened
+        newest = self.stream[1] if self.stream[0] == stream else push.seq
+        self.stream = stream, max(push.seq, newest)
+        if push.seq > newest + 1:
+            self.check("I15", custody.is_dirty, lambda: f"push {push.seq} followed {newest} unnoticed")
 
     def _durable(self, frame: bytes, body: m.Place) -> None:
         """I2: intent, nonce and bytes are on the disk before; I1: one order for one intent."""
@@ -82,10 +124,13 @@ class Judge:
         database = sqlite3.connect(HOME / "db" / "live.db")
         try:
             row = database.execute(
-                "select payload, intent_id from orders where client_order_id = ?", (oid,)
+                "select payload, intent_id, rowid from orders where client_order_id = ?", (oid,)
             ).fetchone()
+            spent = database.execute("select value from kv where key like 'nonce:%'").fetchone()
         finally:
             database.close()
+        is_spent = spent is not None and int(spent[0]) >= body.nonce
+        self.check("I4", is_spent, lambda: f"nonce {body.nonce} of {oid} left before it was durable")
         kept = None if row is None else msgspec.json.decode(row[0], type=Sent)
         is_kept = kept is not None and kept.signed.wire == frame and kept.signed.nonce == body.nonce
         self.check(
@@ -94,19 +139,28 @@ class Judge:
         if row is not None:
             first = self.order_of_intent.setdefault(row[1], oid)
             self.check("I1", first == oid, lambda: f"intent {row[1]} has orders {first} and {oid}")
+            self._nonce(row[2], body.nonce)
+
+    def _nonce(self, number: int, nonce: int) -> None:
+        """I4: nonces rise with the record (what leaves may overtake), across restarts and clock steps."""
+        place = bisect_left(self.nonces, (number, nonce))
+        if place < len(self.nonces) and self.nonces[place][0] == number:
+            return  # a repeat
+        below = self.nonces[place - 1][1] if place else 0
+        above = self.nonces[place][1] if place < len(self.nonces) else nonce + 1
+        self.nonces.insert(place, (number, nonce))
+        self.check("I4", below < nonce < above, lambda: f"nonce {nonce} between {below} and {above}")
+        away_ms = abs(nonce - self.world.true_clock.now_ns() // NS_PER_MS)
+        self.check("I4", away_ms < 86_400_000, lambda: f"nonce {nonce} is {away_ms} ms from the clock")
 
     def _same_bytes(self, frame: bytes, body: m.Place) -> None:
-        """I3: a repeat is the same bytes; I4: nonces only rise, across restarts and clock steps."""
+        """I3: a repeat is the same bytes."""
         oid = body.order.client_order_id
         self.sends[oid] += 1
         if oid in self.bytes_of:
             self.check("I3", self.bytes_of[oid] == frame, lambda: f"{oid} was signed anew")
             return
         self.bytes_of[oid] = frame
-        self.check("I4", body.nonce > self.top_nonce, lambda: f"nonce {body.nonce} after {self.top_nonce}")
-        away_ms = abs(body.nonce - self.world.true_clock.now_ns() // NS_PER_MS)
-        self.check("I4", away_ms < 86_400_000, lambda: f"nonce {body.nonce} is {away_ms} ms from the clock")
-        self.top_nonce = max(self.top_nonce, body.nonce)
 
     def _may_leave(self, body: m.Place) -> None:
         """I5, I10, I11, I27, I39: what holds forbid does not leave, nor what the dead would say."""
@@ -177,113 +231,29 @@ class Judge:
     def on_bus(self, subject: str, body: bytes) -> None:
         """I35, I45: no secret and no terminal sequence goes to people."""
         self.check("I35", SECRET not in body, lambda: f"the secret is on {subject}")
+        if subject == subjects.view("status"):
+            self._status(body)
         if subject.startswith(subjects.VIEW):
             found = [each for each in FORBIDDEN if each in body]
             self.check("I45", not found, lambda: f"{found[0]!r} is on {subject}")
+
+    def _status(self, body: bytes) -> None:
+        """I36: the status that is shown is the one that stands: no hold and no kill is left out."""
+        incarnation = self.world.incarnation
+        if incarnation is None:
+            return
+        core, shown = incarnation.engine.core, msgspec.json.decode(body, type=StatusView)
+        is_held = core.interlock.level is not HoldLevel.CLEAR
+        is_killed = core.kill.record.level is not KillLevel.CLEAR
+        is_told = shown.level != "clear" and len(shown.holds) >= len(core.interlock.holds)
+        self.check(
+            "I36",
+            is_told or not (is_held or is_killed),
+            lambda: f"shown as {shown.level}, held by {core.interlock.holds}, kill {core.kill.record}",
+        )
 
     def on_garbage(self, answer: bytes) -> None:
         """I44: what is no command is refused."""
         reply = msgspec.json.decode(answer, type=Reply)
         is_refused = not reply.ok and reply.code in ("invalid_request", "wrong_epoch", "expired_request")
         self.check("I44", is_refused, lambda: f"garbage was answered {reply}")
-
-    # --- every second ----------------------------------------------------------------------------
-
-    def look(self) -> None:
-        """Judge the standing state of engine and exchange."""
-        incarnation = self.world.incarnation
-        if incarnation is None:
-            return
-        engine = incarnation.engine
-        custody = engine.custody
-        assert custody is not None
-        risk = engine.core.settings.risk
-        for symbol, worst_usd in self._worst().items():
-            limit = Decimal(str(risk.max_symbol_exposure_usd)) * Decimal("1.02")
-            self.check("I7", worst_usd <= limit, lambda s=symbol, w=worst_usd: f"{s} may reach {w:.0f} USD")  # type: ignore[misc]
-        for order in custody.orders.orders.values():
-            if "overfill" not in order.reason:
-                is_ok = order.filled <= order.request.quantity
-                self.check("I9", is_ok, lambda o=order: f"{o.order_id} is filled beyond its quantity")  # type: ignore[misc]
-            if order.status is OrderStatus.UNKNOWN:
-                held = engine.core.interlock.has("ambiguity", order.request.symbol)
-                self.check("I5", held, lambda o=order: f"{o.order_id} is UNKNOWN and nothing holds")  # type: ignore[misc]
-        level = engine.core.kill.level
-        byte = engine.core.kill.byte.level
-        self.check("I12", level >= byte, lambda: f"latch {level} below byte {byte}")
-        if custody.verdict is Verdict.AMBIGUOUS:
-            is_held = engine.core.interlock.has("ambiguity", "account")
-            self.check("I16", is_held, lambda: "AMBIGUOUS and nothing holds")
-        self._latch(engine.core)
-        self._risk_memory(engine.core, custody)
-        self._shown(engine, custody)
-        self._bounded(engine, custody)
-        for each in HoldLevel:
-            self.check("I14", permits(Action.CANCEL, each), lambda: "a cancel is held back")
-        is_named = engine.core.kernel_sha256 == kernel_sha256()
-        self.check("I43", is_named, lambda: "another kernel runs than the one named")
-
-    def _latch(self, core: Core) -> None:
-        """I13: only a reset by name and with a reason loosens; each begins an epoch."""
-        level, epoch = core.kill.level, core.kill.epoch
-        if level < self.latch[0]:
-            record = core.kill.record
-            is_reset = record.source == "reset" and record.by == "ada" and bool(record.reason)
-            # A reset may have been followed by a milder trip since the last look.
-            is_ok = epoch > self.latch[1] and (is_reset or level is not KillLevel.CLEAR)
-            self.check("I13", is_ok, lambda: f"{self.latch[0].name} became {level.name} by {record}")
-        self.check("I13", epoch >= self.latch[1], lambda: f"epoch {self.latch[1]} became {epoch}")
-        self.latch = (level, max(epoch, self.latch[1]))
-
-    def _risk_memory(self, core: Core, custody: Custody) -> None:
-        """I26: the day's start and the high-water mark are not forgotten."""
-        memory, (day, start, peak, epoch) = core.risk_memory, self.memory
-        if day:
-            self.check("I26", memory.day >= day, lambda: f"day {day} became {memory.day}")
-            is_kept = memory.day > day or memory.day_start_usd == start
-            self.check("I26", is_kept, lambda: f"the day began at {start}, now {memory.day_start_usd}")
-            is_kept = memory.peak_usd >= peak - Decimal("0.01") or core.kill.epoch > epoch
-            self.check("I26", is_kept, lambda: f"high water {peak} became {memory.peak_usd}")
-        row = core.store.risk.memory("desk")
-        if row is not None:
-            self.memory = (row.day, row.day_start_usd, row.peak_usd, core.kill.epoch)
-
-    def _shown(self, engine: Engine, custody: Custody) -> None:
-        """I36: two seconds after the account is AMBIGUOUS, people see a hold."""
-        if custody.verdict is not Verdict.AMBIGUOUS or self.world.loop.frozen:
-            self.ambiguous_since_s = None
-            return
-        now = now_s(self.world)
-        self.ambiguous_since_s = now if self.ambiguous_since_s is None else self.ambiguous_since_s
-        shown = engine.publisher.latest.get("status")
-        if now - self.ambiguous_since_s > 3 and isinstance(shown, StatusView):
-            self.check("I36", shown.level != "clear", lambda: "the status says clear while AMBIGUOUS")
-
-    def _bounded(self, engine: Engine, custody: Custody) -> None:
-        """I40: nothing grows with every session or event."""
-        link = custody.venue
-        assert isinstance(link, ExchangeLink)
-        sizes = {
-            "market listeners": (link.listening, MAX_SESSIONS),
-            "tasks": (len(engine.handlers.background), 50),
-            "holds": (len(engine.core.interlock.holds), 100),
-            "sessions": (len(engine.desk.running), MAX_SESSIONS),
-        }
-        for name, (size, most) in sizes.items():
-            self.check("I40", size <= most, lambda n=name, s=size: f"{s} {n}")  # type: ignore[misc]
-
-    def _worst(self) -> dict[str, Decimal]:
-        """Return, by symbol, the worst value the exchange's position could reach with what works there."""
-        venue = self.world.exchange.venue
-        books: dict[str, list[Decimal]] = {}
-        for fill in venue.all_fills():
-            book = books.setdefault(fill.symbol, [Decimal(0)] * 3)
-            book[0] += fill.quantity * fill.side.sign
-        for entry in venue.working():
-            if not entry.request.reduce_only and entry.request.client_order_id in self.bytes_of:
-                book = books.setdefault(entry.request.symbol, [Decimal(0)] * 3)
-                book[1 if entry.request.side.sign > 0 else 2] += entry.request.quantity - entry.filled
-        return {
-            symbol: max(abs(held), abs(held + buys), abs(held - sells)) * venue.mark(symbol)
-            for symbol, (held, buys, sells) in books.items()
-        }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from decimal import Decimal
 
 from engine.api import subjects
 from engine.api.client import EngineClient, EngineRefused
@@ -23,20 +22,16 @@ from engine.api.commands import (
 from engine.api.reconcile import Act, DifferenceRow, Reconcile, ReconcileView
 from engine.api.views import TicketRow, TicketsView
 from engine.limits import LATCHING
-from engine.sim.faults import Fault
-from engine.sim.world import HOME, World
+from engine.sim.world import KILL_FILE, World
 from engine.trading.custody import Verdict
 from safety.killbyte import KillLevel
-from safety.killswitch import REQUEST_FILE
 from seams.ids import CountedIds
 from seams.net import NetDown, NoAnswer
-from venues.contract import VenueError
-from venues.types import OrderRequest, OrderType, Record, Side, TimeInForce
+from venues.types import Record
 
 GRACE_S = 0.65
 SEEN = ("tickets", "reconcile")
 """The views this operator works from."""
-KILL_FILE = HOME / "safety" / REQUEST_FILE
 NONSENSE = (
     b"",
     b"{}",
@@ -174,76 +169,3 @@ class Operator:
             self.tickets = view.rows
         elif isinstance(view, ReconcileView):
             self.differences = view.rows
-
-
-async def mischief(world: World) -> None:
-    """Twice a second: what befalls hosts, links and venues from outside."""
-    dice = world.dice
-    while True:
-        await asyncio.sleep(0.5)
-        incarnation = world.incarnation
-        if incarnation is None:
-            continue
-        wire = incarnation.wire
-        if dice.strikes(Fault.STREAM_STALLED):
-            wire.silent_until_s = world.loop.time() + dice.between(Fault.STREAM_STALLED, 1, 20)
-        for fault, name in ((Fault.UNREACHABLE, "is_reachable"), (Fault.SEND_ONLY, "is_deaf")):
-            if dice.strikes(fault):
-                setattr(wire, name, fault is Fault.SEND_ONLY)
-                world.loop.call_later(
-                    dice.between(fault, 1, 15), setattr, wire, name, fault is not Fault.SEND_ONLY
-                )
-        if dice.strikes(Fault.STREAM_BROKEN):
-            wire.break_stream()
-            world.loop.call_later(dice.between(Fault.STREAM_BROKEN, 0.1, 10), wire.open_stream)
-        if dice.strikes(Fault.KILL_BYTE):
-            world.pull_byte("from outside")
-        if dice.strikes(Fault.CLOCK_STEP):
-            world.clock.offset_ns += round(dice.between(Fault.CLOCK_STEP, -5e9, 5e9))
-            world.loop.call_later(dice.between(Fault.CLOCK_STEP, 1, 20), setattr, world.clock, "offset_ns", 0)
-        if dice.strikes(Fault.LISTS_LAG):
-            world.exchange.lag_ns = round(dice.between(Fault.LISTS_LAG, 0, 1.95e9))
-        if dice.strikes(Fault.MAINTENANCE):
-            world.closed_until_s = world.loop.time() + dice.between(Fault.MAINTENANCE, 1, 15)
-        if dice.strikes(Fault.CASH_MOVED):
-            world.venue.move_cash(Decimal(round(dice.between(Fault.CASH_MOVED, -500, 500))))
-        if dice.strikes(Fault.FOREIGN_ORDER):
-            await trade_by_hand(world)
-        if dice.strikes(Fault.KILL_FILE):
-            lay_kill_file(world)
-        if dice.strikes(Fault.PAUSE):
-            world.pause(0.1 * 600 ** dice.stream(Fault.PAUSE).random() ** 2)
-        if dice.strikes(Fault.DISK_FULL):
-            world.disk.is_full = True
-            world.loop.call_later(
-                dice.between(Fault.DISK_FULL, 0.1, 8), setattr, world.disk, "is_full", False
-            )
-        if dice.strikes(Fault.BUS_DOWN):
-            world.bus.is_up = False
-            world.loop.call_later(dice.between(Fault.BUS_DOWN, 0.5, 10), setattr, world.bus, "is_up", True)
-
-
-def lay_kill_file(world: World) -> None:
-    """Somebody writes `kill.request`, by hand, on the engine's host."""
-    text = world.dice.stream(Fault.KILL_FILE).choice((b"", b"halt", b"close_only", b"\xff\xfe", b"now!"))
-    world.disk.files[KILL_FILE] = bytearray(text)
-    world.fact("kill", f"by file {text!r}")
-
-
-async def trade_by_hand(world: World) -> None:
-    """Somebody trades on the account without us."""
-    stream = world.dice.stream(Fault.FOREIGN_ORDER)
-    chosen = stream.choice(world.instruments)
-    request = OrderRequest(
-        client_order_id=f"HAND-{len(world.venue.journal)}",
-        symbol=chosen.symbol,
-        side=stream.choice((Side.BUY, Side.SELL)),
-        quantity=chosen.lot * stream.randint(1, 20),
-        order_type=OrderType.MARKET,
-        limit_price=Decimal(0),
-        time_in_force=TimeInForce.IOC,
-        reduce_only=False,
-        mark_price=world.venue.mark(chosen.symbol),
-    )
-    with suppress(VenueError):
-        await world.venue.submit(request)

@@ -18,12 +18,15 @@ import msgspec
 
 from engine.sim.ending import settle
 from engine.sim.faults import Fault, draw
+from engine.sim.guard import Guard
 from engine.sim.invariants import Judge
-from engine.sim.people import Operator, mischief
+from engine.sim.mischief import at_gate, mischief
+from engine.sim.people import Operator
+from engine.sim.standing import look
 from engine.sim.world import World
 from engine.store.store import Store
 from seams import chaos
-from seams.clock import FixedClock
+from seams.clock import NS_PER_S, FixedClock
 from venues.types import Environment, Mode, Record
 
 SAFETY_S = 45.0
@@ -49,7 +52,10 @@ class SeedResult(Record):
     starts: int
     orders: int
     fills: int
-    checks: int
+    checks: dict[str, int]
+    """How often each invariant was judged."""
+    points: dict[str, tuple[int, int]]
+    """Each place of our own code that may fail: (times reached, times something befell it there)."""
     violations: tuple[Violation, ...]
     simulated_s: float
     sha256: str
@@ -69,14 +75,18 @@ def run_seed(
     only: frozenset[Fault] | None = None,
     safety_s: float = SAFETY_S,
     liveness_s: float = LIVENESS_S,
+    stops_at_first: bool = False,
 ) -> tuple[SeedResult, list[bytes]]:
-    """Run one seed in a fresh folder; return its result and its whole trace."""
+    """Run one seed in a fresh folder; return its result and its whole trace.
+
+    `stops_at_first`: end within a second of the first violation (who hunts wants no more).
+    """
     before = os.getcwd()
     base = "/dev/shm" if os.path.isdir("/dev/shm") else None
     with tempfile.TemporaryDirectory(prefix="interlock-sim-", dir=base) as folder:
         os.chdir(folder)
         try:
-            return _run(seed, template, only, safety_s, liveness_s)
+            return _run(seed, template, only, (safety_s, liveness_s), stops_at_first)
         finally:
             os.chdir(before)
 
@@ -120,17 +130,22 @@ def _pool(jobs: int) -> AbstractContextManager[ProcessPoolExecutor | None]:
 
 
 def _run(
-    seed: int, template: Path, only: frozenset[Fault] | None, safety_s: float, liveness_s: float
+    seed: int,
+    template: Path,
+    only: frozenset[Fault] | None,
+    phases_s: tuple[float, float],
+    stops_at_first: bool,
 ) -> tuple[SeedResult, list[bytes]]:
     world = World(seed, draw(seed, only), template)
-    judge = Judge(world)
-    world.on_sent = judge.on_sent
+    judge = Judge(world, Guard(world))
+    world.on_sent, world.on_point, world.on_delivered = judge.on_sent, judge.on_point, judge.on_delivered
+    world.on_clogged = partial(at_gate, world)
     world.bus.on_message = judge.on_bus
     loop = world.loop
     asyncio.set_event_loop(loop)
     try:
         with chaos.installed(world.at_point):
-            loop.run_until_complete(_live(world, judge, safety_s, liveness_s))
+            loop.run_until_complete(_live(world, judge, *phases_s, stops_at_first))
     finally:
         world.close()
         asyncio.set_event_loop(None)
@@ -143,33 +158,45 @@ def _run(
         starts=world.started,
         orders=len(venue.journal),
         fills=len(venue.all_fills()),
-        checks=sum(judge.checks.values()),
+        checks=dict(sorted(judge.checks.items())),
+        points={
+            site: (count, world.points[f"!{site}"])
+            for site, count in sorted(world.points.items())
+            if not site.startswith("!")
+        },
         violations=tuple(
             Violation(seed=seed, invariant=name, at_s=round(at_s, 3), what=what)
             for name, at_s, what in judge.broken
         ),
-        simulated_s=safety_s + liveness_s,
+        simulated_s=round(world.true_clock.monotonic_ns() / NS_PER_S, 3) if stops_at_first else sum(phases_s),
         sha256=world.sha256,
     )
     return result, world.trace
 
 
-async def _live(world: World, judge: Judge, safety_s: float, liveness_s: float) -> None:
-    operator = Operator(world, judge.on_garbage)
-    tasks = [
-        world.loop.create_task(work)
-        for work in (world.run_market(), world.keep_alive(), operator.work(), mischief(world))
-    ]
+async def _live(world: World, judge: Judge, safety_s: float, liveness_s: float, stops_at_first: bool) -> None:
+    operator, guard = Operator(world, judge.on_garbage), judge.guard
+    works = (
+        world.run_market(),
+        world.keep_alive(),
+        operator.work(),
+        guard.run(),
+        mischief(world, guard),
+    )
+    tasks = [world.loop.create_task(work) for work in works]
     for second in range(round(safety_s + liveness_s)):
         if second == round(safety_s):
             world.calm()
         operator.is_closing = second >= round(safety_s + liveness_s / 4)
         await asyncio.sleep(1.0)
-        judge.look()
+        look(judge)
         for task in tasks:
             if task.done():
                 task.result()  # a part of the world has broken: that is the simulator's own fault
-    await settle(judge)
+        if stops_at_first and judge.broken:
+            break
+    else:
+        await settle(judge)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
@@ -178,8 +205,14 @@ async def _live(world: World, judge: Judge, safety_s: float, liveness_s: float) 
 def summary(results: list[SeedResult]) -> dict[str, object]:
     """Add up what many seeds did."""
     faults: Counter[str] = Counter()
+    checks: Counter[str] = Counter()
+    reached: Counter[str] = Counter()
+    struck: Counter[str] = Counter()
     for result in results:
         faults.update(result.faults)
+        checks.update(result.checks)
+        reached.update({site: count for site, (count, _) in result.points.items()})
+        struck.update({site: count for site, (_, count) in result.points.items()})
     return {
         "seeds": len(results),
         "events": sum(r.events for r in results),
@@ -188,7 +221,9 @@ def summary(results: list[SeedResult]) -> dict[str, object]:
         "crashes": sum(r.crashes for r in results),
         "orders": sum(r.orders for r in results),
         "fills": sum(r.fills for r in results),
-        "checks": sum(r.checks for r in results),
+        "checks": sum(checks.values()),
+        "checks_by_invariant": dict(sorted(checks.items(), key=lambda each: int(each[0][1:]))),
+        "points": {site: [count, struck[site]] for site, count in sorted(reached.items())},
         "violations": sum(len(r.violations) for r in results),
         "simulated_s": sum(r.simulated_s for r in results),
     }

@@ -16,7 +16,12 @@ from seams.net import Handler, NetDown, NoAnswer, matches
 from seams.wire import FrameHandler, Lost, MayLeave, StateHandler, Unsent, always
 
 BASE_LATENCY_S = (0.002, 0.04)
+CONNECT_S = (0.0005, 0.01)
+CLOGGED_S = (0.05, 6.0)
+"""How long a connection takes to open, mostly and at its worst: a kill or a hold may come meanwhile."""
 LATE_S = (0.1, 12.0)
+ORDER, REFUSAL = b'"type":"place"', b'{"type":"refusal"'
+"""What tells an order among requests, and a refusal among answers."""
 GARBAGE = (
     b"",
     b"null",
@@ -44,14 +49,22 @@ class SimWire:
         spawn: Spawn,
         on_sent: Callable[[bytes], None],
         crash: Callable[[str], None],
+        on_clogged: Callable[[float], None] = lambda seconds: None,
     ) -> None:
+        """`on_clogged` hears of an order that waits so long for its connection."""
         self._dice, self._handle, self._spawn = dice, handle, spawn
-        self._on_sent, self._crash = on_sent, crash
+        self._on_sent, self._crash, self._on_clogged = on_sent, crash, on_clogged
+        self.on_delivered: Callable[[bytes], None] = lambda frame: None
+        """Called with every frame right after the engine has taken it."""
+        self.answered_s = 0.0
+        """When the exchange last answered a request with more than a refusal."""
         self._on_frame: FrameHandler | None = None
         self._on_state: StateHandler | None = None
         self._context = contextvars.copy_context()
         self.is_dead = False
         self.is_up = False
+        self.opened = 0
+        """How often the stream was opened."""
         self.is_reachable = True
         self.is_deaf = False
         """Requests arrive, answers do not (an asymmetric partition)."""
@@ -68,16 +81,17 @@ class SimWire:
 
     async def call(self, body: bytes, timeout_s: float, may_leave: MayLeave = always) -> bytes:
         dice = self._dice
-        if self.is_dead or not self.is_reachable:
-            raise Unsent("no route to the exchange")
+        is_order = ORDER in body
+        room = "wire.order" if is_order else "wire"
+        timeout_s -= await self._connect(timeout_s, room)
         if not may_leave():
             raise Unsent("the gate closed before the first byte")
         self._on_sent(body)
-        self._crash("wire.sent")
+        self._crash(f"{room}.sent")
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[bytes] = loop.create_future()
         copies = 2 if dice.strikes(Fault.REQUEST_DUPLICATED) else 1
-        if dice.strikes(Fault.REQUEST_DROPPED):
+        if dice.strikes(Fault.REQUEST_DROPPED) or (is_order and dice.strikes(Fault.ORDER_DROPPED)):
             copies = 0
         for _ in range(copies):
             self._spawn(self._carry(body, answer))
@@ -85,7 +99,7 @@ class SimWire:
             said = await asyncio.wait_for(answer, timeout_s)
         except TimeoutError as error:
             raise Lost("no answer") from error
-        self._crash("wire.answered")
+        self._crash(f"{room}.answered")
         if dice.strikes(Fault.ANSWER_GARBAGE):
             return dice.stream("garbage").choice(GARBAGE)
         return said
@@ -93,13 +107,30 @@ class SimWire:
     async def close(self) -> None:
         self.is_dead = True
 
+    async def _connect(self, timeout_s: float, room: str) -> float:
+        """Open a connection as a real wire does before each request; return how long it took."""
+        is_order, strikes = room == "wire.order", self._dice.strikes
+        is_clogged = strikes(Fault.CONNECT_CLOGGED) or (is_order and strikes(Fault.ORDER_CLOGGED))
+        stream = self._dice.stream("connect")
+        took_s = stream.uniform(*(CLOGGED_S if is_clogged else CONNECT_S))
+        if is_clogged and is_order:
+            self._on_clogged(min(took_s, timeout_s))
+        await asyncio.sleep(min(took_s, timeout_s))
+        if self.is_dead or not self.is_reachable or took_s >= timeout_s:
+            raise Unsent("no route to the exchange")
+        self._crash(f"{room}.connected")
+        return took_s
+
     async def _carry(self, body: bytes, answer: asyncio.Future[bytes]) -> None:
         """One copy of a request on its way there, and its answer on the way back."""
         await asyncio.sleep(self._latency_s())
         said = await self._handle(body)
         lost = self._dice.strikes(Fault.RESPONSE_DROPPED) or self.is_deaf
+        lost = lost or (ORDER in body and self._dice.strikes(Fault.ORDER_UNANSWERED))
         await asyncio.sleep(self._latency_s())
         if not lost and not answer.done() and not self.is_dead:
+            if not said.startswith(REFUSAL):
+                self.answered_s = asyncio.get_running_loop().time()
             answer.set_result(said)
 
     def _latency_s(self) -> float:
@@ -113,6 +144,7 @@ class SimWire:
     def open_stream(self) -> None:
         """The stream opens (anew): the engine hears so and must ask for what it missed."""
         self.is_up = True
+        self.opened += 1
         self._tell_state(True)
 
     def break_stream(self) -> None:
@@ -157,6 +189,7 @@ class SimWire:
         if not self.is_dead and self.is_up and self._on_frame is not None:
             with suppress(Died):
                 self._context.run(self._on_frame, frame)
+                self.on_delivered(frame)
 
     def _tell_state(self, is_up: bool) -> None:
         if not self.is_dead and self._on_state is not None:

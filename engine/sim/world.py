@@ -7,6 +7,7 @@ import contextvars
 import gc
 import hashlib
 import shutil
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -19,11 +20,14 @@ from engine.sim.disk import DiskOfOne, SimDisk
 from engine.sim.faults import Dice, Fault, Plan
 from engine.sim.market import spoilt
 from engine.sim.time import INCARNATION, SteppingClock, StirredLoop
-from engine.sim.wires import Died, SimBus, SimWire
+from engine.sim.wires import ORDER, REFUSAL, Died, SimBus, SimWire
+from safety.beat import BeatPage
 from safety.killbyte import KillByte, KillLevel
+from safety.killswitch import REQUEST_FILE
 from seams.clock import NS_PER_S
 from seams.rng import Rng
 from seams.virtual import VirtualClock
+from venues.sandbox import messages as m
 from venues.sandbox.exchange import Exchange
 from venues.sandbox.link import ExchangeLink
 from venues.sandbox.market import SandboxFeed, SandboxMarket
@@ -33,9 +37,12 @@ from venues.types import FeedEnd, OrderRequest
 
 HOME = Path("desk")
 """Relative on purpose: no path of this host comes into a trace."""
+KILL_FILE = HOME / "safety" / REQUEST_FILE
 ACCOUNT, KEY, SECRET = "acct-1", "engine", b"a throw-away secret of the simulator"
 SYMBOLS = DEFAULT_SYMBOLS[:2]
 CASH_USD = Decimal(100_000)
+ECHOES = (b'"nonce_used"', b'"nonce_too_low"')
+"""Refusals that say nothing about the order: its bytes, or later ones, came before."""
 VIEWS_EVERY = 5
 BAR_S = 0.25
 TICKS_PER_S = 4.0
@@ -56,6 +63,8 @@ class Incarnation:
     number: int
     engine: Engine
     wire: SimWire
+    since_s: float = 0.0
+    """When it began, or went on after its last pause."""
     task: asyncio.Task[None] | None = None
     is_dead: bool = False
     tasks: list[asyncio.Task[Any]] = field(default_factory=list)
@@ -80,11 +89,22 @@ class World:
         self.started = 0
         self._template = template
         self._dead: set[int] = set()
-        self._byte = KillByte.anonymous()
+        self.byte = KillByte.anonymous()
+        """The shared page: it outlives every process of this host."""
         self._died = asyncio.Event()
         self._starting: Incarnation | None = None
+        self.beat = BeatPage.anonymous()
+        """The engine's proof of progress, which outlives it: the watchdog reads it."""
         self.on_sent: Callable[[bytes], None] = lambda body: None
         """Called with every request at the instant its first byte leaves the engine."""
+        self.on_delivered: Callable[[bytes], None] = lambda frame: None
+        """Called with every pushed frame right after the engine has taken it."""
+        self.on_clogged: Callable[[float], None] = lambda seconds: None
+        """Called with how long an order waits for its connection, when that is long."""
+        self.on_point: Callable[[str], None] = lambda site: None
+        """Called at every chaos point of the living engine, before anything befalls it there."""
+        self.points: Counter[str] = Counter()
+        """How often each point was reached, and (`!site`) how often something happened there."""
         self._world_tasks: set[asyncio.Task[Any]] = set()
         market = SandboxMarket(seed=plan.market_seed, scenario="sideways", symbols=SYMBOLS)
         self.feed = SandboxFeed(
@@ -104,8 +124,10 @@ class World:
         self.exchange.listeners.append(self._push)
         self.venue.part_of = self._part_of
         self.exchange.refuses = self._refuses
-        self.closed_until_s = 0.0
-        """Until when the exchange is in maintenance (F19)."""
+        self.closed_until_s = self.empty_until_s = 0.0
+        """Until when the exchange is in maintenance (F19), and until when nothing executes there (F48)."""
+        self.refused: set[str] = set()
+        """The orders that the exchange has truly refused."""
         self._last_shown: dict[str, bytes] = {}
         self.loop.set_task_factory(self._make_task)  # type: ignore[arg-type]
 
@@ -136,11 +158,14 @@ class World:
             return b'{"type":"refusal","code":"unavailable","message":"maintenance","at_ns":0}'
         if dice.strikes(Fault.RATE_LIMITED):
             return b'{"type":"refusal","code":"rate_limited","message":"slow down","at_ns":0}'
-        is_cancel = b'"type":"cancel"' in body
-        if is_cancel and dice.strikes(Fault.CANCEL_FAILS):
+        if b'"type":"cancel"' in body and dice.strikes(Fault.CANCEL_FAILS):
             return b'{"type":"refusal","code":"unavailable","message":"cancels are down","at_ns":0}'
         said = await self.exchange.handle(body)
         self.fact("venue", hashlib.sha256(body).hexdigest()[:16].encode() + b" " + said)
+        if ORDER in body and said.startswith(REFUSAL) and not any(code in said for code in ECHOES):
+            placed = m.BODIES.decode(bytes(m.FRAMES.decode(body).body))
+            assert isinstance(placed, m.Place)
+            self.refused.add(placed.order.client_order_id)
         return said
 
     def _refuses(self, order: OrderRequest) -> str:
@@ -161,6 +186,8 @@ class World:
 
     def _part_of(self, quantity: Decimal, lot: Decimal) -> Decimal:
         """Let an order execute in parts (F48)."""
+        if self.loop.time() < self.empty_until_s:
+            return Decimal(0)
         lots = int(quantity / lot)
         if lots < 2 or not self.dice.strikes(Fault.PARTIAL_FILLS):
             return quantity
@@ -203,10 +230,15 @@ class World:
             commit="0" * 40,
             token=lambda size: f"token-{number}-{size}",
         )
-        core = build_core(seams, HOME, ENVIRON, self._byte)
-        wire = SimWire(self.dice, self.handle, self._spawn_world, self._on_sent, self.at_point)
+        core = build_core(seams, HOME, ENVIRON, self.byte)
+        wire = SimWire(
+            self.dice, self.handle, self.spawn, self._on_sent, self.at_point, lambda s: self.on_clogged(s)
+        )
+        wire.on_delivered = lambda frame: self.on_delivered(frame)
         link = ExchangeLink(wire, KEY, SECRET, self.instruments)
-        return Incarnation(number, Engine(core, link, ACCOUNT, VIEWS_EVERY), wire)
+        engine = Engine(core, link, ACCOUNT, VIEWS_EVERY)
+        engine.beat = self.beat
+        return Incarnation(number, engine, wire, self.loop.time())
 
     async def _serve(self, incarnation: Incarnation) -> None:
         """Run one engine to its orderly end; the service manager then starts the next."""
@@ -230,10 +262,15 @@ class World:
         number = INCARNATION.get()
         if number == 0 or number in self._dead:
             return
-        if self.dice.strikes(Fault.KILL_ANYWHERE):
+        self.points[site] += 1
+        self.on_point(site)
+        strikes, is_order = self.dice.strikes, site.startswith(("orders.", "wire.order"))
+        if strikes(Fault.KILL_ANYWHERE) or (is_order and strikes(Fault.KILL_AT_ORDER)):
+            self.points[f"!{site}"] += 1
             self.pull_byte(f"at {site}")
         fault = Fault.CRASH_IN_CALL if site.startswith("wire") else Fault.CRASH
-        if self.dice.strikes(fault):
+        if strikes(fault) or (is_order and strikes(Fault.CRASH_AT_ORDER)):
+            self.points[f"!{site}"] += 1
             self.die(number, site)
             raise Died(site)
 
@@ -257,12 +294,14 @@ class World:
             return
         self.fact("continue", str(number))
         self.loop.thaw()
+        if self.incarnation is not None:
+            self.incarnation.since_s = self.loop.time()
         if self.incarnation is not None and self.incarnation.number == number:
             self.incarnation.wire.thaw()
 
     def pull_byte(self, why: str) -> None:
         """Another process sets the shared kill byte."""
-        self._byte.raise_to(KillLevel.HALT_ALL)
+        self.byte.raise_to(KillLevel.HALT_ALL)
         self.fact("kill", why)
 
     def _bury(self, number: int, site: str) -> None:
@@ -271,9 +310,9 @@ class World:
         self._dead.add(number)
         self.fact("crash", f"{number} {site}")
         # The shared page outlives the process; what a dying process does to its copy does not count.
-        page, self._byte = self._byte, KillByte.anonymous()
-        self._byte.raise_to(page.level)
-        self._byte.set_trips(page.trips)
+        page, self.byte = self.byte, KillByte.anonymous()
+        self.byte.raise_to(page.level)
+        self.byte.set_trips(page.trips)
         self.bus.drop(_name(number))
         for each in (self.incarnation, self._starting):
             if each is not None and each.number == number:
@@ -306,7 +345,7 @@ class World:
         self.dice.is_on = False
         self.disk.is_full = False
         self.bus.is_up = True
-        self.closed_until_s = 0.0
+        self.closed_until_s = self.empty_until_s = 0.0
         self.exchange.lag_ns = NS_PER_S
         self._go_on(self.loop.frozen)
         if self.incarnation is not None:
@@ -345,7 +384,7 @@ class World:
         task.add_done_callback(_look_at)
         return task
 
-    def _spawn_world(self, work: Awaitable[None]) -> None:
+    def spawn(self, work: Awaitable[None]) -> None:
         """Run something that belongs to the world, not to the engine that caused it."""
         self._spawn_in(contextvars.Context(), work)
 

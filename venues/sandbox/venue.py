@@ -34,6 +34,7 @@ from venues.types import (
     OrderType,
     Quote,
     Record,
+    Side,
     TimeInForce,
     VenueOrder,
 )
@@ -208,6 +209,22 @@ class SandboxVenue:
     def move_cash(self, amount_usd: Decimal) -> None:
         """Book a deposit (above 0), or a withdrawal or funding payment (below)."""
         self._account.move_cash(amount_usd)
+
+    def move_position(self, symbol: str, quantity: Decimal) -> None:
+        """Book a signed quantity that comes without a trade (a transfer, a liquidation), at the mark; no
+        list of fills shows it."""
+        moved = Fill(
+            fill_id=f"MOVED-{self._clock.now_ns()}-{symbol}",
+            client_order_id="",
+            symbol=symbol,
+            side=Side.BUY if quantity > 0 else Side.SELL,
+            quantity=abs(quantity),
+            price=self.mark(symbol),
+            fee=Decimal(0),
+            is_maker=False,
+            at_ns=self._clock.now_ns(),
+        )
+        self._account.apply(moved)
 
     async def close(self) -> None:
         """Nothing to give back."""

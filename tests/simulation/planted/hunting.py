@@ -30,7 +30,7 @@ def hunt(number: int, template: Path, seeds: int) -> Found:
     with planted(plant):
         for count, seed in enumerate(range(FIRST_SEED, FIRST_SEED + seeds), 1):
             try:
-                result, _ = run_seed(seed, template)
+                result, _ = run_seed(seed, template, stops_at_first=True)
             except Exception as error:  # the bug broke the simulated world itself: seen at once
                 by = f"crash ({type(error).__name__})"
                 return Found(plant.name, plant.breaks, plant.is_p0, by, count, faults)

@@ -1,0 +1,115 @@
+"""What befalls hosts, links and venues from outside, twice a second and at moments that matter."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from decimal import Decimal
+
+from engine.sim.faults import Fault
+from engine.sim.guard import Guard
+from engine.sim.world import KILL_FILE, World
+from venues.contract import VenueError
+from venues.types import OrderRequest, OrderType, Side, TimeInForce
+
+
+async def mischief(world: World, guard: Guard) -> None:
+    """Go on for ever, until the faults stop."""
+    dice = world.dice
+    while True:
+        await asyncio.sleep(0.5)
+        incarnation = world.incarnation
+        if incarnation is None:
+            continue
+        wire = incarnation.wire
+        if dice.strikes(Fault.STREAM_STALLED):
+            wire.silent_until_s = world.loop.time() + dice.between(Fault.STREAM_STALLED, 1, 20)
+        for fault, name in ((Fault.UNREACHABLE, "is_reachable"), (Fault.SEND_ONLY, "is_deaf")):
+            if dice.strikes(fault):
+                setattr(wire, name, fault is Fault.SEND_ONLY)
+                world.loop.call_later(
+                    dice.between(fault, 1, 15), setattr, wire, name, fault is not Fault.SEND_ONLY
+                )
+        if dice.strikes(Fault.STREAM_BROKEN):
+            wire.break_stream()
+            world.loop.call_later(dice.between(Fault.STREAM_BROKEN, 0.1, 10), wire.open_stream)
+        await _at_the_venue(world)
+        if dice.strikes(Fault.KILL_BYTE):
+            world.pull_byte("from outside")
+        if dice.strikes(Fault.CLOCK_STEP):
+            world.clock.offset_ns += round(dice.between(Fault.CLOCK_STEP, -5e9, 5e9))
+            world.loop.call_later(dice.between(Fault.CLOCK_STEP, 1, 20), setattr, world.clock, "offset_ns", 0)
+        if dice.strikes(Fault.WATCHDOG_HANGS):
+            guard.hang(dice.between(Fault.WATCHDOG_HANGS, 1, 30))
+        if dice.strikes(Fault.KILL_FILE):
+            lay_kill_file(world)
+        if dice.strikes(Fault.PAUSE):
+            world.pause(0.1 * 600 ** dice.stream(Fault.PAUSE).random() ** 2)
+        if dice.strikes(Fault.DISK_FULL):
+            world.disk.is_full = True
+            world.loop.call_later(
+                dice.between(Fault.DISK_FULL, 0.1, 8), setattr, world.disk, "is_full", False
+            )
+        if dice.strikes(Fault.BUS_DOWN):
+            world.bus.is_up = False
+            world.loop.call_later(dice.between(Fault.BUS_DOWN, 0.5, 10), setattr, world.bus, "is_up", True)
+
+
+async def _at_the_venue(world: World) -> None:
+    """What happens at the exchange, and to our account by others."""
+    dice = world.dice
+    if dice.strikes(Fault.LISTS_LAG):
+        world.exchange.lag_ns = round(dice.between(Fault.LISTS_LAG, 0, 1.95e9))
+    if dice.strikes(Fault.MAINTENANCE):
+        world.closed_until_s = world.loop.time() + dice.between(Fault.MAINTENANCE, 1, 15)
+    if dice.strikes(Fault.BOOK_EMPTY):
+        world.empty_until_s = world.loop.time() + dice.between(Fault.BOOK_EMPTY, 1, 20)
+    if dice.strikes(Fault.CASH_MOVED):
+        world.venue.move_cash(Decimal(round(dice.between(Fault.CASH_MOVED, -500, 500))))
+    if dice.strikes(Fault.POSITION_MOVED):
+        chosen = dice.stream(Fault.POSITION_MOVED).choice(world.instruments)
+        lots = dice.stream(Fault.POSITION_MOVED).choice((-20, -3, 1, 7, 20))
+        if world.venue.mark(chosen.symbol) > 0:
+            world.venue.move_position(chosen.symbol, chosen.lot * lots)
+    if dice.strikes(Fault.FOREIGN_ORDER):
+        await trade_by_hand(world)
+    if dice.strikes(Fault.FOREIGN_RESTING):
+        await trade_by_hand(world, is_resting=True)
+
+
+def at_gate(world: World, seconds: float) -> None:
+    """An order waits that long for its connection: somebody kills, or acts on the account, meanwhile."""
+    dice = world.dice
+    if dice.strikes(Fault.KILL_AT_GATE):
+        world.loop.call_later(dice.between(Fault.KILL_AT_GATE, 0, seconds), world.pull_byte, "at the gate")
+    if dice.strikes(Fault.FOREIGN_AT_GATE):
+        world.spawn(trade_by_hand(world))
+
+
+def lay_kill_file(world: World) -> None:
+    """Somebody writes `kill.request`, by hand, on the engine's host."""
+    text = world.dice.stream(Fault.KILL_FILE).choice((b"", b"halt", b"close_only", b"\xff\xfe", b"now!"))
+    world.disk.files[KILL_FILE] = bytearray(text)
+    world.fact("kill", f"by file {text!r}")
+
+
+async def trade_by_hand(world: World, *, is_resting: bool = False) -> None:
+    """Somebody trades on the account without us, or leaves an order in the book that never fills."""
+    stream = world.dice.stream(Fault.FOREIGN_ORDER)
+    chosen = stream.choice(world.instruments)
+    mark = world.venue.mark(chosen.symbol)
+    if mark <= 0:
+        return
+    request = OrderRequest(
+        client_order_id=f"HAND-{len(world.venue.journal)}",
+        symbol=chosen.symbol,
+        side=Side.BUY if is_resting else stream.choice((Side.BUY, Side.SELL)),
+        quantity=chosen.lot * stream.randint(1, 20),
+        order_type=OrderType.LIMIT if is_resting else OrderType.MARKET,
+        limit_price=(mark / 2) // chosen.tick * chosen.tick if is_resting else Decimal(0),
+        time_in_force=TimeInForce.GTC if is_resting else TimeInForce.IOC,
+        reduce_only=False,
+        mark_price=mark,
+    )
+    with suppress(VenueError):
+        await world.venue.submit(request)
