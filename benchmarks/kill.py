@@ -52,7 +52,9 @@ async def _on_the_bus(home: Path) -> tuple[list[float], list[float]]:
             done = await client.demand(body, KillDone, reason="benchmark")
             acks.append((time.perf_counter() - began) * 1e3)
             latches.append(done.latch_ms)
-            await client.demand(Resume(confirm="RESUME"), object, reason="benchmark", timeout_s=5.0)
+            await client.demand(
+                Resume(confirm="RESUME", note="bench"), object, reason="benchmark", timeout_s=5.0
+            )
     finally:
         await client.close()
     return acks, latches

@@ -115,7 +115,7 @@ class Bench:
         deadline = time.monotonic() + TIMEOUT_S
         while self.byte.level is not KillLevel.CLEAR and time.monotonic() < deadline:
             await asyncio.sleep(0.15)  # one turn of the main loop takes over what was pulled outside
-            await self.client.command(Resume(confirm="RESUME"), reason="bench", timeout_s=5.0)
+            await self.client.command(Resume(confirm="RESUME", note="bench"), reason="bench", timeout_s=5.0)
         assert self.byte.level is KillLevel.CLEAR, "the latch did not open again"
 
 

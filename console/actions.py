@@ -47,6 +47,9 @@ SCREENS: tuple[tuple[str, str, str], ...] = (
 )
 """(digit, name, title) of each screen, in the order of the digits."""
 
+SIDE_SCREENS = ("limits", "incidents")
+"""Screens with a letter of their own."""
+
 _ASKS: dict[str, tuple[str, str]] = {
     "overview": ("am I safe, and what needs me", "interlock status"),
     "tickets": ("approve or reject what strategies propose", "interlock tickets list"),
@@ -71,6 +74,7 @@ _LISTS = (
     "runbooks",
     "events",
     "limits",
+    "incidents",
 )
 
 _PAST_CLI = "interlock past show"
@@ -82,6 +86,13 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "limits", ("l",), "limits", "every rule by how close it is to its bound", cli="interlock limits show"
+    ),
+    Action(
+        "incidents",
+        ("i",),
+        "incidents",
+        "what halted this desk, and what was found",
+        cli="interlock incidents ls",
     ),
     Action(
         id="kill",
@@ -251,8 +262,37 @@ ACTIONS: tuple[Action, ...] = (
         ("r",),
         "runbook",
         "open the runbook of this alarm, hold or rule",
-        ("alarms", "gates", "limits"),
+        ("alarms", "gates", "limits", "incidents"),
         hint=3,
+    ),
+    Action(
+        "note_incident",
+        ("n",),
+        "note",
+        "add what you found to this incident",
+        ("incidents",),
+        1,
+        "interlock incidents note",
+        hint=2,
+    ),
+    Action(
+        "close_incident",
+        ("c",),
+        "close",
+        "close this incident with what was done about its cause",
+        ("incidents",),
+        1,
+        "interlock incidents close",
+        hint=4,
+    ),
+    Action(
+        "export",
+        ("e",),
+        "export",
+        "write what is shown as a file under the home's outputs/exports",
+        ("incidents",),
+        cli="interlock incidents export",
+        hint=5,
     ),
     Action("past_back", ("left_square_bracket",), "back 1 s", "one second back", (PAST,), cli=_PAST_CLI),
     Action("past_on", ("right_square_bracket",), "on 1 s", "one second on", (PAST,), cli=_PAST_CLI),

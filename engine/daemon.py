@@ -207,6 +207,8 @@ class Engine:
         if self.outlets is not None:
             self.questions.sinks = self.outlets.sinks.view
             self.handlers.incidents = self.outlets.incidents
+            self.handlers.shown = lambda: self.publisher.latest
+            self.publisher.incidents = self.outlets.incidents.without_note
             self.publisher.on_shown = self.outlets.past.shown
             self.outlets.start()
         on_ready()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
 import msgspec
@@ -11,6 +11,7 @@ import msgspec
 from engine.api import commands as c
 from engine.api import subjects
 from engine.api.corridor import Step, SubmitAct, SubmitOpen
+from engine.api.views import View
 from engine.attendance import Attendance
 from engine.core import STORAGE_FAILURES, Core
 from engine.corridor.case import Ask
@@ -54,6 +55,8 @@ class Handlers:
         self.people = Attendance(core, self.tickets)
         self.incidents: IncidentBook | None = None
         self.corridor: CorridorDesk | None = None
+        self.shown: Callable[[], Mapping[str, View]] = dict
+        """What consoles are shown now."""
         self.background: set[asyncio.Task[object]] = set()
         self._inflight: dict[str, asyncio.Task[bytes]] = {}
         self._table: dict[type, Handler] = {
@@ -227,6 +230,9 @@ class Handlers:
             await custody.reconcile()
         for book in self.desk.books():
             await settle_unknown(book)
+        if self.incidents is not None:
+            note = _body(command, c.Resume).note
+            self.incidents.demand_notes(command.operator, note, self.shown())
         unknown = sum(len(book.unknown()) for book in self.desk.books())
         # A venue that did not answer leaves the verdict as it was: an old CLEAN clears nothing.
         is_clean = custody is None or (custody.verdict is Verdict.CLEAN and custody.reconciled_ns >= began_ns)
@@ -242,8 +248,6 @@ class Handlers:
             self.core.calm(code, "desk")
             self.core.alarms.reset(code, command.operator, self.core.clock.now_ns())
         clear_limits(self.core, command.operator, command.reason)
-        if self.incidents is not None:
-            self.incidents.resumed(command.operator, command.reason)
         self.core.note("resume", command.operator, f"latch cleared: {command.reason}")
         return None
 

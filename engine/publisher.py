@@ -41,6 +41,8 @@ class Publisher:
         self._sent_ns: dict[str, int] = {}
         self._seq = 0
         self._ticket_rows = TicketRows()
+        self.incidents: Callable[[], tuple[str, ...]] = tuple
+        """Incidents without a note: nothing is promoted past one (QL-116)."""
         self.on_shown: Callable[[str, bytes], None] = lambda name, body: None
         """Called with every view that was sent, and its bytes."""
         self._decrypted: tuple[str, Secret] | None = None
@@ -64,11 +66,15 @@ class Publisher:
             configured = config_reader(core.paths, core.disk)
             baseline = baseline_of(core.paths, core.disk, core.clock)
             self.promotion = promotion_rows(
-                runs, orders, parity, verified, configured, baseline, self._drills()
+                runs, orders, parity, verified, configured, baseline, self._desk_blockers()
             )
             self.latest["limits"] = limits_view(core, sessions, seq)
             self.latest["system"] = self.health.system_view(seq)
         self.latest["overview"] = overview_view(core, sessions, seq, self.promotion)
+
+    def _desk_blockers(self) -> tuple[str, ...]:
+        """Return what blocks every promotion on this desk."""
+        return (*self._drills(), *(f"incident_without_note:{name}" for name in self.incidents()))
 
     def _drills(self) -> tuple[str, ...]:
         """Return what the desk's drills block; a key that cannot be used trusts none of them."""

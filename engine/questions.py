@@ -10,6 +10,14 @@ import msgspec
 from engine.api import commands as c
 from engine.api import subjects
 from engine.api import views as v
+from engine.api.incidents import (
+    MAX_LISTED,
+    IncidentList,
+    Incidents,
+    IncidentShow,
+    incident_detail,
+    list_incidents,
+)
 from engine.api.lab import LabQuery
 from engine.api.reconcile import FillsCompared
 from engine.api.research import list_sessions
@@ -77,6 +85,10 @@ class Questions:
             return v.Views(views=tuple(latest[name] for name in names if name in latest))
         if isinstance(body, c.AlarmSinks):
             return self.sinks()
+        if isinstance(body, IncidentList):
+            return Incidents(rows=list_incidents(self.core.paths.home)[:MAX_LISTED])
+        if isinstance(body, IncidentShow):
+            return incident_detail(self.core.paths.home, body.incident_id)
         if isinstance(body, c.Health):
             status = cast(v.StatusView, latest["status"])
             ok = all(part.state in ("ok", "off", "slow") for part in status.health)

@@ -50,7 +50,12 @@ def hold_rows(core: Core) -> tuple[v.HoldRow, ...]:
 
 
 def _runbook_of(code: str) -> str:
-    known = {"kill": "kill_switch_active", "stale_data": "market_data_stale", "ambiguity": "outcome_unknown"}
+    known = {
+        "incident": "incident_note_required",
+        "kill": "kill_switch_active",
+        "stale_data": "market_data_stale",
+        "ambiguity": "outcome_unknown",
+    }
     reason = REASONS.get(known.get(code, code))
     return reason.runbook if reason is not None else "kill-and-resume.md"
 

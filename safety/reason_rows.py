@@ -166,6 +166,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     ("component_exists", "The name is taken", "A component of this name was made of another sentence, and what was proven is not replaced.", "Choose another name.", _FORGE),
     # alarms and incidents
     ("alarm_not_shelvable", "This alarm cannot be put aside", "An alarm of priority 1 asks for an act now.", "Do its first action, then acknowledge it.", _ALARMS),
+    ("incident_note_required", "A halt's incident has no note", "What stopped the desk was not explained by anybody, so nobody goes on from it.", "Say what you found: resume with --note, or `interlock incidents note ID --text`, then resume.", _ALARMS),
     ("incident_closed", "The incident is closed", "What is closed is not changed.", "Say it in the newest incident, or in an audit note.", _ALARMS),
     ("shelf_too_long", "An alarm may not be put aside for so long", "What waits longer than a shift is forgotten.", "Shelve it for at most 240 minutes, and again if it still must wait.", _ALARMS),
     # engine and host

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, cast
 
 import typer
 
 from console.cli import facade, link, output
+from console.cli.failure import Failure
 from console.cli.guard import failures
 from console.cli.options import Json, Operator, operator_name
 from engine.api.commands import IncidentClose, IncidentWrite
 from engine.api.home import home_folder
 from engine.api.incidents import Incident
+from seams.clock import iso_z
+from seams.disk import RealDisk
 
-app = typer.Typer(help="Incidents: list, show, note, close.")
+app = typer.Typer(help="Incidents: list, show, timeline, note, close, export.")
 INCIDENTS = "engine.api.incidents"
-COLUMNS = ("incident_id", "status", "opened_at", "kill_level", "cause", "by", "reason")
+COLUMNS = ("incident_id", "status", "opened_at", "opener", "kill_level", "cause", "by", "reason")
 NOTE_COLUMNS = ("at", "kind", "by", "text")
+TIMELINE_COLUMNS = ("time", "actor", "kind", "text")
+To = Annotated[Path | None, typer.Option("--to", help="The file to write; it must not exist.")]
 Text = Annotated[str, typer.Option("--text", help="What you found; written to the audit log too.")]
 
 
@@ -58,6 +64,37 @@ def show(
     notes = output.table(output.records(row["notes"]), NOTE_COLUMNS, "no notes: say what you found")
     facts = output.facts({name: value for name, value in row.items() if name != "notes"})
     output.show({"incident": row}, f"{facts}\n\n{notes}", as_json)
+
+
+@app.command()
+def timeline(incident_id: str, as_json: Json = False) -> None:
+    """Show what happened around an incident, oldest first: acts, alarms, holds, orders. No engine is needed.
+
+    Example: interlock incidents timeline I-20260101T120000Z-41
+    """
+    with failures():
+        found = output.record(facade.function(INCIDENTS, "incident_detail")(home_folder(), incident_id))
+    rows = [{"time": iso_z(cast(int, row["at_ns"])), **row} for row in output.records(found["timeline"])]
+    output.show({"timeline": rows}, output.table(rows, TIMELINE_COLUMNS, "nothing"), as_json)
+
+
+@app.command()
+def export(incident_id: str, to: To = None, as_json: Json = False) -> None:
+    """Write an incident as Markdown: facts, notes, timeline, and where its audit records are.
+
+    Example: interlock incidents export I-20260101T120000Z-41 --to incident.md
+    """
+    from engine.api.incidents import incident_detail, incident_report
+
+    with failures():
+        text = incident_report(incident_detail(home_folder(), incident_id))
+    if to is None:
+        output.show({"report": text}, text, as_json)
+        return
+    if to.exists():
+        raise Failure("export_exists", f"{to} is there already", "name another file")
+    RealDisk().write_atomic(to, text.encode(), mode=0o644)
+    output.show({"path": str(to)}, f"written: {to}", as_json)
 
 
 @app.command()

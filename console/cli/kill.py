@@ -62,17 +62,21 @@ def kill(
 def resume(
     reason: Annotated[str, typer.Option("--reason", help="Why it is safe again; audited.")],
     confirm: Confirm = "",
+    note: Annotated[
+        str, typer.Option("--note", help="What was found; put on every halt's incident that has no note.")
+    ] = "",
     operator: Operator = "",
     as_json: Json = False,
 ) -> None:
-    """Loosen the kill latch; needs a named operator, a reason and the word.
+    """Loosen the kill latch; needs a named operator, a reason, the word, and a note on what stopped it.
 
-    Example: interlock resume --reason "feed is back, books agree" --confirm RESUME
+    Example: interlock resume --reason "books agree" --note "the feed's host was down" --confirm RESUME
     """
     word = demand_word(confirm, "RESUME", "resume")
     if not reason.strip():
         raise Failure("reason_required", "a resume needs a reason", 'pass --reason "..."')
-    link.act(Resume(confirm=word), object, operator=operator_name(operator), reason=reason, timeout_s=10.0)
+    body = Resume(confirm=word, note=note)
+    link.act(body, object, operator=operator_name(operator), reason=reason, timeout_s=10.0)
     output.show({"resumed": True}, "the kill latch is open; other holds may still stand", as_json)
 
 

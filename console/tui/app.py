@@ -172,7 +172,7 @@ class InterlockApp(App[int], inherit_bindings=False):
         """Do an action here and now."""
         if self._is_repeat(action):
             return
-        if action.keys[0].isdigit():
+        if action.keys[0].isdigit() or action.id in actions.SIDE_SCREENS:
             self.go(action.id)
             return
         if actions.PAST in action.screens:
@@ -240,9 +240,6 @@ class InterlockApp(App[int], inherit_bindings=False):
         if self.flow.arm(self.clock.now_ns()):
             self.prompt.close()
             self.keep(self.outbox.ask_counts())
-
-    def _do_limits(self) -> None:
-        self.go("limits")
 
     def _do_detach(self) -> None:
         if self.flow.stage in (Stage.ARMED, Stage.SENT):

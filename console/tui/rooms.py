@@ -5,6 +5,7 @@ from __future__ import annotations
 from console.tui.screens.alarms import Alarms
 from console.tui.screens.events import Events
 from console.tui.screens.gates import Gates
+from console.tui.screens.incidents import IncidentRoom
 from console.tui.screens.limits import Limits
 from console.tui.screens.orders import Orders
 from console.tui.screens.positions import Positions
@@ -25,6 +26,7 @@ _KINDS: tuple[type[Room], ...] = (
     Events,
     System,
     Limits,
+    IncidentRoom,
 )
 
 

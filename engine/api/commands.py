@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from engine.api.corridor import SubmitAct, SubmitOpen
+from engine.api.incidents import IncidentList, IncidentShow
 from engine.api.lab import LabQuery
 from engine.api.reconcile import FillsCompared
 from engine.api.reconcile import Reconcile as Reconcile
@@ -50,9 +51,13 @@ class Kill(Record, tag="kill"):
 
 
 class Resume(Record, tag="resume"):
-    """Loosen the latch; needs operator, reason and the typed word RESUME."""
+    """Loosen the latch; needs operator, reason and the typed word RESUME.
+
+    `note` says what was found: a halt's incident without one is not resumed from.
+    """
 
     confirm: str
+    note: str = ""
 
 
 class Flatten(Record, tag="flatten"):
@@ -315,6 +320,8 @@ class AlarmSinks(Record, tag="alarm_sinks"):
 
 QueryBody = (
     AlarmSinks
+    | IncidentList
+    | IncidentShow
     | Snapshot
     | Health
     | TicketShow

@@ -189,7 +189,7 @@ async def _ensure_clear(client: EngineClient) -> bool:
     status = await client.query_view("status", StatusView)
     if status.kill_level == "clear":
         return False
-    await client.demand(Resume(confirm="RESUME"), object, reason="a new demo begins")
+    await client.demand(Resume(confirm="RESUME", note="left by a demo"), object, reason="a new demo begins")
     return True
 
 
@@ -303,7 +303,9 @@ class _Script:
         return kill_ms, status.level == "halt" and status.kill_level == "halt_all"
 
     async def _resume(self, client: EngineClient) -> bool:
-        await client.demand(Resume(confirm="RESUME"), object, reason="demo: looked, all is well")
+        await client.demand(
+            Resume(confirm="RESUME", note="the demo pulled it"), object, reason="demo: looked, all is well"
+        )
         return (await client.query_view("status", StatusView)).kill_level == "clear"
 
     def _report(

@@ -9,7 +9,7 @@ Layout (paths are part of the contract; several desks run side by side with diff
     data/           imported bars: VENUE/SYMBOL/INTERVAL.parquet + .json
     outputs/        runs/, runs_index.*, paper_sessions/, paper_sessions_index.*, jobs/, verify/,
                     alarms/ (dead letters), incidents/, past/ (what consoles were shown),
-                    submits/ (corridor sessions), drills/, desk_health.json, desk_alerts.json
+                    submits/ (corridor sessions), drills/, exports/, desk_health.json, desk_alerts.json
     forge/          builds of strategy files by their hash
     foundry/        components: strategies/LANG/VERSION/NAME/ and so on
     config/         interlock.yaml (user layer)
@@ -51,6 +51,7 @@ class HomePaths:
         self.jobs = self.outputs / "jobs"
         self.alarms = self.outputs / "alarms"
         self.incidents = self.outputs / "incidents"
+        self.exports = self.outputs / "exports"
         self.past = self.outputs / "past"
         self.sessions = self.outputs / "paper_sessions"
         self.submits = self.outputs / "submits"

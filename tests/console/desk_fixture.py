@@ -6,11 +6,21 @@ import math
 from decimal import Decimal as D
 from typing import Any
 
+import msgspec
+
 from console.tui.app import InterlockApp
 from console.tui.gateway import FixtureGateway, Gateway, reply_with
 from console.tui.theme import Look
 from engine.api import views as v
 from engine.api.commands import Kill, KillArm, KillArmed, KillDone
+from engine.api.incidents import (
+    Incident,
+    IncidentDetail,
+    IncidentList,
+    IncidentNote,
+    Incidents,
+    IncidentShow,
+)
 from engine.api.lab import RunShow
 from engine.api.run_views import JobRow, RunCheck, RunDetail, RunRow, RunsView, SessionRow, TradeRow
 from safety.reasons import REASONS
@@ -653,6 +663,67 @@ def desk_views(**replace: Any) -> list[v.View]:
     return list({**made, **replace}.values())
 
 
+def incidents() -> tuple[Incident, ...]:
+    """One that nobody explained, one noted, one closed."""
+    base = Incident(
+        incident_id="I-20261121T030755Z-412",
+        opened_at="2026-11-21T03:07:55.020Z",
+        opened_ns=ago(372),
+        epoch=7,
+        level="halt",
+        kill_level="halt_all",
+        cause="kill",
+        by="mara",
+        reason="quotes looked frozen on two venues",
+        audit_from=1,
+        audit_to=412,
+        audit_head="9c1e" * 16,
+        views=("status", "positions"),
+    )
+    noted = IncidentNote(at="2026-11-20T10:02:00.000Z", by="ops2", kind="note", text="its lists lagged")
+    closed = IncidentNote(at="2026-11-20T11:30:00.000Z", by="mara", kind="close", text="lag bound is 4 s now")
+    changes: tuple[dict[str, Any], ...] = (
+        {},
+        {
+            "incident_id": "I-20261120T095810Z-377",
+            "opened_ns": ago(62_000),
+            "opener": "ambiguity",
+            "cause": "ambiguity",
+            "by": "sandbox-exchange",
+            "reason": "position BTC-PERP: ours 0.4, venue 0.5",
+            "status": "closed",
+            "notes": (noted, closed),
+        },
+        {
+            "incident_id": "I-20261119T181201Z-290",
+            "opened_ns": ago(119_000),
+            "opener": "dead_man",
+            "by": "watchdog",
+            "reason": "no progress for 5.0 s",
+            "status": "noted",
+            "notes": (noted,),
+        },
+    )
+    return tuple(msgspec.structs.replace(base, **each) for each in changes)  # type: ignore[type-var]
+
+
+def incident_detail(asked: IncidentShow) -> IncidentDetail:
+    told = (
+        (412, "venue", "sandbox", 'reject O-77118 "[51008] insufficient margin"'),
+        (380, "alarm", "eng", "order_rejected BTC-PERP: insufficient margin"),
+        (372, "kill", "mara", "halt_all latched: quotes looked frozen on two venues"),
+        (371, "incident_opened", "eng", "I-20261121T030755Z-412: halt kill"),
+        (371, "cancelled", "eng", "O-77121 cancelled"),
+        (300, "alarm_ack", "ops2", "kill_latched desk"),
+    )
+    rows = tuple(
+        v.EventRow(seq=n, at_ns=ago(seconds), kind=kind, actor=actor, text=said)
+        for n, (seconds, kind, actor, said) in enumerate(told)
+    )
+    incident = next(row for row in incidents() if row.incident_id == asked.incident_id)
+    return IncidentDetail(incident=incident, timeline=rows)
+
+
 def gateway(**replace: Any) -> FixtureGateway:
     armed = KillArmed(
         nonce="n1", sessions=1, working_orders=3, positions=4, net_usd=D("-12400"), gross_usd=D("48200")
@@ -669,7 +740,12 @@ def gateway(**replace: Any) -> FixtureGateway:
     return FixtureGateway(
         desk_views(**replace),
         replies={KillArm: reply_with(armed), Kill: reply_with(done)},
-        results={RunShow: run_detail(), **research.ANSWERS},
+        results={
+            RunShow: run_detail(),
+            IncidentList: Incidents(rows=incidents()),
+            IncidentShow: incident_detail,
+            **research.ANSWERS,
+        },
     )
 
 

@@ -6,14 +6,16 @@ import asyncio
 import gc
 import time
 from decimal import Decimal as D
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Markdown
 
-from console.actions import ACTIONS, SCREENS, find
+from console.actions import ACTIONS, SCREENS, SIDE_SCREENS, find
 from console.tui.app import MOVES, InterlockApp
 from console.tui.kill import Stage
 from console.tui.model import Link, Trust
@@ -29,6 +31,8 @@ from engine.api.commands import (
     AlarmShelve,
     AlarmUnshelve,
     Flatten,
+    IncidentClose,
+    IncidentWrite,
     Kill,
     KillArm,
     OrderCancel,
@@ -287,6 +291,35 @@ async def test_resume_wants_a_reason_and_the_word() -> None:
         assert command[:2] == (Resume(confirm="RESUME"), "fixed")
 
 
+async def test_a_halt_that_nobody_explained_is_resumed_from_with_a_note() -> None:
+    hold = msgspec.structs.replace(desk.HALT_HOLDS[0], code="incident:I-1")  # type: ignore[type-var]
+    halted = desk.status(level="halt", kill_level="halt_all", killed_by="mara", holds=(hold,))
+    app = desk.make_app(desk.gateway(status=halted))
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "7", "u", *"fixed", "enter", "enter")
+        assert "in words" in said(app) and not sent(app, Resume)
+        await press(pilot, "u", *"fixed", "enter", *"feed", "enter", *"resume", "enter")
+        assert sent(app, Resume) == [Resume(confirm="RESUME", note="feed")]
+
+
+async def test_an_incident_is_noted_closed_and_exported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INTERLOCK_HOME", str(tmp_path))
+    app = desk.make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "i", "n", *"feed", "enter", "c", "enter")
+        assert "say it in words" in said(app)
+        await press(pilot, "c", *"done", "enter", "e")
+        name = "I-20261121T030755Z-412"
+        assert sent(app, IncidentWrite) == [IncidentWrite(incident_id=name, text="feed")]
+        assert sent(app, IncidentClose) == [IncidentClose(incident_id=name, text="done")]
+        report = (tmp_path / "outputs" / "exports" / f"{name}.md").read_text()
+        assert "halt_all latched" in report and "quotes looked frozen" in report
+        await press(pilot, "down")
+        assert "lag bound is 4 s now" in picture(app)
+
+
 async def test_cancel_wants_a_yes_and_a_refusal_shows_its_correction() -> None:
     gateway = desk.gateway()
     gateway.replies[OrderCancel] = Reply(
@@ -327,7 +360,8 @@ async def test_every_action_has_a_key_a_meaning_and_a_place_in_the_palette() -> 
             for screen in screens:
                 assert all(find(key, screen) is action for key in action.keys), (action.id, screen)
             if not action.keys[0].isdigit() and not action.screens:
-                assert action.id in MOVES or hasattr(app, f"_do_{action.id}"), action.id
+                known = (*MOVES, *SIDE_SCREENS)
+                assert action.id in known or hasattr(app, f"_do_{action.id}"), action.id
 
 
 async def test_an_alarm_is_shelved_with_a_typed_reason_and_priority_1_is_not() -> None:

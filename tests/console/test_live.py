@@ -50,6 +50,11 @@ def said(app: InterlockApp) -> str:
     return app.desktop.query_one(MessageLine).said[0]
 
 
+def holds(app: InterlockApp) -> str:
+    view = app.desk.latest(StatusView)
+    return " ".join(hold.code for hold in view.holds) if view else ""
+
+
 async def approve_one(pilot: Pilot[Any], app: InterlockApp) -> None:
     """Review and approve a ticket; another one where the market has moved on from the first."""
     room = app.desktop.room("tickets")
@@ -91,8 +96,9 @@ async def test_a_day_at_the_desk(tmp_path: Path) -> None:
             await until(pilot, lambda: app.flow.stage is Stage.DONE, 3, "the latch")
             assert rig.latch() is KillLevel.HALT_ALL
             await asyncio.sleep(1.1)  # a result is read before it closes
+            await until(pilot, lambda: "incident" in holds(app), 5, "the incident")
             await press(pilot, "enter", "7", "u")
-            await press(pilot, *"all is well", "enter", *"resume", "enter")
+            await press(pilot, *"all is well", "enter", *"a test pulled it", "enter", *"resume", "enter")
             await until(pilot, lambda: rig.latch() is KillLevel.CLEAR, 15, said(app))
             assert time.monotonic() - began < 20
 

@@ -81,6 +81,22 @@ def test_the_limits_without_colour(snap_compare: Compare, monkeypatch: pytest.Mo
     assert snap_compare(app, terminal_size=(80, 24), run_before=steps("l"))
 
 
+SIDE = ("i",)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda s: f"{s[0]}x{s[1]}")
+@pytest.mark.parametrize("key", SIDE)
+def test_side_screen(snap_compare: Compare, key: str, size: tuple[int, int]) -> None:
+    assert snap_compare(desk.make_app(), terminal_size=size, run_before=steps(key))
+
+
+@pytest.mark.parametrize("key", SIDE)
+def test_side_screen_without_colour(snap_compare: Compare, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = desk.make_app(is_utf8=False)
+    assert snap_compare(app, terminal_size=(80, 24), run_before=steps(key))
+
+
 def wait(seconds: float) -> Callable[[InterlockApp], None]:
     def advance(app: InterlockApp) -> None:
         assert isinstance(app.clock, FixedClock)

@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from engine.api.incidents import NOTES_FILE, incident_view, list_incidents, show_incident
+from engine.api.incidents import (
+    NOTES_FILE,
+    incident_detail,
+    incident_report,
+    incident_view,
+    list_incidents,
+    show_incident,
+)
 from engine.api.views import EventsView
 from engine.core import Core
 from engine.ops.incidents import IncidentBook
@@ -55,12 +62,83 @@ def test_a_halt_opens_one_incident_with_the_views_and_the_audit_range(core: Core
         incident_view(core.paths.home, name, "orders")
 
 
-def test_close_only_opens_none_and_a_halt_found_at_the_start_is_not_a_new_one(core: Core) -> None:
+def test_a_halt_found_at_the_start_has_its_incident_or_gets_one(core: Core) -> None:
     book = IncidentBook(core)
     kill(core, KillLevel.CLOSE_ONLY)
-    assert not book.look({})
+    assert not book.look({}), "close_only by a person explains itself"
     kill(core)
-    assert not IncidentBook(core).look({}) and book.look({})
+    late = IncidentBook(core)  # the engine died between the latch and the look
+    assert late.look({}) and not late.look({})
+    assert not IncidentBook(core).look({}), "what an earlier engine opened is not opened again"
+
+
+@pytest.mark.parametrize(
+    ("code", "subject", "opener"),
+    [("limits", "", "limits"), ("order_storm", "", "order_storm"), ("ambiguity", "account", "ambiguity")],
+)
+def test_what_asks_for_an_explanation_opens_one_that_holds_nothing(
+    core: Core, code: str, subject: str, opener: str
+) -> None:
+    book = IncidentBook(core)
+    core.interlock.raise_hold(code, subject=subject, since_ns=1, source="eng", evidence="it differs")
+    name = book.look({})
+    assert show_incident(core.paths.home, name).opener == opener and not book.without_note()
+    assert not book.look({})
+
+
+def test_a_dead_man_opens_one_and_an_order_in_doubt_does_not(core: Core) -> None:
+    book = IncidentBook(core)
+    core.interlock.raise_hold("ambiguity", subject="BTC-PERP", since_ns=1, source="eng", evidence="O-1")
+    assert not book.look({})
+    core.kill.trip(KillLevel.CLOSE_ONLY, by="watchdog", reason="no progress", source="watchdog")
+    core.sync_kill_hold()
+    assert show_incident(core.paths.home, book.look({})).opener == "dead_man"
+
+
+def test_a_halt_holds_until_somebody_says_what_it_was(core: Core) -> None:
+    book, name = halted(core)
+    assert core.interlock.has("incident", name) and book.without_note() == (name,)
+    assert IncidentBook(core).without_note() == (name,), "over a restart too"
+    with pytest.raises(Refusal) as refused:
+        book.demand_notes("ben", " ", {})
+    assert refused.value.code == "incident_note_required"
+    book.demand_notes("ben", "the feed had stopped", {})
+    assert not core.interlock.has("incident", name)
+    (found,) = list_incidents(core.paths.home)
+    assert (found.status, found.notes[0].by, found.notes[0].text) == ("noted", "ben", "the feed had stopped")
+    book.demand_notes("ben", "", {})
+    assert len(show_incident(core.paths.home, name).notes) == 1 and not IncidentBook(core).without_note()
+
+
+def test_a_resume_right_after_a_halt_does_not_come_before_its_incident(core: Core) -> None:
+    book = IncidentBook(core)
+    kill(core)
+    with pytest.raises(Refusal, match="incident_note_required"):
+        book.demand_notes("ben", "", {})
+    assert len(list_incidents(core.paths.home)) == 1
+
+
+def test_the_timeline_has_what_was_before_and_what_people_did(core: Core) -> None:
+    core.note("order", "eng", "O-1 filled")
+    book, name = halted(core)
+    book.look({})
+    core.note("alarm_ack", "ben", "kill_latched desk")
+    book.note(name, "ben", "found it | all", closes=True)
+    core.note("order", "eng", "long after")
+    book.look({})
+    detail = incident_detail(core.paths.home, name)
+    told = [row.kind for row in detail.timeline]
+    wanted = ["order", "incident_opened", "alarm_ack", "incident_close"]
+    assert [kind for kind in told if kind in wanted] == wanted
+    report = incident_report(detail)
+    assert "found it / all" in report and detail.incident.audit_head in report
+
+
+def test_an_incident_that_cannot_be_read_keeps_no_engine_from_starting(core: Core) -> None:
+    _, name = halted(core)
+    (core.paths.incidents / name / "incident.json").write_text("{")
+    kinds = {row.kind for row in (IncidentBook(core), core.events.page())[1]}
+    assert "incident_unreadable" in kinds
 
 
 def test_notes_are_added_by_name_and_a_closed_incident_stays_closed(core: Core) -> None:
@@ -81,15 +159,6 @@ def test_notes_are_added_by_name_and_a_closed_incident_stays_closed(core: Core) 
             book.note(incident_id, "ada", text, closes=False)
         assert refused.value.code == code
     assert verify_log(core.disk, core.paths.audit).ok
-
-
-def test_a_resume_leaves_no_incident_without_a_note(core: Core) -> None:
-    book, name = halted(core)
-    book.resumed("ben", "looked at everything")
-    (found,) = list_incidents(core.paths.home)
-    assert found.status == "noted" and found.notes[0].text == "resumed: looked at everything"
-    book.resumed("ben", "again")
-    assert len(show_incident(core.paths.home, name).notes) == 1
 
 
 def test_a_note_torn_by_a_crash_counts_for_nothing(core: Core) -> None:

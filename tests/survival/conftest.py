@@ -147,7 +147,8 @@ class Rig:
         return await client.demand(Kill(level=level, confirm="KILL"), KillDone, reason="test", timeout_s=5.0)
 
     async def resume(self, client: EngineClient) -> None:
-        await client.demand(Resume(confirm="RESUME"), object, reason="looked, all is well", timeout_s=5.0)
+        body = Resume(confirm="RESUME", note="a test pulled it")
+        await client.demand(body, object, reason="looked, all is well", timeout_s=5.0)
 
 
 def _with(request: PaperStart, name: str, value: object) -> PaperStart:

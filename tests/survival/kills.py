@@ -258,7 +258,7 @@ class Campaign:
         while True:
             if (await client.query_view("status", StatusView)).kill_level != "clear":
                 await self._ask(client, Flatten(confirm="FLATTEN"), 12.0)
-                await self._ask(client, Resume(confirm="RESUME"), 5.0)
+                await self._ask(client, Resume(confirm="RESUME", note="harness"), 5.0)
             elif not has_started:
                 has_started = await self._ask(client, start, 5.0) is not None
                 if not has_started:

@@ -8,7 +8,7 @@ import sqlite3
 
 import pytest
 
-from engine.api.commands import Kill, KillDone
+from engine.api.commands import Kill, KillDone, Resume
 from engine.api.incidents import list_incidents
 from safety.killbyte import KillLevel
 from safety.killswitch import LATCH_FILE
@@ -122,6 +122,8 @@ async def test_a_halt_leaves_an_incident_and_a_resume_its_note(rig: Rig) -> None
     (opened,) = list_incidents(rig.home)
     assert opened.status == "open" and opened.reason == "a drill" and "status" in opened.views
     assert (rig.paths.outputs / "desk_alerts.json").exists()
+    unexplained = await client.command(Resume(confirm="RESUME"), reason="looks well", timeout_s=5.0)
+    assert unexplained.code == "incident_note_required" and rig.latch() is KillLevel.HALT_ALL
     await rig.resume(client)
     (noted,) = list_incidents(rig.home)
     assert noted.status == "noted" and noted.notes[0].by == "ada"

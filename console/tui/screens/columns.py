@@ -6,6 +6,7 @@ from console.tui import text
 from console.tui.theme import Look
 from console.tui.widgets.drawing import bar
 from console.tui.widgets.live_table import Cell, Column
+from engine.api.incidents import Incident
 from engine.api.run_views import RunRow, SessionRow
 from engine.api.views import (
     AlarmRow,
@@ -117,6 +118,23 @@ EVENT_COLUMNS: tuple[Column[EventRow], ...] = (
     Column("ACTOR", 8, lambda r: r.actor),
     Column("KIND", 10, lambda r: (r.kind, "dim"), drop=1),
     Column("WHAT", 0, lambda r: r.text),
+)
+
+
+def _incident_state(row: Incident) -> Cell:
+    word = {"open": "OPEN", "noted": "noted", "closed": "closed"}.get(row.status, row.status)
+    return word, {"open": "p2-calm", "closed": "dim"}.get(row.status, "text")
+
+
+INCIDENT_COLUMNS: tuple[Column[Incident], ...] = (
+    Column("STATE", 6, _incident_state, value=lambda i: i.status),
+    Column("OPENED", 11, lambda i: text.day_hm(i.opened_ns), value=lambda i: i.opened_ns),
+    Column("OPENER", 11, lambda i: i.opener, value=lambda i: i.opener),
+    Column("CAUSE", 12, lambda i: i.cause, drop=2),
+    Column("BY", 12, lambda i: i.by),
+    Column("REASON", 0, lambda i: i.reason),
+    Column("NOTES", 5, lambda i: str(len(i.notes)), ">"),
+    Column("INCIDENT", 24, lambda i: (i.incident_id, "dim"), drop=1),
 )
 
 

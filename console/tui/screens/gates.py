@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from textual.app import ComposeResult
 
@@ -15,6 +16,7 @@ from console.tui.widgets.live_table import LiveTable
 from engine.api.commands import Resume
 from engine.api.views import HoldRow, OverviewView, StatusView
 
+INCIDENT_HOLD = "incident"
 OPERATOR_HOLDS = ("limits", "order_storm")
 """Holds that a resume clears without a kill having been latched."""
 
@@ -61,19 +63,36 @@ class Gates(Room):
         if status is not None and status.kill_level == "clear" and not is_latched:
             self.desk_app.say("neither latch nor limit is set: nothing to resume", "p3-calm")
             return
-        self.desk_app.ask("RESUME 1 of 2. Why is it safe to go on?", self._resume_word)
+        is_unexplained = status is not None and any(h.code.startswith(INCIDENT_HOLD) for h in status.holds)
+        next_step = self._resume_note if is_unexplained else lambda reason: self._resume_word(reason, "")
+        self.desk_app.ask("RESUME 1. Why is it safe to go on?", next_step)
 
-    def _resume_word(self, reason: str) -> None:
-        if len(reason.strip()) < 4:
-            self.desk_app.say("not resumed: a reason in words is required", "p3-calm")
+    def _resume_note(self, reason: str) -> None:
+        """A halt left an incident that nobody explained: without a note the engine would refuse."""
+        if self._is_in_words(reason):
+            self.desk_app.ask(
+                "RESUME 2. What stopped the desk? (the incident's note)",
+                lambda found: self._resume_word(reason, found) if self._is_in_words(found) else None,
+                note=f"reason: {reason}",
+            )
+
+    def _resume_word(self, reason: str, found: str) -> None:
+        if not self._is_in_words(reason):
             return
+        body = partial(Resume, note=found.strip())
         self.desk_app.ask(
-            "RESUME 2 of 2. Type RESUME:",
-            lambda word: self.desk_app.send(Resume(confirm=word), "resume", reason=reason.strip()),
+            f"RESUME {3 if found else 2}. Type RESUME:",
+            lambda word: self.desk_app.send(body(confirm=word), "resume", reason=reason.strip()),
             kind=Kind.WORD,
             expected="RESUME",
-            note=f"reason: {reason}",
+            note=f"reason: {reason}" + (f"; note: {found}" if found else ""),
         )
+
+    def _is_in_words(self, said: str) -> bool:
+        if len(said.strip()) >= 4:
+            return True
+        self.desk_app.say("not resumed: it must be said in words", "p3-calm")
+        return False
 
     def _latch(self, width: int, height: int) -> Sequence[Line]:
         desk, look = self.desk_app.desk, self.desk_app.look
