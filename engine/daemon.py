@@ -49,7 +49,7 @@ from engine.research.identity import git_commit
 from engine.risk_memory import RiskMemory
 from engine.store.store import Store, database_path
 from engine.trading.custody import Custody
-from engine.venue import configured_link
+from engine.venue import configured_venue, evidence_of
 from engine.watching import WatchdogWatch
 from native.identity import kernel_sha256
 from safety.alarm_codes import ALARMS
@@ -67,7 +67,6 @@ from seams.net import Net
 from seams.rng import Rng, secret_token
 from venues.contract import VenueAdapter
 from venues.evidence import CorridorVenue
-from venues.sandbox.evidence import ExchangeEvidence
 from venues.types import Environment, Mode
 
 ENGINE_VERSION = "0.1.0"
@@ -311,8 +310,8 @@ async def run_engine(home: Path, environ: dict[str, str]) -> int:
         core = build_core(seams, home, environ)
         venue, account, evidence = None, "", None
         if core.mode is Mode.LIVE:
-            venue, account = configured_link(core.settings.execution, clock)
-            evidence = ExchangeEvidence(venue, clock)
+            venue, account = configured_venue(core.settings.execution, clock)
+            evidence = evidence_of(venue, clock)
         engine = Engine(core, venue, account, evidence=evidence)
         engine.beat = BeatPage.shared(paths.safety / BEAT_FILE)
         engine.watchdog = WatchdogWatch(core, BeatPage.shared(paths.safety / WATCHDOG_BEAT_FILE))

@@ -21,14 +21,13 @@ from engine.daemon import Engine, Seams, build_core
 from engine.flatten import UNVERIFIED, flatten
 from engine.lock import AlreadyRunning, EngineLock
 from engine.trading.custody import Custody, Verdict
-from engine.venue import configured_link
+from engine.venue import configured_venue
 from safety.reasons import Refusal
 from seams.clock import NS_PER_MS, NS_PER_S, Clock, SystemClock
 from seams.disk import RealDisk
 from seams.ids import SortableIds
 from seams.rng import Rng
-from venues.contract import VenueError
-from venues.sandbox.link import ExchangeLink
+from venues.contract import LiveVenue, VenueError
 from venues.types import Mode, OrderRequest, OrderType, Record, Side, TimeInForce, VenuePosition
 
 SYNC_S = 10.0
@@ -54,7 +53,7 @@ async def flatten_offline(home: Path, environ: dict[str, str], operator: str, re
         raise Refusal(
             "engine_unreachable", "a paper account ends with its engine: there is nothing to flatten"
         )
-    configured_link(settings.execution, SystemClock())  # refuse before anything is touched
+    configured_venue(settings.execution, SystemClock())  # refuse before anything is touched
     kill_direct(home, operator=operator, reason=reason or "flatten", level="close_only")
     lock = EngineLock(HomePaths(home).lock)
     try:
@@ -72,7 +71,7 @@ async def flatten_offline(home: Path, environ: dict[str, str], operator: str, re
 async def _on_record(home: Path, environ: dict[str, str], operator: str, reason: str) -> FlattenDone:
     clock = SystemClock()
     core = build_core(Seams(clock, None, Rng(clock.now_ns()), RealDisk()), home, environ)
-    venue, account = configured_link(core.settings.execution, clock)
+    venue, account = configured_venue(core.settings.execution, clock)
     engine = Engine(core, venue, account)
     custody = engine.custody
     assert custody is not None
@@ -100,7 +99,7 @@ async def flatten_bare(home: Path, environ: dict[str, str]) -> FlattenDone:
     """Cancel everything and close every position with nothing but the key file; verify twice."""
     clock = SystemClock()
     settings = load_settings(home, environ).settings
-    link, _ = configured_link(settings.execution, clock)
+    link, _ = configured_venue(settings.execution, clock)
     deadline_ns = clock.monotonic_ns() + round(BARE_S * NS_PER_S)
     asked: dict[str, None] = {}
     empty, held = 0, [UNVERIFIED]
@@ -122,7 +121,7 @@ async def flatten_bare(home: Path, environ: dict[str, str]) -> FlattenDone:
     return FlattenDone(is_flat=not held, closed=closed, remaining=tuple(held))
 
 
-async def _close_bare(link: ExchangeLink, position: VenuePosition, risk: RiskBlock) -> None:
+async def _close_bare(link: LiveVenue, position: VenuePosition, risk: RiskBlock) -> None:
     """Send one reduce-only order for the next slice; what is left or refused the caller tries again."""
     instrument = next(each for each in link.instruments() if each.symbol == position.symbol)
     side, mark = Side.SELL if position.quantity > 0 else Side.BUY, position.mark_price

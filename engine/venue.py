@@ -1,7 +1,8 @@
-"""The venue of a live engine, from its configuration: a link, its account, and nothing in paper."""
+"""The venue of a live engine, from its configuration: an adapter, its account, and nothing in paper."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -10,13 +11,25 @@ import msgspec
 from engine.config.settings import ExecutionBlock
 from safety.reasons import Refusal
 from safety.secrets import KeyReference, load_secret
-from seams.clock import Clock
+from seams.clock import NS_PER_S, Clock
 from seams.tcp import TcpWire
+from seams.web import HttpCaller, WebSocketLink
+from venues.contract import LiveVenue
+from venues.evidence import CorridorVenue
 from venues.keyfile import KeyFile
+from venues.kraken.adapter import KrakenAdapter
+from venues.kraken.evidence import KrakenEvidence
+from venues.kraken.precision import NAME as KRAKEN
 from venues.sandbox import messages as m
+from venues.sandbox.evidence import ExchangeEvidence
 from venues.sandbox.link import EXCHANGE_NAME, ExchangeLink
 from venues.sandbox.server import instruments
 
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+LOOPBACK_LAG_NS = 2 * NS_PER_S
+"""An upper bound of the loopback exchange's lag: it is told when it starts, and is below this."""
+KRAKEN_SILENCE_S = 4.0
+"""The venue says something every second on a subscribed connection; three missed mean a dead one."""
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
@@ -30,8 +43,9 @@ def load_key(name: str, path: str) -> KeyFile:
         key = msgspec.json.decode(text, type=KeyFile)
     except msgspec.MsgspecError:
         raise Refusal("invalid_config", f"{name} names a file that is no key file") from None
-    if key.venue != EXCHANGE_NAME:
-        raise Refusal("invalid_config", f"{name} names a key of {key.venue}, not of {EXCHANGE_NAME}")
+    if key.venue not in OPENERS:
+        known = ", ".join(OPENERS)
+        raise Refusal("invalid_config", f"{name} names a key of {key.venue}; there are adapters of {known}")
     return key
 
 
@@ -54,10 +68,55 @@ def open_link(url: str, key: KeyFile, clock: Clock) -> ExchangeLink:
     return ExchangeLink(TcpWire(*address(url), opening, clock), key.key, secret, instruments())
 
 
-def configured_link(execution: ExecutionBlock, clock: Clock) -> tuple[ExchangeLink, str]:
-    """Return the link and the account that the configuration names. Raises `Refusal`."""
+def open_kraken(url: str, key: KeyFile, clock: Clock) -> KrakenAdapter:
+    """Return the adapter of a loopback Kraken, not yet started. Raises `Refusal` for any other."""
+    try:
+        caller = HttpCaller(url)
+    except ValueError as error:
+        raise Refusal("invalid_config", f"execution.venue_url: {error}") from None
+    if caller.address.host not in LOOPBACK or caller.address.is_tls:
+        said = f"kraken is open on loopback only (http://127.0.0.1:PORT), not at {caller.address.host}"
+        raise Refusal("invalid_config", said)
+    where = f"ws://{caller.address.authority}"
+    try:
+        return KrakenAdapter(
+            caller,
+            caller.address.authority,
+            WebSocketLink(f"{where}/v2-auth", clock, KRAKEN_SILENCE_S),
+            WebSocketLink(f"{where}/v2", clock, KRAKEN_SILENCE_S),
+            key,
+            clock,
+            bar_ns=NS_PER_S,
+            lookup_lag_ns=LOOPBACK_LAG_NS,
+        )
+    except ValueError as error:
+        raise Refusal("invalid_config", str(error)) from None
+
+
+OPENERS: dict[str, Callable[[str, KeyFile, Clock], LiveVenue]] = {
+    EXCHANGE_NAME: open_link,
+    KRAKEN: open_kraken,
+}
+"""The venue that a key file names, and how its adapter is made."""
+
+
+def open_venue(url: str, key: KeyFile, clock: Clock) -> LiveVenue:
+    """Return the adapter that a key is for, not yet started. Raises `Refusal`."""
+    return OPENERS[key.venue](url, key, clock)
+
+
+def configured_venue(execution: ExecutionBlock, clock: Clock) -> tuple[LiveVenue, str]:
+    """Return the adapter and the account that the configuration names. Raises `Refusal`."""
     if not execution.venue_url or not execution.venue_key_file:
         said = "mode live in environment sandbox needs execution.venue_url and execution.venue_key_file"
         raise Refusal("invalid_config", said)
     key = load_key("execution.venue_key_file", execution.venue_key_file)
-    return open_link(execution.venue_url, key, clock), key.account
+    return open_venue(execution.venue_url, key, clock), key.account
+
+
+def evidence_of(venue: LiveVenue, clock: Clock) -> CorridorVenue:
+    """Return what the supervised corridor shows of this venue."""
+    if isinstance(venue, KrakenAdapter):
+        return KrakenEvidence(venue, clock)
+    assert isinstance(venue, ExchangeLink)
+    return ExchangeEvidence(venue, clock)

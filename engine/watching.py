@@ -16,7 +16,7 @@ from engine.config.settings import Settings
 from engine.core import Core
 from engine.lock import EngineLock
 from engine.ops.watchdog import Limits, Page, Venue, Watchdog
-from engine.venue import load_key, open_link
+from engine.venue import load_key, open_venue
 from safety.beat import BEAT_FILE, WATCHDOG_BEAT_FILE, BeatPage, BeatState
 from safety.interlock import Clearance, HoldLevel
 from safety.killbyte import KillByte, KillLevel
@@ -68,7 +68,7 @@ def venue_of(settings: Settings, clock: Clock) -> Venue | None:
     if not settings.watchdog.key_file:
         raise Refusal("invalid_config", "in mode live the watchdog needs its own watchdog.key_file")
     key = load_key("watchdog.key_file", settings.watchdog.key_file)
-    return open_link(settings.execution.venue_url, key, clock)
+    return open_venue(settings.execution.venue_url, key, clock)
 
 
 def build(home: Path, environ: dict[str, str]) -> Watchdog:

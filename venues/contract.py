@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from seams.wire import MayLeave, always
 from venues.types import (
@@ -160,3 +160,27 @@ class Feed(Protocol):
     def name(self) -> str: ...
 
     def events(self) -> AsyncIterator[MarketEvent]: ...
+
+
+@runtime_checkable
+class MarketSource(Protocol):
+    """A venue's adapter that also tells its market."""
+
+    @property
+    def name(self) -> str: ...
+
+    def on_market(self, listener: Callable[[MarketEvent], None]) -> None:
+        """Tell `listener` every market event, until `off_market`."""
+        ...
+
+    def off_market(self, listener: Callable[[MarketEvent], None]) -> None:
+        """Tell `listener` no more; harmless where it was not told."""
+        ...
+
+
+class LiveVenue(VenueAdapter, MarketSource, Protocol):
+    """What a live engine trades on: an adapter that tells its market and can cancel everything."""
+
+    async def cancel_all(self) -> None:
+        """Ask for the cancel of every working order of the account, whoever placed it."""
+        ...

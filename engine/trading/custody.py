@@ -256,8 +256,8 @@ class Custody:
     def _compare(self, snapshot: AccountSnapshot) -> tuple[Difference, ...]:
         """List every disagreement about orders, positions and cash that nobody has set aside."""
         self.marks |= {each.symbol: each.mark_price for each in snapshot.positions}
-        held = self.ledger.holdings.values()
-        cash_usd = self.ledger.cash_usd + sum((each.realised - each.fees for each in held), Decimal(0))
+        is_spot = self.venue.capabilities().pays_in_full
+        cash_usd = self.ledger.settled_usd - (self.ledger.paid_usd if is_spot else 0)
         found = compare(
             self.foreign,
             {each.symbol: each.quantity for each in self.ledger.open_holdings()},

@@ -53,6 +53,16 @@ class Ledger:
         self.points: deque[tuple[int, float]] = deque(maxlen=MAX_EQUITY_POINTS)
         self._seen_fills: set[str] = set()
 
+    @property
+    def settled_usd(self) -> Decimal:
+        """Cash with what closed positions brought and fees took: the balance where positions are margined."""
+        return self.cash_usd + sum((held.realised - held.fees for held in self.holdings.values()), ZERO)
+
+    @property
+    def paid_usd(self) -> Decimal:
+        """What the open positions cost: on spot it has left the cash balance."""
+        return sum((held.quantity * held.entry_price for held in self.holdings.values()), ZERO)
+
     def holding(self, symbol: str) -> Holding:
         return self.holdings.setdefault(symbol, Holding(symbol))
 

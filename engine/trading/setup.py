@@ -31,9 +31,10 @@ from native.intents import KernelConfig, LaneSpec
 from native.rules import hold_window
 from safety.reasons import Refusal
 from seams.clock import NS_PER_MS, NS_PER_S
+from venues.contract import MarketSource
 from venues.replay import ReplayFeed
 from venues.sandbox.embedded import EmbeddedVenue
-from venues.sandbox.link import ExchangeLink, LinkFeed
+from venues.sandbox.link import LinkFeed
 from venues.sandbox.market import SandboxFeed, SandboxMarket
 from venues.sandbox.scenarios import DEFAULT_SYMBOLS, SCENARIOS, VENUE_NAME, Stall, instrument_of
 from venues.sandbox.script import Fault, FaultKind
@@ -43,6 +44,8 @@ from venues.types import Environment, Instrument, Mode
 SANDBOX_BAR_S = 1.0
 SANDBOX_TICKS_PER_S = 4.0
 SANDBOX_NOTIONAL_USD = 15_000.0
+KERNEL_LOT = 1e-6
+"""The kernel counts in millionths: a venue's finer lot is traded in these steps."""
 DEMO_REJECTED_ORDER = 3
 DEMO_STALLS = (Stall(symbol="XRP-PERP", after_s=5.0, for_s=8.0, every_s=180.0),)
 """What the demo provokes: the third order is refused by the venue, one symbol's quotes stop for a while."""
@@ -165,7 +168,7 @@ def _sandbox_session(core: Core, start: PaperStart, session_id: str) -> PaperSes
 def _exchange_session(core: Core, start: PaperStart, session_id: str, custody: Custody) -> PaperSession:
     """A session on the account that custody holds, fed by the exchange's own stream."""
     link = custody.venue
-    if not isinstance(link, ExchangeLink):
+    if not isinstance(link, MarketSource):
         raise Refusal("invalid_config", f"{link.name} has no market feed for sessions yet")
     if custody.verdict is not Verdict.CLEAN:
         raise Refusal("reconciliation_not_clean", f"the account is {custody.verdict}")
@@ -192,7 +195,7 @@ def _exchange_session(core: Core, start: PaperStart, session_id: str, custody: C
             symbol=symbol,
             strategy=choice.strategy,
             params=choice.params if isinstance(choice.strategy, str) else {},
-            lot=float(known[symbol].lot),
+            lot=max(float(known[symbol].lot), KERNEL_LOT),
             tick=float(known[symbol].tick),
         )
         for symbol, choice in zip(symbols, chosen, strict=True)

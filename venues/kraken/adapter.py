@@ -140,7 +140,7 @@ class KrakenAdapter:
 
     def sign(self, request: OrderRequest, nonce: int, valid_until_ns: int) -> Signed:
         rules = self._rules[request.symbol]
-        refusal = self._judge(request, rules)
+        refusal = self.judge(request)
         if refusal is not None:
             self._refusals[request.client_order_id] = refusal
         fields = translate.order_fields(request, rules, valid_until_ns)
@@ -194,13 +194,40 @@ class KrakenAdapter:
         answer = table(await self._client.ask("CancelAllOrdersAfter", timeout=str(seconds)))
         return str(answer["triggerTime"])
 
-    async def validate(self, request: OrderRequest) -> None:
-        """Let the venue judge an order without placing it. Raises `Refused` with its reason."""
-        refusal = self._judge(request, self._rules[request.symbol])
+    def judge(self, request: OrderRequest) -> Refused | None:
+        """Return why this order must not leave, or None. Pure."""
+        rules = self._rules[request.symbol]
+        name, is_sale = request.client_order_id, request.side is Side.SELL
+        if not (0 < len(name) <= CLIENT_ID_MAX and name.isascii() and name.isprintable()):
+            return Refused("bad_client_order_id", f"{name!r} is not 1 to {CLIENT_ID_MAX} plain characters")
+        if is_sale != request.reduce_only:
+            said = "a sale closes and a purchase opens: spot has no short"
+            return Refused("spot_no_short", f"{request.side} with reduce_only={request.reduce_only}: {said}")
+        price = rules.price(request.limit_price, request.side) or request.mark_price
+        problem = rules.problem(rules.volume(request.quantity), price)
+        return None if problem is None else Refused(*problem)
+
+    def rules(self, symbol: str) -> Rules | None:
+        """Return what the venue says of a pair of ours, None where it is none."""
+        return self._rules.get(symbol)
+
+    async def validate(self, request: OrderRequest, nonce: int) -> str:
+        """Let the venue judge an order without placing it; return how it describes the order.
+
+        Raises `Retryable`, `Refused` with the venue's reason, or `OutcomeUnknown`.
+        """
+        refusal = self.judge(request)
         if refusal is not None:
             raise refusal
-        fields = translate.order_fields(request, self._rules[request.symbol], 0)
-        await self._client.ask("AddOrder", **fields, validate="true")
+        fields = translate.order_fields(request, self._rules[request.symbol], 0) | {"validate": "true"}
+        outcome = await self._client.send(self._client.signed_order(fields, nonce), always)
+        match submitted(outcome, is_validate=True):
+            case Submitted.VALIDATED:
+                return str(table(table(outcome.result)["descr"])["order"])
+            case Submitted.REFUSED | Submitted.NONCE_USED:
+                raise Refused(outcome.code, outcome.said)
+            case _:
+                raise OutcomeUnknown(f"{outcome.code}: {outcome.said}")
 
     async def fence(self, signed: Signed) -> Fence:
         """Kraken burns no nonces on demand; `has_fence` says so."""
@@ -248,24 +275,16 @@ class KrakenAdapter:
             at_ns=self._clock.now_ns(),
         )
 
+    async def system_status(self) -> str:
+        """Return the venue's state: online, maintenance, cancel_only, post_only."""
+        return str(table(await self._client.public("SystemStatus"))["status"])
+
     async def permissions(self) -> frozenset[str]:
         """Return what the asking key may do; one that can withdraw must not be used."""
         said = table(await self._client.ask("GetApiKeyInfo"))["permissions"]
         return frozenset(map(str, said)) if isinstance(said, list) else frozenset()
 
     # --- inside ----------------------------------------------------------------------------------
-
-    def _judge(self, request: OrderRequest, rules: Rules) -> Refused | None:
-        """Return why this order must not leave, or None."""
-        name, is_sale = request.client_order_id, request.side is Side.SELL
-        if not (0 < len(name) <= CLIENT_ID_MAX and name.isascii() and name.isprintable()):
-            return Refused("bad_client_order_id", f"{name!r} is not 1 to {CLIENT_ID_MAX} plain characters")
-        if is_sale != request.reduce_only:
-            said = "a sale closes and a purchase opens: spot has no short"
-            return Refused("spot_no_short", f"{request.side} with reduce_only={request.reduce_only}: {said}")
-        price = rules.price(request.limit_price, request.side) or request.mark_price
-        problem = rules.problem(rules.volume(request.quantity), price)
-        return None if problem is None else Refused(*problem)
 
     async def _marks(self, coins: Sequence[Rules]) -> dict[str, Decimal]:
         """Return the coins' prices, from the stream where it has them."""

@@ -15,11 +15,12 @@ import msgspec
 
 from seams.clock import utc_ns
 from seams.wire import MessageLink, Unsent
+from venues.bars import QuoteBars
 from venues.contract import VenueError
 from venues.kraken.book import BookBroken, KrakenBook
 from venues.kraken.precision import Rules
 from venues.kraken.translate import Json, amount, execution_event, table
-from venues.types import Bar, BarOpen, MarketEvent, OrderEvent, Quote
+from venues.types import MarketEvent, OrderEvent, Quote
 
 DEPTH = 10
 Token = Callable[[], Coroutine[None, None, str]]
@@ -120,20 +121,15 @@ class OwnStream:
 
 
 class MarketStream:
-    """Quotes of all pairs from their proved books, and bars that these quotes add up to.
-
-    When the first quote of a new bar comes, the bars of all symbols close, then the next ones open, then
-    the quote is told. A bar's prices are mids, its volume is what was traded.
-    """
+    """Quotes of all pairs from their proved books, and bars that these quotes add up to."""
 
     def __init__(
         self, link: MessageLink, rules: Sequence[Rules], bar_ns: int, tell: Callable[[MarketEvent], None]
     ) -> None:
-        self._link, self._bar_ns, self._tell = link, bar_ns, tell
+        self._link = link
         self._rules = {each.wsname: each for each in rules}
         self._books: dict[str, KrakenBook] = {}
-        self._bars: dict[str, Bar] = {}
-        self._open_ns = 0
+        self.bars = QuoteBars(bar_ns, tell)
         self.breaks = 0
         """How often a book or a message was not what it should be."""
 
@@ -147,8 +143,7 @@ class MarketStream:
 
     def mid(self, symbol: str) -> Decimal:
         """Return a symbol's last mid, 0 before the first."""
-        bar = self._bars.get(symbol)
-        return Decimal(repr(bar.close)) if bar else Decimal(0)
+        return Decimal(repr(self.bars.mid(symbol) or 0.0))
 
     def _state(self, is_up: bool) -> None:
         self._books = {}
@@ -168,7 +163,7 @@ class MarketStream:
                     self._book(str(said["type"]), row)
             elif said.get("channel") == "trade" and said.get("type") == "update":
                 for row in _rows(said):
-                    self._trade(row)
+                    self.bars.traded(self._rules[str(row["symbol"])].symbol, float(amount(row["qty"])))
         except (ValueError, KeyError, BookBroken):
             self.breaks += 1
             self._link.drop()
@@ -182,54 +177,5 @@ class MarketStream:
         best = book.best()
         if best is not None:
             at_ns = utc_ns(str(row["timestamp"]))
-            self._quote(Quote(symbol=rules.symbol, at_ns=at_ns, bid=float(best[0]), ask=float(best[1])))
-
-    def _quote(self, quote: Quote) -> None:
-        open_ns = quote.at_ns // self._bar_ns * self._bar_ns
-        if open_ns > self._open_ns:
-            self._turn(open_ns)
-        bar, mid = self._bars.get(quote.symbol), quote.mid
-        if bar is None:
-            self._bars[quote.symbol] = self._fresh(quote.symbol, mid)
-        else:
-            self._bars[quote.symbol] = _moved(bar, mid)
-        self._tell(quote)
-
-    def _turn(self, open_ns: int) -> None:
-        """Close every bar and open the next ones; bars that began in the middle are told as well."""
-        closed, self._open_ns = self._bars, open_ns
-        for bar in closed.values():
-            self._tell(bar)
-        self._bars = {symbol: self._fresh(symbol, bar.close) for symbol, bar in closed.items()}
-        for symbol, bar in self._bars.items():
-            self._tell(BarOpen(symbol=symbol, open_ns=open_ns, price=bar.open))
-
-    def _fresh(self, symbol: str, price: float) -> Bar:
-        return Bar(
-            symbol=symbol,
-            open_ns=self._open_ns,
-            close_ns=self._open_ns + self._bar_ns,
-            open=price,
-            high=price,
-            low=price,
-            close=price,
-            volume=0.0,
-        )
-
-    def _trade(self, row: Json) -> None:
-        symbol = self._rules[str(row["symbol"])].symbol
-        bar = self._bars.get(symbol)
-        if bar is not None:
-            self._bars[symbol] = _traded(bar, float(amount(row["qty"])))
-
-
-def _moved(bar: Bar, mid: float) -> Bar:
-    changed: Bar = msgspec.structs.replace(  # type: ignore[type-var]
-        bar, high=max(bar.high, mid), low=min(bar.low, mid), close=mid
-    )
-    return changed
-
-
-def _traded(bar: Bar, quantity: float) -> Bar:
-    changed: Bar = msgspec.structs.replace(bar, volume=bar.volume + quantity)  # type: ignore[type-var]
-    return changed
+            bid, ask = float(best[0]), float(best[1])
+            self.bars.quote(Quote(symbol=rules.symbol, at_ns=at_ns, bid=bid, ask=ask))

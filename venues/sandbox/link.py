@@ -20,6 +20,7 @@ from venues.contract import (
     Capabilities,
     Fence,
     LinkListener,
+    MarketSource,
     OrderListener,
     OutcomeUnknown,
     Refused,
@@ -239,12 +240,12 @@ def _market(push: m.MarketPush) -> MarketEvent:
 
 
 class LinkFeed:
-    """The exchange's market events as a `Feed`. A reader that falls `MAX_WAITING` behind loses the
+    """A venue's own market events as a `Feed`. A reader that falls `MAX_WAITING` behind loses the
     oldest events, which the hub sees as a gap."""
 
     MAX_WAITING = 10_000
 
-    def __init__(self, link: ExchangeLink) -> None:
+    def __init__(self, link: MarketSource) -> None:
         self._waiting: asyncio.Queue[MarketEvent] = asyncio.Queue(self.MAX_WAITING)
         self._name, self._link = f"{link.name}:stream", link
         link.on_market(self._take)
