@@ -9,7 +9,8 @@ class KeyFile(Record):
     """One signing key of one account; a venue whose nonces must rise wants a second key for questions.
 
     `key` signs orders. `ask_key`, where there is one, signs everything else, so that no question can
-    overtake an order whose nonce was counted before it (Kraken).
+    overtake an order whose nonce was counted before it (Kraken), and no cancel can take an order's nonce
+    (Hyperliquid, where both keys are agents of the account).
     """
 
     venue: str
@@ -18,3 +19,5 @@ class KeyFile(Record):
     secret: str
     ask_key: str = ""
     ask_secret: str = ""
+    vault: str = ""
+    """The sub-account or vault to act for, led by `account`; empty: the account itself (Hyperliquid)."""

@@ -36,7 +36,7 @@ CAPABILITIES: tuple[tuple[str, str], ...] = (
     ("portfolios over forward sessions", "engine.research.forward_portfolio"),
     ("crucible runs of one version at a time", "engine.api.crucible"),
     ("strategy forge to native code", "engine.lifecycle.forge"),
-    ("Hyperliquid adapter", "venues.hyperliquid"),
+    ("Hyperliquid adapter", "venues.hyperliquid.adapter"),
     ("Kraken spot adapter", "venues.kraken"),
     ("full-screen console", "console.tui.app"),
     ("command line", "console.cli.app"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from seams.clock import NS_PER_MS, FixedClock
+from seams.clock import NS_PER_MS, Clock, FixedClock
 from seams.http import Request, decode_response
 from venues.hyperliquid.actions import order_wire, place
 from venues.hyperliquid.signing import Action, sign_l1, throwaway_key, wallet_of
@@ -17,7 +17,7 @@ from venues.types import Quote, TimeInForce
 
 JSON = {"content-type": "application/json"}
 AGENT, MASTER = wallet_of(throwaway_key("test", "agent")), wallet_of(throwaway_key("test", "master"))
-OTHER = wallet_of(throwaway_key("test", "other"))
+OTHER, ASKER = wallet_of(throwaway_key("test", "other")), wallet_of(throwaway_key("test", "asker"))
 GTC, IOC, ALO = TimeInForce.GTC, TimeInForce.IOC, TimeInForce.POST_ONLY
 CLOID = "0x" + "ab" * 16
 
@@ -47,12 +47,13 @@ class Ear:
 class Desk:
     """The exchange, and who talks to it."""
 
-    def __init__(self, cash_usd: int = 10_000) -> None:
-        self.clock = FixedClock()
+    def __init__(self, cash_usd: int = 10_000, clock: Clock | None = None) -> None:
+        self.clock = FixedClock() if clock is None else clock
         self.exchange = HyperliquidExchange(self.clock)
         self.user = self.exchange.fund(MASTER.address, Decimal(cash_usd), {0: Decimal(1_000)})
         self.other = self.exchange.fund(OTHER.address, Decimal(100_000), {0: Decimal(1_000), 1: Decimal(500)})
         self.exchange.add_agent(MASTER.address, AGENT.address)
+        self.exchange.add_agent(MASTER.address, ASKER.address, "asker")
         self._nonce = self.exchange.now_ms()
         self.quote("BTC", 60_000, 60_010)
         self.quote("ETH", 3_000, 3_001)
@@ -64,6 +65,7 @@ class Desk:
         self.exchange.on_market(Quote(symbol=coin, at_ns=now_ns, bid=float(bid), ask=float(ask)))
 
     def wait(self, seconds: float) -> None:
+        assert isinstance(self.clock, FixedClock)
         self.clock.advance(seconds)
         self.exchange.advance()
 

@@ -84,7 +84,7 @@ def test_a_whole_conversation(server: LoopbackReady) -> None:
     tag = Cloid.from_int(0xA11CE)
 
     assert info.user_role(exchange.wallet.address)["data"]["user"] == user
-    assert [each["name"] for each in info.extra_agents(user)] == ["watchdog"]
+    assert [each["name"] for each in info.extra_agents(user)] == ["asker", "watchdog"]
     (rested,) = statuses(exchange.order("BTC", True, 0.001, low, {"limit": {"tif": "Gtc"}}, cloid=tag))
     oid = rested["resting"]["oid"]
     assert info.query_order_by_cloid(user, tag)["order"]["order"]["oid"] == oid

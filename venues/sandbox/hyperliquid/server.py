@@ -28,13 +28,16 @@ TOKENS = {0: Decimal(20_000), 1: Decimal(10_000), 150: Decimal(200)}
 """Spot balances of an account: USDC, PURR, HYPE."""
 
 
+WHO = ("master", "agent", "asker", "watchdog")
+
+
 class People:
-    """The funded throw-away accounts: each a master, a trading agent and an agent of the watchdog's."""
+    """The funded throw-away accounts: each a master, an agent for orders, one for cancels, the watchdog's."""
 
     def __init__(self, seed: int) -> None:
         self.accounts: list[dict[str, str]] = []
         for number in range(ACCOUNTS):
-            keys = {who: throwaway_key(seed, number, who) for who in ("master", "agent", "watchdog")}
+            keys = {who: throwaway_key(seed, number, who) for who in WHO}
             known = {"account": f"hyperliquid-{number + 1}"}
             for who, key in keys.items():
                 known[f"{who}_key"] = key
@@ -47,6 +50,7 @@ class People:
         for known in self.accounts:
             exchange.fund(known["master_address"], CASH_USD, TOKENS)
             exchange.add_agent(known["master_address"], known["agent_address"])
+            exchange.add_agent(known["master_address"], known["asker_address"], "asker")
             exchange.add_agent(known["master_address"], known["watchdog_address"], "watchdog")
 
     def write_keys(self, folder: Path, disk: Disk) -> dict[str, str]:
@@ -54,7 +58,7 @@ class People:
         disk.make_folder(folder)
         paths = {}
         for number, known in enumerate(self.accounts):
-            for who, name in (("agent", "engine"), ("watchdog", "watchdog")):
+            for who, asker, name in (("agent", "asker", "engine"), ("watchdog", "watchdog", "watchdog")):
                 label = f"{name}-{number + 1}"
                 path = folder / f"{VENUE}-{label}.key"
                 key = KeyFile(
@@ -62,6 +66,8 @@ class People:
                     account=known["master_address"],
                     key=known[f"{who}_address"],
                     secret=known[f"{who}_key"],
+                    ask_key=known[f"{asker}_address"],
+                    ask_secret=known[f"{asker}_key"],
                 )
                 disk.write_atomic(path, msgspec.json.encode(key), 0o600)
                 paths[label] = str(path)

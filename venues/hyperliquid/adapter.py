@@ -1,0 +1,381 @@
+"""The `VenueAdapter` of Hyperliquid perpetuals.
+
+An agent signs, its master (or a sub-account or vault) holds the money. The same signed bytes execute at
+most once, whatever is sent twice; a noop with an order's nonce, or the order's expiry, is its fence. What
+the venue would refuse is refused here before it leaves, and rounding never asks for more than was decided.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from seams.clock import NS_PER_MS, Clock
+from seams.wire import Caller, MayLeave, MessageLink, always
+from venues.contract import (
+    AlreadySeen,
+    Capabilities,
+    Fence,
+    LinkListener,
+    OrderListener,
+    OutcomeUnknown,
+    Refused,
+    Retryable,
+    Signed,
+    VenueError,
+)
+from venues.hyperliquid import actions, translate
+from venues.hyperliquid.capabilities import LOOKUP_LAG_NS, NAME, WATCHED, capabilities
+from venues.hyperliquid.client import HyperliquidClient, demand
+from venues.hyperliquid.cloids import FOREIGN, Cloids
+from venues.hyperliquid.draft import draft
+from venues.hyperliquid.outcomes import Outcome, Verdict
+from venues.hyperliquid.readiness import UNASKED, examine
+from venues.hyperliquid.stream import Stream
+from venues.hyperliquid.translate import Json, Market
+from venues.keyfile import KeyFile
+from venues.types import (
+    Accepted,
+    AccountSnapshot,
+    Fill,
+    Instrument,
+    MarketEvent,
+    OrderEvent,
+    OrderRequest,
+    VenueOrder,
+)
+
+MAX_SIGNED = 10_000
+PAGE = 2_000
+MAX_PAGES = 50
+RETRY_S = 1.0
+T = TypeVar("T")
+
+
+class HyperliquidAdapter:
+    """One account of Hyperliquid. `desk` is the unrepeatable name of whose orders these are."""
+
+    def __init__(
+        self,
+        caller: Caller,
+        authority: str,
+        link: MessageLink,
+        key: KeyFile,
+        clock: Clock,
+        *,
+        desk: str,
+        bar_ns: int,
+        is_mainnet: bool = False,
+        coins: Sequence[str] = WATCHED,
+        lookup_lag_ns: int = LOOKUP_LAG_NS,
+    ) -> None:
+        self._clock, self._key, self._lag_ns, self._coins = clock, key, lookup_lag_ns, tuple(coins)
+        self._client = HyperliquidClient(caller, authority, key, clock, is_mainnet=is_mainnet)
+        self._cloids = Cloids(desk)
+        self._stream = Stream(
+            link,
+            self._client.user,
+            coins,
+            self._cloids,
+            clock,
+            bar_ns,
+            self._event,
+            self._tell_market,
+            self._whole,
+        )
+        self._markets: dict[str, Market] = {}
+        self._mids: dict[str, Decimal] = {}
+        self._fees_bps = UNASKED.fees_bps
+        self._on_event: OrderListener | None = None
+        self._on_link: LinkListener | None = None
+        self._on_market: list[Callable[[MarketEvent], None]] = []
+        self._refusals: dict[str, Refused] = {}
+        self._unsent: dict[int, None] = {}
+        self._assets: dict[str, int] = {}
+        self._preparing: asyncio.Task[None] | None = None
+        self.is_ready = self.is_up = False
+        self.problems = UNASKED.problems
+        """Why orders may not leave: what is wrong with keys, account or markets."""
+        self.warnings: tuple[str, ...] = ()
+
+    # --- what it is ------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        return NAME
+
+    @property
+    def signer(self) -> str:
+        return f"{NAME}:{self._key.key.lower()}"
+
+    def capabilities(self) -> Capabilities:
+        return capabilities(self._lag_ns)
+
+    def instruments(self) -> Sequence[Instrument]:
+        """Return the watched markets; none before the venue has listed them."""
+        found = []
+        for coin in self._coins:
+            market, mark = self._markets.get(coin), self._mid(coin)
+            if market is not None and not market.is_delisted and mark is not None:
+                found.append(market.instrument(mark, *self._fees_bps))
+        return tuple(found)
+
+    def on_order_event(self, listener: OrderListener) -> None:
+        self._on_event = listener
+
+    def on_link(self, listener: LinkListener) -> None:
+        self._on_link = listener
+
+    def on_market(self, listener: Callable[[MarketEvent], None]) -> None:
+        """Tell `listener` every market event, until `off_market`."""
+        self._on_market.append(listener)
+
+    def off_market(self, listener: Callable[[MarketEvent], None]) -> None:
+        """Tell `listener` no more; harmless where it was not told."""
+        if listener in self._on_market:
+            self._on_market.remove(listener)
+
+    @property
+    def listening(self) -> int:
+        """How many listen to the market."""
+        return len(self._on_market)
+
+    def start(self) -> None:
+        self._preparing = asyncio.get_running_loop().create_task(self._prepare(), name="hyperliquid lists")
+        self._stream.start()
+
+    async def close(self) -> None:
+        if self._preparing is not None:
+            self._preparing.cancel()
+            await asyncio.gather(self._preparing, return_exceptions=True)
+        await self._stream.close()
+        await self._client.close()
+
+    # --- orders ----------------------------------------------------------------------------------
+
+    def sign(self, request: OrderRequest, nonce: int, valid_until_ns: int) -> Signed:
+        """See `VenueAdapter.sign`. What may not leave is signed as nothing and refused by `submit`."""
+        name, wire = request.client_order_id, b""
+        try:
+            order = self._order(request)
+            action = actions.place([order])
+            self._assets[name] = order["a"]
+            wire = self._client.signed(action, nonce, valid_until_ns // NS_PER_MS if valid_until_ns else None)
+        except Refused as refusal:
+            self._refusals[name] = refusal
+        self._unsent[nonce] = None
+        while len(self._unsent) > MAX_SIGNED:
+            del self._unsent[next(iter(self._unsent))]
+        while len(self._assets) > MAX_SIGNED:
+            del self._assets[next(iter(self._assets))]
+        return Signed(client_order_id=name, nonce=nonce, valid_until_ns=valid_until_ns, wire=wire)
+
+    async def submit(self, signed: Signed, may_leave: MayLeave = always) -> None:
+        name = signed.client_order_id
+        if not signed.wire:
+            raise self._refusals.pop(
+                name, Refused("not_signed", "this order was refused before it was signed")
+            )
+        is_first = signed.nonce in self._unsent
+        self._unsent.pop(signed.nonce, None)
+        try:
+            verdict = (await self._client.send(signed.wire, 1, may_leave))[0]
+        except Retryable:
+            if is_first:
+                self._unsent[signed.nonce] = None
+            raise
+        if verdict.outcome in (Outcome.RESTING, Outcome.FILLED):
+            now_ns = self._clock.now_ns()
+            self._event(Accepted(client_order_id=name, venue_order_id=str(verdict.oid), at_ns=now_ns))
+            return
+        if verdict.outcome is Outcome.SEEN:
+            raise AlreadySeen(verdict.text)
+        if verdict.outcome is Outcome.REJECTED and (is_first or _concerns_every_copy(verdict)):
+            raise Refused(verdict.code, verdict.text)
+        raise OutcomeUnknown(f"{verdict.outcome}: {verdict.text}")
+
+    async def cancel(self, client_order_id: str) -> None:
+        asset = self._assets.get(client_order_id)
+        if asset is not None:  # known to us: found by the venue before its lists show it
+            action = actions.cancel_by_cloid([(asset, self._cloids.of(client_order_id))])
+        else:
+            found = await self._look(client_order_id)
+            if found is None:
+                raise Refused("unknown_order", client_order_id)
+            order = translate.table(found["order"])
+            asset = self._asset(translate.text(order, "coin"))
+            action = actions.cancel([(asset, translate.number(order, "oid"))])
+        demand((await self._client.act(action))[0], Outcome.CANCELLED)
+
+    async def cancel_all(self) -> None:
+        """Ask for the cancel of every working order of the account, whoever placed it."""
+        await self._demand_lists()
+        listed = translate.rows(await self._client.about_us("frontendOpenOrders"))
+        items = [
+            (self._asset(translate.text(each, "coin")), translate.number(each, "oid"))
+            for each in listed
+            if translate.text(each, "coin") in self._markets
+        ]
+        if items:
+            for verdict in await self._client.act(actions.cancel(items), len(items)):
+                if verdict.code != "already_ended":
+                    demand(verdict, Outcome.CANCELLED)
+
+    async def fence(self, signed: Signed) -> Fence:
+        if not signed.wire:
+            return Fence.DEAD  # it was never signed: no bytes of it exist
+        verdict = await self._client.burn(actions.noop(), signed.nonce)
+        if verdict.outcome is Outcome.DONE:
+            return Fence.DEAD
+        if verdict.outcome is Outcome.SEEN:
+            return Fence.ADMITTED  # used, or sunk below what the venue keeps: nothing can use it any more
+        raise OutcomeUnknown(f"the fence was not taken: {verdict.text}")
+
+    async def schedule_cancel(self, at_ns: int | None) -> None:
+        """Arm (None: clear) the venue's own dead man's switch. Most accounts are `Refused`."""
+        at_ms = None if at_ns is None else at_ns // NS_PER_MS
+        demand((await self._client.act(actions.schedule_cancel(at_ms)))[0], Outcome.DONE)
+
+    async def update_leverage(self, symbol: str, leverage: int, *, is_cross: bool) -> None:
+        """Set a market's leverage. Raises `Refused` where the venue does not take it."""
+        asset = self._asset(symbol.removesuffix(translate.SUFFIX))
+        action = actions.update_leverage(asset, leverage, is_cross=is_cross)
+        demand((await self._client.act(action))[0], Outcome.DONE)
+
+    # --- questions -------------------------------------------------------------------------------
+
+    async def time_ns(self) -> int:
+        said = await self._client.ask("exchangeStatus")
+        return _read(lambda status: translate.number(translate.table(status), "time") * NS_PER_MS, said)
+
+    async def query(self, client_order_id: str) -> VenueOrder | None:
+        found = await self._look(client_order_id)
+        if found is None:
+            return None
+        return _read(
+            lambda said: translate.venue_order(
+                translate.table(said["order"]), translate.text(said, "status"), self._cloids
+            ),
+            found,
+        )
+
+    async def open_orders(self) -> Sequence[VenueOrder]:
+        said = await self._client.about_us("frontendOpenOrders")
+        return _read(
+            lambda rows: [translate.venue_order(each, "open", self._cloids) for each in translate.rows(rows)],
+            said,
+        )
+
+    async def fills_since(self, since_ns: int) -> Sequence[Fill]:
+        """Return every fill from a time on, oldest first; pages overlap and are joined by name."""
+        start_ms, found = since_ns // NS_PER_MS, dict[str, Fill]()
+        for _ in range(MAX_PAGES):
+            said = await self._client.about_us("userFillsByTime", startTime=start_ms)
+            page = _read(self._fills_in, said)
+            found |= {each.fill_id: each for each in page}
+            newest_ms = max((each.at_ns // NS_PER_MS for each in page), default=start_ms)
+            if len(page) < PAGE:
+                return sorted(found.values(), key=lambda each: (each.at_ns, each.fill_id))
+            if newest_ms == start_ms:
+                raise OutcomeUnknown(f"more than {PAGE} fills in one millisecond")
+            start_ms = newest_ms
+        raise OutcomeUnknown(f"more than {MAX_PAGES * PAGE} fills")
+
+    async def account(self) -> AccountSnapshot:
+        said = await self._client.about_us("clearinghouseState")
+        return _read(lambda state: translate.account(state, self._client.user), said)
+
+    async def rate_budget(self) -> tuple[int, int]:
+        """Return how many actions the address has used, and how many it may."""
+        said = translate.table(await self._client.about_us("userRateLimit"))
+        return translate.number(said, "nRequestsUsed"), translate.number(said, "nRequestsCap")
+
+    # --- getting ready ---------------------------------------------------------------------------
+
+    async def _prepare(self) -> None:
+        """Ask for markets, fees, keys and account mode until all is known; then tell the engine."""
+        while not self.is_ready:
+            try:
+                await self._demand_lists()
+                found = await examine(self._client, self._key, self._clock.now_ns() // NS_PER_MS)
+                self.problems, self.warnings, self._fees_bps = found.problems, found.warnings, found.fees_bps
+                self.is_ready = not self.problems
+            except (VenueError, ValueError, KeyError) as error:
+                self.problems = (f"{type(error).__name__}: {error}",)
+            if self.is_ready:
+                self._whole(self._stream.is_whole)
+                return
+            await self._clock.sleep(RETRY_S)
+
+    async def _demand_lists(self) -> None:
+        if not self._markets:
+            mids = translate.table(await self._client.ask("allMids"))
+            self._mids = {coin: translate.amount(mids, coin) for coin in self._coins if coin in mids}
+            self._markets = translate.markets(await self._client.ask("meta"))
+
+    # --- inside ----------------------------------------------------------------------------------
+
+    def _order(self, request: OrderRequest) -> Json:
+        """Return an order on the venue's grid. Raises `Refused` for one that must not leave."""
+        market = self._markets.get(request.symbol.removesuffix(translate.SUFFIX))
+        if market is None or not self.is_ready:
+            said = "; ".join(self.problems) or f"{request.symbol} is not listed"
+            raise Refused("venue_not_ready", said)
+        mark = request.mark_price or self._mid(market.coin)
+        return draft(request, market, mark, self._cloids.of(request.client_order_id))
+
+    def _fills_in(self, said: object) -> list[Fill]:
+        return [translate.fill(each, self._cloids) for each in translate.rows(said)]
+
+    async def _look(self, client_order_id: str) -> Json | None:
+        """Return `orderStatus`'s order and status; None where the venue knows no such order (now)."""
+        is_foreign = client_order_id.startswith(FOREIGN)
+        asked = int(client_order_id.removeprefix(FOREIGN)) if is_foreign else self._cloids.of(client_order_id)
+        said = await self._client.about_us("orderStatus", oid=asked)
+        if not isinstance(said, dict) or said.get("status") not in ("order", "unknownOid"):
+            raise OutcomeUnknown("an answer to orderStatus that cannot be read")
+        if said["status"] == "unknownOid":
+            return None
+        return _read(translate.table, said.get("order"))
+
+    def _asset(self, coin: str) -> int:
+        market = self._markets.get(coin)
+        if market is None:
+            raise Refused("unknown_symbol", coin)
+        return market.asset
+
+    def _mid(self, coin: str) -> Decimal | None:
+        """Return a market's last mid: the stream's, else the one it was listed with."""
+        streamed = self._stream.bars.mid(translate.symbol_of(coin))
+        return Decimal(repr(streamed)) if streamed is not None else self._mids.get(coin)
+
+    def _whole(self, is_whole: bool) -> None:
+        self.is_up = is_whole and self.is_ready
+        if self._on_link is not None:
+            self._on_link(self.is_up)
+
+    def _event(self, event: OrderEvent) -> None:
+        if self._on_event is not None:
+            self._on_event(event)
+
+    def _tell_market(self, event: MarketEvent) -> None:
+        for listener in tuple(self._on_market):
+            listener(event)
+
+
+def _concerns_every_copy(verdict: Verdict) -> bool:
+    """Tell whether a refusal proves that no earlier copy of these bytes acted either.
+
+    An item's own refusal, and an expiry, are said only of a nonce that was still unused (venues.md 3.5).
+    """
+    return verdict.is_item or verdict.code == "expired"
+
+
+def _read(reader: Callable[[Any], T], said: object) -> T:
+    """Read an answer; one that cannot be read says nothing. Raises `OutcomeUnknown`."""
+    try:
+        return reader(said)
+    except (ValueError, KeyError, TypeError, ArithmeticError) as error:
+        raise OutcomeUnknown(f"an answer that cannot be read: {error}") from error

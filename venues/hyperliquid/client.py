@@ -1,0 +1,122 @@
+"""Asks Hyperliquid: whole HTTP requests out, classed answers back. Nothing here sends anything twice.
+
+The SDK signs (`venues.hyperliquid.signing`); what leaves is made here, so that an order's exact bytes can
+be durable before the first one does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from seams.clock import NS_PER_MS, Clock
+from seams.http import Response, decode_response, encode_request
+from seams.wire import Caller, Lost, MayLeave, Unsent, always
+from venues.contract import OutcomeUnknown, Refused, Retryable
+from venues.hyperliquid.outcomes import Outcome, Verdict, of_response
+from venues.hyperliquid.signing import Action, sign_l1, wallet_of
+from venues.keyfile import KeyFile
+
+TIMEOUT_S = 5.0
+HEADERS = {"Content-Type": "application/json", "Connection": "close"}
+
+
+class HyperliquidClient:
+    """One account at one address, with a key for orders and one for everything else."""
+
+    def __init__(
+        self, caller: Caller, authority: str, key: KeyFile, clock: Clock, *, is_mainnet: bool
+    ) -> None:
+        if not key.ask_key or not key.ask_secret:
+            raise ValueError(
+                "a key file of hyperliquid holds a second agent for cancels: ask_key, ask_secret"
+            )
+        self._caller, self._authority, self._clock = caller, authority, clock
+        self._is_mainnet = is_mainnet
+        self._orders, self._asks = wallet_of(key.secret), wallet_of(key.ask_secret)
+        self.vault = key.vault.lower() or None
+        self.user = key.vault.lower() or key.account.lower()
+        self._nonce = 0
+        for wallet, stated in ((self._orders, key.key), (self._asks, key.ask_key)):
+            if wallet.address.lower() != stated.lower():
+                raise ValueError(f"the key file's secret does not belong to {stated}")
+
+    def signed(self, action: Action, nonce: int, expires_ms: int | None) -> bytes:
+        """Return an order's exact bytes; no I/O."""
+        return self._signed(self._orders, action, nonce, expires_ms)
+
+    async def send(self, wire: bytes, count: int, may_leave: MayLeave = always) -> list[Verdict]:
+        """Send an action's bytes once. Raises `Retryable` or `OutcomeUnknown`."""
+        return of_response(await self._call(wire, may_leave), count)
+
+    async def act(self, action: Action, count: int = 1) -> list[Verdict]:
+        """Sign with the second key and send: cancels and settings, whose nonces never meet an order's.
+
+        Raises `Retryable` or `OutcomeUnknown`.
+        """
+        self._nonce = max(self._nonce + 1, self._clock.now_ns() // NS_PER_MS)
+        return await self.send(self._signed(self._asks, action, self._nonce, None), count)
+
+    async def burn(self, action: Action, nonce: int) -> Verdict:
+        """Send an action with an order's own nonce and key. Raises `Retryable` or `OutcomeUnknown`."""
+        return (await self.send(self.signed(action, nonce, None), 1))[0]
+
+    async def ask(self, kind: str, **given: Any) -> Any:
+        """Ask `/info`; return its JSON. Raises `Retryable`, `Refused` or `OutcomeUnknown`."""
+        body = msgspec.json.encode({"type": kind, **given})
+        response = await self._call(self._request("/info", body), always)
+        if response.status == 429:
+            raise Retryable("the venue's request budget is used up")
+        if response.status != 200:
+            code = "malformed" if response.status in (400, 415, 422) else ""
+            said = f"{kind}: status {response.status}"
+            raise Refused(code, said) if code else OutcomeUnknown(said)
+        try:
+            return msgspec.json.decode(response.body)
+        except msgspec.DecodeError as error:
+            raise OutcomeUnknown(f"{kind}: an answer that is no JSON") from error
+
+    async def about_us(self, kind: str, **given: Any) -> Any:
+        """Ask `/info` about our account."""
+        return await self.ask(kind, user=self.user, **given)
+
+    async def close(self) -> None:
+        await self._caller.close()
+
+    def _signed(self, wallet: Any, action: Action, nonce: int, expires_ms: int | None) -> bytes:
+        made = sign_l1(
+            wallet, action, nonce, vault=self.vault, expires_ms=expires_ms, is_mainnet=self._is_mainnet
+        )
+        body = {
+            "action": action,
+            "nonce": nonce,
+            "signature": msgspec.to_builtins(made),
+            "vaultAddress": self.vault,
+            "expiresAfter": expires_ms,
+        }
+        return self._request("/exchange", msgspec.json.encode(body))
+
+    def _request(self, path: str, body: bytes) -> bytes:
+        return encode_request("POST", path, self._authority, HEADERS, body)
+
+    async def _call(self, wire: bytes, may_leave: MayLeave) -> Response:
+        try:
+            answer = decode_response(await self._caller.call(wire, TIMEOUT_S, may_leave), is_at_end=True)
+        except Unsent as error:
+            raise Retryable(str(error)) from error
+        except Lost as error:
+            raise OutcomeUnknown(str(error)) from error
+        except ValueError as error:
+            raise OutcomeUnknown(f"no whole answer: {error}") from error
+        assert answer is not None, "at its end an answer is whole or an error"
+        return answer
+
+
+def demand(verdict: Verdict, *wanted: Outcome) -> None:
+    """Raise unless a verdict is one of those wanted: `Refused` where that is proved."""
+    if verdict.outcome in wanted:
+        return
+    if verdict.outcome is Outcome.REJECTED:
+        raise Refused(verdict.code, verdict.text)
+    raise OutcomeUnknown(verdict.text or str(verdict.outcome))

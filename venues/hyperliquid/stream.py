@@ -1,0 +1,161 @@
+"""What Hyperliquid pushes: our orders and fills, and the best prices of the markets we watch.
+
+The venue counts nothing and says nothing of gaps. So the stream is whole only once every subscription has
+been acknowledged, a message that cannot be read breaks the connection, and after each new one the engine
+asks by REST what it missed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from seams.clock import Clock
+from seams.wire import MessageLink, Unsent
+from venues.bars import QuoteBars
+from venues.hyperliquid import translate
+from venues.hyperliquid.cloids import Cloids
+from venues.types import MarketEvent, OrderEvent
+
+PING_EVERY_S = 4.0
+PING = b'{"method":"ping"}'
+PERSONAL = ("orderUpdates", "userFills", "userEvents")
+
+
+class Stream:
+    """One connection for one account and some coins."""
+
+    def __init__(
+        self,
+        link: MessageLink,
+        user: str,
+        coins: Sequence[str],
+        cloids: Cloids,
+        clock: Clock,
+        bar_ns: int,
+        on_event: Callable[[OrderEvent], None],
+        on_market: Callable[[MarketEvent], None],
+        on_whole: Callable[[bool], None],
+    ) -> None:
+        self._link, self._user, self._coins, self._cloids = link, user, tuple(coins), cloids
+        self._clock, self._on_event, self._on_whole = clock, on_event, on_whole
+        self.bars = QuoteBars(bar_ns, on_market)
+        self._unheard: set[str] = set()
+        self._pinging: asyncio.Task[None] | None = None
+        self._quoted_ns: dict[str, int] = {}
+        self.bad_frames = 0
+        self.is_whole = False
+
+    def start(self) -> None:
+        """Open the stream and keep it open."""
+        self._link.start(self._frame, self._state)
+
+    async def close(self) -> None:
+        """End the stream."""
+        self._stop_pinging()
+        await self._link.close()
+
+    def _state(self, is_up: bool) -> None:
+        self._stop_pinging()
+        if not is_up:
+            self._become(False)
+            return
+        try:
+            self._subscribe()
+        except Unsent:
+            return  # it broke again at once: the link says so, and opens anew
+        self._pinging = asyncio.get_running_loop().create_task(self._ping(), name="hyperliquid ping")
+
+    def _subscribe(self) -> None:
+        self._unheard = set()
+        wanted: list[dict[str, str]] = [{"type": kind, "user": self._user} for kind in PERSONAL]
+        wanted += [{"type": "bbo", "coin": coin} for coin in self._coins]
+        wanted += [{"type": "trades", "coin": coin} for coin in self._coins]
+        for each in wanted:
+            self._unheard.add(_name(each))
+            self._link.send(msgspec.json.encode({"method": "subscribe", "subscription": each}))
+
+    async def _ping(self) -> None:
+        """Keep the venue from closing an idle connection, and a dead one from looking alive."""
+        while True:
+            await self._clock.sleep(PING_EVERY_S)
+            try:
+                self._link.send(PING)
+            except Unsent:
+                return
+
+    def _stop_pinging(self) -> None:
+        if self._pinging is not None:
+            self._pinging.cancel()
+            self._pinging = None
+
+    def _become(self, is_whole: bool) -> None:
+        if is_whole is not self.is_whole or not is_whole:
+            self.is_whole = is_whole
+            self._on_whole(is_whole)
+
+    def _frame(self, frame: bytes) -> None:
+        try:
+            said = translate.table(msgspec.json.decode(frame))
+            self._take(translate.text(said, "channel"), said.get("data"))
+        except (msgspec.MsgspecError, ValueError, KeyError, TypeError):
+            self.bad_frames += 1  # what it said is lost: as if the stream had a hole
+            self._become(False)
+            self._link.drop()
+
+    def _take(self, channel: str, data: Any) -> None:
+        if channel == "subscriptionResponse":
+            self._heard(translate.table(translate.table(data)["subscription"]))
+        elif channel == "orderUpdates":
+            for update in translate.rows(data):
+                event = translate.order_event(update, self._cloids)
+                if event is not None:
+                    self._on_event(event)
+        elif channel == "userFills":
+            self._fills(translate.table(data))
+        elif channel == "user":
+            self._other(translate.table(data))
+        elif channel == "bbo":
+            self._quote(translate.table(data))
+        elif channel == "trades":
+            self._trades(translate.rows(data))
+        elif channel == "error":
+            raise ValueError(f"the stream was refused: {str(data)[:200]}")
+
+    def _heard(self, subscription: dict[str, Any]) -> None:
+        self._unheard.discard(_name(subscription))
+        if not self._unheard:
+            self._become(True)
+
+    def _fills(self, data: dict[str, Any]) -> None:
+        """Tell fills, those of the snapshot too: whoever has booked one already knows it by its name."""
+        for each in sorted(translate.rows(data["fills"]), key=lambda fill: int(fill["time"])):
+            self._on_event(translate.fill(each, self._cloids))
+
+    def _other(self, data: dict[str, Any]) -> None:
+        """Something the venue did by itself: what it did is asked by REST, so the stream counts as holed."""
+        if "liquidation" in data or "funding" in data:
+            self._on_whole(False)
+            self._on_whole(True)
+
+    def _quote(self, data: dict[str, Any]) -> None:
+        found = translate.quote(data)
+        if found is None or found.at_ns < self._quoted_ns.get(found.symbol, 0):
+            return  # an older one that comes late says nothing about now
+        self._quoted_ns[found.symbol] = found.at_ns
+        self.bars.quote(found)
+
+    def _trades(self, trades: list[dict[str, Any]]) -> None:
+        if len(trades) > 1:
+            return  # the backfill: it was traded before the present bar
+        for each in trades:
+            symbol = translate.symbol_of(translate.text(each, "coin"))
+            self.bars.traded(symbol, float(translate.amount(each, "sz")))
+
+
+def _name(subscription: dict[str, Any]) -> str:
+    about = subscription.get("user") or subscription.get("coin") or ""
+    return f"{subscription['type']}:{str(about).lower()}"

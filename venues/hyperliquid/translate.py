@@ -1,0 +1,221 @@
+"""Hyperliquid's JSON and our vocabulary: markets, orders, fills, positions.
+
+Whatever is missing or of another kind raises `ValueError`: what cannot be read is never guessed.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from seams.clock import NS_PER_MS
+from venues.hyperliquid.capabilities import MIN_NOTIONAL_USD, NAME
+from venues.hyperliquid.cloids import Cloids
+from venues.hyperliquid.precision import MarketKind, asset_of, lot_of, tick_at
+from venues.types import (
+    Accepted,
+    AccountSnapshot,
+    Cancelled,
+    Fill,
+    Instrument,
+    OrderEvent,
+    OrderStatus,
+    Quote,
+    Record,
+    Rejected,
+    Side,
+    VenueOrder,
+    VenuePosition,
+)
+
+SIDES = {"B": Side.BUY, "A": Side.SELL}
+SUFFIX = "-PERP"
+LIVE = frozenset({"open", "triggered"})
+ENDED = frozenset({"canceled", "scheduledCancel", "internalCancel"})
+Json = dict[str, Any]
+
+
+class Market(Record):
+    """One perpetual as the venue lists it."""
+
+    coin: str
+    asset: int
+    sz_decimals: int
+    max_leverage: int
+    is_delisted: bool
+
+    @property
+    def symbol(self) -> str:
+        return f"{self.coin}{SUFFIX}"
+
+    def instrument(self, mark: Decimal, maker_bps: Decimal, taker_bps: Decimal) -> Instrument:
+        """Return it as an instrument; its tick is the one at this mark (it grows with the price)."""
+        return Instrument(
+            symbol=self.symbol,
+            venue=NAME,
+            tick=tick_at(mark, self.sz_decimals, MarketKind.PERP),
+            lot=lot_of(self.sz_decimals),
+            min_notional_usd=MIN_NOTIONAL_USD,
+            maker_fee_bps=maker_bps,
+            taker_fee_bps=taker_bps,
+        )
+
+
+def markets(meta: Any) -> dict[str, Market]:
+    """Read `meta`: coin -> market, in the venue's order."""
+    found = {}
+    for index, each in enumerate(rows(table(meta)["universe"])):
+        coin = text(each, "name")
+        found[coin] = Market(
+            coin=coin,
+            asset=asset_of(MarketKind.PERP, index),
+            sz_decimals=number(each, "szDecimals"),
+            max_leverage=number(each, "maxLeverage"),
+            is_delisted=bool(each.get("isDelisted", False)),
+        )
+    return found
+
+
+def symbol_of(coin: str) -> str:
+    """Return our name for a coin; a spot pair keeps the venue's, which no session trades."""
+    return coin if coin.startswith("@") or "/" in coin else f"{coin}{SUFFIX}"
+
+
+def status_of(status: str, remaining: Decimal, size: Decimal) -> OrderStatus:
+    """Return what a status of the venue proves; it is open-ended, so that new words are read by their end.
+
+    Raises `ValueError` for a word that says nothing we know.
+    """
+    if status in LIVE:
+        return OrderStatus.OPEN if remaining == size else OrderStatus.PARTIAL
+    if status == "filled":
+        return OrderStatus.FILLED if remaining == 0 else OrderStatus.CANCELLED
+    if status == "rejected" or status.endswith("Rejected"):
+        return OrderStatus.REJECTED
+    if status in ENDED or status.endswith("Canceled"):
+        return OrderStatus.CANCELLED
+    raise ValueError(f"an order status nobody knows: {status[:40]!r}")
+
+
+def venue_order(order: Json, status: str, cloids: Cloids) -> VenueOrder:
+    """Read an order of `orderStatus` or an open-orders list."""
+    size, remaining = amount(order, "origSz"), amount(order, "sz")
+    oid = number(order, "oid")
+    return VenueOrder(
+        client_order_id=cloids.name_of(order.get("cloid"), oid),
+        venue_order_id=str(oid),
+        symbol=symbol_of(text(order, "coin")),
+        side=SIDES[text(order, "side")],
+        quantity=size,
+        filled=size - remaining,
+        status=status_of(status, remaining, size),
+    )
+
+
+def order_event(update: Json, cloids: Cloids) -> OrderEvent | None:
+    """Read one element of `orderUpdates`; None where fills say it better."""
+    order, status = table(update["order"]), text(update, "status")
+    found = venue_order(order, status, cloids)
+    name, at_ns = found.client_order_id, number(update, "statusTimestamp") * NS_PER_MS
+    if found.status is OrderStatus.REJECTED:
+        return Rejected(client_order_id=name, code=status, message=status, at_ns=at_ns)
+    if found.status is OrderStatus.CANCELLED:
+        return Cancelled(client_order_id=name, reason=status, at_ns=at_ns, filled=found.filled)
+    if found.status is OrderStatus.FILLED:
+        return None
+    return Accepted(client_order_id=name, venue_order_id=found.venue_order_id, at_ns=at_ns)
+
+
+def fill(said: Json, cloids: Cloids) -> Fill:
+    """Read one execution; `tid` alone is not unique, so that order, trade and time name it together."""
+    oid, time_ms = number(said, "oid"), number(said, "time")
+    price, fee = amount(said, "px"), amount(said, "fee")
+    if said.get("feeToken", "USDC") != "USDC":
+        fee *= price  # a spot purchase pays in what it buys
+    return Fill(
+        fill_id=f"{oid}:{number(said, 'tid')}:{time_ms}",
+        client_order_id=cloids.name_of(said.get("cloid"), oid),
+        symbol=symbol_of(text(said, "coin")),
+        side=SIDES[text(said, "side")],
+        quantity=amount(said, "sz"),
+        price=price,
+        fee=fee,
+        is_maker=not said["crossed"],
+        at_ns=time_ms * NS_PER_MS,
+    )
+
+
+def quote(said: Json) -> Quote | None:
+    """Read a `bbo` push; None where one side of the book is empty."""
+    bid, ask = said["bbo"]
+    if bid is None or ask is None:
+        return None
+    return Quote(
+        symbol=symbol_of(text(said, "coin")),
+        at_ns=number(said, "time") * NS_PER_MS,
+        bid=float(amount(table(bid), "px")),
+        ask=float(amount(table(ask), "px")),
+    )
+
+
+def account(said: Any, account_id: str) -> AccountSnapshot:
+    """Read `clearinghouseState`: cash is the account's value less what is open."""
+    state = table(said)
+    positions, open_usd = [], Decimal(0)
+    for each in rows(state["assetPositions"]):
+        position = table(each["position"])
+        size = amount(position, "szi")
+        open_usd += amount(position, "unrealizedPnl")
+        positions.append(
+            VenuePosition(
+                symbol=symbol_of(text(position, "coin")),
+                quantity=size,
+                entry_price=amount(position, "entryPx"),
+                mark_price=amount(position, "positionValue") / abs(size),
+            )
+        )
+    equity = amount(table(state["marginSummary"]), "accountValue")
+    return AccountSnapshot(
+        account_id=account_id,
+        cash_usd=equity - open_usd,
+        equity_usd=equity,
+        positions=tuple(positions),
+        at_ns=number(state, "time") * NS_PER_MS,
+    )
+
+
+def table(value: Any) -> Json:
+    if not isinstance(value, dict):
+        raise ValueError(f"not an object: {str(value)[:60]!r}")
+    return value
+
+
+def rows(value: Any) -> list[Json]:
+    if not isinstance(value, list):
+        raise ValueError(f"not a list: {str(value)[:60]!r}")
+    return [table(each) for each in value]
+
+
+def text(said: Json, name: str) -> str:
+    found = said.get(name)
+    if not isinstance(found, str):
+        raise ValueError(f"{name} is no text")
+    return found
+
+
+def number(said: Json, name: str) -> int:
+    found = said.get(name)
+    if isinstance(found, bool) or not isinstance(found, int):
+        raise ValueError(f"{name} is no whole number")
+    return found
+
+
+def amount(said: Json, name: str) -> Decimal:
+    """Read a decimal text. Raises `ValueError` for what is none, and for NaN and infinities."""
+    try:
+        found = Decimal(text(said, name))
+    except InvalidOperation as error:
+        raise ValueError(f"{name} is no number") from error
+    if not found.is_finite():
+        raise ValueError(f"{name} is not finite")
+    return found
