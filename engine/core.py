@@ -16,6 +16,7 @@ from engine.ops.events import EventRing
 from engine.risk_memory import RiskMemory
 from engine.store.failures import StoreError
 from engine.store.store import Store
+from engine.trading.hooks import Hooks
 from safety.approval import Moment, TicketBook
 from safety.audit import AuditBroken, AuditLog
 from safety.interlock import Clearance, HoldLevel, Interlock
@@ -65,6 +66,7 @@ class Core:
     limits: LimitBook
     risk_memory: RiskMemory
     interlock: Interlock = field(default_factory=Interlock)
+    hooks: Hooks = field(default_factory=Hooks)
     tickets: TicketBook = field(default_factory=TicketBook)
     lease: OperatorLease = field(default_factory=OperatorLease)
     standing: set[tuple[str, str]] = field(default_factory=set)

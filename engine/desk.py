@@ -18,6 +18,7 @@ from engine.desk_evidence import (
     session_folder,
     session_record,
     share_board,
+    tell_observers,
 )
 from engine.failures import reason_code
 from engine.limits import desk_facts, latch_repetition, restore_traffic, watch_limits
@@ -138,6 +139,7 @@ class Desk:
         session.on_value.append(lambda: watch_limits(self.core, self.sessions))
         session.on_denied.append(partial(latch_repetition, self.core, session))
         session.on_fill.append(TradeBook(session).on_fill)
+        session.on_fill.append(partial(tell_observers, self.core))
         session.on_fill.append(lambda order, fill: add_trade(session, folder, order, fill))
         self.core.note("session_started", operator, f"{session_id} on {session.plan.feed_name}")
         entry.task = asyncio.get_running_loop().create_task(self._live(entry), name=session_id)

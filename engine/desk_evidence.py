@@ -94,6 +94,12 @@ def add_trade(session: PaperSession, folder: SessionFolder, order: ManagedOrder,
     )
 
 
+def tell_observers(core: Core, order: ManagedOrder, fill: Fill) -> None:
+    """Let observers hear of a fill; one that fails is told once a fill and changes nothing."""
+    for name in core.hooks.observed(order.intent_id, fill):
+        core.events.add("observer_failed", "eng", f"{name} failed on {fill.fill_id}")
+
+
 class Progress(TypedDict):
     """How far a session is: what its folder and its row in the database show."""
 

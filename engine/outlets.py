@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from engine.api.views import View
 from engine.core import Core
 from engine.health import Health
+from engine.ops.event_log import EventLog
 from engine.ops.incidents import IncidentBook
 from engine.ops.past import PastRecorder
 from engine.ops.sinks import Sinks
@@ -22,6 +23,7 @@ class Outlets:
         self.sinks = Sinks(core, core.settings.alarms.sinks)
         self._snapshots = Snapshots(core)
         self.incidents, self._views = IncidentBook(core), views
+        self.event_log = EventLog(core)
         self.past = PastRecorder(core, core.paths.past, core.settings.record.past_max_mib)
 
     def start(self) -> None:
@@ -30,6 +32,7 @@ class Outlets:
     def tend(self) -> None:
         """Call about once a second."""
         self.sinks.tend()
+        self.event_log.tend()
         self.past.tend()
         try:
             self._snapshots.look(self._health.parts())
@@ -38,5 +41,6 @@ class Outlets:
             self._core.halt(error, "desk snapshot")
 
     async def close(self) -> None:
+        self.event_log.tend()
         await self.sinks.close()
         await self.past.close()

@@ -14,6 +14,7 @@ from engine.api.shadow import ShadowView
 from engine.lifecycle.parity.ledger import LedgerRow
 from engine.lifecycle.parity.report import ReleaseBlocker, ReplayReport
 from engine.lifecycle.parity.sweeps import CandidateConfig, CandidateList
+from engine.ops.event_log import LoggedEvent
 from engine.research.forward_files import Forward, ForwardState
 from engine.research.forward_report import PortfolioReport
 from engine.research.schemas import (
@@ -56,6 +57,7 @@ PUBLISHED: dict[str, Any] = {
     "forward.portfolio_state": ForwardState,
     "portfolio.report": PortfolioReport,
     "session.shadow": ShadowView,
+    "event": LoggedEvent,
     "init_state": InitState,
     "parity.ledger_row": LedgerRow,
     "parity.replay_report": ReplayReport,

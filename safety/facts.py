@@ -98,7 +98,8 @@ class AccountFacts(Record):
     unrealised less fees and funding since 00:00 UTC; losses are negative. `last_ns` is the newest time
     already on the record (audit head). `recent_keys` holds `duplicate_key` of the intents inside the
     duplicate window; `messages_in_window` counts submits, changes and cancels; `repeats_in_window`
-    counts same-direction executions of this symbol. `lease_left_ms` is what is left of the operator's
+    counts same-direction executions of this symbol; `since_entry_ms` is how long ago this symbol was last
+    entered, the repeat window where it was not. `lease_left_ms` is what is left of the operator's
     lease. Which fact a mode may lack stands in `safety.applicability`; any other None refuses.
     """
 
@@ -121,6 +122,7 @@ class AccountFacts(Record):
     entries_in_minute: int | None = None
     symbol_entries_in_minute: int | None = None
     exits_in_minute: int | None = None
+    since_entry_ms: int | None = None
     lease_left_ms: int | None = None
     market: MarketFacts = MarketFacts()
     venue: VenueFacts = VenueFacts()

@@ -145,6 +145,7 @@ class ExecutionPolicy(Record):
     max_entries_per_minute: int | None = None
     max_symbol_entries_per_minute: int | None = None
     max_exits_per_minute: int | None = None
+    min_order_gap_ms: int | None = None
     max_reconcile_age_ms: int | None = None
     min_signer_left_ms: int | None = None
     min_venue_budget: Decimal | None = None

@@ -62,6 +62,7 @@ LOOSER: Mapping[str, Looser] = {
     "reconcile_stale_ms": _U,
     "warn_fraction": _U,
     "cancel_reserve": _D,
+    "min_order_gap_ms": _D,
     "min_volatility_days": _D,
     "min_liquidation_atr": _D,
     "signer_min_days": _D,

@@ -72,6 +72,8 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     ("price_drift_exceeded", "The market runs", "The price moved further within five minutes than the bound.", "Wait until the window is calm again.", _FEED),
     ("entry_rate_exceeded", "Too many entries within a minute", "More entries than a supervised desk can follow.", "Wait; if it repeats, look for a loop in the strategy.", _REJECTED),
     ("symbol_entry_rate_exceeded", "Too many entries of this symbol within a minute", "The same symbol again and again is more likely a loop than a wish.", "Wait; if it repeats, look for a loop in the strategy.", _REJECTED),
+    ("validator_rejected", "A validator blocked the wish", "A hook beside the path said no, failed, or asked for more than it may.", "Read the decision's context for its name and words; correct or take out the validator.", _REJECTED),
+    ("min_order_gap", "This symbol was entered a moment ago", "Two entries of one symbol within the gap are a loop, or a key pressed twice.", "Wait out the gap; if it repeats, look for a loop in the strategy.", _REJECTED),
     ("exit_rate_exceeded", "Too many exits within a minute", "A storm of exits is a loop too; the operator's flatten is never counted.", "Flatten by hand if the position must go; look for a loop in the strategy.", _REJECTED),
     ("reconcile_not_clean", "The last reconciliation was not clean", "Ledger and venue differ, or were never compared: positions shown may be wrong.", "Settle the difference on the reconciliation desk, then reconcile again.", _RECONCILE),
     ("reconcile_stale", "The last reconciliation is too old", "What the venue holds was not compared within the bound.", "Wait for the next reconciliation; if none comes, check the venue's connection.", _UNKNOWN),

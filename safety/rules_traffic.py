@@ -13,6 +13,7 @@ from safety.rule import (
     Rule,
     Unknowable,
     action_of,
+    at_least,
     at_most,
     not_negative,
     number,
@@ -75,6 +76,11 @@ def _symbol_entries(case: Case) -> Finding:
     return _counted(case.facts.symbol_entries_in_minute, case.policy.max_symbol_entries_per_minute, case)
 
 
+def _gap(case: Case) -> Finding:
+    """Two entries of a symbol at once are one wish too many (OC-58)."""
+    return at_least(not_negative(case.facts.since_entry_ms), not_negative(case.policy.min_order_gap_ms))
+
+
 def _exits(case: Case) -> Finding:
     """A storm of exits is a loop too; the operator's flatten is never counted."""
     if action_of(case.intent) is not Action.REDUCE:
@@ -97,6 +103,7 @@ TRAFFIC_RULES: tuple[Rule, ...] = (
     Rule("message_rate_exceeded", _ALL, _message_rate, _TRAFFIC, "C8, OC-56", "submits, changes and cancels in the window, less the cancels' reserve", ("max_messages_per_window", "cancel_reserve")),
     Rule("entry_rate_exceeded", _ENTRY, _entries, _TRAFFIC, "OC-56", "entries within a minute", ("max_entries_per_minute",)),
     Rule("symbol_entry_rate_exceeded", _ENTRY, _symbol_entries, _TRAFFIC, "OC-56", "entries of the symbol within a minute", ("max_symbol_entries_per_minute",)),
+    Rule("min_order_gap", _ENTRY, _gap, _TRAFFIC, "OC-58", "time since this symbol was last entered, in milliseconds", ("min_order_gap_ms",)),
     Rule("exit_rate_exceeded", _ALL, _exits, _TRAFFIC, "OC-56", "exits within a minute; not the operator's flatten", ("max_exits_per_minute",)),
     Rule("repeated_execution", _ENTRY, _repeats, _TRAFFIC, "C9", "same symbol and side within the window; a breach latches until a person clears it", ("max_repeats_per_window",)),
 )

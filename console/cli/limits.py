@@ -101,6 +101,7 @@ def check(
         {
             "allowed": verdict["allowed"],
             "reasons": verdict["reasons"],
+            "guardrail": made["guardrail"],
             "checks": checks,
             "intent": made["intent"],
         },

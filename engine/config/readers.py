@@ -91,6 +91,7 @@ READ: Mapping[str, tuple[str, ...]] = {
         "risk.micro_gross_exposure_usd",
         "risk.micro_order_notional_usd",
         "risk.min_liquidation_atr",
+        "risk.min_order_gap_ms",
         "risk.min_volatility_days",
         "risk.price_collar",
         "risk.price_drift_5min",

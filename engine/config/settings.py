@@ -172,6 +172,7 @@ class RiskBlock(Block):
     entries_per_minute: Count = 30
     symbol_entries_per_minute: Count = 6
     exits_per_minute: Count = 120
+    min_order_gap_ms: NotNegativeCount = 200
     reconcile_stale_ms: Count = 30_000
     signer_min_days: NotNegative = 7.0
     venue_budget_reserve: Fraction = 0.2

@@ -7,6 +7,7 @@ from decimal import Decimal
 from engine.core import Core
 from engine.trading.custody import Custody
 from engine.trading.pipeline import policy_of
+from engine.trading.traffic import REPEAT_WINDOW_NS
 from safety.facts import AccountFacts, DeskFacts, MarketFacts, OrderFact, PositionFact, Preflight
 from safety.intent import ExecutionIntent, ExecutionPolicy
 from safety.preflight import preflight
@@ -60,6 +61,7 @@ def _facts(core: Core, custody: Custody, intent: ExecutionIntent, market: Market
         entries_in_minute=0,
         symbol_entries_in_minute=0,
         exits_in_minute=0,
+        since_entry_ms=REPEAT_WINDOW_NS // NS_PER_MS,
         market=MarketFacts() if market is None else MarketFacts(bid=market.bid, ask=market.ask),
         venue=custody.venue_facts(),
         desk=DeskFacts(

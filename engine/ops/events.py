@@ -35,6 +35,11 @@ class EventRing:
         """The number of the newest event, 0 before the first."""
         return self._seq
 
+    def listen(self, listener: EventListener) -> None:
+        """Tell `listener` of every event from now on; one listener at a time."""
+        assert self._listener is None, "somebody listens already"
+        self._listener = listener
+
     def add(self, kind: str, actor: str, text: str) -> EventRow:
         """Record one event now; `actor` is eng, a venue or an operator's name."""
         assert kind

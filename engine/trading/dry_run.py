@@ -11,13 +11,15 @@ import msgspec
 from engine.config import load_settings
 from engine.config.settings import config_fingerprint
 from engine.trading.pipeline import policy_of
+from engine.trading.traffic import REPEAT_WINDOW_NS
 from safety.facts import AccountFacts, DeskFacts, Preflight
+from safety.guardrails import Guarded, guard
 from safety.intent import ExecutionIntent, ExecutionPolicy, IntentCategory
 from safety.interlock import HoldLevel
 from safety.killswitch import LatchUnreadable, read_latch
 from safety.order_form import feedback, figure
 from safety.preflight import preflight
-from seams.clock import Clock, iso_z
+from seams.clock import NS_PER_MS, Clock, iso_z
 from seams.disk import Disk
 from seams.ids import Ids
 from venues.sandbox.scenarios import DEFAULT_SYMBOLS, VENUE_NAME, instrument_of
@@ -33,6 +35,7 @@ class DryRun(Record):
     schema_version: str
     adapter_name: str
     generated_at: str
+    guardrail: Guarded | None
     preflight: Preflight
     intent: ExecutionIntent
     policy: ExecutionPolicy
@@ -49,8 +52,10 @@ class Incomplete(Exception):
 
 
 class Judged(Record):
-    """One order wish as the policy in force sees it, on an empty paper account."""
+    """One order wish as the policy in force sees it, on an empty paper account; `guardrail` is the first
+    guard of the tool that it meets (QT-47)."""
 
+    guardrail: Guarded | None
     intent: ExecutionIntent
     policy: ExecutionPolicy
     preflight: Preflight
@@ -72,7 +77,13 @@ def judge_order(
     policy = policy_of(settings.risk, Mode.PAPER, tuple(known), (VENUE_NAME,), ("operator",))
     facts = _facts(intent, home, disk, clock, Decimal(str(settings.risk.initial_equity_usd)))
     verdict = preflight(intent, facts, policy, known.get(intent.symbol))
-    return Judged(intent=intent, policy=policy, preflight=verdict)
+    met = guard(
+        [raw],
+        TOOL,
+        blocked_symbols=settings.risk.blocked_symbols,
+        max_order_usd=Decimal(str(settings.risk.max_order_notional_usd)),
+    )
+    return Judged(guardrail=met, intent=intent, policy=policy, preflight=verdict)
 
 
 def dry_run(
@@ -88,6 +99,7 @@ def dry_run(
         schema_version="1.0",
         adapter_name=VENUE_NAME,
         generated_at=iso_z(clock.now_ns()),
+        guardrail=judged.guardrail,
         preflight=verdict,
         intent=intent,
         policy=judged.policy,
@@ -162,6 +174,7 @@ def _facts(intent: ExecutionIntent, home: Path, disk: Disk, clock: Clock, equity
         entries_in_minute=0,
         symbol_entries_in_minute=0,
         exits_in_minute=0,
+        since_entry_ms=REPEAT_WINDOW_NS // NS_PER_MS,
         desk=DeskFacts(other_exposure_usd=Decimal(0), venue_other_exposure_usd=Decimal(0)),
     )
 

@@ -40,6 +40,7 @@ def account_facts(session: PaperSession, intent: ExecutionIntent) -> AccountFact
         symbol_entries_in_minute=traffic.entries(now_ns, intent.symbol),
         exits_in_minute=traffic.exits(now_ns),
         lease_left_ms=core.lease.left_ms(core.moment()) if core.is_money else None,
+        since_entry_ms=traffic.since_entry_ms(now_ns, intent.symbol),
         market=MarketFacts() if memory is None else memory.facts(now_ns),
         venue=session.venue_facts(),
         desk=session.desk_facts(),

@@ -66,6 +66,7 @@ def bounds_of(risk: RiskBlock) -> dict[str, object]:
         "max_entries_per_minute": risk.entries_per_minute,
         "max_symbol_entries_per_minute": risk.symbol_entries_per_minute,
         "max_exits_per_minute": risk.exits_per_minute,
+        "min_order_gap_ms": risk.min_order_gap_ms,
         "max_reconcile_age_ms": risk.reconcile_stale_ms,
         "min_signer_left_ms": round(risk.signer_min_days * DAY_MS),
         "min_venue_budget": money(risk.venue_budget_reserve),

@@ -158,9 +158,14 @@ def ticket_row(ticket: Ticket, decided_by: str = "", decided_ns: int = 0) -> Tic
 
 
 def decision_row(
-    intent: ExecutionIntent, wish: OrderIntent, run_fingerprint: str, at_ns: int, reasons: tuple[str, ...]
+    intent: ExecutionIntent,
+    wish: OrderIntent,
+    run_fingerprint: str,
+    at_ns: int,
+    reasons: tuple[str, ...],
+    context: str = "{}",
 ) -> DecisionRecord:
-    """Return the row of one kernel decision with what policy answered."""
+    """Return the row of one kernel decision with what policy answered, and what stood beside it."""
     return DecisionRecord(
         decision_id=wish.intent_id,
         session_id=intent.session_id,
@@ -173,6 +178,7 @@ def decision_row(
         action_taken=f"{intent.side} {intent.quantity}",
         rejection_reason=", ".join(reasons),
         reason_code=wish.reason,
+        context=context,
         config_fingerprint=intent.config_fingerprint,
         run_fingerprint=run_fingerprint,
     )

@@ -15,6 +15,7 @@ from engine.failures import reason_code
 from engine.market.hub import HubState, MarketHub
 from engine.store.rows import JudgementRecord, PolicyRecord
 from engine.trading.gather import account_facts
+from engine.trading.hooks import asked
 from engine.trading.lane_board import LaneBoard
 from engine.trading.ledger import Ledger
 from engine.trading.market_memory import MarketMemory
@@ -96,6 +97,8 @@ class PaperSession:
         self.shadow: Shadow | None = None
         """A twin that is told what the kernel is told, and never acts; None without one."""
         self._lane_of = {symbol: lane for lane, (symbol, _) in enumerate(plan.lanes)}
+        self._smaller: set[str] = set()
+        """Wishes that a validator made smaller: the rest of each will never act."""
         self._wishes: list[OrderIntent] = []
         self._waiting: dict[str, OrderIntent] = {}
         self.board = LaneBoard(self)
@@ -182,9 +185,13 @@ class PaperSession:
     async def _propose(self, wish: OrderIntent) -> None:
         self.counts.decisions += 1
         self.counts.intents += 1
-        intent = self._intent(wish)
+        hooked = asked(self.core.hooks, self._intent(wish))
+        intent = hooked.intent
         verdict, judgement = self._judged(intent, "proposal")
-        self._record(intent, wish, verdict, judgement)
+        verdict = hooked.stricter(verdict)
+        if hooked.is_smaller:
+            self._smaller.add(wish.intent_id)
+        self._record(intent, wish, verdict, judgement, hooked.context)
         if not verdict.allowed:
             self._deny(intent, verdict, wish)
             return
@@ -254,7 +261,12 @@ class PaperSession:
         return self.hub.age_ms(symbol)
 
     def _record(
-        self, intent: ExecutionIntent, wish: OrderIntent, verdict: Preflight, judgement: Judgement
+        self,
+        intent: ExecutionIntent,
+        wish: OrderIntent,
+        verdict: Preflight,
+        judgement: Judgement,
+        context: str,
     ) -> None:
         """Put the decision on both records: the audit chain and the database."""
         self.core.audit.decision(
@@ -264,7 +276,8 @@ class PaperSession:
             body={"decision_id": wish.intent_id, "symbol": wish.symbol, "reason": wish.reason},
         )
         now_ns = self.core.clock.now_ns()
-        row = decision_row(intent, wish, self.plan.run_fingerprint, now_ns, verdict.reasons)
+        fingerprint = self.plan.run_fingerprint
+        row = decision_row(intent, wish, fingerprint, now_ns, verdict.reasons, context)
         with self.core.store.transaction():
             self.core.store.risk.record_judgement(*judgement)
             self.core.store.decisions.record_signal(signal_row(intent, wish, row.run_fingerprint, now_ns))
@@ -372,7 +385,7 @@ class PaperSession:
 
     def _on_end(self, order: ManagedOrder) -> None:
         """An order ended without (all of) its fill: tell the kernel that the rest will never act."""
-        if order.status is OrderStatus.FILLED:
+        if order.status is OrderStatus.FILLED and order.intent_id not in self._smaller:
             return
         try:
             self.kernel.reject(order.lane, order.intent_id, order.reason)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from seams.clock import NS_PER_S
+from seams.clock import NS_PER_MS, NS_PER_S
 from venues.types import Side
 
 RATE_WINDOW_NS = 2 * NS_PER_S
@@ -58,6 +58,11 @@ class Traffic:
     def exits(self, now_ns: int) -> int:
         """Return the exits within a minute."""
         return sum(1 for each in self._within(now_ns, MINUTE_NS) if not each.is_entry)
+
+    def since_entry_ms(self, now_ns: int, symbol: str) -> int:
+        """Return how long ago this symbol was last entered; the repeat window where it was not (OC-58)."""
+        entered = [each.at_ns for each in self._sent if each.is_entry and each.symbol == symbol]
+        return (min(now_ns - max(entered), REPEAT_WINDOW_NS) if entered else REPEAT_WINDOW_NS) // NS_PER_MS
 
     def keys(self, now_ns: int) -> tuple[str, ...]:
         """Return what was wished for within a minute (C10)."""

@@ -63,7 +63,7 @@ CONTROLS: tuple[Control, ...] = (
     Control(7, "Fall of equity from its peak", _P, ("engine.limits:watch_limits",), ("risk.drawdown_close_only", "risk.drawdown_halt"),
             ("drawdown_limit", "desk_drawdown_limit"), (f"{_MEMORY}::test_a_cleared_drawdown_begins_a_new_high_water_mark", f"{_LIMITS}::test_a_deep_loss_halts_and_the_operator_clears_by_name")),
     Control(8, "Message throttle with a share kept for cancels", _P, ("safety.rules_traffic:_message_rate", "engine.trading.traffic:Traffic"), ("risk.message_rate_per_s", "risk.message_burst", "risk.cancel_reserve"),
-            ("message_rate_exceeded", "entry_rate_exceeded", "exit_rate_exceeded"), (_EACH, f"{_PROPERTIES}::test_a_larger_reserve_for_cancels_never_admits_more", f"{_MARKET}::test_a_cancel_is_a_message_and_no_execution")),
+            ("message_rate_exceeded", "entry_rate_exceeded", "exit_rate_exceeded", "min_order_gap"), (_EACH, f"{_PROPERTIES}::test_a_larger_reserve_for_cancels_never_admits_more", f"{_MARKET}::test_a_cancel_is_a_message_and_no_execution")),
     Control(9, "Repeated execution latches until a person clears it", _P, ("safety.rules_traffic:_repeats", "engine.limits:latch_repetition"), ("risk.max_repeats",),
             ("repeated_execution", "order_storm"), (f"{_MEMORY}::test_repetition_latches_until_a_person_re_enables",)),
     Control(10, "The same intent twice", _P, ("safety.rules_traffic:_duplicate", "safety.intent:duplicate_key"), (),

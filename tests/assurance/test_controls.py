@@ -111,11 +111,18 @@ def test_one_failed_or_skipped_case_fails_the_whole_test() -> None:
     }
 
 
+OFF_BY_DEFAULT = {"allows_override": "one ticket, two persons, an alarm: safety.override"}
+"""Settings that let a refusal be passed over at all -> within which bounds."""
+
+
 def test_no_switch_skips_a_rule() -> None:
-    """No setting, field or word of the source offers to bypass: every rule judges, always."""
+    """No setting, field or rule offers to bypass; the one exception there is, is off unless configured."""
     words = ("bypass", "skip_check", "skip_rule", "override", "force_allow", "disable_rule")
+    settings = {name: value for _, block in Settings() for name, value in block}
+    for name, value in settings.items():
+        if any(word in name for word in words):
+            assert name in OFF_BY_DEFAULT and value is False, name
     fields = {*ExecutionPolicy.__struct_fields__, *ExecutionIntent.__struct_fields__}
-    fields |= {name for block in Settings() for name in type(block[1]).model_fields}
     assert not [name for name in fields if any(word in name for word in words)]
     for path in sorted(Path(ROOT, "safety").glob("rule*.py")):
         assert not [word for word in words if word in path.read_text(encoding="utf-8")], path.name

@@ -94,3 +94,15 @@ def test_a_clock_that_goes_back_forgets_nothing() -> None:
     traffic = Traffic()
     traffic.sent(100 * NS_PER_S, "BTC", Side.BUY, "k", is_entry=True)
     assert traffic.entries(0) == 1 and traffic.repeats(-600 * NS_PER_S, "BTC", Side.BUY) == 1
+
+
+def test_the_gap_to_the_last_entry_is_of_its_symbol_and_an_exit_is_none() -> None:
+    traffic = Traffic()
+    assert traffic.since_entry_ms(0, "BTC") == 600_000
+    traffic.sent(1 * NS_PER_S, "BTC", Side.BUY, "a", is_entry=True)
+    traffic.sent(2 * NS_PER_S, "BTC", Side.SELL, "b", is_entry=False)
+    traffic.sent(3 * NS_PER_S, "ETH", Side.BUY, "c", is_entry=True)
+    assert traffic.since_entry_ms(3 * NS_PER_S, "BTC") == 2_000
+    assert traffic.since_entry_ms(3 * NS_PER_S, "ETH") == 0
+    assert traffic.since_entry_ms(3 * NS_PER_S, "SOL") == 600_000
+    assert traffic.since_entry_ms(900 * NS_PER_S, "BTC") == 600_000

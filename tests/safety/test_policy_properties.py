@@ -53,7 +53,7 @@ ENTRY_FIELDS = ["quantity", "notional_usd", "limit_price", "stop_loss", "mark_pr
 AGES = ["mark_age_ms", "venue.reconcile_age_ms", "market.unchanged_ms"]
 COUNTS = [
     "messages_in_window", "repeats_in_window", "entries_in_minute", "symbol_entries_in_minute",
-    "market.gap_bars",
+    "market.gap_bars", "since_entry_ms",
 ]  # fmt: skip
 POSITIVE_FACTS = [
     "mark_price", "equity_usd", "peak_equity_usd", "market.bid", "market.ask", "market.window_low",

@@ -110,6 +110,7 @@ BREAKERS: dict[str, Callable[[], Preflight]] = {
     "price_drift_exceeded": lambda: judged(f=facts(market=market(window_low=D("97")))),
     "entry_rate_exceeded": lambda: judged(f=facts(entries_in_minute=30)),
     "symbol_entry_rate_exceeded": lambda: judged(f=facts(symbol_entries_in_minute=6)),
+    "min_order_gap": lambda: judged(f=facts(since_entry_ms=199)),
     "exit_rate_exceeded": lambda: judged(exit_intent(), changed(held(), exits_in_minute=120)),
     "reconcile_not_clean": lambda: judged(f=facts(venue=venue(reconcile_state=ReconcileState.AMBIGUOUS))),
     "reconcile_stale": lambda: judged(f=facts(venue=venue(reconcile_age_ms=30_001))),

@@ -1,0 +1,123 @@
+"""Everything that people are shown as events, kept as JSON lines for other programs (OC-30, AQ-34).
+
+`HOME/outputs/events/000001.jsonl` and on, one `LoggedEvent` a line; a full file is followed by the next.
+The audit chain is the proof; this is for reading. A disk that refuses costs nothing but lateness.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from pathlib import Path
+
+import msgspec
+
+from engine.api.views import EventRow
+from engine.core import Core
+from engine.ops.events import MAX_PAGE
+from seams.clock import NS_PER_MS, iso_z
+from seams.disk import append_lazily
+from venues.types import Record
+
+SCHEMA = "aiq_event_v1"
+FOLDER = "events"
+MAX_WAITING = 10_000
+MAX_BYTES = 16 << 20
+_SYMBOL = re.compile(r"[A-Z0-9]{2,12}[-/][A-Z]{3,5}")
+KEPT = 5
+"""How many files are kept, the one that is written among them."""
+
+
+class EventData(Record):
+    """Who, what in words, and the event's number under its engine's epoch."""
+
+    actor: str
+    text: str
+    seq: int
+    epoch: int
+
+
+class LoggedEvent(Record):
+    """One line. `run_id` is the engine's start, `config_id` the configuration it runs on."""
+
+    schema: str
+    ts_ms: int
+    ts: str
+    pid: int
+    mode: str
+    run_id: str
+    config_id: str
+    kind: str
+    symbol: str
+    data: EventData
+
+
+class EventLog:
+    """Collects events as they come and writes them about once a second, so that no event waits for a disk."""
+
+    def __init__(self, core: Core, max_bytes: int = MAX_BYTES) -> None:
+        self._core, self._max_bytes = core, max_bytes
+        self.folder: Path = core.paths.outputs / FOLDER
+        core.disk.make_folder(self.folder)
+        names = core.disk.list(self.folder)
+        self._number = int(names[-1].partition(".")[0]) if names else 1
+        self._size = len(core.disk.read(self.path)) if names else 0
+        self._waiting: deque[EventRow] = deque(reversed(core.events.page(limit=MAX_PAGE)))
+        self.lost = 0
+        core.events.listen(self.take)
+
+    @property
+    def path(self) -> Path:
+        return self.folder / f"{self._number:06d}.jsonl"
+
+    def take(self, row: EventRow) -> None:
+        """Keep one event to be written; the oldest gives way where too many wait."""
+        if len(self._waiting) >= MAX_WAITING:
+            self._waiting.popleft()
+            self.lost += 1
+        self._waiting.append(row)
+
+    def tend(self) -> None:
+        """Write what waits; what the disk refuses is tried again with the next."""
+        if not self._waiting:
+            return
+        rows = list(self._waiting)
+        data = b"".join(msgspec.json.encode(self.line(row)) + b"\n" for row in rows)
+        try:
+            if self._size and self._size + len(data) > self._max_bytes:
+                self._turn_over()
+            append_lazily(self.path, data)
+        except OSError:
+            return
+        self._size += len(data)
+        for _ in rows:
+            self._waiting.popleft()
+
+    def line(self, row: EventRow) -> LoggedEvent:
+        """Return an event as it is written; its symbol is the first market it names, if any."""
+        core = self._core
+        return LoggedEvent(
+            schema=SCHEMA,
+            ts_ms=row.at_ns // NS_PER_MS,
+            ts=iso_z(row.at_ns),
+            pid=core.pid,
+            mode=core.mode,
+            run_id=f"epoch-{core.epoch}",
+            config_id=core.config_fingerprint,
+            kind=row.kind,
+            symbol=_symbol_in(row.text),
+            data=EventData(actor=row.actor, text=row.text, seq=row.seq, epoch=core.epoch),
+        )
+
+    def _turn_over(self) -> None:
+        """Begin the next file; the oldest goes."""
+        disk = self._core.disk
+        self._number, self._size = self._number + 1, 0
+        for name in disk.list(self.folder)[: -(KEPT - 1)]:
+            disk.remove(self.folder / name)
+
+
+def _symbol_in(text: str) -> str:
+    """Return the first word that is written as a market's name, such as BTC-PERP."""
+    words = (word.strip(".,:;()") for word in text.split())
+    return next((word for word in words if _SYMBOL.fullmatch(word)), "")
