@@ -49,7 +49,7 @@ from engine.research.identity import git_commit
 from engine.risk_memory import RiskMemory
 from engine.store.store import Store, database_path
 from engine.trading.custody import Custody
-from engine.venue import configured_venue, evidence_of
+from engine.venue import configured_venue, evidence_of, mark_orders
 from engine.watching import WatchdogWatch
 from native.identity import kernel_sha256
 from safety.alarm_codes import ALARMS
@@ -160,6 +160,8 @@ class Engine:
         every `views_every`th turn of the main loop. `evidence`: what the corridor asks of the venue."""
         self._views_every, self._turns = views_every, 0
         self.core = core
+        if venue is not None:
+            mark_orders(venue, core)
         self.custody = None if venue is None else Custody(core, venue, account)
         self.desk = Desk(core, self.custody)
         self.jobs = Jobs(core)

@@ -100,6 +100,10 @@ class HyperliquidAdapter:
         """Why orders may not leave: what is wrong with keys, account or markets."""
         self.warnings: tuple[str, ...] = ()
 
+    def use_desk(self, desk: str) -> None:
+        """Mark client ids as this desk's from now on; before the first order."""
+        self._cloids.use(desk)
+
     # --- what it is ------------------------------------------------------------------------------
 
     @property
@@ -286,6 +290,18 @@ class HyperliquidAdapter:
     async def account(self) -> AccountSnapshot:
         said = await self._client.about_us("clearinghouseState")
         return _read(lambda state: translate.account(state, self._client.user), said)
+
+    def market_of(self, symbol: str) -> Market | None:
+        """Return what the venue lists under our symbol; None for nothing, or before it was asked."""
+        return self._markets.get(symbol.removesuffix(translate.SUFFIX))
+
+    def judge(self, request: OrderRequest) -> Refused | None:
+        """Return why this order would not leave, or None."""
+        try:
+            self._order(request)
+        except Refused as refusal:
+            return refusal
+        return None
 
     async def rate_budget(self) -> tuple[int, int]:
         """Return how many actions the address has used, and how many it may."""

@@ -21,8 +21,13 @@ class Cloids:
     """The client ids of one desk; `desk` is its own unrepeatable name."""
 
     def __init__(self, desk: str) -> None:
-        self._mark = hashlib.sha256(f"interlock:{desk}".encode()).digest()[:MARK_BYTES]
         self._named: dict[str, str] = {}
+        self.use(desk)
+
+    def use(self, desk: str) -> None:
+        """Carry this desk's mark from now on."""
+        self._mark = hashlib.sha256(f"interlock:{desk}".encode()).digest()[:MARK_BYTES]
+        self._named.clear()
 
     def of(self, name: str) -> str:
         """Return the cloid of an order's name: 0x and 32 lower-case hexadecimal digits."""
