@@ -45,6 +45,8 @@ from safety.reasons import Refusal
 from seams.clock import NS_PER_MS, NS_PER_S, iso_z
 
 MAX_SESSIONS = 8
+HEAD_START_S = 0.05
+"""How long a kill lets its cancels run before it writes and says anything else."""
 REJECT_ALARM_S = 20
 REPLIES_KEPT_NS = 86_400 * NS_PER_S
 """Commands live two minutes at most; a day of replies is far more than any repeat needs."""
@@ -269,7 +271,7 @@ class Desk:
     async def kill(
         self, level: KillLevel, operator: str, reason: str, source: str, *, cancels: bool
     ) -> KillDone:
-        """Latch first (durable), then cancel, then say what was done."""
+        """Latch first (durable), then cancel, then write down and say what was done."""
         core, kill = self.core, self.core.kill
         began_ns = core.clock.monotonic_ns()
         not_durable: OSError | None = None
@@ -281,18 +283,16 @@ class Desk:
         latched_at_ns = core.clock.now_ns()
         self.obeyed = kill.level
         core.sync_kill_hold()
+        cancelling = asyncio.ensure_future(self._cancel_alive(level)) if cancels else None
+        if cancelling is not None:  # the requests leave before anything else is synced to a disk
+            await asyncio.wait((cancelling,), timeout=HEAD_START_S)
         for session in self.sessions:
             session.board.write()
         self.kills += 1
         word = kill.level.name.lower()
         core.note("kill", operator, f"{word} latched: {reason or 'no reason given'}")
         core.alarm("kill_latched", "desk", operator, f"{word} by {operator}")
-        sent = confirmed = 0
-        if cancels:
-            for book in self.books():
-                chosen = [o for o in book.alive() if level is KillLevel.HALT_ALL or not o.request.reduce_only]
-                asked, done = await book.cancel_each(chosen)
-                sent, confirmed = sent + asked, confirmed + done
+        sent, confirmed = (0, 0) if cancelling is None else await cancelling
         self.reject_entries("kill switch")
         if not_durable is not None:
             core.halt(not_durable, "kill latch")
@@ -307,6 +307,17 @@ class Desk:
             cancels_confirmed=confirmed,
             positions_kept=sum(len(session.ledger.open_holdings()) for session in self.sessions),
         )
+
+    async def _cancel_alive(self, level: KillLevel) -> tuple[int, int]:
+        """Ask for the cancels of a kill, of all books at once; return (asked, confirmed by now)."""
+        is_halt = level is KillLevel.HALT_ALL
+        done = await asyncio.gather(
+            *(
+                book.cancel_each([o for o in book.alive() if is_halt or not o.request.reduce_only])
+                for book in self.books()
+            )
+        )
+        return sum(asked for asked, _ in done), sum(confirmed for _, confirmed in done)
 
     def reject_entries(self, why: str) -> None:
         """Reject every open ticket (fail-safe)."""

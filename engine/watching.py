@@ -15,6 +15,7 @@ from engine.config import load_settings
 from engine.config.settings import Settings
 from engine.core import Core
 from engine.lock import EngineLock
+from engine.ops.sinks import PASSED_ON
 from engine.ops.watchdog import Limits, Page, Venue, Watchdog
 from engine.venue import load_key, open_venue
 from safety.beat import BEAT_FILE, WATCHDOG_BEAT_FILE, BeatPage, BeatState
@@ -28,6 +29,8 @@ from venues.types import Environment, Mode
 
 PAGES_FILE = "watchdog.pages.jsonl"
 COMMAND_S = 10.0
+MAX_COMMANDS = 8
+"""So many pages may be on their way at once; of more, only the file knows."""
 
 
 class Pages:
@@ -35,23 +38,37 @@ class Pages:
 
     def __init__(self, path: Path, command: Sequence[str]) -> None:
         self._path, self._command = path, tuple(command)
+        self._running: set[asyncio.Task[None]] = set()
         self.failures = 0
 
     async def send(self, page: Page) -> None:
-        """Deliver one message by every way there is; a way that fails is counted and said on the next."""
+        """Deliver one message by every way there is; a way that fails is counted.
+
+        The command runs beside the watchdog: one that hangs must not hold up the cancels.
+        """
         body = msgspec.json.encode(page)
         try:
             RealDisk().append(self._path, body + b"\n")
         except OSError:
             self.failures += 1  # a full disk must not keep the command from being run
-        if self._command:
-            try:
-                await asyncio.wait_for(self._run(body), COMMAND_S)
-            except (OSError, TimeoutError):
-                self.failures += 1
+        if self._command and len(self._running) < MAX_COMMANDS:
+            task = asyncio.get_running_loop().create_task(self._tell(body), name="page")
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+        elif self._command:
+            self.failures += 1
+
+    async def _tell(self, body: bytes) -> None:
+        try:
+            await asyncio.wait_for(self._run(body), COMMAND_S)
+        except (OSError, TimeoutError):
+            self.failures += 1
 
     async def _run(self, body: bytes) -> None:
-        process = await asyncio.create_subprocess_exec(*self._command, stdin=asyncio.subprocess.PIPE)
+        environ = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        process = await asyncio.create_subprocess_exec(
+            *self._command, stdin=asyncio.subprocess.PIPE, env=environ, start_new_session=True
+        )
         try:
             await process.communicate(body)
         except BaseException:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -30,10 +32,13 @@ class WatchedRig(LiveRig):
     """A live rig with its watchdog process."""
 
     watchdog: subprocess.Popen[bytes] | None = None
+    timing: dict[str, str] = FAST
 
     def environ(self) -> dict[str, str]:
         return (
-            super().environ() | FAST | {"INTERLOCK_WATCHDOG__KEY_FILE": self.exchange.ready.keys["watchdog"]}
+            super().environ()
+            | self.timing
+            | {"INTERLOCK_WATCHDOG__KEY_FILE": self.exchange.ready.keys["watchdog"]}
         )
 
     def watch(self) -> None:
@@ -63,6 +68,39 @@ class WatchedRig(LiveRig):
             self.watchdog.terminate()
             self.watchdog.wait(10)
         await super().close()
+
+
+class Relay:
+    """A line between an engine and its exchange that can be cut: bytes stop, connections stay open."""
+
+    def __init__(self, port: int) -> None:
+        self._target = port
+        self._server: asyncio.Server | None = None
+        self.is_cut = False
+        self._writers: list[asyncio.StreamWriter] = []
+
+    async def open(self) -> str:
+        """Return the address that leads over this line."""
+        self._server = await asyncio.start_server(self._join, "127.0.0.1", 0)
+        return f"tcp://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    async def _join(self, near_in: asyncio.StreamReader, near_out: asyncio.StreamWriter) -> None:
+        far_in, far_out = await asyncio.open_connection("127.0.0.1", self._target)
+        self._writers += [near_out, far_out]
+        await asyncio.gather(self._pump(near_in, far_out), self._pump(far_in, near_out))
+
+    async def _pump(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await source.read(65_536):
+                if not self.is_cut:
+                    target.write(data)
+            target.close()
+
+    async def close(self) -> None:
+        for writer in self._writers:
+            writer.close()
+        if self._server is not None:
+            self._server.close()
 
 
 @pytest.fixture
@@ -102,6 +140,62 @@ async def test_an_engine_that_freezes_or_dies_is_latched_and_its_orders_go(
         os.kill(rig.pid, signal.SIGCONT)
         await eventually(lambda: rig.pages()[-1:] == ["engine_back"], 8.0, rig.log)
         assert rig.latch() is KillLevel.CLOSE_ONLY, "the watchdog never loosens"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+async def test_an_engine_cut_off_from_its_venue_is_latched_and_its_orders_go_within_fifteen_seconds(
+    rig: WatchedRig,
+) -> None:
+    """S14 with the times in service: only the engine's line is cut, the watchdog has its own."""
+    relay = Relay(int(rig.exchange.ready.url.rsplit(":", 1)[1]))
+    address = await relay.open()
+    try:
+        rig.timing = {}
+        await rig.start(INTERLOCK_EXECUTION__VENUE_URL=address)
+        await rig.synced()
+        rig.watch()
+        await rig.rest_an_order()
+        await eventually(lambda: _beats(rig), 5.0, rig.log)
+        await asyncio.sleep(3.0)
+        began = time.monotonic()
+        relay.is_cut = True
+        await eventually(lambda: rig.latch() is KillLevel.CLOSE_ONLY, 10.0, rig.log)
+        latched_s = time.monotonic() - began
+
+        async def is_gone() -> bool:
+            return not await rig.is_open()
+
+        await eventually(is_gone, 10.0, rig.log)
+        gone_s = time.monotonic() - began
+        await eventually(lambda: "cancelled" in rig.pages(), 5.0, rig.log)
+        print(f"cut off: close_only {latched_s:.1f} s, no order left {gone_s:.1f} s, "
+              f"proved {time.monotonic() - began:.1f} s")  # fmt: skip
+        assert latched_s < 9.5 and gone_s < 15.0
+    finally:
+        await relay.close()
+
+
+@pytest.mark.parametrize("end", ["exit 3", "sleep 60"])
+async def test_each_page_is_given_to_the_command_and_one_that_fails_or_hangs_stops_nothing(
+    rig: WatchedRig, tmp_path: Path, end: str
+) -> None:
+    heard, script = tmp_path / "heard", tmp_path / "page.sh"
+    script.write_text(f"#!/bin/sh\nread line\necho $line >> {heard}\nenv > {heard}.env\n{end}\n")
+    script.chmod(0o700)
+    rig.timing = FAST | {"INTERLOCK_WATCHDOG__ALARM_COMMAND": json.dumps([str(script)])}
+    await begun(rig)
+    await eventually(lambda: _beats(rig), 5.0, rig.log)
+    os.kill(rig.pid, signal.SIGSTOP)
+    await eventually(lambda: rig.pages()[-1:] == ["cancelled"], 12.0, rig.log)
+
+    def kinds() -> set[str]:
+        lines = heard.read_text().splitlines() if heard.exists() else []
+        return {str(json.loads(line)["kind"]) for line in lines}
+
+    await eventually(lambda: kinds() == set(rig.pages()), 5.0, rig.log)
+    assert rig.latch() is KillLevel.CLOSE_ONLY and not await rig.is_open()
+    assert "INTERLOCK" not in Path(f"{heard}.env").read_text(), "no setting reaches a foreign program"
 
 
 async def test_a_working_engine_and_one_that_stops_in_order_are_left_alone(rig: WatchedRig) -> None:
