@@ -47,7 +47,7 @@ SCREENS: tuple[tuple[str, str, str], ...] = (
 )
 """(digit, name, title) of each screen, in the order of the digits."""
 
-SIDE_SCREENS = ("limits", "incidents")
+SIDE_SCREENS = ("limits", "incidents", "reconcile")
 """Screens with a letter of their own."""
 
 _ASKS: dict[str, tuple[str, str]] = {
@@ -75,6 +75,7 @@ _LISTS = (
     "events",
     "limits",
     "incidents",
+    "reconcile",
 )
 
 _PAST_CLI = "interlock past show"
@@ -93,6 +94,13 @@ ACTIONS: tuple[Action, ...] = (
         "incidents",
         "what halted this desk, and what was found",
         cli="interlock incidents ls",
+    ),
+    Action(
+        "reconcile",
+        ("d",),
+        "differences",
+        "what record and venue do not agree on, and what to do about it",
+        cli="interlock reconcile ls",
     ),
     Action(
         id="kill",
@@ -248,6 +256,46 @@ ACTIONS: tuple[Action, ...] = (
         hint=6,
     ),
     Action(
+        "adopt_difference",
+        ("A",),
+        "ADOPT",
+        "book what the venue says as ours; select it first (Enter), then a reason",
+        ("reconcile",),
+        2,
+        "interlock reconcile adopt",
+        hint=2,
+    ),
+    Action(
+        "flatten_difference",
+        ("F",),
+        "FLATTEN",
+        "cancel the foreign order, or adopt the difference and close that much reduce-only",
+        ("reconcile",),
+        2,
+        "interlock reconcile flatten",
+        hint=2,
+    ),
+    Action(
+        "ignore_difference",
+        ("I",),
+        "IGNORE",
+        "known and not ours: quiet while it stays exactly so, for a day",
+        ("reconcile",),
+        2,
+        "interlock reconcile ignore",
+        hint=3,
+    ),
+    Action(
+        "attribute_difference",
+        ("T",),
+        "attribute",
+        "adopt it, counted to a session that you name",
+        ("reconcile",),
+        2,
+        "interlock reconcile attribute",
+        hint=5,
+    ),
+    Action(
         "resume",
         ("u",),
         "RESUME",
@@ -262,7 +310,7 @@ ACTIONS: tuple[Action, ...] = (
         ("r",),
         "runbook",
         "open the runbook of this alarm, hold or rule",
-        ("alarms", "gates", "limits", "incidents"),
+        ("alarms", "gates", "limits", "incidents", "reconcile"),
         hint=3,
     ),
     Action(

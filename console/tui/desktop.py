@@ -19,6 +19,7 @@ from console.tui.screens.overview import Overview
 from console.tui.screens.room import Room
 from console.tui.widgets.frame import AlarmLine, KeyLine, MessageLine, ScreenNames, StatusLine, TooSmall
 from console.tui.widgets.guard_bar import GuardBar
+from console.tui.widgets.hold_line import HoldLines
 from console.tui.widgets.lines import Lines
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Desktop(Screen[None], inherit_bindings=False):
         yield PastLine(app.past)
         yield StatusLine(app.desk)
         yield AlarmLine(app.desk)
+        yield HoldLines(app.desk)
         yield GuardBar(app.flow, app.clock)
         yield ScreenNames(app.desk, lambda: app.room_name)
         yield Container(Overview(), HelpPage(), id="body")
@@ -102,6 +104,7 @@ class Desktop(Screen[None], inherit_bindings=False):
             pane = self.query_one(name, Lines)
             if pane.display:
                 pane.update()
+        self.query_one("#holds-line", Lines).update()
 
     def on_key(self, event: events.Key) -> None:
         app = self.console_app

@@ -10,6 +10,7 @@ import msgspec
 from console.tui.gateway import Gateway, send_urgently
 from console.tui.kill import KillFlow, Stage
 from console.tui.model import Desk
+from console.tui.text import clean
 from engine.api.client import EngineRefused
 from engine.api.commands import (
     CommandBody,
@@ -21,10 +22,13 @@ from engine.api.commands import (
     QueryBody,
     Reply,
 )
+from engine.api.reconcile import Reconcile, Reconciled
 from seams.clock import Clock
 from seams.net import NetDown, NoAnswer
 
 T = TypeVar("T")
+PATIENCE_S: dict[type, float] = {Reconcile: 30.0}
+"""How long a command may take whose answer waits for a venue; all others get 2 s."""
 
 
 class Front(Protocol):
@@ -51,14 +55,14 @@ class Outbox:
         """Send a command and say what came of it."""
         say = self.front.say
         try:
-            reply = await self.gateway.command(body, reason=reason)
+            reply = await self.gateway.command(body, reason=reason, timeout_s=PATIENCE_S.get(type(body), 2.0))
         except NetDown as error:
             say(f"NOT SENT, {what}: {error}", "p2-calm")
         except NoAnswer:
             say(f"OUTCOME UNKNOWN, {what}: no answer. Look at its state; do not repeat it.", "p1-calm")
         else:
             if reply.ok:
-                say(f"ok: {what}. {reply.message}".rstrip(), "bright")
+                say(f"ok: {what}. {_said(body, reply)}".rstrip(), "bright")
             else:
                 say(f"refused {described(reply)}", "p2-calm")
 
@@ -106,6 +110,17 @@ class Outbox:
             return
         flow.answered(_done(body, reply), now_ns)
         self.front.say(f"{flow.choice.word} confirmed by the engine +{flow.ack_ms:.0f} ms", "bright")
+
+
+def _said(body: CommandBody, reply: Reply) -> str:
+    """Return what the engine says it did."""
+    if not isinstance(body, Reconcile):
+        return reply.message
+    try:
+        done = msgspec.json.decode(reply.result, type=Reconciled)
+    except msgspec.DecodeError:
+        return reply.message
+    return f"{clean(done.did)}; the account is {clean(done.verdict)}"
 
 
 def described(reply: Reply) -> str:

@@ -9,6 +9,7 @@ from console.tui.screens.incidents import IncidentRoom
 from console.tui.screens.limits import Limits
 from console.tui.screens.orders import Orders
 from console.tui.screens.positions import Positions
+from console.tui.screens.reconcile import ReconcileRoom
 from console.tui.screens.room import Room
 from console.tui.screens.runbooks import Runbooks
 from console.tui.screens.runs import Runs
@@ -27,6 +28,7 @@ _KINDS: tuple[type[Room], ...] = (
     System,
     Limits,
     IncidentRoom,
+    ReconcileRoom,
 )
 
 

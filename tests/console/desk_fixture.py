@@ -11,6 +11,7 @@ import msgspec
 from console.tui.app import InterlockApp
 from console.tui.gateway import FixtureGateway, Gateway, reply_with
 from console.tui.theme import Look
+from engine.api import reconcile as r
 from engine.api import views as v
 from engine.api.commands import Kill, KillArm, KillArmed, KillDone
 from engine.api.incidents import (
@@ -22,6 +23,7 @@ from engine.api.incidents import (
     IncidentShow,
 )
 from engine.api.lab import RunShow
+from engine.api.reconcile import Act
 from engine.api.run_views import JobRow, RunCheck, RunDetail, RunRow, RunsView, SessionRow, TradeRow
 from safety.reasons import REASONS
 from safety.rules import RULES
@@ -79,24 +81,104 @@ def status(**changes: Any) -> v.StatusView:
 
 HALT_HOLDS = (
     v.HoldRow(
-        code="KILL_LATCHED",
+        code="kill",
         level="halt",
         since_ns=ago(372),
         source="operator",
         evidence="kill by mara, id K-00007",
-        clear_rule="resume with a reason and the word RESUME",
+        clear_rule="a named operator with a reason",
         runbook="kill-and-resume.md#kill-latched",
     ),
     v.HoldRow(
-        code="ORDER_UNKNOWN",
+        code="ambiguity:BTC-PERP",
         level="close_only",
         since_ns=ago(380),
-        source="BTC-PERP",
+        source="hyperliquid",
         evidence="order O-77119: no proof of its end after 380 s",
-        clear_rule="the venue proves the order's state",
+        clear_rule="proof from the venue, or a named operator's booked adjustment",
         runbook="ambiguous-order.md#order-unknown",
     ),
 )
+
+
+MORE_HOLDS = (
+    *HALT_HOLDS,
+    v.HoldRow(
+        code="ambiguity:account",
+        level="close_only",
+        since_ns=ago(95),
+        source="sandbox-exchange",
+        evidence="HAND-7: filled buy 0.8 BTC-PERP, 0.8 done @ 64311, fee 23.15",
+        clear_rule="proof from the venue, or a named operator's booked adjustment",
+        runbook="reconciliation.md#reconciliation-difference",
+    ),
+    v.HoldRow(
+        code="stale_data:XRP-PERP",
+        level="close_only",
+        since_ns=ago(12),
+        source="feed",
+        evidence="no quote for 12.1 s, bound 5 s",
+        clear_rule="enough good samples in a row",
+        runbook="stale-feed.md#market-data-stale",
+    ),
+)
+
+
+def _acts(*pairs: tuple[Act, str]) -> tuple[r.ActRow, ...]:
+    return tuple(r.ActRow(act=act, effect=effect) for act, effect in pairs)
+
+
+def reconcile() -> r.ReconcileView:
+    account = "sandbox-exchange:sandbox-acct-1"
+    shared: dict[str, Any] = {"account": account, "local": "unknown", "difference": "not ours"}
+    rows = (
+        r.DifferenceRow(
+            **shared, key="foreign:HAND-7", kind="foreign", subject="HAND-7", symbol="BTC-PERP",
+            venue="filled buy 0.8 BTC-PERP, 0.8 done @ 64311, fee 23.15", state="standing",
+            seen="9c1e44d07a0b1f22", since_ns=ago(95),
+            proposed="adopt: book it as a manual_ intent with 2 execution(s), 0.8 BTC-PERP",
+            acts=_acts(
+                (Act.ADOPT, "book it as a manual_ intent with 2 execution(s), 0.8 BTC-PERP"),
+                (Act.ATTRIBUTE, "book it as a manual_ intent, counted to a session that you name"),
+                (Act.FLATTEN, "book it as a manual_ intent, then close that much reduce-only"),
+                (Act.IGNORE, "not ours: quiet while it stays exactly so, for a day"),
+            ),
+        ),
+        r.DifferenceRow(
+            account=account, key="position:BTC-PERP", kind="position", subject="BTC-PERP", symbol="BTC-PERP",
+            local="-0.42", venue="0.38", difference="+0.8", state="settling", seen="77aa01bc23de45f0",
+            since_ns=ago(95), proposed="", acts=(),
+            blocked_by="decide about the foreign orders of this symbol first",
+        ),
+        r.DifferenceRow(
+            account=account, key="cash:USD", kind="cash", subject="USD", symbol="", local="102345.11",
+            venue="102321.96", difference="-23.15", state="settling", seen="0b0b61aa93ffee01",
+            since_ns=ago(95), proposed="", acts=(),
+            blocked_by="decide about foreign orders and positions first",
+        ),
+        r.DifferenceRow(
+            **shared, key="foreign:TREASURY-2", kind="foreign", subject="TREASURY-2", symbol="ETH-PERP",
+            venue="open sell 5 ETH-PERP", state="ignored", seen="5d5d9e9e12123434", since_ns=ago(7_200),
+            proposed="", acts=(),
+        ),
+    )  # fmt: skip
+    decided = (
+        r.DecidedRow(
+            at_ns=ago(7_100), operator="ops2", act=Act.IGNORE, key="foreign:TREASURY-2",
+            seen="5d5d9e9e12123434", local="unknown", venue="open sell 5 ETH-PERP",
+            did="known and not ours, while it stays exactly so, for 24 h at most",
+            reason="the treasurer's hedge, until Monday", until_ns=ago(-79_300),
+        ),
+        r.DecidedRow(
+            at_ns=ago(90_000), operator="mara", act=Act.ADOPT, key="cash:USD", seen="1234123412341234",
+            local="97345.11", venue="102345.11", did="booked +5000.00 USD", reason="deposit of 20 November",
+        ),
+    )  # fmt: skip
+    row = r.AccountRow(
+        account="sandbox-acct-1", venue="sandbox-exchange", verdict="ambiguous", agreed_ns=ago(96),
+        heard_ns=ago(0.4), standing=3, ignored=1,
+    )  # fmt: skip
+    return r.ReconcileView(seq=41, at_ns=NOW_NS, accounts=(row,), rows=rows, decided=decided)
 
 
 def overview() -> v.OverviewView:
@@ -659,6 +741,7 @@ def desk_views(**replace: Any) -> list[v.View]:
         "events": events(),
         "system": system(),
         "limits": limits(),
+        "reconcile": reconcile(),
     }
     return list({**made, **replace}.values())
 

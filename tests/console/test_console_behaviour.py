@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Markdown
@@ -23,6 +24,7 @@ from console.tui.palette import entry
 from console.tui.screens.runbooks import Runbooks
 from console.tui.text import clean
 from console.tui.widgets.frame import MessageLine
+from console.tui.widgets.hold_line import HOW, HoldLines
 from console.tui.widgets.lines import Lines, settle
 from console.tui.widgets.live_table import Column, LiveTable
 from engine.api.commands import (
@@ -42,7 +44,9 @@ from engine.api.commands import (
     TicketReject,
     TicketSelect,
 )
+from engine.api.reconcile import Reconcile
 from safety.alarm_codes import ALARMS
+from safety.interlock import HOLDS
 from safety.reasons import REASONS
 from seams.clock import FixedClock
 from seams.net import NetDown, NoAnswer
@@ -473,3 +477,54 @@ async def test_the_theme_is_on_before_the_style_sheets_are_read_and_they_are_rea
         await pilot.pause()
         assert app.theme == "interlock-grey" and app.has_class("-theme-interlock-grey", "-dark-mode")
     assert read == []
+
+
+async def test_a_difference_is_decided_only_as_it_was_selected_and_with_a_reason() -> None:
+    app = desk.make_app(desk.gateway())
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "d", "A")
+        assert "select it first" in said(app) and not app.prompt.is_open
+        await press(pilot, "enter", "A")
+        assert app.prompt.is_open
+        await press(pilot, "enter")
+        assert "reason" in said(app) and not sent(app, Reconcile)
+        changed = [replace(row, seen="ffff" * 4) for row in desk.reconcile().rows]
+        app.desk.store(replace(desk.reconcile(), seq=42, rows=tuple(changed)))
+        await press(pilot, "A")
+        assert "has changed" in said(app) and not sent(app, Reconcile)
+        await press(pilot, "enter", "A", *"mine", "enter")
+        (body,) = sent(app, Reconcile)
+        assert (body.act, body.key, body.seen) == ("adopt", "foreign:HAND-7", "ffff" * 4)
+        assert app.gateway.sent[-1][1] == "mine"  # type: ignore[attr-defined]
+        await press(pilot, "j", "enter", "A")
+        assert "foreign orders of this symbol first" in said(app), "one hand trade is not booked twice"
+        assert len(sent(app, Reconcile)) == 1
+
+
+async def test_a_readonly_console_decides_nothing_about_differences() -> None:
+    app = desk.make_app(desk.gateway(), is_readonly=True)
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "d", "enter", "F")
+        assert "READ-ONLY" in said(app) and not app.prompt.is_open and not sent(app, Reconcile)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+async def test_every_hold_is_in_sight_with_its_reason_and_where_it_is_cleared(size: tuple[int, int]) -> None:
+    held = desk.status(level="halt", holds=desk.MORE_HOLDS[:2])
+    app = desk.make_app(desk.gateway(status=held))
+    async with app.run_test(size=size) as pilot:
+        for key in ("1", "2", "4", "9", "d"):
+            await press(pilot, key)
+            shown = app.desktop.query_one(HoldLines).plain()
+            for hold in desk.MORE_HOLDS[:2]:
+                assert hold.code in shown and hold.evidence[:12] in shown
+            assert "7, then u" in shown and ("-> d" in shown or "booked adjustment" in shown)
+        app.desk.store(desk.status(seq=43))
+        await press(pilot, "1")
+        assert not app.desktop.query_one(HoldLines).display, "no hold, no line"
+
+
+def test_every_kind_of_hold_says_where_it_is_cleared() -> None:
+    for code, spec in HOLDS.items():
+        assert HOW.get(code) or spec.cleared_by, code
+    assert set(HOW) <= set(HOLDS)

@@ -32,7 +32,7 @@ from tests.console import desk_fixture as desk
 from tests.survival.conftest import Rig
 
 SIZE = (160, 48)
-ROOMS = (*(name for _, name, _ in SCREENS), "limits")
+ROOMS = (*(name for _, name, _ in SCREENS), "limits", "reconcile")
 OWN = {"own"}
 """Panes that show the console itself, not the desk."""
 Panels = dict[str, str]

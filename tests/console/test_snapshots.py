@@ -97,6 +97,13 @@ def test_side_screen_without_colour(snap_compare: Compare, key: str, monkeypatch
     assert snap_compare(app, terminal_size=(80, 24), run_before=steps(key))
 
 
+def test_the_differences_without_colour(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    holds = desk.gateway(status=desk.status(level="halt", holds=desk.MORE_HOLDS))
+    app = desk.make_app(holds, is_utf8=False)
+    assert snap_compare(app, terminal_size=(80, 24), run_before=steps("d", "enter"))
+
+
 def wait(seconds: float) -> Callable[[InterlockApp], None]:
     def advance(app: InterlockApp) -> None:
         assert isinstance(app.clock, FixedClock)
@@ -131,6 +138,11 @@ def halted() -> InterlockApp:
     return desk.make_app(desk.gateway(status=desk.status(**HALTED)))
 
 
+def held() -> InterlockApp:
+    """Four holds at once, one of them for what record and venue do not agree on."""
+    return desk.make_app(desk.gateway(status=desk.status(**{**HALTED, "holds": desk.MORE_HOLDS})))
+
+
 def reviewing() -> InterlockApp:
     return desk.make_app(desk.gateway(tickets=desk.tickets(REVIEWING)))
 
@@ -163,6 +175,10 @@ STATES: dict[str, tuple[Callable[[], InterlockApp], Step]] = {
     "resume_word": (halted, steps("7", "u", "s", "a", "f", "e", "enter", "r", "e")),
     "limits": (desk.make_app, steps("l", "j", "j")),
     "limits_held": (lambda: desk.make_app(desk.gateway(status=desk.status(**HALTED))), steps("l")),
+    "holds": (held, steps("1")),
+    "differences": (held, steps("d")),
+    "difference_selected": (held, steps("d", "enter")),
+    "difference_reason": (held, steps("d", "enter", "A", "m", "i", "n", "e")),
     "filtered": (desk.make_app, steps("4", "slash", "e", "t", "h")),
     "help": (desk.make_app, steps("2", "question_mark")),
     "runbook_open": (desk.make_app, steps("5", "r")),

@@ -7,6 +7,7 @@ from console.tui.theme import Look
 from console.tui.widgets.drawing import bar
 from console.tui.widgets.live_table import Cell, Column
 from engine.api.incidents import Incident
+from engine.api.reconcile import DifferenceRow
 from engine.api.run_views import RunRow, SessionRow
 from engine.api.views import (
     AlarmRow,
@@ -189,6 +190,28 @@ HOLD_COLUMNS: tuple[Column[HoldRow], ...] = (
     Column("EVIDENCE", 0, lambda r: r.evidence),
 )
 
+
+DIFFERENCE_STYLES = {"standing": "p2-calm", "settling": "p3-calm", "ignored": "dim"}
+
+
+def _difference(row: DifferenceRow, cell: str) -> Cell:
+    return (cell, "dim") if row.state == "ignored" else cell
+
+
+DIFFERENCE_COLUMNS: tuple[Column[DifferenceRow], ...] = (
+    Column(
+        "STATE",
+        8,
+        lambda r: (r.state.upper(), DIFFERENCE_STYLES.get(r.state, "text")),
+        value=lambda r: r.state,
+    ),
+    Column("DIFFERENCE", 22, lambda r: _difference(r, r.key), value=lambda r: r.key),
+    Column("LOCAL", 14, lambda r: _difference(r, r.local)),
+    Column("VENUE", 0, lambda r: _difference(r, r.venue), least=16),
+    Column("BY", 12, lambda r: _difference(r, r.difference), ">"),
+    Column("PROPOSED", 34, lambda r: (r.proposed or r.blocked_by, "dim"), drop=1),
+    Column("SINCE", 8, lambda r: (text.hms(r.since_ns), "dim"), drop=2),
+)
 
 LIMIT_STYLES = {"breach": "p1-calm", "missing": "p2-calm", "warn": "p3-calm", "n/a": "dim"}
 BAR_WIDTH = 16

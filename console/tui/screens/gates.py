@@ -118,12 +118,12 @@ class Gates(Room):
                 (f" {status.kill_level.upper()} ", "halt"),
                 (f"  set by {status.killed_by}, {since}, id {status.kill_id}", "bright"),
             ),
-            ((" New risk is blocked, also over a restart of engine or console.", "text"),),
             (
                 (" To loosen it: clear the holds below, then ", "text"),
                 ("u", "bright"),
                 (" = a reason, and the word RESUME.", "text"),
             ),
+            ((" New risk is blocked, also over a restart of engine or console.", "text"),),
             ((" Resume only permits a later start; it starts nothing by itself.", "dim"),),
         ]
 

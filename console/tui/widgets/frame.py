@@ -87,17 +87,14 @@ class StatusLine(Lines):
         is_good = status.feed_state == "ok"
         feed = f"MD {status.feed_state} {text.age(status.feed_age_ms)}"
         venues = f"VEN {status.venues_up}/{status.venues_total}"
-        first = status.holds[0] if status.holds else None
         unknown = f" UNKNOWN {status.orders_unknown} "
         return [
             ((feed, "status"),) if is_good else ((f" {feed}? ", "p2"),),
             ((venues, "status" if status.venues_up == status.venues_total else "p2"),),
             *([((unknown, "p2"),)] if status.orders_unknown else []),
             ((f"HOLDS {len(status.holds)}", "status" if not status.holds else "p3"),),
-            *([((first.code, "status"),)] if first else []),
             ((f"{status.account}", "status-dim"),),
             ((f"{status.environment}", "status-dim"),),
-            *([((f"clears by {first.clear_rule}", "status"),)] if first else []),
             ((f"you {self.desk.operator}", "status-dim"),),
             ((f"sessions {status.sessions_active}", "status-dim"),),
             ((f"engine {status.engine_version} epoch {status.epoch}", "status-dim"),),
