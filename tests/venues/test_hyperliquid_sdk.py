@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,21 +17,30 @@ import pytest
 from eth_account import Account
 from hyperliquid.exchange import Exchange
 from hyperliquid.info import Info
+from hyperliquid.utils.error import ServerError
 from hyperliquid.utils.signing import get_timestamp_ms
 from hyperliquid.utils.types import Cloid
+from requests.exceptions import ChunkedEncodingError, ConnectionError, TooManyRedirects
 
 from engine.api.launch import ROOT
 from venues.keyfile import KeyFile
 from venues.sandbox.process import LoopbackReady
+from venues.sandbox.programs import Fault, Strike
 
 TIMEOUT_S = 10.0
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoopbackReady]:
-    folder = tmp_path_factory.mktemp("hyperliquid")
+    with running(tmp_path_factory.mktemp("hyperliquid")) as ready:
+        yield ready
+
+
+@contextmanager
+def running(folder: Path, *more: str) -> Iterator[LoopbackReady]:
+    """A server process; it must end by itself when it is told to."""
     words = [sys.executable, "-P", "-m", "venues.sandbox.hyperliquid.server"]
-    words += ["--folder", str(folder), "--lag-ms", "0", "--ticks-per-second", "10"]
+    words += ["--folder", str(folder), "--lag-ms", "0", "--ticks-per-second", "10", *more]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(words, stdout=subprocess.PIPE, env=environment)
     assert process.stdout is not None
@@ -39,6 +49,34 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoopbackReady]:
     finally:
         process.terminate()
         assert process.wait(10) == 0
+
+
+def test_scripted_faults_reach_the_sdk_as_the_venues_do(tmp_path: Path) -> None:
+    faults = [
+        Fault(nth=1, on="order", strike=Strike.HTML),
+        Fault(nth=2, on="order", strike=Strike.APPLY_THEN_DROP),
+        Fault(nth=3, on="order", strike=Strike.DROP_WITHOUT_APPLY),
+        Fault(nth=4, on="order", strike=Strike.STATUS, value=502),
+        Fault(nth=5, on="order", strike=Strike.REDIRECT, text="http://127.0.0.1:9/exchange"),
+        Fault(nth=6, on="order", strike=Strike.NULL),
+        Fault(nth=1, on="openOrders", strike=Strike.CUT),
+    ]
+    path = tmp_path / "faults.json"
+    path.write_bytes(msgspec.json.encode(faults))
+    with running(tmp_path, "--faults", str(path)) as server:
+        exchange, user = agent_of(server), server.accounts[0]["address"]
+
+        def place() -> Any:
+            return exchange.order("BTC", True, 0.001, 50_000, {"limit": {"tif": "Gtc"}})
+
+        assert place()["error"].startswith("Could not parse JSON")
+        for kind in (ConnectionError, ConnectionError, ServerError, TooManyRedirects):
+            with pytest.raises(kind):
+                place()
+        assert place() is None
+        with pytest.raises(ChunkedEncodingError):
+            exchange.info.open_orders(user)
+        assert len(exchange.info.open_orders(user)) == 4, "the third and the redirected one never arrived"
 
 
 def quiet(api: Any) -> Any:

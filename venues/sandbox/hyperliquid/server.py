@@ -19,6 +19,7 @@ from venues.sandbox.hyperliquid.exchange import HyperliquidExchange
 from venues.sandbox.hyperliquid.listing import symbol_specs
 from venues.sandbox.market import SandboxFeed, SandboxMarket
 from venues.sandbox.process import LoopbackReady, pid, serve
+from venues.sandbox.programs import Fault
 from venues.sandbox.scenarios import SCENARIOS
 
 VENUE = "hyperliquid"
@@ -85,6 +86,7 @@ def main() -> int:
     parser.add_argument("--ticks-per-second", type=float, default=4.0)
     parser.add_argument("--lag-ms", type=int, default=600)
     parser.add_argument("--record", type=Path, help="append every arriving action to this file")
+    parser.add_argument("--faults", type=Path, help="a JSON list of faults: nth, on, strike, value, text")
     given = parser.parse_args()
     os.umask(0o077)
     clock, disk, people = SystemClock(), RealDisk(), People(given.seed)
@@ -100,6 +102,10 @@ def main() -> int:
     if given.record is not None:
         record: Path = given.record
         exchange.on_received = lambda at_ms, body: disk.append(record, b"%d " % at_ms + body + b"\n")
+
+    if given.faults is not None:
+        for fault in msgspec.json.decode(disk.read(given.faults), type=list[Fault]):
+            exchange.program.add(fault)
 
     def ready(ports: Sequence[int]) -> LoopbackReady:
         return LoopbackReady(
