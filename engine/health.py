@@ -19,6 +19,8 @@ class Health:
         self.core, self.desk = core, desk
         self.loop_lag_ms = 0.0
         self.is_bus_up = True
+        self.diagnostics: tuple[tuple[str, str, str], ...] = ()
+        """Facts from outside the engine, such as unit states and the log's end; set by whoever looks."""
         self.bus_restarts = 0
         self._beat_ns = core.clock.monotonic_ns()
         self._free_bytes = 0
@@ -98,6 +100,7 @@ class Health:
             ("safety", "latch", core.kill.record.level.name.lower()),
             ("safety", "latch epoch", str(core.kill.epoch)),
             ("disk", "free", f"{self._free_bytes // 2**20} MiB"),
+            *self.diagnostics,
         )
         return v.SystemView(seq=seq, at_ns=core.clock.now_ns(), health=self.parts(), facts=facts)
 

@@ -12,6 +12,7 @@ from engine.ops.incidents import IncidentBook
 from engine.ops.past import PastRecorder
 from engine.ops.sinks import Sinks
 from engine.ops.snapshots import Snapshots
+from engine.ops.units import Units
 
 
 class Outlets:
@@ -24,6 +25,7 @@ class Outlets:
         self._snapshots = Snapshots(core)
         self.incidents, self._views = IncidentBook(core), views
         self.event_log = EventLog(core)
+        self.units = Units(core)
         self.past = PastRecorder(core, core.paths.past, core.settings.record.past_max_mib)
 
     def start(self) -> None:
@@ -33,6 +35,8 @@ class Outlets:
         """Call about once a second."""
         self.sinks.tend()
         self.event_log.tend()
+        self.units.tend()
+        self._health.diagnostics = diagnostics(self.units)
         self.past.tend()
         try:
             self._snapshots.look(self._health.parts())
@@ -42,5 +46,16 @@ class Outlets:
 
     async def close(self) -> None:
         self.event_log.tend()
+        await self.units.close()
         await self.sinks.close()
         await self.past.close()
+
+
+def diagnostics(units: Units) -> tuple[tuple[str, str, str], ...]:
+    """Return unit states and the log's end as facts of the System screen."""
+    states = ((each.unit, f"{each.state}, {each.restarts} restarts") for each in units.states)
+    lines = enumerate(units.log_tail(), 1)
+    return (
+        *(("units", unit, said) for unit, said in states),
+        *(("log", f"{number}", line) for number, line in lines),
+    )
