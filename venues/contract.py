@@ -13,6 +13,7 @@ from typing import Protocol, runtime_checkable
 from seams.wire import MayLeave, always
 from venues.types import (
     AccountSnapshot,
+    CashEvent,
     Fill,
     Instrument,
     MarketEvent,
@@ -175,6 +176,15 @@ class MarketSource(Protocol):
 
     def off_market(self, listener: Callable[[MarketEvent], None]) -> None:
         """Tell `listener` no more; harmless where it was not told."""
+        ...
+
+
+@runtime_checkable
+class CashTeller(Protocol):
+    """A venue's adapter that can say which cash moved without a trade (funding)."""
+
+    async def cash_events_since(self, since_ns: int) -> Sequence[CashEvent]:
+        """Return every such event from a time on, oldest first."""
         ...
 
 

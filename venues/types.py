@@ -220,6 +220,16 @@ class VenuePosition(Record):
     mark_price: Decimal
 
 
+class CashEvent(Record):
+    """Cash that the venue moved without a trade: in above 0, out below; `event_id` is unique per account."""
+
+    event_id: str
+    kind: str
+    symbol: str
+    amount_usd: Decimal
+    at_ns: int
+
+
 class AccountSnapshot(Record):
     """Balances and positions of one account at one time."""
 

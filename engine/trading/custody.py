@@ -17,6 +17,7 @@ import msgspec
 from engine.api.reconcile import Act, DecidedRow
 from engine.core import STORAGE_FAILURES, Core
 from engine.trading.adjustments import Adjustment, booking_of
+from engine.trading.cash import VenueCash
 from engine.trading.differences import Difference, ForeignOrder, Kind, compare
 from engine.trading.ledger import Ledger
 from engine.trading.machine import Evidence
@@ -70,6 +71,7 @@ class Custody:
         self.orders.on_foreign = self._foreign
         self.orders.on_booked = lambda order, fill: self._book(fill)
         self.ledger = Ledger(Decimal(0))
+        self.cash = VenueCash(core, venue, f"{venue.name}:{account}")
         self.verdict = Verdict.HYDRATING
         self.differences: tuple[Difference, ...] = ()
         self.set_aside: tuple[Difference, ...] = ()
@@ -137,7 +139,8 @@ class Custody:
         fills = [fill_of(row) for row in store.orders.fills_of_account(self.venue.name, self.account)]
         fills += [booking_of(each) for each in adjustments if each.quantity]
         fills.sort(key=_order)
-        return opening_usd + sum((each.cash_usd for each in adjustments), Decimal(0)), fills
+        booked_usd = sum((each.cash_usd for each in adjustments), self.cash.total_usd)
+        return opening_usd + booked_usd, fills
 
     def _rebuild(self) -> None:
         """Book everything on record in the order of its time: what arrived late is booked in its place,
@@ -246,7 +249,11 @@ class Custody:
         snapshot = await self.venue.account()
         if self.core.store.facts.get(f"opening:{self.key}") is None:
             self._open_account(snapshot)
-        return self._compare(snapshot)
+        differences = self._compare(snapshot)
+        if any(each.kind == Kind.CASH for each in differences) and await self.cash.catch_up():
+            self._rebuild()
+            return self._compare(snapshot)
+        return differences
 
     async def _ask_about_foreign(self) -> None:
         """Ask what became of each order that is not ours; one that we had cancelled and that did nothing
@@ -322,6 +329,7 @@ class Custody:
         """First contact: what the account holds now is where our ledger begins; positions stay differences
         until an operator adopts them."""
         self.core.store.facts.set(f"opening:{self.key}", f"{snapshot.cash_usd:f}", self.core.clock.now_ns())
+        self.cash.open(snapshot.at_ns)
         self.core.note("account_opened", self.venue.name, f"{self.account}: {snapshot.cash_usd} USD")
         self._rebuild()
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from seams.clock import NS_PER_MS, NS_PER_S
+from seams.clock import NS_PER_MS, NS_PER_S, FixedClock
 from seams.http import decode_request
 from seams.virtual import VirtualClock, VirtualLoop, run_virtual
 from tests.venues.hyperliquid_desk import AGENT, ASKER, MASTER, OTHER, Desk
@@ -256,6 +256,27 @@ def test_everything_is_cancelled_whoever_placed_it() -> None:
         await rig.adapter.cancel_all()
         assert list(await rig.adapter.open_orders()) == []
         await rig.adapter.cancel_all()
+
+    on_rig(scene)
+
+
+def test_fills_are_asked_page_by_page_and_each_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene(rig: Rig) -> None:
+        monkeypatch.setattr("venues.sandbox.hyperliquid.info.FILLS_PAGE", 4)
+        monkeypatch.setattr("venues.hyperliquid.history.FILLS_PAGE", 4)
+        for _ in range(11):
+            rig.desk.order("60010", "0.001")
+            await rig.clock.sleep(0.5)
+        asked = rig.exchange.program.counts.get("userFillsByTime", 0)
+        found = await rig.adapter.fills_since(0)
+        assert len(found) == len({fill.fill_id for fill in found}) == 11
+        assert [fill.at_ns for fill in found] == sorted(fill.at_ns for fill in found)
+        assert rig.exchange.program.counts["userFillsByTime"] - asked == 4
+        rig.exchange._clock = FixedClock(rig.clock.now_ns())
+        for _ in range(4):
+            rig.desk.order("60010", "0.001")
+        with pytest.raises(OutcomeUnknown, match="in one millisecond"):
+            await rig.adapter.fills_since(rig.clock.now_ns())
 
     on_rig(scene)
 

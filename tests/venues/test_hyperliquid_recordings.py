@@ -110,6 +110,13 @@ def test_fills_of_years_ago_lack_their_name_and_are_refused_aloud() -> None:
             translate.fill(each, IDS)
 
 
+def test_recorded_funding_is_cash_with_a_name() -> None:
+    entries = cassette("user_funding_history_with_end_time")
+    found = [translate.funding(each) for each in entries]
+    assert len({each.event_id for each in found}) == len(entries) > 1
+    assert found[0].amount_usd == Decimal("0.145796") and found[0].symbol == "APE-PERP"
+
+
 def test_account_states_are_read_or_refused() -> None:
     account = translate.account(answered("Futures/Account/GetAccountInfo"), USER)
     assert account.equity_usd == Decimal("83.307638") and account.cash_usd == Decimal("83.313638")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Any, TypeVar
 
 from seams.clock import NS_PER_MS, Clock
 from seams.wire import Caller, MayLeave, MessageLink, always
@@ -29,8 +28,9 @@ from venues.contract import (
 from venues.hyperliquid import actions, translate
 from venues.hyperliquid.capabilities import LOOKUP_LAG_NS, NAME, WATCHED, capabilities
 from venues.hyperliquid.client import HyperliquidClient, demand
-from venues.hyperliquid.cloids import FOREIGN, Cloids
+from venues.hyperliquid.cloids import Cloids
 from venues.hyperliquid.draft import draft
+from venues.hyperliquid.history import History, read
 from venues.hyperliquid.outcomes import Outcome, Verdict
 from venues.hyperliquid.readiness import UNASKED, examine
 from venues.hyperliquid.stream import Stream
@@ -39,6 +39,7 @@ from venues.keyfile import KeyFile
 from venues.types import (
     Accepted,
     AccountSnapshot,
+    CashEvent,
     Fill,
     Instrument,
     MarketEvent,
@@ -48,10 +49,7 @@ from venues.types import (
 )
 
 MAX_SIGNED = 10_000
-PAGE = 2_000
-MAX_PAGES = 50
 RETRY_S = 1.0
-T = TypeVar("T")
 
 
 class HyperliquidAdapter:
@@ -74,6 +72,7 @@ class HyperliquidAdapter:
         self._clock, self._key, self._lag_ns, self._coins = clock, key, lookup_lag_ns, tuple(coins)
         self._client = HyperliquidClient(caller, authority, key, clock, is_mainnet=is_mainnet)
         self._cloids = Cloids(desk)
+        self._history = History(self._client, self._cloids)
         self._stream = Stream(
             link,
             self._client.user,
@@ -205,7 +204,7 @@ class HyperliquidAdapter:
         if asset is not None:  # known to us: found by the venue before its lists show it
             action = actions.cancel_by_cloid([(asset, self._cloids.of(client_order_id))])
         else:
-            found = await self._look(client_order_id)
+            found = await self._history.look(client_order_id)
             if found is None:
                 raise Refused("unknown_order", client_order_id)
             order = translate.table(found["order"])
@@ -252,44 +251,24 @@ class HyperliquidAdapter:
 
     async def time_ns(self) -> int:
         said = await self._client.ask("exchangeStatus")
-        return _read(lambda status: translate.number(translate.table(status), "time") * NS_PER_MS, said)
+        return read(lambda status: translate.number(translate.table(status), "time") * NS_PER_MS, said)
 
     async def query(self, client_order_id: str) -> VenueOrder | None:
-        found = await self._look(client_order_id)
-        if found is None:
-            return None
-        return _read(
-            lambda said: translate.venue_order(
-                translate.table(said["order"]), translate.text(said, "status"), self._cloids
-            ),
-            found,
-        )
+        return await self._history.query(client_order_id)
 
     async def open_orders(self) -> Sequence[VenueOrder]:
-        said = await self._client.about_us("frontendOpenOrders")
-        return _read(
-            lambda rows: [translate.venue_order(each, "open", self._cloids) for each in translate.rows(rows)],
-            said,
-        )
+        return await self._history.open_orders()
 
     async def fills_since(self, since_ns: int) -> Sequence[Fill]:
-        """Return every fill from a time on, oldest first; pages overlap and are joined by name."""
-        start_ms, found = since_ns // NS_PER_MS, dict[str, Fill]()
-        for _ in range(MAX_PAGES):
-            said = await self._client.about_us("userFillsByTime", startTime=start_ms)
-            page = _read(self._fills_in, said)
-            found |= {each.fill_id: each for each in page}
-            newest_ms = max((each.at_ns // NS_PER_MS for each in page), default=start_ms)
-            if len(page) < PAGE:
-                return sorted(found.values(), key=lambda each: (each.at_ns, each.fill_id))
-            if newest_ms == start_ms:
-                raise OutcomeUnknown(f"more than {PAGE} fills in one millisecond")
-            start_ms = newest_ms
-        raise OutcomeUnknown(f"more than {MAX_PAGES * PAGE} fills")
+        return await self._history.fills_since(since_ns)
+
+    async def cash_events_since(self, since_ns: int) -> Sequence[CashEvent]:
+        """Return funding from a time on, oldest first."""
+        return await self._history.funding_since(since_ns)
 
     async def account(self) -> AccountSnapshot:
         said = await self._client.about_us("clearinghouseState")
-        return _read(lambda state: translate.account(state, self._client.user), said)
+        return read(lambda state: translate.account(state, self._client.user), said)
 
     def market_of(self, symbol: str) -> Market | None:
         """Return what the venue lists under our symbol; None for nothing, or before it was asked."""
@@ -342,20 +321,6 @@ class HyperliquidAdapter:
         mark = request.mark_price or self._mid(market.coin)
         return draft(request, market, mark, self._cloids.of(request.client_order_id))
 
-    def _fills_in(self, said: object) -> list[Fill]:
-        return [translate.fill(each, self._cloids) for each in translate.rows(said)]
-
-    async def _look(self, client_order_id: str) -> Json | None:
-        """Return `orderStatus`'s order and status; None where the venue knows no such order (now)."""
-        is_foreign = client_order_id.startswith(FOREIGN)
-        asked = int(client_order_id.removeprefix(FOREIGN)) if is_foreign else self._cloids.of(client_order_id)
-        said = await self._client.about_us("orderStatus", oid=asked)
-        if not isinstance(said, dict) or said.get("status") not in ("order", "unknownOid"):
-            raise OutcomeUnknown("an answer to orderStatus that cannot be read")
-        if said["status"] == "unknownOid":
-            return None
-        return _read(translate.table, said.get("order"))
-
     def _asset(self, coin: str) -> int:
         market = self._markets.get(coin)
         if market is None:
@@ -387,11 +352,3 @@ def _concerns_every_copy(verdict: Verdict) -> bool:
     An item's own refusal, and an expiry, are said only of a nonce that was still unused (venues.md 3.5).
     """
     return verdict.is_item or verdict.code == "expired"
-
-
-def _read(reader: Callable[[Any], T], said: object) -> T:
-    """Read an answer; one that cannot be read says nothing. Raises `OutcomeUnknown`."""
-    try:
-        return reader(said)
-    except (ValueError, KeyError, TypeError, ArithmeticError) as error:
-        raise OutcomeUnknown(f"an answer that cannot be read: {error}") from error

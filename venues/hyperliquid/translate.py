@@ -16,6 +16,7 @@ from venues.types import (
     Accepted,
     AccountSnapshot,
     Cancelled,
+    CashEvent,
     Fill,
     Instrument,
     OrderEvent,
@@ -142,6 +143,19 @@ def fill(said: Json, cloids: Cloids) -> Fill:
         fee=fee,
         is_maker=not said["crossed"],
         at_ns=time_ms * NS_PER_MS,
+    )
+
+
+def funding(said: Json) -> CashEvent:
+    """Read one element of `userFunding`; one coin is paid once an hour."""
+    delta, at_ms = table(said["delta"]), number(said, "time")
+    coin = text(delta, "coin")
+    return CashEvent(
+        event_id=f"funding:{coin}:{at_ms}",
+        kind="funding",
+        symbol=symbol_of(coin),
+        amount_usd=amount(delta, "usdc"),
+        at_ns=at_ms * NS_PER_MS,
     )
 
 

@@ -1,0 +1,108 @@
+"""What Hyperliquid knows of an account when it is asked: one order, the open ones, fills, funding.
+
+Pages overlap and are joined by name; a list that will not end, or that cannot be read, says nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar
+
+from seams.clock import NS_PER_MS
+from venues.contract import OutcomeUnknown
+from venues.hyperliquid import translate
+from venues.hyperliquid.client import HyperliquidClient
+from venues.hyperliquid.cloids import FOREIGN, Cloids
+from venues.hyperliquid.translate import Json
+from venues.types import CashEvent, Fill, VenueOrder
+
+FILLS_PAGE, FUNDING_PAGE = 2_000, 500
+MAX_PAGES = 50
+T = TypeVar("T")
+
+
+class Timed(Protocol):
+    """What lies on a time line."""
+
+    @property
+    def at_ns(self) -> int: ...
+
+
+R = TypeVar("R", bound=Timed)
+
+
+class History:
+    """Questions about one account."""
+
+    def __init__(self, client: HyperliquidClient, cloids: Cloids) -> None:
+        self._client, self._cloids = client, cloids
+
+    async def query(self, client_order_id: str) -> VenueOrder | None:
+        """Return an order as the venue shows it; None where it knows none (now)."""
+        found = await self.look(client_order_id)
+        if found is None:
+            return None
+        return read(
+            lambda said: translate.venue_order(
+                translate.table(said["order"]), translate.text(said, "status"), self._cloids
+            ),
+            found,
+        )
+
+    async def look(self, client_order_id: str) -> Json | None:
+        """Return `orderStatus`'s order and status; None where the venue knows no such order (now)."""
+        is_foreign = client_order_id.startswith(FOREIGN)
+        asked = int(client_order_id.removeprefix(FOREIGN)) if is_foreign else self._cloids.of(client_order_id)
+        said = await self._client.about_us("orderStatus", oid=asked)
+        if not isinstance(said, dict) or said.get("status") not in ("order", "unknownOid"):
+            raise OutcomeUnknown("an answer to orderStatus that cannot be read")
+        return None if said["status"] == "unknownOid" else read(translate.table, said.get("order"))
+
+    async def open_orders(self) -> Sequence[VenueOrder]:
+        """Return every working order of the account, whoever placed it."""
+        said = await self._client.about_us("frontendOpenOrders")
+        return read(
+            lambda rows: [translate.venue_order(each, "open", self._cloids) for each in translate.rows(rows)],
+            said,
+        )
+
+    async def fills_since(self, since_ns: int) -> list[Fill]:
+        """Return every fill from a time on, oldest first."""
+        return await self._pages(
+            "userFillsByTime",
+            FILLS_PAGE,
+            since_ns,
+            lambda each: translate.fill(each, self._cloids),
+            lambda fill: fill.fill_id,
+        )
+
+    async def funding_since(self, since_ns: int) -> list[CashEvent]:
+        """Return every funding payment from a time on, oldest first."""
+        return await self._pages(
+            "userFunding", FUNDING_PAGE, since_ns, translate.funding, lambda event: event.event_id
+        )
+
+    async def _pages(
+        self, kind: str, size: int, since_ns: int, reader: Callable[[Json], R], name_of: Callable[[R], str]
+    ) -> list[R]:
+        """Ask page after page, each from the newest time seen (inclusive), until one is not full."""
+        start_ms, found = since_ns // NS_PER_MS, dict[str, R]()
+        for _ in range(MAX_PAGES):
+            said = await self._client.about_us(kind, startTime=start_ms)
+            page = read(lambda rows: [reader(each) for each in translate.rows(rows)], said)
+            found |= {name_of(each): each for each in page}
+            if len(page) < size:
+                return sorted(found.values(), key=lambda each: (each.at_ns, name_of(each)))
+            newest_ms = max(each.at_ns for each in page) // NS_PER_MS
+            if newest_ms == start_ms:
+                raise OutcomeUnknown(f"{kind}: more than {size} in one millisecond")
+            start_ms = newest_ms
+        raise OutcomeUnknown(f"{kind}: more than {MAX_PAGES} pages")
+
+
+def read(reader: Callable[[Any], T], said: object) -> T:
+    """Read an answer; one that cannot be read says nothing. Raises `OutcomeUnknown`."""
+    try:
+        return reader(said)
+    except (ValueError, KeyError, TypeError, ArithmeticError) as error:
+        raise OutcomeUnknown(f"an answer that cannot be read: {error}") from error
