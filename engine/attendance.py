@@ -61,6 +61,8 @@ CATEGORY: dict[type, IntentCategory] = {
     c.FoundryForge: _I.RESEARCH,
     c.FoundryVerify: _I.RESEARCH,
     c.JobCancel: _I.RESEARCH,
+    c.ScheduleAdd: _I.RESEARCH,
+    c.ScheduleAct: _I.RESEARCH,
     c.EngineStop: _I.KILL,
 }
 """Command -> what kind of act it is; one that is not here counts as a change of configuration."""

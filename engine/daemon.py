@@ -170,6 +170,7 @@ class Engine:
         self.foundry = Foundry(core, self.jobs)
         self.handlers = Handlers(core, self.desk, self.jobs, self.foundry)
         self.questions = Questions(core, self.desk, self.jobs, self._snapshot)
+        self.questions.schedules = self.handlers.schedules.rows
         self.beat = BeatPage.anonymous()
         """Raised after each whole turn of the main loop: what the watchdog reads."""
         self.watchdog: WatchdogWatch | None = None
@@ -259,6 +260,7 @@ class Engine:
     async def _tend(self) -> None:
         self.health.sample_disk()
         await self.desk.tend()
+        await self.handlers.schedules.tend()
         self.handlers.people.tend()
         if self.reloading is not None:
             self.reloading.look()

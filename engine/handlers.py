@@ -27,6 +27,7 @@ from engine.ops.incidents import IncidentBook
 from engine.reconcile_acts import act
 from engine.replies import answer
 from engine.resetting import sim_reset
+from engine.schedules import Schedules
 from engine.store.failures import StoreError
 from engine.ticket_desk import TicketDesk
 from engine.trading.custody import Verdict
@@ -50,6 +51,7 @@ class Handlers:
 
     def __init__(self, core: Core, desk: Desk, jobs: Jobs, foundry: Foundry) -> None:
         self.core, self.desk, self.jobs, self.foundry = core, desk, jobs, foundry
+        self.schedules = Schedules(core, jobs)
         self.stop_requested = asyncio.Event()
         self.tickets = TicketDesk(core, desk)
         self.people = Attendance(core, self.tickets)
@@ -87,6 +89,8 @@ class Handlers:
             c.FoundryForge: self._foundry_start,
             c.FoundryVerify: self._foundry_start,
             c.JobCancel: self._job_cancel,
+            c.ScheduleAdd: self._schedule,
+            c.ScheduleAct: self._schedule,
             SubmitOpen: self._submit,
             SubmitAct: self._submit,
             c.EngineStop: self._engine_stop,
@@ -356,6 +360,12 @@ class Handlers:
     async def _foundry_start(self, command: c.Command) -> Record:
         assert isinstance(command.body, c.FoundryForge | c.FoundryVerify)
         return await self.foundry.submit(command.body, command.operator)
+
+    async def _schedule(self, command: c.Command) -> Record | None:
+        body = command.body
+        if isinstance(body, c.ScheduleAdd):
+            return self.schedules.add(body, command.operator)
+        return self.schedules.act(_body(command, c.ScheduleAct), command.operator, command.reason)
 
     async def _job_cancel(self, command: c.Command) -> Record | None:
         self.jobs.cancel(_body(command, c.JobCancel).job_id, command.operator)

@@ -47,6 +47,7 @@ class Questions:
         self.core, self.desk, self.jobs, self.snapshot = core, desk, jobs, snapshot
         self.lab = Lab(core)
         self.sinks: Callable[[], v.SinksView] = lambda: v.SinksView(at_ns=core.clock.now_ns(), rows=())
+        self.schedules: Callable[[], tuple[c.ScheduleRow, ...]] = tuple
         self._scan = RunScan(core.paths.runs, core.disk)
 
     async def listen(self, net: Net) -> None:
@@ -85,6 +86,8 @@ class Questions:
             return v.Views(views=tuple(latest[name] for name in names if name in latest))
         if isinstance(body, c.AlarmSinks):
             return self.sinks()
+        if isinstance(body, c.ScheduleList):
+            return c.Schedules(rows=self.schedules())
         if isinstance(body, IncidentList):
             return Incidents(rows=list_incidents(self.core.paths.home)[:MAX_LISTED])
         if isinstance(body, IncidentShow):

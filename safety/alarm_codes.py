@@ -32,7 +32,7 @@ class AlarmSpec(Record):
 _KILL, _FEED, _REJECTED = "kill-and-resume", "stale-feed", "rejected-orders"
 _UNKNOWN, _PAPER, _START = "ambiguous-order", "paper-session", "engine-will-not-start"
 _ALARMS, _RECONCILE = "alarms", "reconciliation"
-_ALARMS = "alarms"
+_ALARMS, _RESEARCH = "alarms", "research-run"
 _APPROVALS = "approvals"
 
 _ROWS: tuple[tuple[str, int, str, str, str, str, str, bool, float, float], ...] = (
@@ -62,6 +62,7 @@ _ROWS: tuple[tuple[str, int, str, str, str, str, str, bool, float, float], ...] 
     ("past_not_recorded", 3, "What consoles are shown is not recorded", "This stretch cannot be looked at again; nothing else changes", "today", "Check space and rights of outputs/past under the home", _ALARMS, False, 0.0, 60.0),
     ("disk_low", 2, "Disk space runs low", "A full disk halts the engine", "30 minutes", "Free space", _START, False, 10.0, 300.0),
     ("shadow_diverged", 2, "A session's twin decides otherwise", "The strategy may not be the one that was tested", "30 minutes", "Look at interlock paper shadow; stop the session if it is the reference", _PAPER, False, 0.0, 60.0),
+    ("schedule_paused", 2, "A scheduled run failed", "It does not start by itself any more", "30 minutes", "Read why with interlock schedule ls; resume it by name and reason", _RESEARCH, False, 0.0, 60.0),
     ("shadow_failed", 3, "A session's twin has failed", "Nobody compares its decisions any more; the session goes on", "today", "Read why; start the next session with a twin that works", _PAPER, False, 0.0, 60.0),
     ("key_old", 3, "A key has not been changed for long", "Whoever learned it once can still use it", "today", "Make a new key, name it, take back the old one", _START, False, 0.0, 60.0),
     ("ticket_unconfirmed", 2, "A venue has not confirmed an approved order", "It may be alive; its ticket is UNKNOWN", "2 minutes", "Do not send it again; look at the order's state until the venue has answered", _APPROVALS, False, 0.0, 10.0),

@@ -69,6 +69,7 @@ NOUNS: dict[str, Noun] = {
     "portfolio": Noun("portfolio", "app", is_group=True),
     "crucible": Noun("crucible", "app", is_group=True),
     "job": Noun("job", "app", is_group=True),
+    "schedule": Noun("schedule", "app", is_group=True),
     "forge": Noun("forge", "app", is_group=True),
     "verify": Noun("forge", "verify"),
     "validate": Noun("validate", "validate"),

@@ -218,6 +218,21 @@ class JobCancel(Record, tag="job_cancel"):
     job_id: str
 
 
+class ScheduleAdd(Record, tag="schedule_add"):
+    """Let a research run start by itself every so many minutes, until one fails."""
+
+    name: str
+    every_minutes: float
+    run: RunStart
+
+
+class ScheduleAct(Record, tag="schedule_act"):
+    """`act` is pause, resume (with a reason) or remove."""
+
+    name: str
+    act: str
+
+
 class EngineStop(Record, tag="engine_stop"):
     """Orderly shutdown: sessions are aborted with their evidence, the latch keeps its state."""
 
@@ -253,6 +268,8 @@ CommandBody = (
     | FoundryForge
     | FoundryVerify
     | JobCancel
+    | ScheduleAdd
+    | ScheduleAct
     | SubmitOpen
     | SubmitAct
     | EngineStop
@@ -318,8 +335,13 @@ class AlarmSinks(Record, tag="alarm_sinks"):
     """Ask what each alarm sink delivered, and what it could not."""
 
 
+class ScheduleList(Record, tag="schedule_list"):
+    """Ask for the schedules."""
+
+
 QueryBody = (
-    AlarmSinks
+    ScheduleList
+    | AlarmSinks
     | IncidentList
     | IncidentShow
     | Snapshot
@@ -402,6 +424,25 @@ class Started(Record):
 
     job_id: str
     run_id: str = ""
+
+
+class ScheduleRow(Record):
+    """One schedule. `state` is active or paused (`why` says for what); `job_id` is the run at work."""
+
+    name: str
+    every_minutes: float
+    run: RunStart
+    operator: str
+    state: str
+    next_ns: int
+    why: str = ""
+    job_id: str = ""
+    last_job_id: str = ""
+    runs: int = 0
+
+
+class Schedules(Record):
+    rows: tuple[ScheduleRow, ...]
 
 
 class Accepted(Record):
