@@ -36,12 +36,21 @@ def run(
     first: Annotated[int, typer.Option("--from", min=0, help="The first seed.")] = 1,
     faults: Faults = "",
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="Processes at once.")] = 1,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Append each batch to this file, and go on where it ends.")
+    ] = None,
+    for_s: Annotated[float, typer.Option("--for", min=0, help="With --out: stop after so many seconds.")] = 0,
     as_json: Json = False,
 ) -> int:
     """Run seeds and judge every invariant; ends with 1 where one did not hold.
 
+    With --out a run may be stopped at any moment: what is in the file counts, and the next run adds to it.
+
     Example: interlock sim run --seeds 200 --from 1000 --jobs 2 --json
+
+    Example: interlock sim run --seeds 100000 --out long.jsonl --for 3600
     """
+    from engine.sim.campaign import doubt_times, run_on
     from engine.sim.runner import run_many
 
     results: list[SeedResult] = []
@@ -55,7 +64,13 @@ def run(
             found = sum(len(each.violations) for each in results)
             sys.stderr.write(f"\r{len(results)}/{seeds} seeds, {found} violations, {wall_s:.0f} s ")
 
-    report = run_many(range(first, first + seeds), _kinds(faults), jobs, show)
+    kinds_chosen = _kinds(faults)
+    if out is not None:
+        report = run_on(out, first, seeds, for_s, kinds_chosen, jobs, show)
+    else:
+        report = run_many(range(first, first + seeds), kinds_chosen, jobs, show)
+        report |= doubt_times([ms for result in results for ms in result.doubts.resolved_ms])
+        del report["resolved_ms"]
     shown = {name: value for name, value in report.items() if name not in ("faults_by_kind", "broken")}
     kinds = report["faults_by_kind"]
     assert isinstance(kinds, dict)

@@ -40,10 +40,14 @@ def git_commit() -> str:
     """Return the commit of the checkout the code runs from, or `unknown` (an installed wheel)."""
     folder = ROOT / ".git"
     try:
+        if folder.is_file():  # a worktree: its own head, and the references of the checkout it belongs to
+            folder = Path(folder.read_text().removeprefix("gitdir: ").strip())
         head = (folder / "HEAD").read_text().strip()
         if not head.startswith("ref: "):
             return head
         reference = head.removeprefix("ref: ")
+        if (folder / "commondir").is_file():
+            folder = folder / (folder / "commondir").read_text().strip()
         if (folder / reference).is_file():
             return (folder / reference).read_text().strip()
         packed = (folder / "packed-refs").read_text().splitlines()

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from engine.sim.doubts import Doubts, doubts_of
 from engine.sim.ending import settle
 from engine.sim.faults import Fault, draw
 from engine.sim.guard import Guard
@@ -59,6 +60,7 @@ class SeedResult(Record):
     violations: tuple[Violation, ...]
     simulated_s: float
     sha256: str
+    doubts: Doubts
 
 
 def make_template(folder: Path) -> Path:
@@ -106,21 +108,26 @@ def run_many(
     """Run seeds in `jobs` processes; `on_result` hears each with the wall time so far. Returns the sums."""
     began = time.perf_counter()
     results: list[SeedResult] = []
+    cpu_s = 0.0
     with tempfile.TemporaryDirectory(prefix="interlock-sim-") as folder:
         template = make_template(Path(folder))
         work = partial(_result_of, template=template, only=only)
         with _pool(jobs) as pool:
-            for result in map(work, seeds) if pool is None else pool.map(work, seeds):
+            for result, took_s in map(work, seeds) if pool is None else pool.map(work, seeds):
                 results.append(result)
+                cpu_s += took_s
                 on_result(result, time.perf_counter() - began)
     wall_s = time.perf_counter() - began
     broken = [violation for result in results for violation in result.violations]
     told = msgspec.to_builtins(broken[:100])
-    return {**summary(results), "wall_s": round(wall_s, 1), "broken": told}
+    return {**summary(results), "wall_s": round(wall_s, 1), "cpu_s": round(cpu_s, 2), "broken": told}
 
 
-def _result_of(seed: int, template: Path, only: frozenset[Fault] | None) -> SeedResult:
-    return run_seed(seed, template, only=only)[0]
+def _result_of(seed: int, template: Path, only: frozenset[Fault] | None) -> tuple[SeedResult, float]:
+    """Run one seed; return what it did and the processor seconds it took."""
+    began_s = time.process_time()
+    result, _ = run_seed(seed, template, only=only)
+    return result, time.process_time() - began_s
 
 
 def _pool(jobs: int) -> AbstractContextManager[ProcessPoolExecutor | None]:
@@ -146,6 +153,7 @@ def _run(
     try:
         with chaos.installed(world.at_point):
             loop.run_until_complete(_live(world, judge, *phases_s, stops_at_first))
+        doubts = doubts_of(world)
     finally:
         world.close()
         asyncio.set_event_loop(None)
@@ -170,6 +178,7 @@ def _run(
         ),
         simulated_s=round(world.true_clock.monotonic_ns() / NS_PER_S, 3) if stops_at_first else sum(phases_s),
         sha256=world.sha256,
+        doubts=doubts,
     )
     return result, world.trace
 
@@ -224,6 +233,10 @@ def summary(results: list[SeedResult]) -> dict[str, object]:
         "checks": sum(checks.values()),
         "checks_by_invariant": dict(sorted(checks.items(), key=lambda each: int(each[0][1:]))),
         "points": {site: [count, struck[site]] for site, count in sorted(reached.items())},
+        "unknown": sum(r.doubts.unknown for r in results),
+        "dead": sum(r.doubts.dead for r in results),
+        "wrongly_dead": sum(r.doubts.wrongly_dead for r in results),
+        "resolved_ms": [ms for r in results for ms in r.doubts.resolved_ms],
         "violations": sum(len(r.violations) for r in results),
         "simulated_s": sum(r.simulated_s for r in results),
     }

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.sim.campaign import doubt_times, run_on
 from engine.sim.faults import RATES, Fault, draw
 from engine.sim.runner import make_template, run_seed
 from seams import chaos
@@ -98,3 +99,25 @@ def test_the_command_line_runs_seeds_and_replays_one(tmp_path: Path) -> None:
     )
     assert done.returncode == 0 and "start 1" in done.stdout
     assert trace.read_bytes().count(b"\n") > 50
+
+
+def test_a_long_run_may_be_stopped_and_goes_on_where_its_file_ends(tmp_path: Path) -> None:
+    out, heard = tmp_path / "long.jsonl", []
+
+    def run(seeds: int) -> dict[str, object]:
+        return run_on(out, 3, seeds, 0, None, 1, lambda result, _: heard.append(result.seed))
+
+    run(2)
+    out.write_bytes(out.read_bytes() + b'{"cut off')
+    out.write_bytes(out.read_bytes() + b"\n")
+    told = run(3)
+    assert heard == [3, 4, 5, 6, 7]
+    assert told["seeds"] == 5 and told["violations"] == 0
+    kinds = told["faults_by_kind"]
+    assert isinstance(kinds, dict) and sum(kinds.values()) == told["faults"]
+
+
+def test_doubt_is_told_by_its_median_its_tail_and_its_longest() -> None:
+    told = doubt_times([*range(1_000, 101_000, 1_000)])
+    assert told == {"resolved": 100, "resolved_p50_s": 51.0, "resolved_p95_s": 96.0, "resolved_max_s": 100.0}
+    assert doubt_times([]) == {"resolved": 0}
