@@ -70,6 +70,8 @@ class Core:
     tickets: TicketBook = field(default_factory=TicketBook)
     lease: OperatorLease = field(default_factory=OperatorLease)
     standing: set[tuple[str, str]] = field(default_factory=set)
+    halts: int = 0
+    """How often something could not be kept or was not known: no resume that began before may undo it."""
 
     @property
     def is_money(self) -> bool:
@@ -111,6 +113,7 @@ class Core:
         main loop tries the file again until it is written.
         """
         said = f"{where}: {type(error).__name__}: {error}"
+        self.halts += 1
         if self.kill.record.level is not KillLevel.HALT_ALL:
             try:
                 self.kill.trip(KillLevel.HALT_ALL, by="engine", reason=said, source="storage")

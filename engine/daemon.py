@@ -291,10 +291,23 @@ class Engine:
             self.core.halt(error, "kill latch")
         if kill.level > self.desk.obeyed:
             record = kill.record
-            try:
-                await self.desk.kill(kill.level, record.by, record.reason, record.source, cancels=True)
-            except Refusal as refusal:
-                self.core.events.add("kill", "eng", str(refusal))
+            self.obey(kill.level, record.by, record.reason, record.source)
+
+    def obey(self, level: KillLevel, by: str, reason: str, source: str) -> None:
+        """Carry a kill out beside the main loop: a venue that does not answer cancels must not keep the
+        next file or byte from being seen."""
+        self.desk.obeyed = level
+        task = asyncio.get_running_loop().create_task(self._carry_out(level, by, reason, source))
+        self.handlers.background.add(task)
+        task.add_done_callback(self.handlers.background.discard)
+
+    async def _carry_out(self, level: KillLevel, by: str, reason: str, source: str) -> None:
+        try:
+            await self.desk.kill(level, by, reason, source, cancels=True)
+        except Refusal as refusal:
+            self.core.events.add("kill", "eng", str(refusal))
+        except Exception as error:  # what we do not know how to handle halts
+            self.core.halt(error, "kill")
 
     def _snapshot(self) -> dict[str, View]:
         self.publisher.rebuild(self.questions)
@@ -347,7 +360,7 @@ async def _serve_on_bus(engine: Engine, paths: HomePaths) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, engine.handlers.stop_requested.set)
-    loop.add_signal_handler(signal.SIGUSR1, _kill_by_signal, engine)
+    loop.add_signal_handler(signal.SIGUSR1, kill_by_signal, engine)
     endpoint = Endpoint(
         url=url,
         pid=os.getpid(),
@@ -371,9 +384,9 @@ async def _serve_on_bus(engine: Engine, paths: HomePaths) -> None:
         await bus.stop()
 
 
-def _kill_by_signal(engine: Engine) -> None:
+def kill_by_signal(engine: Engine) -> None:
     """SIGUSR1: latch now; the main loop cancels within one turn."""
-    core, desk = engine.core, engine.desk
+    core = engine.core
     by, reason = "signal", "SIGUSR1"
     try:
         core.kill.trip(KillLevel.HALT_ALL, by=by, reason=reason, source="signal")
@@ -381,12 +394,7 @@ def _kill_by_signal(engine: Engine) -> None:
         core.halt(error, "kill latch")  # the byte is set; the main loop cancels
         return
     core.sync_kill_hold()
-    desk.obeyed = KillLevel.HALT_ALL
-    task = asyncio.get_running_loop().create_task(
-        desk.kill(KillLevel.HALT_ALL, by, reason, "signal", cancels=True)
-    )
-    engine.handlers.background.add(task)
-    task.add_done_callback(engine.handlers.background.discard)
+    engine.obey(KillLevel.HALT_ALL, by, reason, "signal")
 
 
 def main() -> int:

@@ -230,10 +230,13 @@ class Handlers:
         if self.core.audit.is_broken:
             raise Refusal("audit_broken", "free space, then restart the engine")
         custody, began_ns = self.desk.custody, self.core.clock.monotonic_ns()
+        seen, halts = self.core.kill.standing, self.core.halts
         if custody is not None:
             await custody.reconcile()
         for book in self.desk.books():
             await settle_unknown(book)
+        if self.core.halts != halts:
+            raise Refusal("trip_in_progress", "the engine halted itself again meanwhile")
         if self.incidents is not None:
             note = _body(command, c.Resume).note
             self.incidents.demand_notes(command.operator, note, self.shown())
@@ -245,6 +248,7 @@ class Handlers:
             reason=command.reason,
             clean_reconciliation=unknown == 0 and is_clean,
             unknown_orders=unknown,
+            seen=seen,
         )
         self.core.sync_kill_hold()
         self.desk.obeyed = self.core.kill.level

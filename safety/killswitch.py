@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -138,6 +139,14 @@ def trip_on_disk(
     return record
 
 
+class Standing(NamedTuple):
+    """The switch as somebody has seen it."""
+
+    level: KillLevel
+    epoch: int
+    trips: int
+
+
 class KillSwitch:
     """The latch of one engine folder.
 
@@ -217,16 +226,32 @@ class KillSwitch:
             return None
         return self.trip(level, by="environment", reason=f"{ENVIRONMENT_NAME} is set", source="environment")
 
+    @property
+    def standing(self) -> Standing:
+        """What somebody sees who looks at the switch now: a reset is for that, and for nothing later."""
+        return Standing(self.level, self.epoch, self.byte.trips)
+
     def reset(
-        self, *, operator: str, reason: str, clean_reconciliation: bool, unknown_orders: int
+        self,
+        *,
+        operator: str,
+        reason: str,
+        clean_reconciliation: bool,
+        unknown_orders: int,
+        seen: Standing | None = None,
     ) -> LatchRecord:
         """Clear the latch and begin a new epoch.
+
+        `seen` is the standing when the operator asked: reconciling takes time, and a pull (or another
+        reset) meanwhile is not what he looked at. None: just now.
 
         Raises `Refusal` with operator_required, reason_required, reconciliation_not_clean,
         unknown_orders_remain, kill_request_present or trip_in_progress; `OSError` where the disk
         refused (the latch then stays as it was).
         """
         problem = self._reset_problem(operator, reason, clean_reconciliation, unknown_orders)
+        if problem is None and seen is not None and seen != self.standing:
+            problem = "trip_in_progress"
         if problem is not None:
             raise Refusal(problem)
         trips = self.byte.trips

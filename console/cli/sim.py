@@ -14,6 +14,7 @@ from console.cli.options import Json
 
 if TYPE_CHECKING:
     from engine.sim.faults import Fault
+    from engine.sim.kills import KillResult
     from engine.sim.runner import SeedResult
 
 app = typer.Typer(help="Simulate the whole engine under faults; every seed is exactly reproducible.")
@@ -77,6 +78,39 @@ def run(
     rows = [{"fault": name, "count": count} for name, count in kinds.items()]
     text = output.facts(shown) + "\n\n" + output.table(rows, ("fault", "count"), "no fault was drawn")
     output.show({"sim": report}, text, as_json)
+    return 1 if report["violations"] else 0
+
+
+@app.command()
+def kills(
+    count: Annotated[int, typer.Option("--count", min=1, help="How many kills at least.")] = 600,
+    first: Annotated[int, typer.Option("--from", min=0, help="The first seed.")] = 1,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Processes at once.")] = 1,
+    as_json: Json = False,
+) -> int:
+    """Pull the kill switch at random places, by every path; ends with 1 where anything left after it.
+
+    Example: interlock sim kills --count 100000 --jobs 2 --json
+    """
+    from engine.sim.kills import run_kills
+
+    done = 0
+
+    def show(result: KillResult, wall_s: float) -> None:
+        nonlocal done
+        done += result.tally.kills
+        for broken in result.violations:
+            sys.stderr.write(f"seed {broken.seed} at {broken.at_s} s: {broken.invariant} {broken.what}\n")
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r{done}/{count} kills, {wall_s:.0f} s ")
+
+    report = run_kills(count, first, jobs, show)
+    shown = {name: value for name, value in report.items() if name not in ("by_path", "by_place", "broken")}
+    paths, places = report["by_path"], report["by_place"]
+    assert isinstance(paths, dict) and isinstance(places, dict)
+    rows = [{"path or place": name, "kills": number} for name, number in (*paths.items(), *places.items())]
+    text = output.facts(shown) + "\n\n" + output.table(rows, ("path or place", "kills"), "no kill was drawn")
+    output.show({"kills": report}, text, as_json)
     return 1 if report["violations"] else 0
 
 

@@ -84,7 +84,7 @@ class Operator:
         if self.world.dice.stream("garbage").random() < 0.05:
             await self._talk_nonsense()
         if engine.core.audit.is_broken and not self.world.disk.is_full:
-            await self._ask(EngineStop(), "the record could not be kept; there is room again")
+            await self.ask(EngineStop(), "the record could not be kept; there is room again")
             return
         if custody.verdict is Verdict.AMBIGUOUS:
             await self._decide_difference()
@@ -93,12 +93,12 @@ class Operator:
             await self._after_a_kill(custody.verdict)
         elif engine.desk.running and self.is_closing:
             for session_id in sorted(engine.desk.running):
-                await self._ask(PaperStop(session_id=session_id), "the day is over", 12.0)
+                await self.ask(PaperStop(session_id=session_id), "the day is over", 12.0)
         elif not engine.desk.running and custody.verdict is Verdict.CLEAN and self.world.dice.is_on:
             if any(held.quantity for held in custody.ledger.holdings.values()):
-                await self._ask(Flatten(confirm="FLATTEN"), "a residue", 12.0)
+                await self.ask(Flatten(confirm="FLATTEN"), "a residue", 12.0)
             else:
-                await self._ask(self._session(), "", 5.0)
+                await self.ask(self._session(), "", 5.0)
         for row in self.tickets:
             if row.state == "proposed" and row.ticket_id not in self.decided:
                 self.decided.add(row.ticket_id)
@@ -109,7 +109,7 @@ class Operator:
         """Look for a while, then resume: with a reason, and only when the engine lets us."""
         if self.world.dice.stream("operator").random() < 0.6 and verdict is Verdict.CLEAN:
             self.world.disk.files.pop(KILL_FILE, None)  # whoever resumes takes the request away first
-            await self._ask(Resume(confirm="RESUME"), "looked at everything", 8.0)
+            await self.ask(Resume(confirm="RESUME"), "looked at everything", 8.0)
 
     async def _decide_difference(self) -> None:
         """Look at the reconciliation desk, and at the venue by other means; decide about one difference."""
@@ -121,7 +121,7 @@ class Operator:
         chosen = stream.choice(offered) if self.world.dice.is_on else Act.ADOPT
         if chosen not in offered:
             chosen = offered[0]
-        await self._ask(Reconcile(act=chosen, key=row.key, seen=row.seen), "as the venue shows", 8.0)
+        await self.ask(Reconcile(act=chosen, key=row.key, seen=row.seen), "as the venue shows", 8.0)
 
     def _session(self) -> PaperStart:
         supervised = self.world.is_supervised
@@ -143,16 +143,16 @@ class Operator:
 
     async def _decide(self, row: TicketRow) -> None:
         if self.world.dice.stream("operator").random() < 0.2:
-            await self._ask(TicketReject(ticket_id=row.ticket_id, reason_digit=1, text="drawn"), "")
+            await self.ask(TicketReject(ticket_id=row.ticket_id, reason_digit=1, text="drawn"), "")
             return
-        shown = await self._ask(TicketSelect(ticket_id=row.ticket_id), "")
+        shown = await self.ask(TicketSelect(ticket_id=row.ticket_id), "")
         if isinstance(shown, TicketRow):
             await asyncio.sleep(GRACE_S)
             size = shown.quantity if shown.worst == "warn" else None
             approve = TicketApprove(ticket_id=row.ticket_id, ticket_hash=shown.ticket_hash, typed_size=size)
-            await self._ask(approve, "")
+            await self.ask(approve, "")
 
-    async def _ask(self, body: CommandBody, reason: str, timeout_s: float = 2.0) -> object:
+    async def ask(self, body: CommandBody, reason: str, timeout_s: float = 2.0) -> object:
         """Ask for one thing; a refusal, a lost bus or a dead engine is not the operator's end."""
         assert self.client is not None
         kind: type[Record] | type[object] = TicketRow if isinstance(body, TicketSelect) else object

@@ -8,9 +8,9 @@ import os
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -83,12 +83,19 @@ def run_seed(
 
     `stops_at_first`: end within a second of the first violation (who hunts wants no more).
     """
+    with in_fresh_folder():
+        return _run(seed, template, only, (safety_s, liveness_s), stops_at_first)
+
+
+@contextmanager
+def in_fresh_folder() -> Iterator[None]:
+    """Work in an empty folder, in memory where the host has one; it is gone afterwards."""
     before = os.getcwd()
     base = "/dev/shm" if os.path.isdir("/dev/shm") else None
     with tempfile.TemporaryDirectory(prefix="interlock-sim-", dir=base) as folder:
         os.chdir(folder)
         try:
-            return _run(seed, template, only, (safety_s, liveness_s), stops_at_first)
+            yield
         finally:
             os.chdir(before)
 
@@ -112,7 +119,7 @@ def run_many(
     with tempfile.TemporaryDirectory(prefix="interlock-sim-") as folder:
         template = make_template(Path(folder))
         work = partial(_result_of, template=template, only=only)
-        with _pool(jobs) as pool:
+        with pool_of(jobs) as pool:
             for result, took_s in map(work, seeds) if pool is None else pool.map(work, seeds):
                 results.append(result)
                 cpu_s += took_s
@@ -130,7 +137,7 @@ def _result_of(seed: int, template: Path, only: frozenset[Fault] | None) -> tupl
     return result, time.process_time() - began_s
 
 
-def _pool(jobs: int) -> AbstractContextManager[ProcessPoolExecutor | None]:
+def pool_of(jobs: int) -> AbstractContextManager[ProcessPoolExecutor | None]:
     if jobs == 1:
         return nullcontext()
     return ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))

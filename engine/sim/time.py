@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections import deque
+from collections.abc import Callable
 from heapq import heapify, heappush
 from typing import Any
 
@@ -29,6 +30,8 @@ class StirredLoop(VirtualLoop):
         self.frozen = 0
         """The incarnation whose process is stopped (F25); 0 none."""
         self._held: list[Any] = []
+        self.before_turn: Callable[[deque[Any]], None] | None = None
+        """Called before each turn with what is ready to run."""
 
     def freeze(self, number: int) -> None:
         """Stop one incarnation's process: nothing of it runs, its timers run out unheard."""
@@ -62,6 +65,8 @@ class StirredLoop(VirtualLoop):
             self._dice.stream("stir").shuffle(shuffled)
             ready.clear()
             ready.extend(shuffled)
+        if self.before_turn is not None:
+            self.before_turn(ready)
         super()._run_once()  # type: ignore[misc]
 
 

@@ -60,7 +60,8 @@ class SimWire:
         """When the exchange last answered a request with more than a refusal."""
         self._on_frame: FrameHandler | None = None
         self._on_state: StateHandler | None = None
-        self._context = contextvars.copy_context()
+        self.context = contextvars.copy_context()
+        """In what the engine's side runs."""
         self.is_dead = False
         self.is_up = False
         self.opened = 0
@@ -76,7 +77,7 @@ class SimWire:
 
     def start(self, on_frame: FrameHandler, on_state: StateHandler) -> None:
         self._on_frame, self._on_state = on_frame, on_state
-        self._context = contextvars.copy_context()
+        self.context = contextvars.copy_context()
         self.open_stream()
 
     async def call(self, body: bytes, timeout_s: float, may_leave: MayLeave = always) -> bytes:
@@ -188,12 +189,12 @@ class SimWire:
             return
         if not self.is_dead and self.is_up and self._on_frame is not None:
             with suppress(Died):
-                self._context.run(self._on_frame, frame)
+                self.context.run(self._on_frame, frame)
                 self.on_delivered(frame)
 
     def _tell_state(self, is_up: bool) -> None:
         if not self.is_dead and self._on_state is not None:
-            self._context.run(self._on_state, is_up)
+            self.context.run(self._on_state, is_up)
 
 
 class SimBus:

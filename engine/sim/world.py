@@ -75,6 +75,7 @@ class World:
 
     def __init__(self, seed: int, plan: Plan, template: Path) -> None:
         self.seed, self.dice = seed, Dice(seed, plan)
+        self.views_every = VIEWS_EVERY
         self.is_supervised = seed % 4 == 0
         """Entries wait for the operator."""
         self.loop = StirredLoop(self.dice)
@@ -236,7 +237,7 @@ class World:
         )
         wire.on_delivered = lambda frame: self.on_delivered(frame)
         link = ExchangeLink(wire, KEY, SECRET, self.instruments)
-        engine = Engine(core, link, ACCOUNT, VIEWS_EVERY)
+        engine = Engine(core, link, ACCOUNT, self.views_every)
         engine.beat = self.beat
         return Incarnation(number, engine, wire, self.loop.time())
 

@@ -211,6 +211,23 @@ def test_a_trip_while_a_reset_is_at_work_wins() -> None:
     assert switch.level is CLOSE_ONLY
 
 
+def test_a_reset_is_for_what_was_seen_and_for_nothing_later() -> None:
+    disk, byte = MemoryDisk(), KillByte.anonymous()
+    switch = opened(disk, byte)
+    switch.trip(HALT_ALL, by="alice", reason="drill", source="console")
+    seen = switch.standing
+    switch.trip(HALT_ALL, by="bob", reason="again", source="console")
+    with pytest.raises(Refusal, match="trip_in_progress"):
+        reset(switch, seen=seen)
+    assert switch.level is HALT_ALL
+    seen = switch.standing
+    reset(switch, seen=seen)
+    switch.trip(CLOSE_ONLY, by="bob", reason="later", source="console")
+    with pytest.raises(Refusal, match="trip_in_progress"):
+        reset(switch, seen=seen)
+    assert switch.level is CLOSE_ONLY
+
+
 def test_a_trip_between_latch_and_byte_of_a_reset_wins() -> None:
     byte = KillByte.anonymous()
 
