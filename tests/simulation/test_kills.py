@@ -35,9 +35,9 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_nothing_leaves_after_a_kill_wherever_it_is_pulled(seed: int, template: Path) -> None:
     result = run_world(seed, template)
     assert result.violations == ()
-    assert result.tally.kills >= 40 and result.tally.resets >= result.tally.kills - 2
+    assert result.tally.kills >= 25 and result.tally.resets >= result.tally.kills - 2
     assert set(result.tally.by_path) == set(PATHS)
-    assert result.tally.in_flight > 20 and result.tally.stopped > 0 and result.orders > 30
+    assert result.tally.in_flight > 15 and result.tally.stopped > 0 and result.orders > 20
 
 
 def test_the_same_seed_is_the_same_kills(template: Path) -> None:

@@ -174,7 +174,7 @@ class ExchangeLink:
         if asks == 1:
             return await self._send(frame, kind)
         for _ in range(asks - 1):
-            with suppress(OutcomeUnknown):
+            with suppress(OutcomeUnknown, Retryable):
                 return await self._send(frame, kind, timeout_s=READ_TIMEOUT_S)
         return await self._send(frame, kind, timeout_s=READ_TIMEOUT_S)
 
