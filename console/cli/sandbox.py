@@ -35,6 +35,9 @@ def start(
     seed: Annotated[int, typer.Option("--seed", help="The market's seed.")] = 1,
     bar_seconds: Annotated[float, typer.Option("--bar-seconds", min=0.05, help="A bar's length.")] = 1.0,
     record: Annotated[Path | None, typer.Option("--record", help="Keep every arriving order here.")] = None,
+    faults: Annotated[
+        Path | None, typer.Option("--faults", help="What goes wrong there: a JSON list (kraken).")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Start one in the background; print its addresses, its funded throw-away accounts and their keys.
@@ -52,9 +55,13 @@ def start(
         raise Failure(
             "bad_parameter", f"there is no scenario {scenario!r}", f"one of: {', '.join(SCENARIOS)}"
         )
+    if faults is not None and venue != "kraken":
+        raise Failure("bad_parameter", f"{venue} takes no --faults", "leave it out, or use --venue kraken")
+    if faults is not None and not faults.is_file():
+        raise Failure("bad_parameter", f"there is no file {faults}", "name a JSON list of faults")
     market = Market(scenario=scenario, seed=seed, bar_s=bar_seconds)
     with coded_failures():
-        ready = asyncio.run(sandbox.start_venue(home_folder(), venue, port, market, record))
+        ready = asyncio.run(sandbox.start_venue(home_folder(), venue, port, market, record, faults))
     names = "\n".join(f"  {name:16} {path}" for name, path in ready.keys.items())
     text = f"{venue} at {ready.url}, pid {ready.pid}; key files:\n{names}"
     output.show(msgspec.to_builtins(ready), text, as_json)

@@ -68,10 +68,16 @@ async def start(home: Path, port: int, market: Market, record: Path | None = Non
 
 
 async def start_venue(
-    home: Path, venue: str, port: int, market: Market, record: Path | None = None
+    home: Path,
+    venue: str,
+    port: int,
+    market: Market,
+    record: Path | None = None,
+    faults: Path | None = None,
 ) -> Running:
     """Start a venue's loopback exchange for a home, or return the one that runs already.
 
+    `faults` is a file with what goes wrong there (`venues.sandbox.programs`).
     Raises `ExchangeNotReady`; nothing stays behind.
     """
     known = running_venue(home, venue)
@@ -79,7 +85,7 @@ async def start_venue(
         return known
     folder, disk = folder_of(home), RealDisk()
     disk.make_folder(folder)
-    process = _spawn(folder, venue, port, market, record)
+    process = _spawn(folder, venue, port, market, record, faults)
     try:
         ready = _first_line(process, venue)
     except BaseException:
@@ -111,14 +117,15 @@ async def stop(home: Path, venue: str = EXCHANGE) -> bool:
 
 
 def _spawn(
-    folder: Path, venue: str, port: int, market: Market, record: Path | None
+    folder: Path, venue: str, port: int, market: Market, record: Path | None, faults: Path | None
 ) -> subprocess.Popen[bytes]:
     words = [sys.executable, "-P", "-m", PROGRAMS[venue]]
     words += ["--folder", str(folder), "--port", str(port)]
     words += ["--scenario", market.scenario, "--seed", str(market.seed)]
     words += ["--bar-seconds", str(market.bar_s), "--ticks-per-second", str(market.ticks_per_s)]
     words += ["--lag-ms", str(market.lag_ms)]
-    words += [] if record is None else ["--record", str(record)]
+    words += [] if record is None else ["--record", str(record.resolve())]
+    words += [] if faults is None else ["--faults", str(faults.resolve())]
     with (folder / f"{venue}.log").open("ab") as log:
         return subprocess.Popen(
             words,

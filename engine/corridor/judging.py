@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from engine.core import Core
 from engine.trading.custody import Custody
-from engine.trading.pipeline import policy_of
+from engine.trading.pipeline import openable, policy_of
 from engine.trading.traffic import REPEAT_WINDOW_NS
 from safety.facts import AccountFacts, DeskFacts, MarketFacts, OrderFact, PositionFact, Preflight
 from safety.intent import ExecutionIntent, ExecutionPolicy
@@ -35,7 +35,8 @@ def policy_for(core: Core, intent: ExecutionIntent) -> ExecutionPolicy:
 def judge(core: Core, custody: Custody, intent: ExecutionIntent, market: Market | None) -> Preflight:
     """Judge an order that no session wished for. What is not known refuses, as everywhere."""
     facts = _facts(core, custody, intent, market)
-    return preflight(intent, facts, policy_for(core, intent), instrument_of(custody, intent.symbol))
+    policy = openable(policy_for(core, intent), custody.venue.capabilities())
+    return preflight(intent, facts, policy, instrument_of(custody, intent.symbol))
 
 
 def _facts(core: Core, custody: Custody, intent: ExecutionIntent, market: Market | None) -> AccountFacts:

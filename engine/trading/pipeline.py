@@ -11,6 +11,7 @@ from native.intents import OrderIntent
 from safety.canonical import changed
 from safety.intent import Cap, CapLevel, ExecutionIntent, ExecutionPolicy, IntentCategory
 from seams.clock import NS_PER_S
+from venues.contract import Capabilities
 from venues.types import Instrument, Mode, OrderRequest, OrderType, Side, TimeInForce
 
 DAY_MS = 86_400_000
@@ -86,6 +87,11 @@ def policy_of(
         allowed_strategies=tuple(strategies),
     )
     return changed(empty, **bounds_of(risk))
+
+
+def openable(policy: ExecutionPolicy, venue: Capabilities) -> ExecutionPolicy:
+    """Return the bounds at this venue: where everything is paid in full (spot), only a purchase opens."""
+    return changed(policy, allowed_sides=(Side.BUY,)) if venue.pays_in_full else policy
 
 
 def policy_for(policy: ExecutionPolicy, intent: ExecutionIntent) -> ExecutionPolicy:

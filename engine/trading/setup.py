@@ -21,7 +21,7 @@ from engine.trading.custody import Custody, Verdict
 from engine.trading.inputs import JournalledKernel
 from engine.trading.ledger import Ledger
 from engine.trading.orders import OrderManager
-from engine.trading.pipeline import policy_of
+from engine.trading.pipeline import openable, policy_of
 from engine.trading.plan import SessionPlan
 from engine.trading.session import PaperSession
 from engine.trading.shadow import REFERENCE
@@ -322,18 +322,19 @@ def _assemble(
         window = hold_window(risk.min_hold_minutes, risk.max_hold_minutes, interval_ns)
         config = replace(config, min_hold_bars=window["min_hold_bars"], max_hold_bars=window["max_hold_bars"])
     hub = MarketHub(core.clock, feed, core.settings.market.feed_stale_ms / 1000, symbols)
+    policy = policy_of(
+        core.settings.risk,
+        Mode.PAPER if core.environment is Environment.SANDBOX else core.mode,
+        symbols,
+        tuple(dict.fromkeys(instrument.venue for instrument in instruments.values())),
+        tuple(dict.fromkeys(choice.name for choice in chosen)),
+    )
     plan = SessionPlan(
         session_id=session_id,
         feed_name=start.feed if start.feed != "sandbox" else feed.name,
         lanes=tuple((lane.symbol, choice.name) for lane, choice in zip(lanes, chosen, strict=True)),
         instruments=instruments,
-        policy=policy_of(
-            core.settings.risk,
-            Mode.PAPER if core.environment is Environment.SANDBOX else core.mode,
-            symbols,
-            tuple(dict.fromkeys(instrument.venue for instrument in instruments.values())),
-            tuple(dict.fromkeys(choice.name for choice in chosen)),
-        ),
+        policy=openable(policy, orders.venue.capabilities()),
         account=orders.account,
         is_supervised=start.is_supervised,
         supervised_strategies=frozenset(start.supervised_strategies),

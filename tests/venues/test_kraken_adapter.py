@@ -315,24 +315,47 @@ def test_questions_jump_over_a_nonce_that_somebody_else_used() -> None:
     virtual(life)
 
 
-def test_the_request_budget_is_kept_before_the_venue_refuses() -> None:
+def test_questions_wait_for_the_request_budget_and_cancels_do_not() -> None:
     loop = VirtualLoop()
 
     async def main() -> None:
         rig = await Rig(loop).up()
         rig.adapter._client._tier = Tier()
         rig.adapter._client._level = 0.0
+        began_ns = rig.clock.monotonic_ns()
         for _ in range(18):
             await rig.adapter.open_orders()
-        with pytest.raises(Retryable, match="budget"):
-            await rig.adapter.open_orders()
+        assert rig.clock.monotonic_ns() - began_ns < NS_PER_S
         await rig.place()
         await rig.adapter.cancel_all()  # neither orders nor cancels are questions
-        await rig.clock.sleep(5)
+        assert rig.clock.monotonic_ns() - began_ns < NS_PER_S
         await rig.adapter.open_orders()
+        assert rig.clock.monotonic_ns() - began_ns > 0.9 * NS_PER_S
+        asking = [asyncio.ensure_future(rig.adapter.open_orders()) for _ in range(10)]
+        said = await asyncio.gather(*asking, return_exceptions=True)
+        assert any(isinstance(each, Retryable) for each in said), "far away is said at once"
+        assert [name for name in said if isinstance(name, Refused)] == [], "the venue never had to refuse"
         await rig.adapter.close()
 
     run_virtual(main(), loop)
+
+
+def test_a_missing_order_is_asked_for_again_only_after_the_lag_that_is_stated() -> None:
+    async def life(rig: Rig) -> None:
+        rig.desk.exchange.script(Fault(nth=1, on="AddOrder", strike=Strike.DELAY_BEFORE, value=6))
+        signed = rig.sign()
+        with pytest.raises(OutcomeUnknown):
+            await rig.adapter.submit(signed)
+        assert await rig.adapter.query(signed.client_order_id) is None
+        asked = len(rig.desk.exchange.log)
+        await rig.clock.sleep(2)
+        known = await rig.adapter.query(signed.client_order_id)
+        assert known is not None, "the stream told of it: no list is needed to find it"
+        assert (
+            rig.adapter.capabilities().lookup_lag_ns >= 10 * NS_PER_S and len(rig.desk.exchange.log) > asked
+        )
+
+    virtual(life)
 
 
 # --- streams ---------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ from venues.keyfile import KeyFile
 from venues.kraken import translate
 from venues.kraken.capabilities import LOOKUP_LAG_NS, PAIRS, capabilities
 from venues.kraken.client import KrakenClient, Tier
-from venues.kraken.history import History
+from venues.kraken.history import MISSING_NS, History
 from venues.kraken.outcomes import Submitted, submitted, txid_of
 from venues.kraken.precision import NAME, Rules
 from venues.kraken.stream import MarketStream, OwnStream
@@ -98,7 +98,7 @@ class KrakenAdapter:
         return f"{NAME}:{self._key.key}"
 
     def capabilities(self) -> Capabilities:
-        return capabilities(self._lag_ns)
+        return capabilities(self._lag_ns + MISSING_NS)
 
     def instruments(self) -> Sequence[Instrument]:
         return tuple(rules.instrument() for rules in self._rules.values())

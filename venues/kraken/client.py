@@ -23,6 +23,8 @@ NONCE_JUMPS = (1_000, 10_000, 100_000)
 """How far a question's nonce jumps when the venue has seen a higher one (venues.md, fault 20)."""
 COSTS = {"TradesHistory": 4, "ClosedOrders": 4, "QueryTrades": 4}
 FREE = frozenset({"CancelOrder", "CancelAll", "CancelAllOrdersAfter"})
+URGENT = frozenset({"GetWebSocketsToken"})
+MAX_WAIT_S = 6.0
 
 
 class Tier(Record):
@@ -59,8 +61,11 @@ class KrakenClient:
         return _result(await self._call(wire, always))
 
     async def ask(self, method: str, **fields: str) -> object:
-        """Ask, or cancel, for our account. Raises `Retryable`, `Refused` or `OutcomeUnknown`."""
-        self._spend(method)
+        """Ask, or cancel, for our account. Raises `Retryable`, `Refused` or `OutcomeUnknown`.
+
+        A question waits until the venue's budget has room for it; a cancel never does.
+        """
+        await self._spend(method)
         for jump in (0, *NONCE_JUMPS):
             self._nonce = max(self._nonce + 1, self._clock.now_ns() // NS_PER_MS) + jump
             wire = private_request(
@@ -77,14 +82,22 @@ class KrakenClient:
         passed_s = (self._clock.monotonic_ns() - self._level_ns) / NS_PER_S
         return max(0.0, self._level - self._tier.per_s * passed_s)
 
-    def _spend(self, method: str) -> None:
-        """Count a question against the budget. Raises `Retryable` where it must wait."""
+    async def _spend(self, method: str) -> None:
+        """Count a question against the budget, and wait for room. Raises `Retryable` where that is far.
+
+        Waiting, not refusing: whoever asks in rounds would spend the little there is on its first
+        questions, and never come to the last.
+        """
         if method in FREE:
             return
-        cost, used = COSTS.get(method, 1), self.budget
-        if used + cost > self._tier.most - self._tier.reserve:
-            raise Retryable(f"the venue's request budget is kept: {used:.0f} of {self._tier.most:.0f} used")
-        self._level, self._level_ns = used + cost, self._clock.monotonic_ns()
+        cost, most = COSTS.get(method, 1), self._tier.most - (0 if method in URGENT else self._tier.reserve)
+        self._level, self._level_ns = self.budget + cost, self._clock.monotonic_ns()
+        wait_s = (self._level - most) / self._tier.per_s
+        if wait_s > MAX_WAIT_S:
+            self._level -= cost
+            raise Retryable(f"the venue's request budget has room in {wait_s:.0f} s")
+        if wait_s > 0:
+            await self._clock.sleep(wait_s)
 
     async def _in_turn(self, lock: asyncio.Lock, wire: bytes, may_leave: MayLeave) -> Outcome:
         """Let requests of one key leave in the order of their nonces; nobody waits for another's answer."""

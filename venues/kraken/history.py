@@ -20,6 +20,8 @@ PAGE = 50
 MAX_PAGES = 40
 FRESH_NS = 20 * NS_PER_S
 MAX_REMEMBERED = 20_000
+MISSING_NS = 10 * NS_PER_S
+"""For how long "no such order" is repeated without asking: part of the lag that the adapter states."""
 
 
 class History:
@@ -32,6 +34,7 @@ class History:
         self._fills: dict[str, Fill] = {}
         self._asked_ns: int | None = None
         self._covers_ns = 0
+        self._missing: dict[str, int] = {}
 
     def remember(self, fill: Fill) -> None:
         """Keep a fill that the stream told."""
@@ -40,16 +43,21 @@ class History:
             del self._fills[next(iter(self._fills))]
 
     async def query(self, name: str) -> VenueOrder | None:
-        """Return the newest order with this name, or None where the lists lack it."""
+        """Return the newest order with this name, or None where the lists lack it (`MISSING_NS` ago)."""
         txid = name.removeprefix(translate.FOREIGN) if name.startswith(translate.FOREIGN) else None
         txid = txid or next((known for known, ours in self._names.items() if ours == name), None)
         if txid is not None:
             return await self._by_txid(txid)
+        now_ns = self._clock.monotonic_ns()
+        self._missing = {each: at for each, at in self._missing.items() if now_ns - at < MISSING_NS}
+        if name in self._missing:
+            return None
         for method, field in (("OpenOrders", "open"), ("ClosedOrders", "closed")):
             listed = table(table(await self._client.ask(method, cl_ord_id=name))[field])
             found = [(opened(said), known) for known, said in listed.items()]
             if found:
                 return self._read(max(found)[1], table(listed[max(found)[1]]))
+        self._missing[name] = now_ns
         return None
 
     async def open_orders(self) -> Sequence[VenueOrder]:

@@ -28,6 +28,7 @@ from venues.sandbox.kraken.limits import TIERS
 from venues.sandbox.kraken.listing import PAIRS, spec_of
 from venues.sandbox.market import SandboxFeed, SandboxMarket
 from venues.sandbox.process import LoopbackReady, pid, serve
+from venues.sandbox.programs import Fault
 from venues.sandbox.scenarios import SCENARIOS
 from venues.sandbox.web import HOST
 
@@ -86,6 +87,7 @@ def main() -> int:
     parser.add_argument("--lag-ms", type=int, default=300)
     parser.add_argument("--tier", choices=sorted(TIERS), default="pro")
     parser.add_argument("--record", type=Path, help="append every arriving order to this file")
+    parser.add_argument("--faults", type=Path, help="a JSON list of faults: nth, on, strike, value, text")
     given = parser.parse_args()
     os.umask(0o077)
     return asyncio.run(_serve(given))
@@ -99,6 +101,9 @@ async def _serve(given: argparse.Namespace) -> int:
     exchange = KrakenExchange(
         clock, accounts, api_keys(kept), seed=given.seed, tier=given.tier, lag_ns=lag_ns
     )
+    if given.faults is not None:
+        for fault in msgspec.json.decode(disk.read(given.faults), type=list[Fault]):
+            exchange.script(fault)
     if given.record is not None:
         exchange.on_order = lambda at_ns, body: disk.append(given.record, b"%d " % at_ns + body + b"\n")
     feed = SandboxFeed(
