@@ -54,7 +54,8 @@ KEY = KeyFile(
 class Rig:
     """An adapter and its venue in one virtual world."""
 
-    def __init__(self, loop: VirtualLoop, key: KeyFile = KEY) -> None:
+    def __init__(self, loop: VirtualLoop, key: KeyFile = KEY, weight_a_minute: int = 1_000_000) -> None:
+        self.weight_a_minute = weight_a_minute
         self.clock = VirtualClock(loop)
         self.desk = Desk(clock=self.clock)
         self.exchange = self.desk.exchange
@@ -83,6 +84,7 @@ class Rig:
             desk=desk,
             bar_ns=NS_PER_S,
             coins=("BTC", "ETH", "OLD"),
+            weight_a_minute=self.weight_a_minute,
         )
 
     async def up(self) -> Rig:
@@ -398,6 +400,38 @@ def test_what_leaves_is_what_was_signed_byte_for_byte() -> None:
         said = json.loads(rig.bodies[0])
         assert list(said) == ["action", "nonce", "signature", "vaultAddress", "expiresAfter"]
         assert (said["nonce"], said["expiresAfter"]) == (signed.nonce, signed.valid_until_ns // NS_PER_MS)
+
+    on_rig(scene)
+
+
+def test_questions_wait_for_the_budget_and_cancels_do_not() -> None:
+    async def scene(rig: Rig) -> None:
+        rig.exchange.has_ip_limit = True
+        name = await rig.place()
+        while rig.adapter.budget.used + 20 <= 1_100:
+            await rig.adapter.open_orders()
+        with pytest.raises(Retryable, match="budget is kept"):
+            await rig.adapter.open_orders()
+        assert rig.adapter.budget.used > 1_080
+        await rig.adapter.cancel(name)
+        await rig.place()
+        await rig.clock.sleep(61)
+        assert rig.adapter.budget.used <= 20 and len(await rig.adapter.open_orders()) == 1
+
+    on_rig(scene, weight_a_minute=1_200)
+
+
+def test_a_429_is_no_answer_about_an_order() -> None:
+    async def scene(rig: Rig) -> None:
+        signed = rig.sign()
+        rig.exchange.has_ip_limit = True
+        rig.exchange._spent.append((rig.exchange.now_ms(), 1_200))
+        with pytest.raises(OutcomeUnknown, match="429"):
+            await rig.adapter.submit(signed)
+        with pytest.raises(Retryable):
+            await rig.adapter.open_orders()
+        rig.exchange.has_ip_limit = False
+        assert await rig.adapter.fence(signed) is Fence.DEAD
 
     on_rig(scene)
 

@@ -26,6 +26,7 @@ from venues.contract import (
     VenueError,
 )
 from venues.hyperliquid import actions, translate
+from venues.hyperliquid.budget import WEIGHT_A_MINUTE, Budget
 from venues.hyperliquid.capabilities import LOOKUP_LAG_NS, NAME, WATCHED, capabilities
 from venues.hyperliquid.client import HyperliquidClient, demand
 from venues.hyperliquid.cloids import Cloids
@@ -68,9 +69,11 @@ class HyperliquidAdapter:
         is_mainnet: bool = False,
         coins: Sequence[str] = WATCHED,
         lookup_lag_ns: int = LOOKUP_LAG_NS,
+        weight_a_minute: int = WEIGHT_A_MINUTE,
     ) -> None:
         self._clock, self._key, self._lag_ns, self._coins = clock, key, lookup_lag_ns, tuple(coins)
-        self._client = HyperliquidClient(caller, authority, key, clock, is_mainnet=is_mainnet)
+        self.budget = Budget(clock, weight_a_minute)
+        self._client = HyperliquidClient(caller, authority, key, clock, self.budget, is_mainnet=is_mainnet)
         self._cloids = Cloids(desk)
         self._history = History(self._client, self._cloids)
         self._stream = Stream(

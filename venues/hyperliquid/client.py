@@ -14,6 +14,7 @@ from seams.clock import NS_PER_MS, Clock
 from seams.http import Response, decode_response, encode_request
 from seams.wire import Caller, Lost, MayLeave, Unsent, always
 from venues.contract import OutcomeUnknown, Refused, Retryable
+from venues.hyperliquid.budget import Budget
 from venues.hyperliquid.outcomes import Outcome, Verdict, of_response
 from venues.hyperliquid.signing import Action, sign_l1, wallet_of
 from venues.keyfile import KeyFile
@@ -26,7 +27,14 @@ class HyperliquidClient:
     """One account at one address, with a key for orders and one for everything else."""
 
     def __init__(
-        self, caller: Caller, authority: str, key: KeyFile, clock: Clock, *, is_mainnet: bool
+        self,
+        caller: Caller,
+        authority: str,
+        key: KeyFile,
+        clock: Clock,
+        budget: Budget,
+        *,
+        is_mainnet: bool,
     ) -> None:
         if not key.ask_key or not key.ask_secret:
             raise ValueError(
@@ -37,6 +45,7 @@ class HyperliquidClient:
         self._orders, self._asks = wallet_of(key.secret), wallet_of(key.ask_secret)
         self.vault = key.vault.lower() or None
         self.user = key.vault.lower() or key.account.lower()
+        self.budget = budget
         self._nonce = 0
         for wallet, stated in ((self._orders, key.key), (self._asks, key.ask_key)):
             if wallet.address.lower() != stated.lower():
@@ -48,6 +57,7 @@ class HyperliquidClient:
 
     async def send(self, wire: bytes, count: int, may_leave: MayLeave = always) -> list[Verdict]:
         """Send an action's bytes once. Raises `Retryable` or `OutcomeUnknown`."""
+        self.budget.act(count)
         return of_response(await self._call(wire, may_leave), count)
 
     async def act(self, action: Action, count: int = 1) -> list[Verdict]:
@@ -64,6 +74,7 @@ class HyperliquidClient:
 
     async def ask(self, kind: str, **given: Any) -> Any:
         """Ask `/info`; return its JSON. Raises `Retryable`, `Refused` or `OutcomeUnknown`."""
+        self.budget.ask(kind)
         body = msgspec.json.encode({"type": kind, **given})
         response = await self._call(self._request("/info", body), always)
         if response.status == 429:

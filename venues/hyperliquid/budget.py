@@ -1,0 +1,60 @@
+"""The venue's request budget: 1200 of weight a minute for one internet address (venues.md 3.11).
+
+It is counted here before the venue counts it: questions wait when it runs low, orders and cancels do not.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from seams.clock import NS_PER_S, Clock
+from venues.contract import Retryable
+
+WEIGHT_A_MINUTE = 1_200
+RESERVE = 100
+"""What questions leave unused, for orders and cancels."""
+MINUTE_NS = 60 * NS_PER_S
+LIGHT = frozenset(
+    {"l2Book", "allMids", "clearinghouseState", "orderStatus", "spotClearinghouseState", "exchangeStatus"}
+)
+HEAVY = {"userRole": 60}
+PER_ITEMS = 40
+"""An action costs 1, and 1 more for so many orders or cancels."""
+
+
+def weight_of(kind: str) -> int:
+    """Return what a question costs, without its parts per item."""
+    return 2 if kind in LIGHT else HEAVY.get(kind, 20)
+
+
+class Budget:
+    """What this process has used in the last minute."""
+
+    def __init__(self, clock: Clock, per_minute: int = WEIGHT_A_MINUTE) -> None:
+        assert per_minute > RESERVE
+        self._clock, self.per_minute = clock, per_minute
+        self._spent: deque[tuple[int, int]] = deque()
+        self._used = 0
+
+    @property
+    def used(self) -> int:
+        """How much of `per_minute` is used now."""
+        before_ns = self._clock.monotonic_ns() - MINUTE_NS
+        while self._spent and self._spent[0][0] <= before_ns:
+            self._used -= self._spent.popleft()[1]
+        return self._used
+
+    def ask(self, kind: str) -> None:
+        """Count a question. Raises `Retryable` where it must wait."""
+        weight = weight_of(kind)
+        if self.used + weight > self.per_minute - RESERVE:
+            raise Retryable(f"the venue's request budget is kept: {self._used} of {self.per_minute} used")
+        self._count(weight)
+
+    def act(self, items: int) -> None:
+        """Count an action; it is never kept back."""
+        self._count(1 + items // PER_ITEMS)
+
+    def _count(self, weight: int) -> None:
+        self._spent.append((self._clock.monotonic_ns(), weight))
+        self._used += weight
