@@ -9,6 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from seams.clock import NS_PER_MS, NS_PER_S, FixedClock
 from seams.http import decode_request
@@ -41,6 +43,7 @@ from venues.types import (
 )
 
 USER = MASTER.address.lower()
+letters = st.sampled_from("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 KEY = KeyFile(
     venue="hyperliquid",
     account=USER,
@@ -585,15 +588,29 @@ def test_names_survive_a_restart_and_another_desks_are_foreign() -> None:
     on_rig(scene)
 
 
-@pytest.mark.parametrize(
-    "name", ["O-1-0001", "O-16777215-12345678"[:19], "X-01HZXC8P2K-0007", "W-7-9999", "O-01-0001"]
-)
+NAMES = ["O-1-0001", "O-X-12-0034", "O-67108863-16777215", "W-7-9999", "O-0-0000"]
+DIGESTS = ["O-01-0001", "O-67108864-0001", "X-01HZXC8P2K-0007", "drill-3", "O-1-00012"]
+
+
+@pytest.mark.parametrize("name", NAMES + DIGESTS)
 def test_every_name_has_its_own_cloid(name: str) -> None:
     ids = Cloids("d")
     cloid = ids.of(name)
     assert len(cloid) == 34 and cloid == cloid.lower() == ids.of(name)
     assert ids.name_of(cloid.upper().replace("0X", "0x"), 1) == name
-    assert ids.of(name + "9") != cloid and Cloids("e").of(name) != cloid
+    assert len({cloid, ids.of("O-1-0002"), Cloids("e").of(name)}) == 3
+    restarted = Cloids("d").name_of(cloid, 7)
+    assert restarted == (name if name in NAMES else "hl:7")
+
+
+@given(
+    first=letters, second=st.none() | letters, epoch=st.integers(0, 1 << 26), count=st.integers(0, 1 << 24)
+)
+def test_counted_names_are_read_back(first: str, second: str | None, epoch: int, count: int) -> None:
+    name = "-".join([first, *([second] if second else []), str(epoch), f"{count:04d}"])
+    cloid = Cloids("d").of(name)
+    is_small = epoch < 1 << 26 and count < 1 << 24
+    assert Cloids("d").name_of(cloid, 7) == (name if is_small else "hl:7")
 
 
 def test_every_refusal_has_a_code_of_ours() -> None:
