@@ -28,6 +28,7 @@ from engine.research.schemas import json_bytes
 from engine.research.session_health import refresh_sessions_index
 from engine.research.sessions import ENDINGS, SessionFolder
 from engine.store.failures import StoreError
+from engine.trading.accounts import Account, account_in
 from engine.trading.custody import Custody
 from engine.trading.feed_watch import watch_feed
 from engine.trading.inputs import JOURNAL, JournalledKernel
@@ -88,6 +89,12 @@ class Desk:
         """Return every order book of the desk: custody's account, and each paper session's own."""
         own = [session.orders for session in self.sessions if not self._is_custodys(session)]
         return own if self.custody is None else [self.custody.orders, *own]
+
+    def accounts(self) -> list[Account]:
+        """Return every account once, also where several sessions share it or none runs on it."""
+        found = [] if self.custody is None else [account_in(self.custody)]
+        own = [session for session in self.sessions if not self._is_custodys(session)]
+        return found + [Account(session.orders, session.ledger, session.plan.account) for session in own]
 
     def _is_custodys(self, session: PaperSession) -> bool:
         return self.custody is not None and session.orders is self.custody.orders
@@ -258,14 +265,14 @@ class Desk:
 
     def armed(self, nonce: str) -> KillArmed:
         """Return what a kill would touch, as known now."""
-        zero = Decimal(0)
+        zero, accounts = Decimal(0), self.accounts()
         return KillArmed(
             nonce=nonce,
             sessions=len(self.running),
-            working_orders=sum(len(session.orders.alive()) for session in self.sessions),
-            positions=sum(len(session.ledger.open_holdings()) for session in self.sessions),
-            net_usd=sum((s.ledger.net_usd for s in self.sessions), zero).quantize(Decimal("0.01")),
-            gross_usd=sum((s.ledger.gross_usd for s in self.sessions), zero).quantize(Decimal("0.01")),
+            working_orders=sum(len(each.orders.alive()) for each in accounts),
+            positions=sum(len(each.ledger.open_holdings()) for each in accounts),
+            net_usd=sum((each.ledger.net_usd for each in accounts), zero).quantize(Decimal("0.01")),
+            gross_usd=sum((each.ledger.gross_usd for each in accounts), zero).quantize(Decimal("0.01")),
         )
 
     async def kill(
@@ -305,7 +312,7 @@ class Desk:
             latch_ms=latch_ms,
             cancels_sent=sent,
             cancels_confirmed=confirmed,
-            positions_kept=sum(len(session.ledger.open_holdings()) for session in self.sessions),
+            positions_kept=sum(len(each.ledger.open_holdings()) for each in self.accounts()),
         )
 
     async def _cancel_alive(self, level: KillLevel) -> tuple[int, int]:

@@ -52,9 +52,10 @@ class Publisher:
         self._seq += 1
         self.rounds += 1
         core, sessions, seq = self.core, self.desk.sessions, self._seq
-        self.latest["status"] = status_view(core, sessions, self.health.parts(), seq)
-        self.latest["positions"] = positions_view(core, sessions, seq)
-        orders = self.latest["orders"] = orders_view(core, sessions, seq)
+        accounts = self.desk.accounts()
+        self.latest["status"] = status_view(core, sessions, accounts, self.health.parts(), seq)
+        self.latest["positions"] = positions_view(core, sessions, accounts, seq)
+        orders = self.latest["orders"] = orders_view(core, accounts, seq)
         self.latest["tickets"] = tickets_view(core, sessions, seq, self._ticket_rows)
         self.latest["alarms"] = core.alarms.view(seq, core.clock.now_ns())
         self.latest["events"] = core.events.view(seq)
@@ -70,7 +71,7 @@ class Publisher:
             )
             self.latest["limits"] = limits_view(core, sessions, seq)
             self.latest["system"] = self.health.system_view(seq)
-        self.latest["overview"] = overview_view(core, sessions, seq, self.promotion)
+        self.latest["overview"] = overview_view(core, sessions, accounts, seq, self.promotion)
 
     def _desk_blockers(self) -> tuple[str, ...]:
         """Return what blocks every promotion on this desk."""

@@ -85,7 +85,10 @@ def possible(found: Found) -> tuple[tuple[ActRow, ...], str]:
     if blocked:
         return (), blocked
     if difference.kind == Kind.FOREIGN:
-        return _foreign_acts(found), ""
+        foreign = found.foreign
+        if foreign is None:  # settled since the last pass; the next one no longer lists it
+            return (), "it is gone; looked at again every second"
+        return _foreign_acts(foreign), ""
     return _position_acts(found) if difference.kind == Kind.POSITION else _CASH_ACTS, ""
 
 
@@ -96,25 +99,21 @@ _UNKNOWN_ACTS = (
 _CASH_ACTS = (ActRow(act=Act.ADOPT, effect="book the amount as paid in, paid out or charged by the venue"),)
 
 
-def _foreign_acts(found: Found) -> tuple[ActRow, ...]:
-    foreign = found.foreign
-    assert foreign is not None
+def _foreign_acts(foreign: ForeignOrder) -> tuple[ActRow, ...]:
     ignore = ActRow(act=Act.IGNORE, effect="not ours: quiet while it stays exactly so, for a day")
     if foreign.side is None:
         return (ignore,)
-    done = foreign.executed.normalize()
     if foreign.is_over and not foreign.fills:
         return (changed(ignore, effect="it is over and did nothing: note that it was seen"),)
-    said = f"a manual_ intent with {len(foreign.fills)} execution(s), {done:f} {foreign.symbol}"
-    adopt = ActRow(act=Act.ADOPT, effect=f"book it as {said}")
-    attribute = ActRow(act=Act.ATTRIBUTE, effect=f"book it as {said}, counted to a session that you name")
+    done = f"with its {len(foreign.fills)} execution(s)" if foreign.fills else "as resting"
+    later = "" if foreign.is_over else "; what it does later is ours too"
+    adopt = ActRow(act=Act.ADOPT, effect=f"book it {done} as a manual_ intent{later}")
+    attribute = ActRow(act=Act.ATTRIBUTE, effect="the same, counted to a session that you name")
     if not foreign.is_over:
-        later = "; what it does from now on is booked as ours"
         cancel = ActRow(act=Act.FLATTEN, effect="cancel it at the venue; executions stay for you to decide")
-        adopt, attribute = (changed(each, effect=each.effect + later) for each in (adopt, attribute))
         return (cancel, adopt, attribute, ignore)
-    close = ActRow(act=Act.FLATTEN, effect=f"book it as {said}, then close that much reduce-only")
-    return (adopt, attribute, close, ignore)
+    said = f"the same, then close {foreign.executed.normalize():f} {foreign.symbol} reduce-only"
+    return (adopt, attribute, ActRow(act=Act.FLATTEN, effect=said), ignore)
 
 
 def _position_acts(found: Found) -> tuple[ActRow, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from engine.api import views as v
@@ -11,6 +12,8 @@ from engine.api.ticket_views import LeaseRow
 from engine.core import Core
 from engine.market.hub import HubState
 from engine.ticket_views import price
+from engine.trading.accounts import Account
+from engine.trading.custody import ACCOUNT
 from engine.trading.ledger import Holding
 from engine.trading.session import PaperSession
 from engine.trading.working import ManagedOrder
@@ -43,30 +46,36 @@ def hold_rows(core: Core) -> tuple[v.HoldRow, ...]:
             source=hold.source,
             evidence=hold.evidence,
             clear_rule=HOLDS[hold.code].cleared_by,
-            runbook=_runbook_of(hold.code),
+            runbook=_runbook_of(hold.code, hold.subject),
         )
         for hold in core.interlock.holds
     )
 
 
-def _runbook_of(code: str) -> str:
+def _runbook_of(code: str, subject: str) -> str:
+    if code == "ambiguity" and subject != ACCOUNT:
+        return REASONS["outcome_unknown"].runbook
     known = {
         "incident": "incident_note_required",
         "kill": "kill_switch_active",
         "stale_data": "market_data_stale",
-        "ambiguity": "outcome_unknown",
+        "ambiguity": "reconcile_not_clean",
     }
     reason = REASONS.get(known.get(code, code))
     return reason.runbook if reason is not None else "kill-and-resume.md"
 
 
 def status_view(
-    core: Core, sessions: list[PaperSession], health: tuple[v.PartHealth, ...], seq: int
+    core: Core,
+    sessions: list[PaperSession],
+    accounts: Sequence[Account],
+    health: tuple[v.PartHealth, ...],
+    seq: int,
 ) -> v.StatusView:
     """Return the status line's facts."""
     now_ns = core.clock.now_ns()
     tickets = core.tickets.open()
-    orders = [order for session in sessions for order in session.orders.alive()]
+    orders = [order for account in accounts for order in account.orders.alive()]
     ages = [age for session in sessions for age in session.hub.ages() if age.age_ms is not None]
     oldest_ms = max((age.age_ms or 0 for age in ages), default=0)
     record = core.kill.record
@@ -77,7 +86,7 @@ def status_view(
         epoch=core.epoch,
         mode=core.mode,
         environment=core.environment,
-        account=sessions[0].plan.account if sessions else "no session",
+        account=accounts[0].name if accounts else "no session",
         engine_version=core.engine_version,
         level=LEVEL_WORDS[core.interlock.level],
         kill_level=KILL_WORDS[core.kill.level],
@@ -87,8 +96,8 @@ def status_view(
         holds=hold_rows(core),
         feed_state=_feed_state(sessions),
         feed_age_ms=oldest_ms,
-        venues_up=1 if sessions else 0,
-        venues_total=1 if sessions else 0,
+        venues_up=sum(account.is_in_touch for account in accounts),
+        venues_total=len(accounts),
         sessions_active=len(sessions),
         tickets_open=len(tickets),
         ticket_next_expiry_ns=min((ticket.expires_ns for ticket in tickets), default=0),
@@ -139,15 +148,19 @@ def _feed_state(sessions: list[PaperSession]) -> str:
 
 
 def overview_view(
-    core: Core, sessions: list[PaperSession], seq: int, promotion: tuple[v.PromotionRow, ...]
+    core: Core,
+    sessions: list[PaperSession],
+    accounts: Sequence[Account],
+    seq: int,
+    promotion: tuple[v.PromotionRow, ...],
 ) -> v.OverviewView:
     """Return equity, exposure and limits over all sessions, with each strategy's stage."""
     now_ns = core.clock.now_ns()
-    ledgers = [session.ledger for session in sessions]
+    ledgers = [account.ledger for account in accounts]
     equity = sum((ledger.equity_usd for ledger in ledgers), ZERO)
     gross = sum((ledger.gross_usd for ledger in ledgers), ZERO)
-    rejects = [at for s in sessions for at in s.orders.rejects if now_ns - at < WINDOW_NS]
-    fills = [at for s in sessions for at in s.orders.fill_times if now_ns - at < WINDOW_NS]
+    rejects = [at for each in accounts for at in each.orders.rejects if now_ns - at < WINDOW_NS]
+    fills = [at for each in accounts for at in each.orders.fill_times if now_ns - at < WINDOW_NS]
     return v.OverviewView(
         seq=seq,
         at_ns=now_ns,
@@ -157,7 +170,7 @@ def overview_view(
         gross_usd=_cents(gross),
         net_usd=_cents(sum((ledger.net_usd for ledger in ledgers), ZERO)),
         leverage=float(gross / equity) if equity > 0 else 0.0,
-        working_orders=sum(len(session.orders.alive()) for session in sessions),
+        working_orders=sum(len(account.orders.alive()) for account in accounts),
         rejects_5m=len(rejects),
         fills_5m=len(fills),
         decisions=sum(session.counts.decisions for session in sessions),
@@ -207,10 +220,41 @@ def _curve(sessions: list[PaperSession]) -> tuple[v.EquityPoint, ...]:
     return tuple(v.EquityPoint(at_ns=at, equity_usd=round(value, 2)) for at, value in points[::step])
 
 
-def positions_view(core: Core, sessions: list[PaperSession], seq: int) -> v.PositionsView:
-    """Return every position that is not flat."""
-    rows = [_position_row(session, held) for session in sessions for held in session.ledger.open_holdings()]
+def positions_view(
+    core: Core, sessions: list[PaperSession], accounts: Sequence[Account], seq: int
+) -> v.PositionsView:
+    """Return every position that is not flat, once: by the session that watches it, else by its account."""
+    watched = {
+        (id(session.ledger), symbol): session for session in sessions for symbol, _ in session.plan.lanes
+    }
+    rows = []
+    for account in accounts:
+        for held in account.ledger.open_holdings():
+            session = watched.get((id(account.ledger), held.symbol))
+            row = _residual_row(account, held) if session is None else _position_row(session, held)
+            rows.append(row)
     return v.PositionsView(seq=seq, at_ns=core.clock.now_ns(), rows=tuple(rows[:MAX_ROWS]))
+
+
+def _residual_row(account: Account, held: Holding) -> v.PositionRow:
+    """Return the row of a position that no session watches, at its venue's own mark."""
+    mark = account.marks.get(held.symbol, held.mark_price)
+    return v.PositionRow(
+        symbol=held.symbol,
+        venue=account.orders.venue.name,
+        side="long" if held.quantity > 0 else "short",
+        quantity=abs(held.quantity).normalize(),
+        entry_price=price(held.entry_price),
+        mark_price=price(mark),
+        unrealised_usd=_cents((mark - held.entry_price) * held.quantity),
+        realised_day_usd=_cents(held.realised_today),
+        fees_usd=_cents(held.fees),
+        age_ms=0,
+        is_stale=not account.is_in_touch,
+        strategy="no session",
+        session_id="",
+        stop_price=None,
+    )
 
 
 def _position_row(session: PaperSession, held: Holding) -> v.PositionRow:
@@ -235,9 +279,9 @@ def _position_row(session: PaperSession, held: Holding) -> v.PositionRow:
     )
 
 
-def orders_view(core: Core, sessions: list[PaperSession], seq: int) -> v.OrdersView:
+def orders_view(core: Core, accounts: Sequence[Account], seq: int) -> v.OrdersView:
     """Return the newest orders, those that may still act first."""
-    orders = [order for session in sessions for order in session.orders.orders.values()]
+    orders = [order for account in accounts for order in account.orders.orders.values()]
     orders.sort(key=lambda order: (not order.is_alive, -order.created_ns, order.order_id))
     return v.OrdersView(
         seq=seq, at_ns=core.clock.now_ns(), rows=tuple(_order_row(order) for order in orders[:MAX_ROWS])

@@ -362,7 +362,7 @@ class Custody:
             self.core.note("foreign", self.venue.name, f"{name}: {said}")
         if not self.is_ignored(Difference(kind=Kind.FOREIGN, subject=name, ours="unknown", theirs=said)):
             self.core.alarm("reconciliation_difference", self.key, self.venue.name, f"{name}: {said}")
-            self._hold("ambiguity", HoldLevel.CLOSE_ONLY, f"{name}: {said}", ACCOUNT)
+            self._hold("ambiguity", HoldLevel.CLOSE_ONLY, f"order {name} at the venue is not ours", ACCOUNT)
 
     def _on_event(self, event: OrderEvent) -> None:
         """Take one event of the stream; what the record refuses halts us and is asked for again."""

@@ -18,6 +18,7 @@ from engine.drop_copy import compare_fills
 from engine.reconcile_acts import act
 from engine.reconciliation import reconcile_view
 from engine.trading.custody import Verdict
+from engine.trading.differences import Difference
 from engine.trading.working import MANUAL
 from safety.killbyte import KillLevel
 from safety.reasons import Refusal
@@ -186,6 +187,12 @@ def test_a_resting_foreign_order_is_cancelled_at_the_venue_and_is_gone_when_the_
         office.house.custody.core.kill.trip(KillLevel.HALT_ALL, by="ada", reason="test", source="test")
         await office.do(Act.FLATTEN, "foreign:HAND-1")
         office.house.clock.advance(3.0)
+        custody = office.house.custody
+        await custody.reconcile()
+        custody.differences = tuple(
+            Difference(kind="foreign", subject=name, ours="unknown", theirs="open") for name in ("HAND-1",)
+        )
+        assert not office.rows()["foreign:HAND-1"].acts, "the pass has not ended, and people look"
         assert await office.passes() is Verdict.CLEAN, "cancels pass every hold"
         assert not await office.house.desk.link.open_orders() and not office.booked()[0]
 

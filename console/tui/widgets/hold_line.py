@@ -86,7 +86,7 @@ def _two(hold: HoldRow, width: int) -> list[Line]:
     head, style = _head(hold)
     code = f" {hold.code}  "
     is_named = hold.code.partition(":")[0] in HOW
-    way = f"clears by {hold.clear_rule}" + (f"   -> {how(hold)}" if is_named else "")
+    way = (f"-> {how(hold)}   " if is_named else "") + f"clears by {hold.clear_rule}"
     rest = width - cell_len(head) - cell_len(code)
     if cell_len(hold.evidence) + cell_len(way) + 4 <= rest:
         return [((head, style), (code, "bright"), (f"{hold.evidence}   ", "text"), (way, "bright"))]
