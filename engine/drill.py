@@ -8,7 +8,7 @@ import threading
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
-from engine.api.commands import Kill, PaperStart, SessionStarted
+from engine.api.commands import Kill, KillDone, PaperStart, SessionStarted
 from engine.api.home import HomePaths
 from engine.api.views import StatusView
 from engine.config import load_settings
@@ -113,7 +113,8 @@ async def _kill(desk: Rehearsal, figures: Figures, tell: Tell) -> None:
         await clock.sleep(0.01)
         tell("kill: halt_all by command")
         began_ns = clock.now_ns()
-        await client.command(Kill(level="halt_all", confirm="KILL"), reason="drill", timeout_s=5.0)
+        body = Kill(level="halt_all", confirm="KILL")
+        done = await client.demand(body, KillDone, reason="drill", timeout_s=5.0)
         blocked_ns = await looking
     finally:
         await client.close()
@@ -126,6 +127,7 @@ async def _kill(desk: Rehearsal, figures: Figures, tell: Tell) -> None:
     if cancels:
         figures["first_cancel_ms"] = (cancels[0] - began_ns) / NS_PER_MS
     figures["cancels"] = len(cancels)
+    figures["latch_us"] = done.latch_ms * 1_000
     figures["orders_after_block"] = sum(1 for at_ns in desk.arrivals(b"place") if at_ns > blocked_ns)
 
 

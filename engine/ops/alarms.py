@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Protocol
 
 import msgspec
@@ -35,6 +36,10 @@ class Keeper(Protocol):
     def save_alarm(self, alarm: AlarmRecord) -> None: ...
 
     def alarms(self) -> list[AlarmRecord]: ...
+
+    def keep_shelf(self, alarm_id: str, text: str, at_ns: int) -> None: ...
+
+    def shelves(self) -> dict[str, str]: ...
 
 
 class UnknownAlarm(Exception):
@@ -84,12 +89,15 @@ class AlarmDesk:
         """Take up what an earlier engine left.
 
         No condition is proved after a restart: what stood counts as cleared (latched kinds stay LATCH)
-        and rings again when its condition is found again. Codes that no longer exist are dropped.
+        and rings again when its condition is found again. Codes that no longer exist are dropped. A shelf
+        lives on until its time; one that cannot be read is none.
         """
         assert self._keeper is not None and not self._alarms
+        shelves = self._keeper.shelves()
         for record in self._keeper.alarms():
             phase = phase_of(state=record.state, is_acked=record.is_acked)
-            if record.code not in self._specs or phase is Phase.NORMAL:
+            shelf = self._shelf_of(record.code, shelves.get(record.alarm_id, ""), now_ns)
+            if record.code not in self._specs or (phase is Phase.NORMAL and shelf is None):
                 continue
             alarm = _Alarm(
                 alarm_id=record.alarm_id,
@@ -102,9 +110,22 @@ class AlarmDesk:
                 acked_by=record.acked_by,
                 is_first_out=record.is_first_out,
                 since_ns=record.since_ns,
+                shelf=shelf,
             )
             self._alarms[alarm.alarm_id] = alarm
             self._move(alarm, self._clearing(alarm), now_ns)
+
+    def _shelf_of(self, code: str, text: str, now_ns: int) -> Shelf | None:
+        """Return the shelf that an earlier engine wrote down, where it still counts."""
+        spec = self._specs.get(code)
+        if not text or spec is None or spec.priority <= NOT_SHELVABLE:
+            return None
+        try:
+            shelf = msgspec.json.decode(text, type=Shelf)
+        except msgspec.MsgspecError:
+            return None
+        is_bounded = now_ns < shelf.until_ns <= now_ns + MAX_SHELF_MINUTES * 60 * NS_PER_S
+        return shelf if is_bounded else None
 
     def raise_alarm(self, code: str, subject: str, source: str, message: str, now_ns: int) -> str:
         """Say that a condition stands and return the alarm's id; saying it again changes only the text.
@@ -164,7 +185,7 @@ class AlarmDesk:
         """Put one alarm aside for a while, and return it. It is shown as SHELVED and does not ring.
 
         Raises `UnknownAlarm`, or `Refusal` with alarm_not_shelvable (priority 1), reason_required or
-        shelf_too_long. A shelf lives no longer than its engine: a restart rings again.
+        shelf_too_long. It ends by itself, over a restart too.
         """
         assert operator, "a shelf has a name"
         alarm = self._known(alarm_id)
@@ -176,6 +197,7 @@ class AlarmDesk:
             raise Refusal("shelf_too_long", f"1 to {MAX_SHELF_MINUTES} minutes, not {minutes:g}")
         until_ns = now_ns + round(minutes * 60 * NS_PER_S)
         alarm.shelf = Shelf(by=self._clean(operator), reason=self._clean(reason), until_ns=until_ns)
+        self._keep_shelf(alarm, now_ns)
         return self._row(alarm, now_ns)
 
     def unshelve(self, alarm_id: str, now_ns: int) -> AlarmRow:
@@ -244,9 +266,17 @@ class AlarmDesk:
     def _take_off(self, alarm: _Alarm, now_ns: int) -> None:
         """End a shelf: a condition that stands must be seen again."""
         alarm.shelf = None
+        self._keep_shelf(alarm, now_ns)
         if alarm.phase in ACTIVE:
             self._move(alarm, Trigger.CLEAR, now_ns)
             self._ring(alarm, now_ns)
+
+    def _keep_shelf(self, alarm: _Alarm, now_ns: int) -> None:
+        """Write a shelf down, or forget it; one that cannot be written ends with this engine."""
+        if self._keeper is not None:
+            text = "" if alarm.shelf is None else msgspec.json.encode(alarm.shelf).decode()
+            with suppress(StoreError):
+                self._keeper.keep_shelf(alarm.alarm_id, text, now_ns)
 
     def _find_or_make(self, code: str, subject: str) -> _Alarm:
         subject = self._clean(subject)

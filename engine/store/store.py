@@ -34,6 +34,9 @@ def database_path(folder: Path, mode: Mode) -> Path:
     return folder / f"{mode.value}.db"
 
 
+SHELF = "alarm_shelf:"
+
+
 class Store:
     """One open database.
 
@@ -115,6 +118,17 @@ class Store:
     def alarms(self) -> list[AlarmRecord]:
         """Return the alarms as last written."""
         return self.alarm_rows.alarms()
+
+    def keep_shelf(self, alarm_id: str, text: str, at_ns: int) -> None:
+        """Write an alarm's shelf down, or forget it where `text` is empty."""
+        if text:
+            self.facts.set(f"{SHELF}{alarm_id}", text, at_ns)
+        else:
+            self.facts.remove(f"{SHELF}{alarm_id}")
+
+    def shelves(self) -> dict[str, str]:
+        """Return the shelves as last written, by alarm."""
+        return {key.removeprefix(SHELF): text for key, text in self.facts.under(SHELF).items()}
 
     def close(self) -> None:
         """Fold the write-ahead log into the file and close; harmless when closed already."""

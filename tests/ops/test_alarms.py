@@ -151,11 +151,46 @@ def test_restart_keeps_latches_and_asks_for_proof_of_the_rest(tmp_path: Path) ->
     store.close()
 
 
+def test_a_shelf_lives_over_a_restart_until_its_time_and_never_for_priority_one(tmp_path: Path) -> None:
+    def desk_on(specs: dict[str, AlarmSpec], seconds: float) -> AlarmDesk:
+        made = AlarmDesk(specs, store)
+        made.reload(at(seconds))
+        return made
+
+    low = {"low": spec("low", priority=2)}
+    store = Store.open(tmp_path / "paper.db", Mode.PAPER, FixedClock())
+    first = desk_on(low, 0)
+    name = first.raise_alarm("low", "s", "eng", "m", at(1))
+    first.shelve(name, "ada", "maintenance", 60, at(2))
+    later = desk_on(low, 600)
+    (row,) = later.rows(at(600))
+    assert (row.state, row.shelved_by, row.shelved_why) == ("SHELVED", "ada", "maintenance")
+    rings: list[str] = []
+    later.on_ring.append(lambda rung: rings.append(rung.alarm_id))
+    later.raise_alarm("low", "s", "eng", "m", at(601))
+    assert not rings and later.unacked == 0
+    later.tick(at(3_700))
+    assert rings == [name], "its time is over and the condition stands"
+    assert desk_on(low, 3_800).rows(at(3_800))[0].state == "RTN-UN", "an ended shelf is forgotten"
+    again = desk_on(low, 3_900)
+    again.shelve(name, "ada", "again", 60, at(3_900))
+    assert desk_on({"low": spec("low", priority=1)}, 3_901).rows(at(3_901))[0].state == "RTN-UN"
+    store.keep_shelf(name, "{torn", at(3_902))
+    assert desk_on(low, 3_903).rows(at(3_903))[0].state == "RTN-UN"
+    store.close()
+
+
 class BrokenKeeper:
     """Fails until told otherwise."""
 
     def __init__(self) -> None:
         self.is_broken, self.saved = True, 0
+
+    def keep_shelf(self, alarm_id: str, text: str, at_ns: int) -> None:
+        raise StoreFailed("refused")
+
+    def shelves(self) -> dict[str, str]:
+        return {}
 
     def save_alarm(self, alarm: AlarmRecord) -> None:
         if self.is_broken:
