@@ -47,7 +47,7 @@ SCREENS: tuple[tuple[str, str, str], ...] = (
 )
 """(digit, name, title) of each screen, in the order of the digits."""
 
-SIDE_SCREENS = ("limits", "incidents", "reconcile")
+SIDE_SCREENS = ("limits", "incidents", "reconcile", "drill")
 """Screens with a letter of their own."""
 
 _ASKS: dict[str, tuple[str, str]] = {
@@ -101,6 +101,9 @@ ACTIONS: tuple[Action, ...] = (
         "differences",
         "what record and venue do not agree on, and what to do about it",
         cli="interlock reconcile ls",
+    ),
+    Action(
+        "drill", ("x",), "drills", "when stopping was last tried, and how it went", cli="interlock drill ls"
     ),
     Action(
         id="kill",
@@ -310,8 +313,18 @@ ACTIONS: tuple[Action, ...] = (
         ("r",),
         "runbook",
         "open the runbook of this alarm, hold or rule",
-        ("alarms", "gates", "limits", "incidents", "reconcile"),
+        ("alarms", "gates", "limits", "incidents", "reconcile", "drill"),
         hint=3,
+    ),
+    Action(
+        "start_drill",
+        ("S",),
+        "start",
+        "perform this drill on a rehearsal desk: a reason, then the word DRILL",
+        ("drill",),
+        2,
+        "interlock drill kill",
+        hint=2,
     ),
     Action(
         "note_incident",

@@ -209,6 +209,8 @@ class Engine:
         if self.outlets is not None:
             self.questions.sinks = self.outlets.sinks.view
             self.handlers.incidents = self.outlets.incidents
+            self.handlers.drills = self.outlets.drills
+            self.questions.drills = self.outlets.drills.view
             self.handlers.shown = lambda: self.publisher.latest
             self.publisher.incidents = self.outlets.incidents.without_note
             self.publisher.on_shown = self.outlets.past.shown

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from engine.api.commands import Kill, KillDone, PaperStart, SessionStarted
 from engine.api.home import HomePaths
-from engine.api.views import StatusView
+from engine.api.views import OrdersView, StatusView
 from engine.config import load_settings
 from engine.daemon import ENGINE_VERSION
 from engine.failures import reason_code
@@ -116,6 +116,7 @@ async def _kill(desk: Rehearsal, figures: Figures, tell: Tell) -> None:
         body = Kill(level="halt_all", confirm="KILL")
         done = await client.demand(body, KillDone, reason="drill", timeout_s=5.0)
         blocked_ns = await looking
+        orders = (await client.query_view("orders", OrdersView)).rows
     finally:
         await client.close()
     is_empty = await desk.verified_empty(10.0)
@@ -128,7 +129,8 @@ async def _kill(desk: Rehearsal, figures: Figures, tell: Tell) -> None:
         figures["first_cancel_ms"] = (cancels[0] - began_ns) / NS_PER_MS
     figures["cancels"] = len(cancels)
     figures["latch_us"] = done.latch_ms * 1_000
-    figures["orders_after_block"] = sum(1 for at_ns in desk.arrivals(b"place") if at_ns > blocked_ns)
+    figures["orders_after_block"] = sum(1 for order in orders if order.sent_ns > blocked_ns)
+    figures["orders_in_flight"] = sum(1 for at_ns in desk.arrivals(b"place") if at_ns > blocked_ns)
 
 
 async def _dead_man(desk: Rehearsal, figures: Figures, tell: Tell) -> None:

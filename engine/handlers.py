@@ -11,6 +11,7 @@ import msgspec
 from engine.api import commands as c
 from engine.api import subjects
 from engine.api.corridor import Step, SubmitAct, SubmitOpen
+from engine.api.drills import DrillStarted
 from engine.api.views import View
 from engine.attendance import Attendance
 from engine.core import STORAGE_FAILURES, Core
@@ -23,6 +24,7 @@ from engine.foundry import Foundry
 from engine.jobs import Jobs
 from engine.limits import clear_limits
 from engine.ops.alarms import UnknownAlarm
+from engine.ops.drill_runs import DrillRuns
 from engine.ops.incidents import IncidentBook
 from engine.reconcile_acts import act
 from engine.replies import answer
@@ -43,7 +45,7 @@ B = TypeVar("B")
 MAX_LIFETIME_NS = 120 * NS_PER_S
 MAX_ID_CHARACTERS = 128
 Handler = Callable[[c.Command], Awaitable[Record | None]]
-CONFIRM = {c.Kill: "KILL", c.Resume: "RESUME", c.Flatten: "FLATTEN"}
+CONFIRM = {c.Kill: "KILL", c.Resume: "RESUME", c.Flatten: "FLATTEN", c.DrillStart: "DRILL"}
 
 
 class Handlers:
@@ -56,6 +58,7 @@ class Handlers:
         self.tickets = TicketDesk(core, desk)
         self.people = Attendance(core, self.tickets)
         self.incidents: IncidentBook | None = None
+        self.drills: DrillRuns | None = None
         self.corridor: CorridorDesk | None = None
         self.shown: Callable[[], Mapping[str, View]] = dict
         """What consoles are shown now."""
@@ -91,6 +94,7 @@ class Handlers:
             c.JobCancel: self._job_cancel,
             c.ScheduleAdd: self._schedule,
             c.ScheduleAct: self._schedule,
+            c.DrillStart: self._drill_start,
             SubmitOpen: self._submit,
             SubmitAct: self._submit,
             c.EngineStop: self._engine_stop,
@@ -374,6 +378,13 @@ class Handlers:
     async def _job_cancel(self, command: c.Command) -> Record | None:
         self.jobs.cancel(_body(command, c.JobCancel).job_id, command.operator)
         return None
+
+    async def _drill_start(self, command: c.Command) -> Record:
+        if self.drills is None:
+            raise Refusal("not_found", "this engine performs no drills")
+        kind = _body(command, c.DrillStart).kind
+        self.drills.start(kind, command.operator, command.reason)
+        return DrillStarted(kind=kind)
 
     async def _engine_stop(self, command: c.Command) -> Record | None:
         self.core.note("engine_stop", command.operator, "orderly shutdown asked for")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from engine.api.views import View
 from engine.core import Core
 from engine.health import Health
+from engine.ops.drill_runs import DrillRuns
 from engine.ops.event_log import EventLog
 from engine.ops.incidents import IncidentBook
 from engine.ops.past import PastRecorder
@@ -26,6 +27,7 @@ class Outlets:
         self.incidents, self._views = IncidentBook(core), views
         self.event_log = EventLog(core)
         self.units = Units(core)
+        self.drills = DrillRuns(core)
         self.past = PastRecorder(core, core.paths.past, core.settings.record.past_max_mib)
 
     def start(self) -> None:
@@ -47,6 +49,7 @@ class Outlets:
     async def close(self) -> None:
         self.event_log.tend()
         await self.units.close()
+        await self.drills.close()
         await self.sinks.close()
         await self.past.close()
 

@@ -10,6 +10,7 @@ import msgspec
 from engine.api import commands as c
 from engine.api import subjects
 from engine.api import views as v
+from engine.api.drills import Drills
 from engine.api.incidents import (
     MAX_LISTED,
     IncidentList,
@@ -46,6 +47,7 @@ class Questions:
     def __init__(self, core: Core, desk: Desk, jobs: Jobs, snapshot: Callable[[], dict[str, v.View]]) -> None:
         self.core, self.desk, self.jobs, self.snapshot = core, desk, jobs, snapshot
         self.lab = Lab(core)
+        self.drills: Callable[[], Drills] = lambda: Drills(at_ns=core.clock.now_ns(), rows=())
         self.sinks: Callable[[], v.SinksView] = lambda: v.SinksView(at_ns=core.clock.now_ns(), rows=())
         self.schedules: Callable[[], tuple[c.ScheduleRow, ...]] = tuple
         self._scan = RunScan(core.paths.runs, core.disk)
@@ -88,6 +90,8 @@ class Questions:
             return self.sinks()
         if isinstance(body, c.ScheduleList):
             return c.Schedules(rows=self.schedules())
+        if isinstance(body, c.DrillList):
+            return self.drills()
         if isinstance(body, IncidentList):
             return Incidents(rows=list_incidents(self.core.paths.home)[:MAX_LISTED])
         if isinstance(body, IncidentShow):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from console.tui.screens.alarms import Alarms
+from console.tui.screens.drill import DrillRoom
 from console.tui.screens.events import Events
 from console.tui.screens.gates import Gates
 from console.tui.screens.incidents import IncidentRoom
@@ -29,6 +30,7 @@ _KINDS: tuple[type[Room], ...] = (
     Limits,
     IncidentRoom,
     ReconcileRoom,
+    DrillRoom,
 )
 
 

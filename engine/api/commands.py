@@ -12,6 +12,8 @@ from typing import Any
 import msgspec
 
 from engine.api.corridor import SubmitAct, SubmitOpen
+from engine.api.drills import DrillList as DrillList
+from engine.api.drills import DrillStart as DrillStart
 from engine.api.incidents import IncidentList, IncidentShow
 from engine.api.lab import LabQuery
 from engine.api.reconcile import FillsCompared
@@ -270,6 +272,7 @@ CommandBody = (
     | JobCancel
     | ScheduleAdd
     | ScheduleAct
+    | DrillStart
     | SubmitOpen
     | SubmitAct
     | EngineStop
@@ -343,6 +346,7 @@ QueryBody = (
     ScheduleList
     | AlarmSinks
     | IncidentList
+    | DrillList
     | IncidentShow
     | Snapshot
     | Health

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from engine.api.drills import DRILL_KINDS as DRILL_KINDS
 from safety.canonical import canonical, digest
 from safety.secrets import Secret
 from seams.clock import NS_PER_S, iso_z
@@ -22,8 +23,6 @@ from venues.types import Record
 DAY_NS = 86_400 * NS_PER_S
 MAX_AGE_DAYS = 30
 FOLDER = "drills"
-DRILL_KINDS = ("kill", "dead-man", "flatten")
-"""What a promotion asks for."""
 UNSIGNED = ""
 
 
@@ -121,23 +120,29 @@ def drill_blockers(
     outputs: Path, disk: Disk, now_ns: int, kernel_sha256: str, key: Secret | None, kinds: tuple[str, ...]
 ) -> tuple[str, ...]:
     """Return why the drills block a promotion, one code for each kind that does; empty where none does."""
-    newest: dict[str, SealedDrill | None] = {}
-    for name, sealed in drills_in(outputs, disk):
-        kind = sealed.drill.kind if sealed is not None else name.removesuffix(".json").rsplit("_", 1)[-1]
-        newest[kind] = sealed
+    newest = newest_drills(outputs, disk)
     return tuple(
         f"drill_{problem}:{kind}"
         for kind in kinds
-        if (problem := _problem(newest, kind, now_ns, kernel_sha256, key))
+        if (problem := problem_of(*newest.get(kind, ("", None)), now_ns, kernel_sha256, key))
     )
 
 
-def _problem(
-    newest: Mapping[str, SealedDrill | None], kind: str, now_ns: int, kernel_sha256: str, key: Secret | None
+def newest_drills(outputs: Path, disk: Disk) -> dict[str, tuple[str, SealedDrill | None]]:
+    """Return the last drill of each kind: its file, and None where it cannot be read."""
+    newest: dict[str, tuple[str, SealedDrill | None]] = {}
+    for name, sealed in drills_in(outputs, disk):
+        kind = sealed.drill.kind if sealed is not None else name.removesuffix(".json").rsplit("_", 1)[-1]
+        newest[kind] = (name, sealed)
+    return newest
+
+
+def problem_of(
+    file: str, sealed: SealedDrill | None, now_ns: int, kernel_sha256: str, key: Secret | None
 ) -> str:
-    if kind not in newest:
+    """Return why a drill does not count, or nothing; `file` is empty where there is none."""
+    if not file:
         return "absent"
-    sealed = newest[kind]
     if sealed is None or not is_intact(sealed, key):
         return "not_trusted"
     drill = sealed.drill

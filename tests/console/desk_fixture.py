@@ -14,6 +14,7 @@ from console.tui.theme import Look
 from engine.api import reconcile as r
 from engine.api import views as v
 from engine.api.commands import Kill, KillArm, KillArmed, KillDone
+from engine.api.drills import DrillFigure, DrillList, DrillRow, DrillRun, Drills
 from engine.api.incidents import (
     Incident,
     IncidentDetail,
@@ -790,6 +791,50 @@ def incidents() -> tuple[Incident, ...]:
     return tuple(msgspec.structs.replace(base, **each) for each in changes)  # type: ignore[type-var]
 
 
+def drills() -> Drills:
+    """One that counts, one that missed a goal, one never made; the second is under way again."""
+
+    def figures(*rows: tuple[str, float, float]) -> tuple[DrillFigure, ...]:
+        return tuple(
+            DrillFigure(name=name, value=value, at_most=most, is_met=0 <= value <= most)
+            for name, value, most in rows
+        )
+
+    base = DrillRow(
+        kind="kill",
+        problem="failed",
+        began_ns=ago(7_200),
+        days_left=0.0,
+        operator="mara",
+        reason="monthly",
+        is_signed=True,
+        said="",
+        figures=figures(
+            ("blocked_ms", 31.2, 50),
+            ("first_cancel_ms", 142.0, 100),
+            ("verified_ms", 480.0, 5_000),
+            ("orders_after_block", 0, 0),
+        ),
+        file="20261121T011407_000Z_kill.json",
+    )
+    dead: dict[str, Any] = {
+        "kind": "dead-man",
+        "problem": "",
+        "days_left": 27.9,
+        "figures": figures(("close_only_ms", 4_970, 6_000), ("verified_ms", 10_170, 15_000)),
+    }
+    never: dict[str, Any] = {"kind": "flatten", "problem": "absent", "began_ns": 0, "figures": (), "file": ""}
+    run = DrillRun(
+        kind="kill",
+        operator="mara",
+        began_ns=ago(42),
+        said="a session trades; waiting for its orders",
+        exit_code=-1,
+    )
+    rows = (base, *(msgspec.structs.replace(base, **each) for each in (dead, never)))  # type: ignore[type-var]
+    return Drills(at_ns=NOW_NS, rows=rows, run=run)
+
+
 def incident_detail(asked: IncidentShow) -> IncidentDetail:
     told = (
         (412, "venue", "sandbox", 'reject O-77118 "[51008] insufficient margin"'),
@@ -827,6 +872,7 @@ def gateway(**replace: Any) -> FixtureGateway:
             RunShow: run_detail(),
             IncidentList: Incidents(rows=incidents()),
             IncidentShow: incident_detail,
+            DrillList: drills(),
             **research.ANSWERS,
         },
     )

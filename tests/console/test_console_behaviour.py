@@ -32,6 +32,7 @@ from engine.api.commands import (
     AlarmAck,
     AlarmShelve,
     AlarmUnshelve,
+    DrillStart,
     Flatten,
     IncidentClose,
     IncidentWrite,
@@ -304,6 +305,18 @@ async def test_a_halt_that_nobody_explained_is_resumed_from_with_a_note() -> Non
         assert "in words" in said(app) and not sent(app, Resume)
         await press(pilot, "u", *"fixed", "enter", *"feed", "enter", *"resume", "enter")
         assert sent(app, Resume) == [Resume(confirm="RESUME", note="feed")]
+
+
+async def test_a_drill_begins_with_a_reason_and_its_word() -> None:
+    app = desk.make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "x", "S", "enter")
+        assert "has a reason" in said(app)
+        await press(pilot, "S", *"monthly", "enter", *"drop", "enter")
+        assert not sent(app, DrillStart)
+        await press(pilot, *"drill", "enter")
+        (command,) = [c for c in app.gateway.sent if isinstance(c[0], DrillStart)]  # type: ignore[attr-defined]
+        assert command[:2] == (DrillStart(kind="kill", confirm="DRILL"), "monthly")
 
 
 async def test_an_incident_is_noted_closed_and_exported(

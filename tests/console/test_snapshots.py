@@ -81,7 +81,7 @@ def test_the_limits_without_colour(snap_compare: Compare, monkeypatch: pytest.Mo
     assert snap_compare(app, terminal_size=(80, 24), run_before=steps("l"))
 
 
-SIDE = ("i",)
+SIDE = ("i", "x")
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda s: f"{s[0]}x{s[1]}")

@@ -6,6 +6,7 @@ from console.tui import text
 from console.tui.theme import Look
 from console.tui.widgets.drawing import bar
 from console.tui.widgets.live_table import Cell, Column
+from engine.api.drills import DrillRow
 from engine.api.incidents import Incident
 from engine.api.reconcile import DifferenceRow
 from engine.api.run_views import RunRow, SessionRow
@@ -136,6 +137,22 @@ INCIDENT_COLUMNS: tuple[Column[Incident], ...] = (
     Column("REASON", 0, lambda i: i.reason),
     Column("NOTES", 5, lambda i: str(len(i.notes)), ">"),
     Column("INCIDENT", 24, lambda i: (i.incident_id, "dim"), drop=1),
+)
+
+
+def _drill_state(row: DrillRow) -> Cell:
+    return (row.problem.upper().replace("_", " "), "p2-calm") if row.problem else ("counts", "text")
+
+
+DRILL_COLUMNS: tuple[Column[DrillRow], ...] = (
+    Column("DRILL", 10, lambda d: d.kind, value=lambda d: d.kind),
+    Column("STATE", 14, _drill_state, value=lambda d: d.problem),
+    Column("LAST", 11, lambda d: text.day_hm(d.began_ns), value=lambda d: d.began_ns),
+    Column("DAYS LEFT", 9, lambda d: f"{d.days_left:.1f}" if d.days_left else "-", ">"),
+    Column("BY", 10, lambda d: d.operator or "-"),
+    Column("GOALS", 9, lambda d: f"{sum(f.is_met for f in d.figures)} of {len(d.figures)}"),
+    Column("REASON", 0, lambda d: (d.reason, "dim")),
+    Column("SIGNED", 6, lambda d: "yes" if d.is_signed else "no", drop=1),
 )
 
 
