@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from engine.api.views import View
 from engine.core import Core
 from engine.health import Health
+from engine.ops.decision_drift import DriftWatch
 from engine.ops.drill_runs import DrillRuns
 from engine.ops.event_log import EventLog
 from engine.ops.incidents import IncidentBook
@@ -28,6 +29,7 @@ class Outlets:
         self.event_log = EventLog(core)
         self.units = Units(core)
         self.drills = DrillRuns(core)
+        self.drift = DriftWatch(core)
         self.past = PastRecorder(core, core.paths.past, core.settings.record.past_max_mib)
 
     def start(self) -> None:
@@ -38,6 +40,7 @@ class Outlets:
         self.sinks.tend()
         self.event_log.tend()
         self.units.tend()
+        self.drift.tend()
         self._health.diagnostics = diagnostics(self.units)
         self.past.tend()
         try:
@@ -50,6 +53,7 @@ class Outlets:
         self.event_log.tend()
         await self.units.close()
         await self.drills.close()
+        await self.drift.close()
         await self.sinks.close()
         await self.past.close()
 

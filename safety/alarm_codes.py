@@ -67,6 +67,7 @@ _ROWS: tuple[tuple[str, int, str, str, str, str, str, bool, float, float], ...] 
     ("key_old", 3, "A key has not been changed for long", "Whoever learned it once can still use it", "today", "Make a new key, name it, take back the old one", _START, False, 0.0, 60.0),
     ("ticket_unconfirmed", 2, "A venue has not confirmed an approved order", "It may be alive; its ticket is UNKNOWN", "2 minutes", "Do not send it again; look at the order's state until the venue has answered", _APPROVALS, False, 0.0, 10.0),
     ("override_used", 2, "Two persons passed over a failed check", "One order goes beyond a bound of the desk", "10 minutes", "Read who did it and why; check the position", _APPROVALS, True, 0.0, 0.0),
+    ("decision_drift", 3, "The desk decides otherwise than it used to", "Strategy, market or configuration has changed in effect", "today", "Look at interlock audit drift for what moved; explain it", _PAPER, False, 0.0, 60.0),
     ("ticket_expired", 3, "A ticket expired undecided", "The strategy's wish was dropped", "today", "Check whether somebody watches the queue", _PAPER, False, 0.0, 60.0),
     ("config_reload_failed", 3, "A changed configuration is not valid", "The old one stays in force", "today", "Correct the key that the message names", _START, False, 0.0, 60.0),
     ("view_overrun", 3, "A console falls behind", "It skips views; it never shows old ones as live", "today", "Check the console's connection", _START, False, 5.0, 60.0),

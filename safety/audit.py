@@ -37,6 +37,7 @@ SEGMENT_BYTES = 64 << 20
 HEAD_EVERY_S = 60.0
 TORN_TAIL = "audit.torn_tail"
 DECISION = "decision"
+_PLAIN = msgspec.json.Decoder(dict[str, object])
 OUTCOMES = ("proposed", "blocked", "executed", "failed")
 VOUCHED_AT_ONCE = frozenset({"kill", "resume", "ticket_approved"})
 """Kinds after which a signed head is written at once, not at the next interval."""
@@ -63,6 +64,7 @@ class AuditLog:
     ) -> None:
         assert segment_bytes > 0 and head_every_s > 0
         self._disk, self._clock, self._path, self._key = disk, clock, path, key
+        self._head_path = head_path(path)
         self._segment_bytes, self._head_every_ns = segment_bytes, round(head_every_s * NS_PER_S)
         self._is_broken = False
         disk.make_folder(path.parent)
@@ -110,7 +112,7 @@ class AuditLog:
         if self._is_broken:
             raise AuditBroken(self._write_failed())
         at_ns = self._stamp_ns()
-        plain = msgspec.json.decode(canonical(body), type=dict[str, object])
+        plain = _PLAIN.decode(canonical(body))
         draft = AuditRecord(
             seq=self._seq + 1, at=iso_z(at_ns), at_ns=at_ns, kind=kind, body=plain, prev=self._hash
         )
@@ -202,7 +204,7 @@ class AuditLog:
 
     def _write_head(self) -> None:
         head = AuditHead(seq=self._seq, hash=self._hash, size_bytes=self._size)
-        self._disk.write_atomic(head_path(self._path), canonical(head))
+        self._disk.write_atomic(self._head_path, canonical(head))
 
     def _quarantine_torn_tail(self) -> dict[str, object] | None:
         """Move aside what stands behind the head and is not one whole record: it was never acknowledged.

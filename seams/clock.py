@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Protocol
 
 NS_PER_S = 1_000_000_000
@@ -71,5 +72,10 @@ def utc_ns(text: str) -> int:
 
 def iso_z(ns: int) -> str:
     """Write a UTC nanosecond time as ISO-8601 with milliseconds and `Z`."""
-    stamp = datetime.fromtimestamp(ns // NS_PER_S, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    return f"{stamp}.{ns % NS_PER_S // NS_PER_MS:03d}Z"
+    return f"{_second(ns // NS_PER_S)}.{ns % NS_PER_S // NS_PER_MS:03d}Z"
+
+
+@lru_cache(maxsize=64)
+def _second(seconds: int) -> str:
+    """Write a whole second; the records of one second share it."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -14,8 +14,9 @@ from console.cli.guard import failures
 from console.cli.options import Json
 from engine.api.home import home_folder
 
-app = typer.Typer(help="The audit chain: verify, anchor.")
+app = typer.Typer(help="The audit chain: verify, anchor, drift.")
 RECORD = "engine.api.record"
+SHARE_COLUMNS = ("kind", "baseline", "week", "baseline_share", "week_share", "psi")
 
 
 @app.callback()
@@ -58,3 +59,18 @@ def anchor(
         made = facade.function(RECORD, "audit_anchor")(home_folder(), dict(os.environ), to)
     report = output.record(made)
     output.show({"anchor": report}, output.facts(report), as_json)
+
+
+@app.command()
+def drift(as_json: Json = False) -> None:
+    """Compare this week's decisions with those of the four weeks before; exit 1 where they have shifted.
+
+    Example: interlock audit drift --json
+    """
+    with failures():
+        report = output.record(facade.function(RECORD, "decision_drift")(home_folder()))
+    shares = output.table(output.records(report["shares"]), SHARE_COLUMNS, "no decisions")
+    facts = output.facts({name: value for name, value in report.items() if name != "shares"})
+    output.show({"drift": report}, f"{facts}\n\n{shares}", as_json)
+    if report["state"] == "shifted":
+        raise typer.Exit(ExitCode.REFUSED)

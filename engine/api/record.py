@@ -52,3 +52,10 @@ def audit_anchor(home: Path, environ: dict[str, str], target: Path | None) -> An
         signature=head.signature,
         file="" if place is None else str(place),
     )
+
+
+def decision_drift(home: Path) -> Record:
+    """Compare this week's decisions with those of the four weeks before. Raises `OSError`, `ValueError`."""
+    from engine.ops.decision_drift import decision_drift as compare
+
+    return compare(RealDisk(), HomePaths(home).audit, SystemClock().now_ns())
