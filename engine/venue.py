@@ -157,7 +157,7 @@ def evidence_of(venue: LiveVenue, clock: Clock) -> CorridorVenue:
 def mark_orders(venue: VenueAdapter, core: Core) -> None:
     """Let the client ids of this home carry a mark of its own, made once: where the venue takes an id twice,
     a home that counts from one again must not find an older one's orders."""
-    if not isinstance(venue, HyperliquidAdapter):
+    if not isinstance(venue, HyperliquidAdapter | KrakenAdapter):
         return
     mark = core.store.facts.get(DESK_MARK)
     if mark is None:

@@ -399,6 +399,33 @@ def test_a_repeated_message_changes_nothing() -> None:
     virtual(life)
 
 
+def test_an_older_desks_order_of_the_same_name_is_foreign() -> None:
+    """Names count from one again in a new home; the venue takes them again."""
+
+    async def life(rig: Rig) -> None:
+        await rig.place(client_order_id="O-1-0001", limit_price=Decimal(60_010))
+        await rig.place(client_order_id="O-1-0002")
+        newer = KrakenAdapter(rig.wire, "loopback", rig.own, rig.public, KEY, rig.clock, desk="another desk")
+        assert await newer.query("O-1-0001") is None and await newer.query("O-1-0002") is None
+        listed = [*await newer.open_orders(), *await newer.fills_since(0)]
+        assert len(listed) > 1 and all(each.client_order_id.startswith("kraken:") for each in listed)
+
+    virtual(life)
+
+
+def test_a_restarted_adapter_reads_its_own_names_back() -> None:
+    async def life(rig: Rig) -> None:
+        await rig.place(client_order_id="O-3-0012")
+        await rig.place(client_order_id="O-3-0013", limit_price=Decimal(60_010))
+        again = KrakenAdapter(rig.wire, "loopback", rig.own, rig.public, KEY, rig.clock)
+        (mine,) = await again.open_orders()
+        assert mine.client_order_id == "O-3-0012"
+        filled = await again.query("O-3-0013")
+        assert filled is not None and filled.status is OrderStatus.FILLED
+
+    virtual(life)
+
+
 def test_somebody_elses_order_is_told_with_the_venues_name() -> None:
     async def life(rig: Rig) -> None:
         txid = rig.desk.ok(

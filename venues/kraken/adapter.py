@@ -31,6 +31,7 @@ from venues.kraken import translate
 from venues.kraken.capabilities import LOOKUP_LAG_NS, PAIRS, capabilities
 from venues.kraken.client import KrakenClient, Tier
 from venues.kraken.history import MISSING_NS, History
+from venues.kraken.names import MOST, Names
 from venues.kraken.outcomes import Submitted, submitted, txid_of
 from venues.kraken.precision import NAME, Rules
 from venues.kraken.stream import MarketStream, OwnStream
@@ -48,7 +49,6 @@ from venues.types import (
     VenuePosition,
 )
 
-CLIENT_ID_MAX = 18
 MAX_SIGNED = 10_000
 QUOTE = "ZUSD"
 
@@ -68,6 +68,7 @@ class KrakenAdapter:
         bar_ns: int = 60 * NS_PER_S,
         lookup_lag_ns: int = LOOKUP_LAG_NS,
         tier: Tier | None = None,
+        desk: str = "",
     ) -> None:
         self._clock, self._key, self._lag_ns = clock, key, lookup_lag_ns
         self._client = KrakenClient(caller, authority, key, clock, tier or Tier())
@@ -75,7 +76,7 @@ class KrakenAdapter:
         self._symbols = {
             name: each.symbol for each in PAIRS for name in (each.pair_id, each.altname, each.wsname)
         }
-        self._names: dict[str, str] = {}
+        self._names = Names(desk or key.key)
         self._history = History(self._client, self._symbols, self._names, clock)
         self._own = OwnStream(own, self._token, self._symbols, self._names, self._event, self._whole)
         self._market = MarketStream(market, PAIRS, bar_ns, self._tell_market)
@@ -99,6 +100,10 @@ class KrakenAdapter:
 
     def capabilities(self) -> Capabilities:
         return capabilities(self._lag_ns + MISSING_NS)
+
+    def use_desk(self, desk: str) -> None:
+        """Mark orders as this desk's from now on (see `names`)."""
+        self._names.use(desk)
 
     def instruments(self) -> Sequence[Instrument]:
         return tuple(rules.instrument() for rules in self._rules.values())
@@ -139,11 +144,10 @@ class KrakenAdapter:
     # --- orders ----------------------------------------------------------------------------------
 
     def sign(self, request: OrderRequest, nonce: int, valid_until_ns: int) -> Signed:
-        rules = self._rules[request.symbol]
         refusal = self.judge(request)
         if refusal is not None:
             self._refusals[request.client_order_id] = refusal
-        fields = translate.order_fields(request, rules, valid_until_ns)
+        fields = self._fields(request, valid_until_ns)
         self._unsent.add(nonce)
         while len(self._unsent) > MAX_SIGNED:
             self._unsent.remove(min(self._unsent))
@@ -169,7 +173,7 @@ class KrakenAdapter:
         match submitted(outcome):
             case Submitted.ACCEPTED:
                 txid = txid_of(outcome)
-                self._names[txid] = name
+                self._names.learn(txid, name)
                 self._event(Accepted(client_order_id=name, venue_order_id=txid, at_ns=self._clock.now_ns()))
             case Submitted.REFUSED:
                 raise Refused(outcome.code, outcome.said)
@@ -182,7 +186,7 @@ class KrakenAdapter:
                 raise OutcomeUnknown(f"{outcome.code}: {outcome.said}")
 
     async def cancel(self, client_order_id: str) -> None:
-        await self._client.ask("CancelOrder", **_names_order(client_order_id))
+        await self._client.ask("CancelOrder", **self._named(client_order_id))
 
     async def cancel_all(self) -> None:
         """Ask for the cancel of every working order of the account, whoever placed it."""
@@ -198,8 +202,8 @@ class KrakenAdapter:
         """Return why this order must not leave, or None. Pure."""
         rules = self._rules[request.symbol]
         name, is_sale = request.client_order_id, request.side is Side.SELL
-        if not (0 < len(name) <= CLIENT_ID_MAX and name.isascii() and name.isprintable()):
-            return Refused("bad_client_order_id", f"{name!r} is not 1 to {CLIENT_ID_MAX} plain characters")
+        if not (0 < len(name) <= MOST and name.isascii() and name.isprintable()):
+            return Refused("bad_client_order_id", f"{name!r} is not 1 to {MOST} plain characters")
         if is_sale != request.reduce_only:
             said = "a sale closes and a purchase opens: spot has no short"
             return Refused("spot_no_short", f"{request.side} with reduce_only={request.reduce_only}: {said}")
@@ -219,7 +223,7 @@ class KrakenAdapter:
         refusal = self.judge(request)
         if refusal is not None:
             raise refusal
-        fields = translate.order_fields(request, self._rules[request.symbol], 0) | {"validate": "true"}
+        fields = self._fields(request, 0) | {"validate": "true"}
         outcome = await self._client.send(self._client.signed_order(fields, nonce), always)
         match submitted(outcome, is_validate=True):
             case Submitted.VALIDATED:
@@ -286,6 +290,17 @@ class KrakenAdapter:
 
     # --- inside ----------------------------------------------------------------------------------
 
+    def _fields(self, request: OrderRequest, valid_until_ns: int) -> dict[str, str]:
+        """Return an order's fields as they go out, under the client id that carries our mark."""
+        fields = translate.order_fields(request, self._rules[request.symbol], valid_until_ns)
+        return fields | self._named(request.client_order_id)
+
+    def _named(self, name: str) -> dict[str, str]:
+        """Return how a request names an order: by our id, or a foreign one by the venue's."""
+        if name.startswith(translate.FOREIGN):
+            return {"txid": name.removeprefix(translate.FOREIGN)}
+        return {"cl_ord_id": self._names.of(name)}
+
     async def _marks(self, coins: Sequence[Rules]) -> dict[str, Decimal]:
         """Return the coins' prices, from the stream where it has them."""
         marks = {rules.symbol: self._market.mid(rules.symbol) for rules in coins}
@@ -323,13 +338,6 @@ class KrakenAdapter:
     def _tell_market(self, event: MarketEvent) -> None:
         for listener in tuple(self._on_market):
             listener(event)
-
-
-def _names_order(client_order_id: str) -> dict[str, str]:
-    """Return how a request names an order: by our id, or a foreign one by the venue's."""
-    if client_order_id.startswith(translate.FOREIGN):
-        return {"txid": client_order_id.removeprefix(translate.FOREIGN)}
-    return {"cl_ord_id": client_order_id}
 
 
 def _last(ticker: Json) -> Decimal:

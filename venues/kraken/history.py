@@ -13,6 +13,7 @@ from seams.clock import NS_PER_S, Clock
 from venues.contract import OutcomeUnknown, Refused
 from venues.kraken import translate
 from venues.kraken.client import KrakenClient
+from venues.kraken.names import Names
 from venues.kraken.translate import Json, amount, table
 from venues.types import Fill, VenueOrder
 
@@ -27,9 +28,7 @@ MISSING_NS = 10 * NS_PER_S
 class History:
     """Orders and fills of one account, by REST."""
 
-    def __init__(
-        self, client: KrakenClient, symbols: Mapping[str, str], names: dict[str, str], clock: Clock
-    ) -> None:
+    def __init__(self, client: KrakenClient, symbols: Mapping[str, str], names: Names, clock: Clock) -> None:
         self._client, self._symbols, self._names, self._clock = client, symbols, names, clock
         self._fills: dict[str, Fill] = {}
         self._asked_ns: int | None = None
@@ -44,16 +43,15 @@ class History:
 
     async def query(self, name: str) -> VenueOrder | None:
         """Return the newest order with this name, or None where the lists lack it (`MISSING_NS` ago)."""
-        txid = name.removeprefix(translate.FOREIGN) if name.startswith(translate.FOREIGN) else None
-        txid = txid or next((known for known, ours in self._names.items() if ours == name), None)
-        if txid is not None:
+        txid = self._names.txid_of(name)
+        if txid:
             return await self._by_txid(txid)
         now_ns = self._clock.monotonic_ns()
         self._missing = {each: at for each, at in self._missing.items() if now_ns - at < MISSING_NS}
         if name in self._missing:
             return None
         for method, field in (("OpenOrders", "open"), ("ClosedOrders", "closed")):
-            listed = table(table(await self._client.ask(method, cl_ord_id=name))[field])
+            listed = table(table(await self._client.ask(method, cl_ord_id=self._names.of(name)))[field])
             found = [(opened(said), known) for known, said in listed.items()]
             if found:
                 return self._read(max(found)[1], table(listed[max(found)[1]]))
@@ -88,9 +86,9 @@ class History:
                 break
         else:
             raise OutcomeUnknown(f"more than {MAX_PAGES * PAGE} fills since {start}")
-        await self._learn({str(said["ordertxid"]) for said in listed.values()} - self._names.keys())
+        await self._learn({str(said["ordertxid"]) for said in listed.values()} - self._names.by_txid.keys())
         return [
-            translate.fill_of(trade_id, said, self._names[str(said["ordertxid"])], self._symbols)
+            translate.fill_of(trade_id, said, self._names.by_txid[str(said["ordertxid"])], self._symbols)
             for trade_id, said in listed.items()
         ]
 
@@ -100,7 +98,7 @@ class History:
         for at in range(0, len(wanted), PAGE):
             listed = table(await self._client.ask("QueryOrders", txid=",".join(wanted[at : at + PAGE])))
             for txid, said in listed.items():
-                self._names[txid] = translate.name_of(txid, table(said))
+                self._names.learn(txid, translate.name_of(txid, self._names.read(txid, table(said))))
 
     async def _by_txid(self, txid: str) -> VenueOrder | None:
         try:
@@ -112,8 +110,8 @@ class History:
         return self._read(txid, table(listed[txid])) if txid in listed else None
 
     def _read(self, txid: str, said: Json) -> VenueOrder:
-        order = translate.venue_order(txid, said, self._symbols)
-        self._names[txid] = order.client_order_id
+        order = translate.venue_order(txid, self._names.read(txid, said), self._symbols)
+        self._names.learn(txid, order.client_order_id)
         return order
 
 

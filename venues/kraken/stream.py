@@ -18,6 +18,7 @@ from seams.wire import MessageLink, Unsent
 from venues.bars import QuoteBars
 from venues.contract import VenueError
 from venues.kraken.book import BookBroken, KrakenBook
+from venues.kraken.names import Names
 from venues.kraken.precision import Rules
 from venues.kraken.translate import Json, amount, execution_event, table
 from venues.types import MarketEvent, OrderEvent, Quote
@@ -39,14 +40,14 @@ def _rows(said: Json) -> list[Json]:
 
 
 class OwnStream:
-    """The executions of one account. `names` (venue id -> our id) is shared with whoever asks by REST."""
+    """The executions of one account. `names` is shared with whoever asks by REST."""
 
     def __init__(
         self,
         link: MessageLink,
         token: Token,
         symbols: Mapping[str, str],
-        names: dict[str, str],
+        names: Names,
         on_event: Callable[[OrderEvent], None],
         on_whole: Callable[[bool], None],
     ) -> None:
@@ -105,19 +106,11 @@ class OwnStream:
             raise ValueError(f"a gap in the executions: {self._sequence} then {number}")
         self._sequence = number
         for row in _rows(said):
-            event = execution_event(self._named(row), self._symbols)
+            event = execution_event(self._names.read(str(row["order_id"]), row), self._symbols)
             if event is not None:
                 self._on_event(event)
         if is_snapshot:
             self._on_whole(True)
-
-    def _named(self, row: Json) -> Json:
-        """Give a row our id where the venue left it out: later messages need not repeat it."""
-        txid = str(row["order_id"])
-        if row.get("cl_ord_id"):
-            self._names[txid] = str(row["cl_ord_id"])
-        known = self._names.get(txid)
-        return row if known is None else {**row, "cl_ord_id": known}
 
 
 class MarketStream:
