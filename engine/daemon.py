@@ -299,6 +299,7 @@ class Engine:
         """Carry a kill out beside the main loop: a venue that does not answer cancels must not keep the
         next file or byte from being seen."""
         self.desk.obeyed = level
+        self.core.sync_kill_hold()  # now: what is published next must show it
         task = asyncio.get_running_loop().create_task(self._carry_out(level, by, reason, source))
         self.handlers.background.add(task)
         task.add_done_callback(self.handlers.background.discard)
@@ -395,7 +396,6 @@ def kill_by_signal(engine: Engine) -> None:
     except OSError as error:
         core.halt(error, "kill latch")  # the byte is set; the main loop cancels
         return
-    core.sync_kill_hold()
     engine.obey(KillLevel.HALT_ALL, by, reason, "signal")
 
 

@@ -97,7 +97,9 @@ class SimWire:
         for _ in range(copies):
             self._spawn(self._carry(body, answer))
         try:
-            said = await asyncio.wait_for(answer, timeout_s)
+            # Not wait_for: in 3.11 it swallows a cancel that meets its answer, and the dead would live on.
+            async with asyncio.timeout(timeout_s):
+                said = await answer
         except TimeoutError as error:
             raise Lost("no answer") from error
         self._crash(f"{room}.answered")

@@ -322,11 +322,11 @@ class World:
         self.incarnation = None
 
     async def _sweep_out(self, incarnation: Incarnation) -> None:
-        """Nothing of a dead process runs on."""
-        tasks = [task for task in incarnation.tasks if not task.done()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        """Nothing of a dead process runs on, not even what swallows a cancel (`asyncio.wait_for` may)."""
+        while tasks := [task for task in incarnation.tasks if not task.done()]:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=0.01)
         incarnation.tasks.clear()
 
     def _on_sent(self, body: bytes) -> None:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from engine.sim.campaign import doubt_times, run_on
 from engine.sim.faults import RATES, Fault, draw
-from engine.sim.runner import make_template, run_seed
+from engine.sim.runner import in_fresh_folder, make_template, run_seed
+from engine.sim.world import World
 from seams import chaos
 
 ROOT = Path(__file__).resolve().parents[2]
 SEEDS = range(1, 9)
-PINNED = (9, 16, 21, 23)
+PINNED = (9, 16, 21, 23, 1003303)
 """Seeds that once broke an invariant, ours or the simulator's own: docs/reliability.md names the bugs."""
 HASHES = """
 import sys, tempfile
@@ -121,3 +124,29 @@ def test_doubt_is_told_by_its_median_its_tail_and_its_longest() -> None:
     told = doubt_times([*range(1_000, 101_000, 1_000)])
     assert told == {"resolved": 100, "resolved_p50_s": 51.0, "resolved_p95_s": 96.0, "resolved_max_s": 100.0}
     assert doubt_times([]) == {"resolved": 0}
+
+
+def test_a_dead_engine_is_swept_out_though_a_task_of_it_swallows_its_cancel(template: Path) -> None:
+    async def stubborn() -> None:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        await asyncio.sleep(60)
+
+    async def story(world: World) -> int:
+        await asyncio.sleep(0.1)
+        dead = world.incarnation
+        assert dead is not None
+        dead.tasks.append(world.loop.create_task(stubborn()))
+        await asyncio.sleep(0.1)
+        world.die(dead.number, "drawn")
+        await asyncio.sleep(3.0)
+        return world.started
+
+    with in_fresh_folder():
+        world = World(1, draw(1, frozenset()), template)
+        keeper = world.loop.create_task(world.keep_alive())
+        try:
+            assert world.loop.run_until_complete(story(world)) == 2
+        finally:
+            assert not keeper.done()
+            world.close()
