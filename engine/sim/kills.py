@@ -153,6 +153,8 @@ class KillTrial:
         loop = self.world.loop
         while sum(self.paths.values()) < self.count and loop.time() < WORLD_S:
             if not self._is_trading():
+                if self._is_latched() and self.operator.client is not None:  # the watchdog was first
+                    await self._ask_to_resume()
                 await asyncio.sleep(0.1)
                 continue
             self._arm()
@@ -185,10 +187,13 @@ class KillTrial:
                 return
             await asyncio.sleep(0.05)
         while self._is_latched() and world.loop.time() < WORLD_S:
-            world.disk.files.pop(KILL_FILE, None)  # whoever resumes takes the request away first
-            await self.operator.ask(Resume(confirm="RESUME"), "a trial of the switch", 8.0)
+            await self._ask_to_resume()
             await asyncio.sleep(0.02)
         self.resets += not self._is_latched()
+
+    async def _ask_to_resume(self) -> None:
+        self.world.disk.files.pop(KILL_FILE, None)  # whoever resumes takes the request away first
+        await self.operator.ask(Resume(confirm="RESUME"), "a trial of the switch", 8.0)
 
     def _is_latched(self) -> bool:
         incarnation = self.world.incarnation
