@@ -25,6 +25,12 @@ from seams.net import NetDown
 
 KILL_ANSWER_S = 0.5
 KILL_CONNECT_S = 0.5
+FLATTEN_ANSWER_S = 20.0
+"""Well above the engine's own deadline: whoever has not answered by then will not."""
+ACT_WITHOUT = (
+    "act at the venue without the engine: `interlock flatten --direct --confirm FLATTEN`; "
+    "closing orders are reduce-only, so doing it again is safe"
+)
 LEVELS = ("halt_all", "close_only")
 
 
@@ -109,8 +115,14 @@ def flatten(
         way, done = _flatten_offline(who, reason)
     else:
         try:
-            done = link.act(Flatten(confirm=word), FlattenDone, operator=who, reason=reason, timeout_s=60.0)
+            diagnostics.say("closing; the engine answers once the venue shows flat, or after 8 s")
+            body = Flatten(confirm=word)
+            done = link.act(body, FlattenDone, operator=who, reason=reason, timeout_s=FLATTEN_ANSWER_S)
         except Failure as failure:
+            if failure.code == "outcome_unknown":
+                raise Failure(
+                    failure.code, f"{failure.message}; FLAT IS NOT VERIFIED", ACT_WITHOUT
+                ) from failure
             if failure.code != "engine_unreachable":
                 raise
             diagnostics.say(f"{failure}: acting at the venue without the engine")

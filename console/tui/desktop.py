@@ -13,6 +13,7 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.screen import Screen
 
+from console.tui.model import CAN_COMMAND
 from console.tui.past import PastLine
 from console.tui.screens.help import HelpPage
 from console.tui.screens.overview import Overview
@@ -21,6 +22,7 @@ from console.tui.widgets.frame import AlarmLine, KeyLine, MessageLine, ScreenNam
 from console.tui.widgets.guard_bar import GuardBar
 from console.tui.widgets.hold_line import HoldLines
 from console.tui.widgets.lines import Lines
+from engine.api.views import StatusView
 
 if TYPE_CHECKING:
     from console.tui.app import InterlockApp
@@ -88,7 +90,9 @@ class Desktop(Screen[None], inherit_bindings=False):
         if not self.is_composed:
             return
         guard = self.query_one("#guard", GuardBar)
-        guard.operator = self.console_app.desk.operator
+        desk = self.console_app.desk
+        guard.operator = desk.operator
+        guard.status = desk.latest(StatusView) if desk.trust in CAN_COMMAND else None
         guard.display = self.console_app.flow.is_open
         for name in (
             "#past",

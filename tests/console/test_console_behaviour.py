@@ -24,6 +24,7 @@ from console.tui.palette import entry
 from console.tui.screens.runbooks import Runbooks
 from console.tui.text import clean
 from console.tui.widgets.frame import MessageLine
+from console.tui.widgets.guard_bar import GuardBar
 from console.tui.widgets.hold_line import HOW, HoldLines
 from console.tui.widgets.lines import Lines, settle
 from console.tui.widgets.live_table import Column, LiveTable
@@ -38,6 +39,7 @@ from engine.api.commands import (
     IncidentWrite,
     Kill,
     KillArm,
+    KillDone,
     OrderCancel,
     Reply,
     Resume,
@@ -541,3 +543,39 @@ def test_every_kind_of_hold_says_where_it_is_cleared() -> None:
     for code, spec in HOLDS.items():
         assert HOW.get(code) or spec.cleared_by, code
     assert set(HOW) <= set(HOLDS)
+
+
+async def test_a_kill_that_latched_while_the_venue_is_silent_says_what_is_done_and_what_is_not() -> None:
+    given = desk.gateway()
+    given.replies = {**given.replies, Kill: NoAnswer("no answer within 2 s")}
+    app = desk.make_app(given)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "ctrl+x", *"kill", "enter")
+        await pilot.pause(0.6)
+        assert app.flow.stage is Stage.UNCONFIRMED
+        app.paint()
+        assert "Assume NOTHING was stopped" in app.desktop.query_one(GuardBar).plain()
+        latched = {"kill_level": "halt_all", "killed_by": "mara", "killed_at_ns": desk.ago(1)}
+        app.desk.store(desk.status(seq=50, level="halt", orders_working=2, venues_up=1, **latched))
+        app.desk.note_resync()
+        app.paint()
+        shown = app.desktop.query_one(GuardBar).plain()
+        assert "LATCHED, CANCELS UNCONFIRMED" in shown and "BLOCKED: halt_all" in shown
+        assert "2 orders still work" in shown and "1/2" in shown and "NOTHING" not in shown
+        app.desk.set_link(Link.DOWN)
+        app.paint()
+        assert "Assume NOTHING" in app.desktop.query_one(GuardBar).plain(), "an old picture proves nothing"
+
+
+async def test_cancels_that_nobody_confirmed_are_said_aloud() -> None:
+    given = desk.gateway()
+    done = KillDone(
+        kill_id="K-1", level="halt_all", latched_at_ns=desk.NOW_NS, latch_ms=0.4, cancels_sent=3,
+        cancels_confirmed=1, positions_kept=0,
+    )  # fmt: skip
+    given.replies = {**given.replies, Kill: desk.reply_with(done)}
+    app = desk.make_app(given)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "ctrl+x", *"kill", "enter")
+        await pilot.pause()
+        assert "CANCEL UNCONFIRMED, 3 still work" in app.desktop.query_one(GuardBar).plain()

@@ -8,6 +8,7 @@ from console.tui import text
 from console.tui.kill import CHOICES, DIRECT, KillFlow, Stage
 from console.tui.widgets.lines import Line, Lines
 from engine.api.commands import FlattenDone, KillDone
+from engine.api.views import StatusView
 from seams.clock import Clock
 
 
@@ -18,6 +19,8 @@ class GuardBar(Lines):
         super().__init__(id="guard")
         self.flow, self.clock = flow, clock
         self.operator = ""
+        self.status: StatusView | None = None
+        """The engine's own status, while it may be believed: what is latched although no answer came."""
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
         now = self.clock.now_ns()
@@ -69,13 +72,30 @@ class GuardBar(Lines):
         ]
 
     def _unconfirmed(self, now_ns: int) -> list[str]:
-        flow = self.flow
+        flow, status = self.flow, self.status
+        levels = ("halt_all",) if flow.choice.word == "KILL" else ("close_only", "halt_all")
+        if status is not None and status.kill_level in levels:
+            return self._latched(status, now_ns)
         return [
             f"{flow.choice.word} UNCONFIRMED  +{flow.elapsed_ms(now_ns) / 1000:.1f} s",
             f"{flow.reason or 'The engine has not answered yet.'}  Assume NOTHING was stopped.",
             f"r = send again under the same id {flow.request_id} (sent {flow.sends}x3)   Esc = close",
             f"Outside this program too:  {DIRECT}",
             "Then look at the venue itself: its own page or app is the last word.",
+        ]
+
+    def _latched(self, status: StatusView, now_ns: int) -> list[str]:
+        """No answer came, and the engine says by itself that it is latched: what is done, and what is not."""
+        flow = self.flow
+        what = "FLAT IS NOT VERIFIED" if flow.choice.word == "FLATTEN" else "CANCELS UNCONFIRMED"
+        working = f"{status.orders_working} orders still work" if status.orders_working else "none works now"
+        return [
+            f"{flow.choice.word} LATCHED, {what}  +{flow.elapsed_ms(now_ns) / 1000:.1f} s",
+            f"new orders  BLOCKED: {status.kill_level} since {text.hms_ms(status.killed_at_ns)}Z by "
+            f"{status.killed_by}",
+            f"cancels     {working}; venues up {status.venues_up}/{status.venues_total}; asked again each s",
+            "r = send again under the same id   Esc = close, then 4 = orders",
+            "Look at the venue itself: its own page or app is the last word.",
         ]
 
     def _refused(self) -> list[str]:
@@ -95,8 +115,7 @@ class GuardBar(Lines):
                 f"{word}  {text.hms_ms(done.latched_at_ns)}Z  by {self.operator}",
                 f"{ack}   latch {done.latch_ms:.1f} ms   id {done.kill_id}",
                 f"new orders {blocked}",
-                f"cancels sent {done.cancels_sent}, confirmed {done.cancels_confirmed}   "
-                f"positions kept {done.positions_kept}",
+                f"{self._cancels(done)}   positions kept {done.positions_kept}",
                 "Resume is NOT here: screen 7 GATES.   Enter = ok",
             ]
         if isinstance(done, FlattenDone):
@@ -108,3 +127,11 @@ class GuardBar(Lines):
                 "Resume is NOT here: screen 7 GATES.   Enter = ok",
             ]
         return [f"{self.flow.choice.word} CONFIRMED", ack, "Enter = ok"]
+
+    def _cancels(self, done: KillDone) -> str:
+        """Say how far the cancels have come; what was open when the answer came is told from the status."""
+        said = f"cancels sent {done.cancels_sent}, confirmed {done.cancels_confirmed}"
+        if done.cancels_confirmed >= done.cancels_sent:
+            return said
+        left = "?" if self.status is None else str(self.status.orders_working)
+        return f"{said}: CANCEL UNCONFIRMED, {left} still work (4)"
