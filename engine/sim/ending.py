@@ -13,11 +13,10 @@ import msgspec
 from engine.research.session_records import SessionReport
 from engine.research.sessions import FILES
 from engine.sim.faults import Fault
-from engine.sim.standing import folder_sha256
+from engine.sim.standing import folder_sha256, ledgers
 from engine.sim.world import ACCOUNT, HOME, SECRET
 from engine.trading.custody import Custody, Verdict
 from engine.trading.differences import CENT
-from engine.trading.ledger import Ledger
 from engine.trading.machine import TABLE, Evidence
 from engine.trading.working import MANUAL
 from safety.audit import verify_log
@@ -179,8 +178,11 @@ def _is_refused(judge: Judge, name: str) -> bool:
 def _adopted(judge: Judge, custody: Custody) -> None:
     """I42: what others did is booked once each: no booking chases another."""
     moved = sum(1 for each in custody.adjustments() if each.cash_usd and not each.quantity)
-    most = sum(judge.world.dice.counts[each] for each in BY_OTHERS)
-    judge.check("I42", moved <= most, lambda: f"others acted {most} times, cash was booked {moved} times")
+    # A position adopted at another price than it came at leaves cash to be booked once it is closed.
+    most = 2 * sum(judge.world.dice.counts[each] for each in BY_OTHERS)
+    judge.check(
+        "I42", moved <= most, lambda: f"others acted {most // 2} times, cash was booked {moved} times"
+    )
 
 
 def _sealed(judge: Judge) -> None:
@@ -217,11 +219,7 @@ def _verdicts(judge: Judge) -> None:
 
 def _ledger(judge: Judge, custody: Custody) -> None:
     """I31: what a restart would read is what memory holds; I20: a holding is the sum of its bookings."""
-    anew = custody.ledger_of_record()
-    for symbol in sorted({*anew.holdings, *custody.ledger.holdings}):
-        ours, read = _figures(custody.ledger, symbol), _figures(anew, symbol)
-        judge.check("I31", ours == read, lambda s=symbol, o=ours, r=read: f"{s}: memory {o}, record {r}")  # type: ignore[misc]
-    judge.check("I31", anew.cash_usd == custody.ledger.cash_usd, lambda: "cash of memory and record differ")
+    ledgers(judge, custody)
     total: dict[str, Decimal] = {}
     for name, side, quantity in ask("select symbol, side, quantity from fills where account = ?", ACCOUNT):
         signed = Decimal(str(quantity)) * (1 if side == "buy" else -1)
@@ -243,11 +241,6 @@ def _decisions(judge: Judge, custody: Custody) -> None:
     judge.check("I16", is_named, lambda: f"{booked} + {len(manual)} booked by {len(named)} decisions")
     kept = ask("select triggered_by from decision_events where event_type = 'reconcile'")
     judge.check("I16", len(kept) >= len(named), lambda: f"{len(named)} decisions, {len(kept)} in their log")
-
-
-def _figures(ledger: Ledger, symbol: str) -> tuple[Decimal, Decimal, Decimal, Decimal]:
-    held = ledger.holding(symbol)
-    return held.quantity, held.entry_price, held.realised, held.fees
 
 
 def _record(judge: Judge) -> None:

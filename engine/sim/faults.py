@@ -55,6 +55,7 @@ class Fault(StrEnum):
     KILL_ANYWHERE = "F39.kill_anywhere"
     KILL_AT_ORDER = "F39.kill_at_order"
     KILL_AT_GATE = "F39.kill_at_gate"
+    KILL_AT_WORK = "F39.kill_at_work"
     KILL_BYTE = "F39.kill_byte"
     KILL_FILE = "F40.kill_file"
     CANCEL_FAILS = "F41.cancel_fails"
@@ -103,6 +104,7 @@ RATES: Mapping[Fault, tuple[float, float]] = {
     Fault.KILL_ANYWHERE: (0.0001, 0.002),
     Fault.KILL_AT_ORDER: (0.005, 0.08),
     Fault.KILL_AT_GATE: (0.05, 0.5),
+    Fault.KILL_AT_WORK: (0.01, 0.2),
     Fault.KILL_BYTE: (0.002, 0.03),
     Fault.KILL_FILE: (0.002, 0.02),
     Fault.CANCEL_FAILS: (0.04, 0.5),
@@ -115,7 +117,8 @@ RATES: Mapping[Fault, tuple[float, float]] = {
 """(least, most) chance at each opportunity, drawn log-uniformly where a seed has the kind at all.
 
 An opportunity is one request, one push, one chaos point, one market event, or half a second of the world;
-those `at_order` are the points on an order's way out, those `at_gate` an order that waits for its connection.
+those `at_order` are the points on an order's way out, those `at_gate` an order that waits for its connection,
+those `at_work` half a second in which an order works at the exchange.
 """
 ALWAYS = frozenset({Fault.RESPONSE_DELAYED})
 STOPPERS = frozenset(
@@ -134,8 +137,14 @@ STOPPERS = frozenset(
         Fault.CLOCK_STEP,
         Fault.BAD_MARKET,
         Fault.KILL_BYTE,
+        Fault.KILL_AT_ORDER,
+        Fault.KILL_AT_GATE,
+        Fault.KILL_AT_WORK,
         Fault.KILL_FILE,
+        Fault.FOREIGN_AT_GATE,
+        Fault.WATCHDOG_HANGS,
         Fault.BUS_DOWN,
+        Fault.BOOK_EMPTY,
     }
 )
 """What stops trading for seconds. The others befall one message, one write or one step."""

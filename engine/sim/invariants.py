@@ -58,8 +58,8 @@ class Judge:
     """Whether the shared byte was clear when last looked at."""
     beaten: int = 0
     """The engine's count of progress when last looked at."""
-    halted_since_s: dict[str, float] = field(default_factory=dict)
-    """Since when each order works at the exchange under halt_all, with a sound engine."""
+    wanted_since_s: dict[str, float] = field(default_factory=dict)
+    """Since when a sound engine wants, or must want, the cancel of each order that works."""
     cancels: Counter[str] = field(default_factory=Counter)
     """How often the cancel of each order has left the engine."""
     sealed: dict[Path, str] = field(default_factory=dict)

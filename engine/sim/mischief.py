@@ -9,6 +9,7 @@ from decimal import Decimal
 from engine.sim.faults import Fault
 from engine.sim.guard import Guard
 from engine.sim.world import KILL_FILE, World
+from safety.killbyte import KillLevel
 from venues.contract import VenueError
 from venues.types import OrderRequest, OrderType, Side, TimeInForce
 
@@ -36,6 +37,8 @@ async def mischief(world: World, guard: Guard) -> None:
         await _at_the_venue(world)
         if dice.strikes(Fault.KILL_BYTE):
             world.pull_byte("from outside")
+        if world.venue.working() and dice.strikes(Fault.KILL_AT_WORK):
+            world.pull_byte("while an order works")
         if dice.strikes(Fault.CLOCK_STEP):
             world.clock.offset_ns += round(dice.between(Fault.CLOCK_STEP, -5e9, 5e9))
             world.loop.call_later(dice.between(Fault.CLOCK_STEP, 1, 20), setattr, world.clock, "offset_ns", 0)
@@ -81,7 +84,9 @@ def at_gate(world: World, seconds: float) -> None:
     """An order waits that long for its connection: somebody kills, or acts on the account, meanwhile."""
     dice = world.dice
     if dice.strikes(Fault.KILL_AT_GATE):
-        world.loop.call_later(dice.between(Fault.KILL_AT_GATE, 0, seconds), world.pull_byte, "at the gate")
+        level = dice.stream(Fault.KILL_AT_GATE).choice((KillLevel.CLOSE_ONLY, KillLevel.HALT_ALL))
+        due_s = dice.between(Fault.KILL_AT_GATE, 0, seconds)
+        world.loop.call_later(due_s, world.pull_byte, "at the gate", level)
     if dice.strikes(Fault.FOREIGN_AT_GATE):
         world.spawn(trade_by_hand(world))
 

@@ -300,9 +300,9 @@ class World:
         if self.incarnation is not None and self.incarnation.number == number:
             self.incarnation.wire.thaw()
 
-    def pull_byte(self, why: str) -> None:
+    def pull_byte(self, why: str, level: KillLevel = KillLevel.HALT_ALL) -> None:
         """Another process sets the shared kill byte."""
-        self.byte.raise_to(KillLevel.HALT_ALL)
+        self.byte.raise_to(level)
         self.fact("kill", why)
 
     def _bury(self, number: int, site: str) -> None:

@@ -143,6 +143,8 @@ class OrderManager:
             order.pending = "none"
             self.core.note("cancel_refused", self.venue.name, f"{order_id}: {error}", order_id=order_id)
         except (Retryable, OutcomeUnknown) as error:
+            if isinstance(error, Retryable):
+                order.pending = "none"  # it provably did not leave: nothing is under way
             self.core.note("cancel_unconfirmed", self.venue.name, f"{order_id}: {error}", order_id=order_id)
         return order
 

@@ -273,3 +273,17 @@ def test_a_hand_trade_is_ambiguous_until_a_named_operator_books_it(house: House)
         assert house.custody.ledger.holding(SPEC.symbol).quantity == LOTS
 
     run(house, work)
+
+
+def test_a_cancel_that_did_not_leave_is_not_shown_as_pending(house: House) -> None:
+    async def work() -> None:
+        await house.clean()
+        order = await house.send()
+        house.desk.wire.fault = Unsent("no route")
+        await house.custody.orders.cancel(order.order_id)
+        assert order.pending == "none" and order.is_alive
+        house.desk.wire.fault = None
+        await house.custody.orders.cancel(order.order_id)
+        assert order.status is OrderStatus.CANCELLED
+
+    run(house, work)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import multiprocessing
 import statistics
 import sys
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from engine.sim.runner import make_template
 from tests.simulation.planted.catalogue import PLANTS
-from tests.simulation.planted.hunting import Found, hunt
+from tests.simulation.planted.hunting import PINS, Found, hunt
 
 BEGIN, END = "<!-- planted bugs: begin -->", "<!-- planted bugs: end -->"
 
@@ -49,7 +50,9 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=24)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", default="", help="names, separated by commas")
-    parser.add_argument("--write", action="store_true", help="replace the table in docs/reliability.md")
+    parser.add_argument(
+        "--write", action="store_true", help="replace the table in docs/reliability.md, and the pinned seeds"
+    )
     asked = parser.parse_args()
     names = set(filter(None, asked.only.split(",")))
     chosen = [number for number, plant in enumerate(PLANTS) if not names or plant.name in names]
@@ -63,6 +66,8 @@ def main() -> int:
     text = table(rows, asked.seeds, time.perf_counter() - began)
     sys.stdout.write(text + "\n")
     if asked.write:
+        pins = {row.name: {"seed": row.seed, "by": row.by.split(", ")} for row in rows if row.by}
+        PINS.write_text(json.dumps(pins, indent=1) + "\n")
         path = Path(__file__).resolve().parents[3] / "docs" / "reliability.md"
         before, _, rest = path.read_text().partition(BEGIN)
         path.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}")

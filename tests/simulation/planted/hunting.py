@@ -10,10 +10,12 @@ from tests.simulation.planted.catalogue import PLANTS
 from tests.simulation.planted.plant import planted
 
 FIRST_SEED = 1
+PINS = Path(__file__).with_name("seeds.json")
+"""The seed that found each bug when last hunted: looked at first, so that the test is cheap."""
 
 
 class Found(NamedTuple):
-    """How one bug was found: by which invariant, in the how-manieth seed, after how many faults."""
+    """How one bug was found: by which invariant, in the how-manieth seed (`seed`), after how many faults."""
 
     name: str
     breaks: str
@@ -21,23 +23,22 @@ class Found(NamedTuple):
     by: str
     seeds: int
     faults: int
+    seed: int = 0
+    """The seed that found it; 0 where none did."""
 
 
-def hunt(number: int, template: Path, seeds: int) -> Found:
-    """Run seeds with one bug planted until an invariant breaks."""
+def hunt(number: int, template: Path, seeds: int, pinned: int = 0) -> Found:
+    """Run seeds with one bug planted until an invariant breaks; a `pinned` seed is run before all others."""
     plant = PLANTS[number]
     faults = 0
+    chosen = [*([pinned] if pinned else []), *range(FIRST_SEED, FIRST_SEED + seeds)]
     with planted(plant):
-        for count, seed in enumerate(range(FIRST_SEED, FIRST_SEED + seeds), 1):
-            try:
-                result, _ = run_seed(seed, template, stops_at_first=True)
-            except Exception as error:  # the bug broke the simulated world itself: seen at once
-                by = f"crash ({type(error).__name__})"
-                return Found(plant.name, plant.breaks, plant.is_p0, by, count, faults)
+        for count, seed in enumerate(chosen, 1):
+            result, _ = run_seed(seed, template, stops_at_first=True)
             faults += sum(result.faults.values())
             if result.violations:
                 by = ", ".join(
                     sorted({each.invariant for each in result.violations}, key=lambda n: int(n[1:]))
                 )
-                return Found(plant.name, plant.breaks, plant.is_p0, by, count, faults)
-    return Found(plant.name, plant.breaks, plant.is_p0, "", seeds, faults)
+                return Found(plant.name, plant.breaks, plant.is_p0, by, count, faults, seed)
+    return Found(plant.name, plant.breaks, plant.is_p0, "", len(chosen), faults)

@@ -48,6 +48,43 @@ class Plant(NamedTuple):
     change: Callable[[Changes], None]
 
 
+P0 = True
+Patch = Callable[[Changes], None]
+
+
+def set_(owner: Any, name: str, value: Any) -> Patch:
+    """Return what replaces an attribute."""
+    return lambda changes: changes.set(owner, name, value)
+
+
+def wrap(owner: Any, name: str, make: Callable[[Any], Any]) -> Patch:
+    """Return what replaces a function by what `make` makes of it."""
+    return lambda changes: changes.wrap(owner, name, make)
+
+
+def row(status: OrderStatus, evidence: Evidence, after: OrderStatus) -> Patch:
+    """Return what changes one row of the order machine."""
+    return lambda changes: changes.row(status, evidence, after)
+
+
+def never(*_: Any, **__: Any) -> bool:
+    """In place of a question."""
+    return False
+
+
+def always(*_: Any, **__: Any) -> bool:
+    """In place of a question."""
+    return True
+
+
+def nothing(*_: Any, **__: Any) -> None:
+    """In place of something that mattered."""
+
+
+async def nothing_async(*_: Any, **__: Any) -> None:
+    """In place of something that mattered."""
+
+
 @contextmanager
 def planted(plant: Plant) -> Iterator[None]:
     """Let the bug be in our code while the context is open."""

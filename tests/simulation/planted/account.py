@@ -1,0 +1,139 @@
+"""Planted bugs of custody, ledger and what a restart reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from engine.store.facts import FactRows
+from engine.store.orders import OrderRows
+from engine.trading import custody as custody_module
+from engine.trading.custody import Custody, Verdict
+from engine.trading.ledger import Ledger
+from engine.trading.machine import Evidence
+from safety.canonical import changed
+from tests.simulation.planted.plant import P0, Plant, always, nothing, set_, wrap
+from venues.types import OrderStatus as S
+from venues.types import Side
+
+
+def booked_again(old: Any) -> Any:
+    def book(self: Ledger, fill: Any, market_ns: int = 0) -> bool:
+        self._seen_fills.discard(fill.fill_id)
+        return bool(old(self, fill, market_ns))
+
+    return book
+
+
+def without(kind: str) -> Callable[[Any], Any]:
+    """Overlook one kind of difference."""
+
+    def make(old: Any) -> Any:
+        def compare(self: Custody, snapshot: Any) -> Any:
+            return tuple(each for each in old(self, snapshot) if each.kind != kind)
+
+        return compare
+
+    return make
+
+
+def always_clean(self: Custody, differences: Any) -> None:
+    self.verdict, self.reconciled_ns = Verdict.CLEAN, self.core.clock.monotonic_ns()
+    self._clear("ambiguity", "account", "looks fine")
+    self._clear("hydration", "", "looks fine")
+
+
+def after_load(change: Callable[[Custody], None]) -> Callable[[Any], Any]:
+    def make(old: Any) -> Any:
+        def load(self: Custody) -> None:
+            old(self)
+            change(self)
+
+        return load
+
+    return make
+
+
+def still_submitting(self: Custody) -> None:
+    for order in self.orders.unknown():
+        order.status = S.SUBMITTING
+        self.orders._end_ambiguity(order, "restart")
+
+
+def without_fee(old: Any) -> Any:
+    def fill_of(*args: Any) -> Any:
+        return changed(old(*args), fee=Decimal(0))
+
+    return fill_of
+
+
+def bought_not_sold(old: Any) -> Any:
+    def fill_of(*args: Any) -> Any:
+        return changed(old(*args), side=Side.BUY)
+
+    return fill_of
+
+
+def at_the_end(self: Custody, fill: Any) -> None:
+    self.ledger.book(fill)
+
+
+def adopts_nothing(old: Any) -> Any:
+    def set_(self: FactRows, key: str, value: str, at_ns: int) -> None:
+        if not key.startswith("adjustment:"):
+            old(self, key, value, at_ns)
+
+    return set_
+
+
+def adopted_twice(old: Any) -> Any:
+    """The desk works with the old picture, and books its difference again."""
+
+    def adjust(self: Custody, adjustment: Any) -> None:
+        old(self, adjustment)
+        old(self, adjustment)
+
+    return adjust
+
+
+def always_fresh(old: Any) -> Any:
+    async def reconcile(self: Custody) -> Any:
+        verdict = await old(self)
+        self.reconciled_ns = self.core.clock.monotonic_ns()
+        return verdict
+
+    return reconcile
+
+
+def written_anew(old: Any) -> Any:
+    async def reconcile(self: Custody) -> Any:
+        for order in self.orders.orders.values():
+            self.orders._write(order, Evidence.NO_ANSWER, "looked at")
+        return await old(self)
+
+    return reconcile
+
+
+# fmt: off
+# ruff: noqa: E501
+PLANTS: tuple[Plant, ...] = (
+    Plant("booked_twice", "the ledger books a fill again", P0, wrap(Ledger, "book", booked_again)),
+    Plant("restart_hopes", "a restart takes what was on its way as fine", P0, wrap(Custody, "load", after_load(still_submitting))),
+    Plant("restart_forgets_orders", "a restart forgets living orders", P0, wrap(Custody, "load", after_load(lambda custody: custody.orders.orders.clear()))),
+    Plant("restart_forgets_fees", "a restart reads fills without fees", False, wrap(custody_module, "fill_of", without_fee)),
+    Plant("restart_flips_sells", "a restart reads sales as purchases", P0, wrap(custody_module, "fill_of", bought_not_sold)),
+    Plant("always_clean", "reconciliation always says CLEAN", P0, set_(Custody, "_judge", always_clean)),
+    Plant("cash_overlooked", "cash is not compared", False, wrap(Custody, "_compare", without("cash"))),
+    Plant("positions_overlooked", "positions are not compared", P0, wrap(Custody, "_compare", without("position"))),
+    Plant("foreign_overlooked", "foreign orders are not noticed", False, set_(Custody, "_keep_foreign", nothing)),
+    Plant("adoption_not_kept", "an adjustment is not made durable", False, wrap(FactRows, "set", adopts_nothing)),
+    Plant("adopted_twice", "a difference can be adopted again before it is compared anew", False, wrap(Custody, "adjust", adopted_twice)),
+    Plant("late_fill_at_the_end", "a late fill is booked last", False, set_(Custody, "_book", at_the_end)),
+    Plant("fills_not_written", "fills are not made durable", P0, set_(OrderRows, "record_fill", nothing)),
+    Plant("order_not_written", "orders are not made durable", P0, set_(OrderRows, "record_intent_and_order", nothing)),
+    Plant("old_verdict_resumes", "a pass without an answer counts as fresh", P0, wrap(Custody, "reconcile", always_fresh)),
+    Plant("in_touch_always", "progress is told without an exchange", False, set_(Custody, "is_in_touch", always)),
+    Plant("passes_leave_traces", "each reconciliation writes every order anew", False, wrap(Custody, "reconcile", written_anew)),
+)
+# fmt: on
