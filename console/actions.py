@@ -47,7 +47,7 @@ SCREENS: tuple[tuple[str, str, str], ...] = (
 )
 """(digit, name, title) of each screen, in the order of the digits."""
 
-SIDE_SCREENS = ("limits", "incidents", "reconcile", "drill")
+SIDE_SCREENS = ("limits", "incidents", "reconcile", "drill", "corridor")
 """Screens with a letter of their own."""
 
 _ASKS: dict[str, tuple[str, str]] = {
@@ -76,6 +76,7 @@ _LISTS = (
     "limits",
     "incidents",
     "reconcile",
+    "corridor",
 )
 
 _PAST_CLI = "interlock past show"
@@ -104,6 +105,13 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "drill", ("x",), "drills", "when stopping was last tried, and how it went", cli="interlock drill ls"
+    ),
+    Action(
+        "corridor",
+        ("o",),
+        "corridor",
+        "one order by hand, step by step, with its evidence",
+        cli="interlock submit ls",
     ),
     Action(
         id="kill",
@@ -313,7 +321,7 @@ ACTIONS: tuple[Action, ...] = (
         ("r",),
         "runbook",
         "open the runbook of this alarm, hold or rule",
-        ("alarms", "gates", "limits", "incidents", "reconcile", "drill"),
+        ("alarms", "gates", "limits", "incidents", "reconcile", "drill", "corridor"),
         hint=3,
     ),
     Action(
@@ -325,6 +333,46 @@ ACTIONS: tuple[Action, ...] = (
         2,
         "interlock drill kill",
         hint=2,
+    ),
+    Action(
+        "next_step",
+        ("n",),
+        "next step",
+        "do the session's next step; steps with a person want their word typed",
+        ("corridor",),
+        2,
+        "interlock submit",
+        hint=2,
+    ),
+    Action(
+        "look_step",
+        ("v",),
+        "look",
+        "ask the venue what became of the order",
+        ("corridor",),
+        1,
+        "interlock submit status",
+        hint=4,
+    ),
+    Action(
+        "cancel_order",
+        ("C",),
+        "cancel",
+        "ask the venue to cancel the order; wants CANCEL typed",
+        ("corridor",),
+        2,
+        "interlock submit cancel",
+        hint=5,
+    ),
+    Action(
+        "new_order",
+        ("N",),
+        "new",
+        "open a session with the preflight of an order; nothing is sent",
+        ("corridor",),
+        1,
+        "interlock submit open",
+        hint=6,
     ),
     Action(
         "note_incident",

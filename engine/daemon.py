@@ -179,6 +179,7 @@ class Engine:
         self.outlets: Outlets | None = None
         if self.custody is not None and evidence is not None:
             self.handlers.corridor = CorridorDesk(core, self.custody, evidence)
+            self.questions.corridor = self.handlers.corridor
 
     def recover(self) -> list[str]:
         """End what a dead engine left behind; return the interrupted sessions' ids."""

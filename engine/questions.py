@@ -10,6 +10,7 @@ import msgspec
 from engine.api import commands as c
 from engine.api import subjects
 from engine.api import views as v
+from engine.api.corridor import SubmitList, Submits, SubmitShow
 from engine.api.drills import Drills
 from engine.api.incidents import (
     MAX_LISTED,
@@ -24,6 +25,7 @@ from engine.api.reconcile import FillsCompared
 from engine.api.research import list_sessions
 from engine.api.run_views import RunsView, SessionRow
 from engine.core import Core
+from engine.corridor.desk import CorridorDesk
 from engine.desk import Desk
 from engine.drop_copy import compare_fills
 from engine.jobs import Jobs
@@ -39,6 +41,7 @@ from seams.net import Net
 from venues.types import Record
 
 SHOWN_RUNS, SHOWN_SESSIONS = 500, 200
+NO_CORRIDOR = "this engine has no account in custody: mode live opens the corridor"
 
 
 class Questions:
@@ -50,6 +53,7 @@ class Questions:
         self.drills: Callable[[], Drills] = lambda: Drills(at_ns=core.clock.now_ns(), rows=())
         self.sinks: Callable[[], v.SinksView] = lambda: v.SinksView(at_ns=core.clock.now_ns(), rows=())
         self.schedules: Callable[[], tuple[c.ScheduleRow, ...]] = tuple
+        self.corridor: CorridorDesk | None = None
         self._scan = RunScan(core.paths.runs, core.disk)
 
     async def listen(self, net: Net) -> None:
@@ -96,6 +100,14 @@ class Questions:
             return Incidents(rows=list_incidents(self.core.paths.home)[:MAX_LISTED])
         if isinstance(body, IncidentShow):
             return incident_detail(self.core.paths.home, body.incident_id)
+        if isinstance(body, SubmitList):
+            return (
+                Submits(rows=(), problem=NO_CORRIDOR) if self.corridor is None else self.corridor.sessions()
+            )
+        if isinstance(body, SubmitShow):
+            if self.corridor is None:
+                raise Refusal("mode_not_live", NO_CORRIDOR)
+            return self.corridor.show(body.session_id)
         if isinstance(body, c.Health):
             status = cast(v.StatusView, latest["status"])
             ok = all(part.state in ("ok", "off", "slow") for part in status.health)

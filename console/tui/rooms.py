@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from console.tui.screens.alarms import Alarms
+from console.tui.screens.corridor import CorridorRoom
 from console.tui.screens.drill import DrillRoom
 from console.tui.screens.events import Events
 from console.tui.screens.gates import Gates
@@ -31,6 +32,7 @@ _KINDS: tuple[type[Room], ...] = (
     IncidentRoom,
     ReconcileRoom,
     DrillRoom,
+    CorridorRoom,
 )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from engine.api.corridor import SubmitAct, SubmitOpen
+from engine.api.corridor import SubmitAct, SubmitList, SubmitOpen, SubmitShow
 from engine.api.drills import DrillList as DrillList
 from engine.api.drills import DrillStart as DrillStart
 from engine.api.incidents import IncidentList, IncidentShow
@@ -348,6 +348,8 @@ QueryBody = (
     | IncidentList
     | DrillList
     | IncidentShow
+    | SubmitList
+    | SubmitShow
     | Snapshot
     | Health
     | TicketShow

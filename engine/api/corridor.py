@@ -102,6 +102,8 @@ class SubmitView(Record):
     steps: tuple[StepRow, ...]
     artifacts: tuple[Artifact, ...]
     next_step: str
+    confirm: str
+    """The word that the next step wants typed; empty where it wants none."""
 
 
 class SubmitRow(Record):
@@ -156,6 +158,23 @@ class PackManifest(Record):
     missing: tuple[str, ...]
 
 
+class SubmitList(Record, tag="submit_list"):
+    """Ask for the corridor sessions, newest first."""
+
+
+class Submits(Record):
+    """The corridor sessions of a desk; `problem` says why there can be none."""
+
+    rows: tuple[SubmitRow, ...]
+    problem: str = ""
+
+
+class SubmitShow(Record, tag="submit_show"):
+    """Ask for one corridor session with its steps."""
+
+    session_id: str
+
+
 class SubmitOpen(Record, tag="submit_open"):
     """Begin a corridor session with the preflight of this order (the strict form of an order by hand)."""
 
@@ -172,3 +191,8 @@ class SubmitAct(Record, tag="submit_act"):
     note: str = ""
     polls: int = 3
     interval_s: float = 2.0
+
+    @classmethod
+    def of(cls, session_id: str, step: str, confirm: str) -> SubmitAct:
+        """Return the act of a step by its name. Raises `ValueError` where there is no such step."""
+        return cls(session_id=session_id, step=Step(step), confirm=confirm)

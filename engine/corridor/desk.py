@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from engine.api.corridor import Artifact, SessionState, Step
+from engine.api.corridor import Artifact, SessionState, Step, SubmitRow, Submits, SubmitView
 from engine.core import Core
 from engine.corridor import reading
 from engine.corridor.after import After
@@ -39,6 +39,7 @@ VALID_NS = 15 * 60 * NS_PER_S
 """How long bytes that a person approves may be admitted by a venue that knows expiry."""
 TICKET_NS = 30 * NS_PER_S
 ANCHOR = "corridor:"
+MAX_LISTED = 200
 
 
 class CorridorDesk:
@@ -47,6 +48,7 @@ class CorridorDesk:
     def __init__(self, core: Core, custody: Custody, venue: CorridorVenue) -> None:
         self.core, self.custody, self.venue = core, custody, venue
         self._lock = asyncio.Lock()
+        self._rows: dict[str, SubmitRow] | None = None
         self._after = After(core, custody)
         self._steps: Mapping[Step, Callable[[Case, Ask], Awaitable[Outcome]]] = {
             Step.PREFLIGHT: self._preflight,
@@ -81,6 +83,21 @@ class CorridorDesk:
         async with self._lock:
             case = case_of(self._folder(session_id), self._anchor(session_id))
             return await self._do(case, ask)
+
+    def sessions(self) -> Submits:
+        """Return the newest sessions; the folders are read once, then each step keeps its own row."""
+        found = sorted(self._listed().values(), key=lambda row: (row.opened_at, row.session_id), reverse=True)
+        return Submits(rows=tuple(found[:MAX_LISTED]))
+
+    def show(self, session_id: str) -> SubmitView:
+        """Return one session. Raises `Refusal`: not_found, artifact_altered."""
+        return reading.show(self.core.paths.submits, session_id, self.core.disk, self.core.clock.now_ns())
+
+    def _listed(self) -> dict[str, SubmitRow]:
+        if self._rows is None:
+            found = reading.rows(self.core.paths.submits, self.core.disk)
+            self._rows = {row.session_id: row for row in found}
+        return self._rows
 
     async def _do(self, case: Case, ask: Ask) -> SessionState:
         found = lacks(case.artifacts, ask.step, self.core.clock.now_ns())
@@ -230,6 +247,9 @@ class CorridorDesk:
     def _close(self, case: Case) -> SessionState:
         state = state_of(case.folder.session_id, case.artifacts)
         case.folder.put("session_status.json", state)
+        row = reading.listed(self.core.paths.submits, case.folder.session_id, self.core.disk)
+        if row is not None:
+            self._rows = {**self._listed(), row.session_id: row}
         reading.publish(self.core.paths.submits, self.core.disk, self.core.clock)
         return state
 

@@ -61,8 +61,9 @@ async def conditions(core: Core, custody: Custody, venue: CorridorVenue, case: C
         ),
     ]
     verdict = judge(core, custody, intent, await venue.market(symbol))
+    named = {each.code for each in found if not each.ok}
     for check in verdict.checks:
-        if check.reason is not None:
+        if check.reason is not None and check.reason not in named:
             said = f"{check.name}: now {check.now}, after {check.after}, limit {check.limit}"
             found.append(Condition(code=check.reason, ok=False, said=said))
     said = f"{len(verdict.checks)} rules judged, {len(verdict.reasons)} refuse"

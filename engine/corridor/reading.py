@@ -20,7 +20,7 @@ from engine.api.corridor import (
 )
 from engine.corridor.folder import CorridorFolder
 from engine.corridor.status import next_step, state_of
-from engine.corridor.steps import STEPS, is_done, lacks, newest
+from engine.corridor.steps import CONFIRMATIONS, STEPS, is_done, lacks, newest
 from safety.reasons import Refusal
 from seams.clock import Clock, iso_z
 from seams.disk import Disk
@@ -42,14 +42,15 @@ def show(root: Path, session_id: str, disk: Disk, now_ns: int) -> SubmitView:
         steps=tuple(_row(artifacts, step, now_ns) for step in STEPS),
         artifacts=artifacts,
         next_step=next_step(artifacts).value,
+        confirm=CONFIRMATIONS.get(next_step(artifacts), ""),
     )
 
 
 def rows(root: Path, disk: Disk) -> tuple[SubmitRow, ...]:
     """Return every session of a home, newest first; one whose record cannot be trusted says so."""
     names = disk.list(root) if disk.exists(root) else []
-    found = [_listed(root, name, disk) for name in sorted(names, reverse=True)]
-    return tuple(row for row in found if row is not None)
+    found = [row for name in names if (row := listed(root, name, disk)) is not None]
+    return tuple(sorted(found, key=lambda row: (row.opened_at, row.session_id), reverse=True))
 
 
 def states(root: Path, disk: Disk) -> tuple[SessionState, ...]:
@@ -97,7 +98,8 @@ def publish(root: Path, disk: Disk, clock: Clock) -> None:
         disk.write_atomic(root / name, msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
 
 
-def _listed(root: Path, name: str, disk: Disk) -> SubmitRow | None:
+def listed(root: Path, name: str, disk: Disk) -> SubmitRow | None:
+    """Return one session's row; None where there is no session of that name."""
     try:
         artifacts = CorridorFolder(root, name, disk).artifacts()
     except Refusal as refusal:

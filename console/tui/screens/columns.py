@@ -6,6 +6,7 @@ from console.tui import text
 from console.tui.theme import Look
 from console.tui.widgets.drawing import bar
 from console.tui.widgets.live_table import Cell, Column
+from engine.api.corridor import SubmitRow
 from engine.api.drills import DrillRow
 from engine.api.incidents import Incident
 from engine.api.reconcile import DifferenceRow
@@ -153,6 +154,21 @@ DRILL_COLUMNS: tuple[Column[DrillRow], ...] = (
     Column("GOALS", 9, lambda d: f"{sum(f.is_met for f in d.figures)} of {len(d.figures)}"),
     Column("REASON", 0, lambda d: (d.reason, "dim")),
     Column("SIGNED", 6, lambda d: "yes" if d.is_signed else "no", drop=1),
+)
+
+
+def _corridor_state(row: SubmitRow) -> Cell:
+    is_grave = row.alert in ("ORDER_STATUS_UNKNOWN", "SUBMIT_REQUEST_FAILED", "ARTIFACT_ALTERED")
+    return row.status, "p1-calm" if is_grave else "p3-calm" if row.alert else "text"
+
+
+CORRIDOR_COLUMNS: tuple[Column[SubmitRow], ...] = (
+    Column("SESSION", 12, lambda r: (r.session_id, "bright"), value=lambda r: r.session_id),
+    Column("OPENED", 11, lambda r: r.opened_at[5:16].replace("T", " "), value=lambda r: r.opened_at),
+    Column("STATUS", 24, _corridor_state, value=lambda r: r.status),
+    Column("ORDER", 0, lambda r: r.said),
+    Column("VENUE", 18, lambda r: f"{r.venue} {r.environment}", drop=1),
+    Column("ALERT", 24, lambda r: (r.alert, "dim"), drop=2),
 )
 
 

@@ -1,0 +1,201 @@
+"""The Corridor screen: one order step by step, with who, when, what is missing, and the gate's conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from textual.app import ComposeResult
+
+from console.tui import text
+from console.tui.prompt import Kind
+from console.tui.screens.columns import CORRIDOR_COLUMNS
+from console.tui.screens.room import Room
+from console.tui.widgets.lines import Line, Lines, rule
+from console.tui.widgets.live_table import LiveTable
+from engine.api.corridor import (
+    StepRow,
+    SubmitAct,
+    SubmitList,
+    SubmitOpen,
+    SubmitRow,
+    Submits,
+    SubmitShow,
+    SubmitView,
+)
+from seams.clock import NS_PER_S
+
+ASK_EVERY_NS = 2 * NS_PER_S
+FORM = ("symbol", "side", "quantity", "limit_price", "stop_loss")
+ACTIONS = ("next_step", "look_step", "cancel_order", "new_order", "runbook")
+STOPPED = ("filled", "canceled", "rejected", "submit_rejected", "submit_not_sent")
+
+
+class CorridorRoom(Room):
+    NAME = "corridor"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._found = Submits(rows=())
+        self._view: SubmitView | None = None
+        self._asked: tuple[str, int] = ("", 0)
+
+    def compose(self) -> ComposeResult:
+        yield LiveTable(
+            "CORRIDOR",
+            CORRIDOR_COLUMNS,
+            lambda row: row.session_id,
+            look=self.desk_app.look,
+            id="list",
+            empty="no session: N opens one",
+        )
+        yield Lines(self._stepper, id="stepper")
+        yield Lines(self._evidence, id="evidence")
+
+    def feed(self) -> None:
+        self._look_again()
+        self.query_one("#list", LiveTable).set_rows(self._found.rows)
+
+    @property
+    def row(self) -> SubmitRow | None:
+        row = self.query_one("#list", LiveTable).selected
+        return row if isinstance(row, SubmitRow) else None
+
+    @property
+    def view(self) -> SubmitView | None:
+        """The selected session, once it was told."""
+        row = self.row
+        is_his = self._view is not None and row is not None and self._view.state.session_id == row.session_id
+        return self._view if is_his else None
+
+    def act(self, action_id: str) -> bool:
+        if action_id == "new_order":
+            self._open()
+        elif action_id == "runbook":
+            self.desk_app.open_runbook("corridor.md")
+        elif self.view is None:
+            self.desk_app.say("select a session first", "p3-calm")
+        elif action_id == "next_step":
+            self._take_step(self.view.next_step, self.view.confirm)
+        elif action_id == "look_step":
+            self._take_step("status", "")
+        elif action_id == "cancel_order":
+            self._take_step("cancel", "CANCEL")
+        return action_id in ACTIONS
+
+    def _take_step(self, name: str, word: str) -> None:
+        """Ask for the word that the step wants, or for a `y`; what is missing is said instead."""
+        view = self.view
+        assert view is not None
+        step = next(row for row in view.steps if row.step == name)
+        if step.lacks:
+            self.desk_app.say(
+                f"{name} cannot be done: {'; '.join(each.said for each in step.lacks)}", "p2-calm"
+            )
+            return
+        session_id = view.state.session_id
+
+        def send(_: str) -> None:
+            body = SubmitAct.of(session_id, name, word)
+            self._asked = ("", 0)
+            self.desk_app.send(body, f"{name} of {session_id}")
+
+        if word:
+            label = f"{name} of {session_id}: {_order_said(view.order)}. Type {word}"
+            self.desk_app.ask(label, send, kind=Kind.WORD, expected=word)
+        elif name in ("status", "reconcile", "fills", "supervise"):
+            send("")
+        else:
+            self.desk_app.ask(f"{name} of {session_id}? y", send, kind=Kind.YES)
+
+    def _open(self) -> None:
+        label = "New order: SYMBOL buy|sell QUANTITY LIMIT STOP (preflight only, nothing is sent)"
+        self.desk_app.ask(label, self._opened)
+
+    def _opened(self, said: str) -> None:
+        words = said.split()
+        if len(words) != len(FORM):
+            self.desk_app.say("not sent: give symbol, side, quantity, limit and stop", "p3-calm")
+            return
+        form: dict[str, Any] = dict(zip(FORM, words, strict=True))
+        form |= {"order_type": "limit", "time_in_force": "gtc", "reduce_only": False}
+        self._asked = ("", 0)
+        self.desk_app.send(SubmitOpen(form=form), "the preflight")
+
+    def _look_again(self) -> None:
+        """Ask every two seconds while this screen is shown, and at once for another row."""
+        row, now_ns = self.row, self.desk_app.clock.monotonic_ns()
+        wanted = row.session_id if row is not None else ""
+        if not self.display or (self._asked[0] == wanted and now_ns - self._asked[1] < ASK_EVERY_NS):
+            return
+        if self._asked[1] and self.desk_app.desk.is_past:
+            return  # the record holds no answers: told once
+        self._asked = (wanted, now_ns)
+        self.desk_app.ask_engine(SubmitList(), Submits, self._take, "the corridor")
+        if wanted:
+            self.desk_app.ask_engine(SubmitShow(session_id=wanted), SubmitView, self._take_view, wanted)
+
+    def _take(self, found: Submits) -> None:
+        self._found = found
+
+    def _take_view(self, found: SubmitView) -> None:
+        self._view = found
+
+    def _stepper(self, width: int, height: int) -> Sequence[Line]:
+        view, look = self.view, self.desk_app.look
+        if view is None:
+            said = self._found.problem or "  none selected"
+            return [rule("STEPS", width, look.rule), ((f"  {said}", "dim"),)]
+        state = view.state
+        title = f"{state.session_id} {_order_said(view.order)}"
+        lines = [rule(title, width, look.rule, f"{view.venue} {view.environment}")]
+        lines += [_step_line(step, view) for step in view.steps]
+        if state.alerts:
+            alert = state.alerts[0]
+            style = "p1-calm" if alert.severity == "critical" else "p3-calm"
+            lines.append(((f" {alert.severity.upper()} {alert.code}: {alert.said}", style),))
+        return lines
+
+    def _evidence(self, width: int, height: int) -> Sequence[Line]:
+        """The gate's conditions, or what was refused last."""
+        view, look = self.view, self.desk_app.look
+        if view is None or height < 2:
+            return []
+        gate = next((each for each in reversed(view.artifacts) if each.step == "gate"), None)
+        if gate is None:
+            last = view.artifacts[-1]
+            lines: list[Line] = [rule(f"LAST: {last.step} {last.state}", width, look.rule, f"by {last.by}")]
+            return lines + [((f"  {code}", "p2-calm"),) for code in last.reasons]
+        held = sum(1 for each in gate.body["conditions"] if each["ok"])
+        lines = [
+            rule(f"GATE {held} of {len(gate.body['conditions'])} hold", width, look.rule, f"by {gate.by}")
+        ]
+        ordered = sorted(gate.body["conditions"], key=lambda each: bool(each["ok"]))
+        for each in ordered:
+            mark, style = ("ok ", "dim") if each["ok"] else ("NO ", "p2-calm")
+            lines.append(((f" {mark}", style), (text.fit(each["code"], 26), style), (each["said"], "text")))
+        return lines
+
+
+def _order_said(order: dict[str, Any]) -> str:
+    side, limit = str(order.get("side", "")).upper(), order.get("limit_price", "")
+    return f"{side} {order.get('quantity', '')} {order.get('symbol', '')} at {limit}"
+
+
+def _step_line(step: StepRow, view: SubmitView) -> Line:
+    """One step: done, refused, next, or waiting, with who and when, or what it lacks."""
+    name = text.fit(step.step, 10)
+    if step.state and (step.is_done or not step.reasons):
+        who = f"{step.at[11:19]} {step.by}"
+        return ((" [x] ", "bright"), (name, "bright"), (text.fit(step.state, 34), "text"), (who, "dim"))
+    if step.state:
+        again = "  n: again" if step.step == view.next_step else ""
+        said = f"{step.state}: {', '.join(step.reasons)}{again}"
+        return ((" [!] ", "p2-calm"), (name, "p2-calm"), (said, "text"))
+    if step.step == view.next_step and view.state.status not in STOPPED:
+        if step.lacks:
+            said = "; ".join(each.said for each in step.lacks)
+            return ((" [ ] ", "p3-calm"), (name, "p3-calm"), (said, "p3-calm"))
+        said = f"next: n, then type {view.confirm}" if view.confirm else "next: n"
+        return ((" [ ] ", "bright"), (name, "bright"), (said, "text"))
+    return ((" [ ] ", "dim"), (name, "dim"), ("; ".join(each.said for each in step.lacks), "dim"))
