@@ -341,7 +341,7 @@ ACTIONS: tuple[Action, ...] = (
         "do the session's next step; steps with a person want their word typed",
         ("corridor",),
         2,
-        "interlock submit",
+        "interlock submit readiness",
         hint=2,
     ),
     Action(
