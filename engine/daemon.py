@@ -21,6 +21,7 @@ from engine.api.endpoint import Credential, Endpoint
 from engine.api.home import HomePaths
 from engine.api.nats import NatsNet
 from engine.api.views import View
+from engine.breaker import DrawdownBreaker
 from engine.bus import ManagedBus, follow_parent
 from engine.config import load_settings
 from engine.config.reload import Reloader
@@ -164,6 +165,7 @@ class Engine:
             mark_orders(venue, core)
         self.custody = None if venue is None else Custody(core, venue, account)
         self.desk = Desk(core, self.custody)
+        self.breaker = DrawdownBreaker(core, self.desk)
         self.jobs = Jobs(core)
         self.health = Health(core, self.desk)
         self.publisher = Publisher(core, self.desk, self.health)
@@ -247,7 +249,7 @@ class Engine:
 
     async def close(self) -> None:
         """End sessions and jobs with their evidence, then the store."""
-        for step in (self.desk.close, self.jobs.close, self.questions.close):
+        for step in (self.breaker.close, self.desk.close, self.jobs.close, self.questions.close):
             try:
                 await step()
             except Exception as error:  # one part that cannot end in order must not keep the next from it
@@ -263,6 +265,7 @@ class Engine:
     async def _tend(self) -> None:
         self.health.sample_disk()
         await self.desk.tend()
+        self.breaker.look()
         await self.handlers.schedules.tend()
         self.handlers.people.tend()
         if self.reloading is not None:
