@@ -55,8 +55,8 @@ FAULTS = frozenset(
         Fault.LATE_YIELD,
     }
 )
-"""What befalls messages and steps meanwhile. What stops the desk for seconds is left to the other mode:
-under it there would be nothing to kill."""
+"""What befalls messages and steps meanwhile, in one world of four; the others are quiet, so that the desk is
+busy when the switch is pulled. What stops the desk for seconds is left to the other mode."""
 VIEWS_EVERY = 50
 KILLS_PER_WORLD = 60
 WORLDS_PER_BATCH = 4
@@ -302,7 +302,7 @@ class KillResult(Record):
 def run_world(seed: int, template: Path, kills: int = KILLS_PER_WORLD) -> KillResult:
     """Run one world of `kills` kills; the same arguments give the same result."""
     with in_fresh_folder():
-        world = World(seed, draw(seed, FAULTS if seed % 2 else frozenset()), template)
+        world = World(seed, draw(seed, FAULTS if seed % 4 == 1 else frozenset()), template)
         world.views_every, world.is_supervised = VIEWS_EVERY, False
         judge = Judge(world, Guard(world))
         world.on_sent, world.on_point, world.on_delivered = judge.on_sent, judge.on_point, judge.on_delivered

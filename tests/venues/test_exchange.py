@@ -14,7 +14,7 @@ from seams.wire import FrameHandler, Lost, MayLeave, StateHandler, Unsent, alway
 from venues.contract import AlreadySeen, Fence, OutcomeUnknown, Refused, Retryable, Signed
 from venues.sandbox import messages as m
 from venues.sandbox.exchange import Exchange
-from venues.sandbox.link import ExchangeLink
+from venues.sandbox.link import READ_ASKS, UNPROVED, ExchangeLink
 from venues.sandbox.scenarios import DEFAULT_SYMBOLS, instrument_of
 from venues.sandbox.venue import SandboxVenue
 from venues.types import OrderEvent, OrderRequest, OrderStatus, OrderType, Quote, Side, TimeInForce
@@ -179,6 +179,55 @@ def test_what_is_known_decides_which_error_is_raised() -> None:
             desk.wire.answer = garbage
             with pytest.raises(OutcomeUnknown):
                 await desk.link.cancel("O-2")
+
+    run(work)
+
+
+def test_a_question_is_asked_again_and_an_order_is_not() -> None:
+    async def work(desk: Desk) -> None:
+        asked, call = [], desk.wire.call
+
+        async def lossy(body: bytes, timeout_s: float, may_leave: MayLeave = always) -> bytes:
+            asked.append(body)
+            await call(body, timeout_s, may_leave)
+            raise Lost("silence")
+
+        desk.wire.call = lossy  # type: ignore[method-assign]
+        with pytest.raises(OutcomeUnknown):
+            await desk.link.submit(desk.signed())
+        with pytest.raises(OutcomeUnknown):
+            await desk.link.cancel("O-1")
+        assert len(asked) == 2
+        with pytest.raises(OutcomeUnknown):
+            await desk.link.account()
+        assert len(asked) == 2 + READ_ASKS and len(set(asked[2:])) == 1
+        desk.wire.call = call  # type: ignore[method-assign]
+        assert (await desk.link.account()).account_id == "a"
+
+    run(work)
+
+
+@pytest.mark.parametrize("code", UNPROVED)
+def test_a_refusal_that_leaves_the_nonce_unused_proves_nothing(code: str) -> None:
+    async def work(desk: Desk) -> None:
+        signed = desk.signed()
+        desk.wire.answer = b'{"type":"refusal","code":"%s","message":"later","at_ns":1}' % code.encode()
+        with pytest.raises(OutcomeUnknown, match=code):
+            await desk.link.submit(signed)
+
+    run(work)
+
+
+def test_an_order_refused_for_the_account_uses_its_nonce() -> None:
+    async def work(desk: Desk) -> None:
+        signed = desk.signed()
+        desk.exchange.refuses = lambda order: "insufficient_margin"
+        with pytest.raises(Refused, match="insufficient_margin"):
+            await desk.link.submit(signed)
+        desk.exchange.refuses = lambda order: ""
+        with pytest.raises(AlreadySeen):
+            await desk.link.submit(signed)  # a late copy of it
+        assert not desk.exchange.venue.journal
 
     run(work)
 
