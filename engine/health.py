@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from engine.api import views as v
 from engine.core import Core
 from engine.desk import Desk
+from engine.store.failures import StoreError
 from safety.killbyte import KillLevel
 from seams.clock import NS_PER_MS, iso_z
 
 DISK_LOW_BYTES = 512 * 1024 * 1024
 LOOP_SLOW_MS = 250
+JOURNAL_SLOW_MS = 5_000
 
 
 class Health:
@@ -23,6 +27,8 @@ class Health:
         """Facts from outside the engine, such as unit states and the log's end; set by whoever looks."""
         self.bus_restarts = 0
         self._beat_ns = core.clock.monotonic_ns()
+        self.bus_ns = self._store_ns = self._beat_ns
+        """When a view last went out, and when the database last answered (monotonic)."""
         self._free_bytes = 0
         self._sampled_ns = 0
 
@@ -36,6 +42,7 @@ class Health:
         now_ns = self.core.clock.monotonic_ns()
         self._free_bytes = self.core.disk.free_bytes(self.core.paths.home)
         self._sampled_ns = now_ns
+        self._probe_store()
         if self._free_bytes < DISK_LOW_BYTES:
             self.core.alarm("disk_low", "home", "eng", f"{self._free_bytes // 2**20} MiB free")
         else:
@@ -48,12 +55,15 @@ class Health:
         loop = "slow" if self.loop_lag_ms > LOOP_SLOW_MS else "ok"
         failure = core.store.link.last_failure
         is_latched = core.kill.level is not KillLevel.CLEAR
+        bus, database = "ok" if self.is_bus_up else "lost", "failed" if failure else "ok"
+        audit = "failed" if core.audit.is_broken else "ok"
         return (
             _part("engine", loop, beat_ms, f"loop lag {self.loop_lag_ms:.0f} ms"),
-            _part("bus", "ok" if self.is_bus_up else "lost", 0, f"{self.bus_restarts} restarts"),
-            _part("database", "failed" if failure else "ok", 0, failure or "WAL, synchronous FULL"),
-            _part("audit", "failed" if core.audit.is_broken else "ok", 0, f"{core.audit.seq} records"),
-            _part("interlock", "ok", 0, "kill latched" if is_latched else "latch clear"),
+            _part("bus", bus, self._age_ms(self.bus_ns), f"{self.bus_restarts} restarts"),
+            _part("database", database, self._age_ms(self._store_ns), failure or "WAL, synchronous FULL"),
+            _part("audit", audit, self._audit_age_ms(), f"{core.audit.seq} records"),
+            self._journal(),
+            _part("interlock", "ok", beat_ms, "kill latched" if is_latched else "latch clear"),
             self._feed(),
             _part(
                 "disk",
@@ -62,6 +72,24 @@ class Health:
                 f"{self._free_bytes // 2**20} MiB free",
             ),
         )
+
+    def _probe_store(self) -> None:
+        """Ask the database something small: it answers or its age grows."""
+        with suppress(StoreError):
+            self.core.store.facts.get("health")
+            self._store_ns = self.core.clock.monotonic_ns()
+
+    def _journal(self) -> v.PartHealth:
+        """The sessions' records: how long ago the one that is furthest behind was written."""
+        written = [entry.updated_ns for entry in self.desk.running.values() if entry.updated_ns]
+        if not written:
+            return _part("journal", "off", 0, "no session")
+        age_ms = max(0, self.core.clock.now_ns() - min(written)) // NS_PER_MS
+        state = "slow" if age_ms > JOURNAL_SLOW_MS else "ok"
+        return _part("journal", state, age_ms, f"{len(written)} sessions, written each second")
+
+    def _audit_age_ms(self) -> int:
+        return max(0, self.core.clock.now_ns() - self.core.audit.last_ns) // NS_PER_MS
 
     def _disk_state(self) -> str:
         return "failed" if self._sampled_ns and self._free_bytes < DISK_LOW_BYTES else "ok"

@@ -111,6 +111,7 @@ class Publisher:
             except NetDown:
                 return sent
             self.on_shown(name, body)
+            self.health.bus_ns = now_ns
             self._sent[name], self._sent_ns[name] = essence, now_ns
             sent += 1
         return sent

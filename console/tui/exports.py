@@ -10,7 +10,7 @@ from seams.disk import RealDisk
 def write_export(name: str, body: str) -> tuple[str, str]:
     """Write a file, in place of an older one of its name; return what to say about it, and in what style."""
     folder, disk = HomePaths(home_folder()).exports, RealDisk()
-    lines = [text.clean(line) for line in body.splitlines()]
+    lines = ["\t".join(map(text.clean, line.split("\t"))) for line in body.splitlines()]
     try:
         disk.make_folder(folder)
         disk.write_atomic(folder / name, "\n".join([*lines, ""]).encode())

@@ -48,6 +48,7 @@ from engine.api.commands import (
     TicketSelect,
 )
 from engine.api.reconcile import Reconcile
+from engine.api.views import AlarmsView
 from safety.alarm_codes import ALARMS
 from safety.interlock import HOLDS
 from safety.reasons import REASONS
@@ -390,13 +391,31 @@ async def test_an_alarm_is_shelved_with_a_typed_reason_and_priority_1_is_not() -
         assert not sent(app, AlarmShelve) and "priority 1" in said(app)
         await press(pilot, "j", "z", "enter")
         assert not sent(app, AlarmShelve) and "needs a reason" in said(app)
-        await press(pilot, "z", "w", "h", "y", "enter")
+        await press(pilot, "z", "w", "h", "y", "enter", "1", "enter")
+        assert not sent(app, AlarmShelve) and "1 to 240" in said(app), "601 minutes are too many"
+        await press(pilot, "z", "w", "h", "y", "enter", "enter")
         (shelf,) = sent(app, AlarmShelve)
         assert shelf.minutes == 60 and [reason for body, reason, _ in app.gateway.sent if body is shelf] == [
             "why"
         ]  # type: ignore[attr-defined]
         await press(pilot, "Z")
         assert [body.alarm_id for body in sent(app, AlarmUnshelve)] == [shelf.alarm_id]
+
+
+async def test_a_page_of_alarms_is_acknowledged_and_exported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INTERLOCK_HOME", str(tmp_path))
+    app = desk.make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "5", "A")
+        view = app.desk.latest(AlarmsView)
+        assert view is not None
+        unseen = {row.alarm_id for row in view.rows if row.state in ("UNACK", "RTN-UN", "LATCH")}
+        assert {body.alarm_id for body in sent(app, AlarmAck)} == unseen and len(unseen) > 1
+        await press(pilot, "e")
+        lines = (tmp_path / "outputs" / "exports" / "alarms.tsv").read_text().splitlines()
+        assert lines[0].split("\t")[:2] == ["P", "STATE"] and len(lines) == len(view.rows) + 1
 
 
 async def test_an_alarms_runbook_opens_at_its_heading() -> None:

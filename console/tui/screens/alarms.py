@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from textual.app import ComposeResult
 
 from console.tui import text
+from console.tui.exports import write_export
 from console.tui.model import ACTIVE_STATES, alarm_order
 from console.tui.screens.columns import ALARM_COLUMNS
 from console.tui.screens.room import Room
@@ -17,7 +18,9 @@ from engine.api.commands import AlarmAck, AlarmShelve, AlarmUnshelve
 from engine.api.views import AlarmRow, AlarmsView
 
 SHELF_MINUTES = 60
-"""How long z puts an alarm aside; the command line takes up to 240."""
+"""How long z puts an alarm aside unless another time is typed."""
+MAX_SHELF_MINUTES = 240
+UNSEEN_STATES = frozenset({"UNACK", "RTN-UN", "LATCH"})
 FLOOD_STARTS_AT = 10
 """Alarms per ten minutes above which nobody can handle them (EEMUA 191)."""
 
@@ -65,7 +68,28 @@ class Alarms(Room):
             self._shelve(alarm)
         elif action_id == "unshelve":
             self.desk_app.send(AlarmUnshelve(alarm_id=alarm.alarm_id), f"unshelving {alarm.source}")
-        return action_id in ("ack", "runbook", "shelve", "unshelve")
+        elif action_id == "ack_page":
+            self._ack_page()
+        elif action_id == "export":
+            self._export()
+        return action_id in ("ack", "ack_page", "export", "runbook", "shelve", "unshelve")
+
+    def _ack_page(self) -> None:
+        """Acknowledge what is on the screen, and nothing else: nobody has seen the rest."""
+        rows = [row for row in self.query_one("#list", LiveTable).seen if isinstance(row, AlarmRow)]
+        waiting = [row for row in rows if row.state in UNSEEN_STATES and not row.acked_by]
+        if not waiting:
+            self.desk_app.say("nothing on this page waits for an acknowledgement", "dim")
+            return
+        for row in waiting:
+            self.desk_app.send(AlarmAck(alarm_id=row.alarm_id), f"ack of {len(waiting)} alarms on this page")
+
+    def _export(self) -> None:
+        """Write the list as it is filtered and sorted, as tab-separated lines."""
+        table = self.query_one("#list", LiveTable)
+        head = "\t".join(column.title for column in table.columns)
+        rows = [table.row_text(row) for row in table.arranged]
+        self.desk_app.say(*write_export("alarms.tsv", "\n".join([head, *rows])))
 
     def _shelve(self, alarm: AlarmRow) -> None:
         """Ask why, then send; the engine refuses what may not wait."""
@@ -73,15 +97,25 @@ class Alarms(Room):
             self.desk_app.say("not shelved: priority 1 asks for an act now", "p3-calm")
             return
         self.desk_app.ask(
-            f"Shelve {alarm.code} for {SHELF_MINUTES} min. Why may it wait:",
-            lambda reason: self._send_shelf(alarm, reason),
+            f"Shelve {alarm.code}. Why may it wait:", lambda reason: self._shelf_time(alarm, reason)
         )
 
-    def _send_shelf(self, alarm: AlarmRow, reason: str) -> None:
+    def _shelf_time(self, alarm: AlarmRow, reason: str) -> None:
         if not reason.strip():
             self.desk_app.say("not shelved: a shelf needs a reason", "p3-calm")
             return
-        body = AlarmShelve(alarm_id=alarm.alarm_id, minutes=SHELF_MINUTES)
+        self.desk_app.ask(
+            f"For how many minutes, 1 to {MAX_SHELF_MINUTES}:",
+            lambda minutes: self._send_shelf(alarm, reason, minutes),
+            typed=str(SHELF_MINUTES),
+            note=f"reason: {reason}",
+        )
+
+    def _send_shelf(self, alarm: AlarmRow, reason: str, minutes: str) -> None:
+        if not (minutes.strip().isdecimal() and 1 <= int(minutes) <= MAX_SHELF_MINUTES):
+            self.desk_app.say(f"not shelved: 1 to {MAX_SHELF_MINUTES} minutes, not {minutes}", "p3-calm")
+            return
+        body = AlarmShelve(alarm_id=alarm.alarm_id, minutes=float(minutes))
         self.desk_app.send(body, f"shelving {alarm.source}", reason=reason)
 
     def open_row(self) -> None:
@@ -116,9 +150,13 @@ class Alarms(Room):
         is_flood = rate > FLOOD_STARTS_AT or (view is not None and view.is_flood)
         groups = ", ".join(f"{group.code} {group.count}x" for group in view.groups[:3]) if view else ""
         meter = bar(rate, FLOOD_STARTS_AT, 14, look)
+        chatty = [row.code for row in view.rows if row.is_chattering] if view else []
         said = f"FLOOD: work by priority. {groups}" if is_flood else "target 1-2, a flood begins above 10"
         return [
             (((look.rule * width), "rule"),),
             ((f" RATE per 10 min: {rate} {meter} {said}", "p2-calm" if is_flood else "text"),),
-            ((" 1! act now   2# act soon   3- today   ACKED = the engine said so", "dim"),),
+            (
+                (f" chattering: {', '.join(chatty) or 'none'}   ", "p3-calm" if chatty else "dim"),
+                ("1! act now   2# act soon   3- today   ACKED = the engine said so", "dim"),
+            ),
         ]

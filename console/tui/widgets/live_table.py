@@ -126,6 +126,17 @@ class LiveTable(Lines, Generic[Row]):
         """How many rows are visible."""
         return max(1, self.size.height - 1 - int(self.has_header))
 
+    @property
+    def arranged(self) -> tuple[Row, ...]:
+        """Every row that the filter leaves, in the order shown."""
+        return tuple(row for row in self._shown_rows if row is not None)
+
+    @property
+    def seen(self) -> tuple[Row, ...]:
+        """The rows that are on the screen now."""
+        shown = self._shown_rows[self._top : self._top + self.page]
+        return tuple(row for row in shown if row is not None)
+
     def row_text(self, row: Row) -> str:
         """Return a row's cells as one tab-separated line."""
         return "\t".join(_text(column.cell(row)) for column in self.columns)
