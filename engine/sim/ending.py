@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from engine.api.reconcile import Act
 from engine.research.session_records import SessionReport
 from engine.research.sessions import FILES
 from engine.sim.faults import Fault
@@ -38,6 +39,8 @@ class _Stamp(msgspec.Struct):
 
 
 _STAMPS = msgspec.json.Decoder(_Stamp)
+BOOKING = ("cash:", "position:")
+"""Differences whose adoption is an adjustment."""
 STEPS = "select client_order_id, kind, payload from order_events order by seq"
 
 
@@ -239,6 +242,9 @@ def _decisions(judge: Judge, custody: Custody) -> None:
     named = [row for row in custody.decided if row.operator == "ada" and row.reason]
     is_named = len(named) == len(custody.decided) >= booked + len(manual)
     judge.check("I16", is_named, lambda: f"{booked} + {len(manual)} booked by {len(named)} decisions")
+    wanted = sum(row.key.startswith(BOOKING) and row.act is not Act.IGNORE for row in custody.decided)
+    lost = wanted - booked  # an engine that dies between decision and booking books nothing
+    judge.check("I16", 0 <= lost <= judge.world.crashes, lambda: f"{wanted} decided, {booked} booked")
     kept = ask("select triggered_by from decision_events where event_type = 'reconcile'")
     judge.check("I16", len(kept) >= len(named), lambda: f"{len(named)} decisions, {len(kept)} in their log")
 
