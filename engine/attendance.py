@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from engine.api import commands as c
 from engine.api.corridor import SubmitAct, SubmitOpen
+from engine.api.drills import DrillStart
+from engine.api.leased import NEEDS_LEASE
 from engine.core import STORAGE_FAILURES, Core
 from engine.ticket_desk import TicketDesk
 from safety.canonical import canonical, changed
@@ -13,20 +15,6 @@ from safety.principals import principal_of
 from safety.reasons import Refusal
 from safety.text import clean
 from venues.types import Record
-
-NEEDS_LEASE = frozenset(
-    {
-        c.TicketSelect,
-        c.TicketApprove,
-        c.TicketSubmit,
-        c.Resume,
-        c.PaperStart,
-        c.SimReset,
-        SubmitOpen,
-        SubmitAct,
-    }
-)
-"""What starts or restores risk. Stopping, rejecting, cancelling and a second person's part need no lease."""
 
 _I = IntentCategory
 CATEGORY: dict[type, IntentCategory] = {
@@ -65,6 +53,7 @@ CATEGORY: dict[type, IntentCategory] = {
     c.ScheduleAct: _I.RESEARCH,
     c.DrillStart: _I.KILL,
     c.EngineStop: _I.KILL,
+    DrillStart: _I.RESEARCH,
 }
 """Command -> what kind of act it is; one that is not here counts as a change of configuration."""
 UNRECORDED = frozenset({c.LeaseKeep, c.KillArm})

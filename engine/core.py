@@ -81,8 +81,7 @@ class Core:
     @property
     def needs_two_persons(self) -> bool:
         """Tell whether what restores or enlarges risk needs two persons here (C22)."""
-        wanted = self.settings.supervision.needs_two_persons
-        return self.is_money if wanted is None else wanted
+        return two_persons(self.settings, self.mode, self.environment)
 
     def needs_second(self, notional_usd: Decimal) -> bool:
         """Tell whether a ticket of this notional needs a second person."""
@@ -173,3 +172,9 @@ class Core:
             evidence=f"{record.by}: {record.reason}" if is_written else "the latch file is not written",
             level=_HOLD_OF[level],
         )
+
+
+def two_persons(settings: Settings, mode: Mode, environment: Environment) -> bool:
+    """Tell whether two persons are needed: as configured, else wherever money moves."""
+    wanted = settings.supervision.needs_two_persons
+    return mode is Mode.LIVE and environment is not Environment.SANDBOX if wanted is None else wanted

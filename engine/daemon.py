@@ -26,7 +26,7 @@ from engine.bus import ManagedBus, follow_parent
 from engine.config import load_settings
 from engine.config.reload import Reloader
 from engine.config.settings import config_fingerprint
-from engine.core import Core
+from engine.core import Core, two_persons
 from engine.corridor.desk import CorridorDesk
 from engine.desk import Desk
 from engine.failures import reason_code
@@ -111,6 +111,8 @@ def build_core(seams: Seams, home: Path, environ: dict[str, str], kill_byte: Kil
     alarms.reload(seams.clock.now_ns())
     epoch = store.next_epoch()
     limits = LimitBook(store.risk, seams.clock, settings.risk)
+    if two_persons(settings, mode, environment):
+        limits.may_raise = lambda change: False  # until the desk of pairs says who signed
     noted = limits.take(settings.risk)
     settings = settings.model_copy(update={"risk": limits.risk})
     core = Core(
@@ -171,6 +173,7 @@ class Engine:
         self.publisher = Publisher(core, self.desk, self.health)
         self.foundry = Foundry(core, self.jobs)
         self.handlers = Handlers(core, self.desk, self.jobs, self.foundry)
+        self.publisher.pairs = self.handlers.pairs.rows
         self.questions = Questions(core, self.desk, self.jobs, self._snapshot)
         self.questions.schedules = self.handlers.schedules.rows
         self.beat = BeatPage.anonymous()
@@ -268,6 +271,7 @@ class Engine:
         self.breaker.look()
         await self.handlers.schedules.tend()
         self.handlers.people.tend()
+        self.handlers.pairs.tend()
         if self.reloading is not None:
             self.reloading.look()
         if self.watchdog is not None:

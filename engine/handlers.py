@@ -26,6 +26,7 @@ from engine.limits import clear_limits
 from engine.ops.alarms import UnknownAlarm
 from engine.ops.drill_runs import DrillRuns
 from engine.ops.incidents import IncidentBook
+from engine.pairs import PairDesk
 from engine.reconcile_acts import act
 from engine.replies import answer
 from engine.resetting import sim_reset
@@ -57,6 +58,7 @@ class Handlers:
         self.stop_requested = asyncio.Event()
         self.tickets = TicketDesk(core, desk)
         self.people = Attendance(core, self.tickets)
+        self.pairs = PairDesk(core, self._loosen)
         self.incidents: IncidentBook | None = None
         self.drills: DrillRuns | None = None
         self.corridor: CorridorDesk | None = None
@@ -74,6 +76,9 @@ class Handlers:
             c.TicketCosign: self._ticket_cosign,
             c.TicketReject: self.tickets.reject,
             c.TicketRejectAll: self.tickets.reject_all,
+            c.TicketSubmit: self.tickets.submit,
+            c.PairConfirm: self._pair_confirm,
+            c.PairRefuse: self.pairs.refuse,
             c.LeaseTake: self.people.take,
             c.LeaseKeep: self.people.keep,
             c.LeaseGive: self.people.give,
@@ -229,7 +234,14 @@ class Handlers:
         )
 
     async def _resume(self, command: c.Command) -> Record | None:
-        if not clean(command.reason):
+        if self.pairs.needs_two():
+            return await self.pairs.resume(command, self.people.principal(command))
+        await self._loosen(command.operator, command.reason, _body(command, c.Resume).note)
+        return None
+
+    async def _loosen(self, operator: str, reason: str, note: str) -> None:
+        """Reset the latch once the books are clean. Raises `Refusal` where they are not."""
+        if not clean(reason):
             raise Refusal("reason_required", "say why it is safe to go on")
         if self.core.audit.is_broken:
             raise Refusal("audit_broken", "free space, then restart the engine")
@@ -242,14 +254,13 @@ class Handlers:
         if self.core.halts != halts:
             raise Refusal("trip_in_progress", "the engine halted itself again meanwhile")
         if self.incidents is not None:
-            note = _body(command, c.Resume).note
-            self.incidents.demand_notes(command.operator, note, self.shown())
+            self.incidents.demand_notes(operator, note, self.shown())
         unknown = sum(len(book.unknown()) for book in self.desk.books())
         # A venue that did not answer leaves the verdict as it was: an old CLEAN clears nothing.
         is_clean = custody is None or (custody.verdict is Verdict.CLEAN and custody.reconciled_ns >= began_ns)
         self.core.kill.reset(
-            operator=command.operator,
-            reason=command.reason,
+            operator=operator,
+            reason=reason,
             clean_reconciliation=unknown == 0 and is_clean,
             unknown_orders=unknown,
             seen=seen,
@@ -258,10 +269,9 @@ class Handlers:
         self.desk.obeyed = self.core.kill.level
         for code in ("kill_latched", "latch_unreadable", "database_error"):
             self.core.calm(code, "desk")
-            self.core.alarms.reset(code, command.operator, self.core.clock.now_ns())
-        clear_limits(self.core, command.operator, command.reason)
-        self.core.note("resume", command.operator, f"latch cleared: {command.reason}")
-        return None
+            self.core.alarms.reset(code, operator, self.core.clock.now_ns())
+        clear_limits(self.core, operator, reason)
+        self.core.note("resume", operator, f"latch cleared: {reason}")
 
     async def _flatten(self, command: c.Command) -> Record:
         return await flatten(self.core, self.desk, command.operator, command.reason)
@@ -270,6 +280,9 @@ class Handlers:
 
     async def _ticket_approve(self, command: c.Command) -> Record:
         return await self.tickets.approve(command, self.people.principal(command))
+
+    async def _pair_confirm(self, command: c.Command) -> Record:
+        return await self.pairs.confirm(command, self.people.principal(command))
 
     async def _ticket_cosign(self, command: c.Command) -> Record:
         return await self.tickets.cosign(command, self.people.principal(command))

@@ -8,6 +8,7 @@ from engine.api import views as v
 from engine.core import Core
 from engine.desk import Desk
 from engine.store.failures import StoreError
+from safety.approval_measures import measure_rows, measures
 from safety.killbyte import KillLevel
 from seams.clock import NS_PER_MS, iso_z
 
@@ -127,6 +128,7 @@ class Health:
             ("desk", "fills", str(sum(c.fills for c in counts))),
             ("safety", "latch", core.kill.record.level.name.lower()),
             ("safety", "latch epoch", str(core.kill.epoch)),
+            *(("approvals", name, value) for name, value in measure_rows(measures(core.tickets.all()))),
             ("disk", "free", f"{self._free_bytes // 2**20} MiB"),
             *self.diagnostics,
         )

@@ -6,7 +6,7 @@ restart shortens it. What is in force is durable, so that a restart cannot loose
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -51,6 +51,8 @@ class LimitBook:
         self._rows, self._clock = rows, clock
         kept = rows.limits()
         self.waiting: dict[str, Waiting] = {}
+        self.may_raise: Callable[[Change], bool] = lambda change: True
+        """Whether a raise whose cool-down is over may come into force: two persons may have to sign it."""
         self.risk = wanted
         if kept is None:
             self.epoch, self._limits = 0, flat_limits(wanted)
@@ -89,7 +91,8 @@ class LimitBook:
     def mature(self, wanted: RiskBlock) -> list[Noted]:
         """Put the raises into force whose cool-down is over."""
         now_ns = self._clock.monotonic_ns()
-        due = [waiting.change for waiting in self.waiting.values() if waiting.due_monotonic_ns <= now_ns]
+        over = [waiting.change for waiting in self.waiting.values() if waiting.due_monotonic_ns <= now_ns]
+        due = [change for change in over if self.may_raise(change)]
         for change in due:
             del self.waiting[change.name]
         self._apply(tuple(due), wanted)

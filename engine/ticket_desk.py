@@ -11,13 +11,16 @@ from typing import TypeVar
 from engine.api import commands as c
 from engine.core import STORAGE_FAILURES, Core
 from engine.desk import Desk
+from engine.hand_orders import FormRefusal, by_hand
 from engine.store.rows import ApprovalRecord
 from engine.ticket_views import TicketSight, ticket_row
 from engine.trading.rows import ticket_row as stored_row
 from engine.trading.session import PaperSession
 from safety.approval import Ticket, TicketEvent, TicketState
-from safety.override import FirstSignature
+from safety.order_form import feedback
+from safety.override import OVERRIDABLE, FirstSignature
 from safety.reasons import Refusal
+from safety.text import clean
 from safety.ticket import worse_than
 from venues.types import Record
 
@@ -80,6 +83,45 @@ class TicketDesk:
             core.note("ticket_cosigning", command.operator, said, hash=approved.hash)
             return self._shown(approved)
         return await self._go(approved, command.operator, body.typed_size)
+
+    async def submit(self, command: c.Command) -> Record:
+        """Make a ticket of an order that a person wrote. Raises `FormRefusal` with what to correct."""
+        body, core = _is(command.body, c.TicketSubmit), self.core
+        wrong = feedback(body.order, "ticket_submit")
+        if wrong is not None:
+            raise FormRefusal(wrong)
+        symbol = str(body.order["symbol"])
+        session = self._session_for(body.session_id, symbol)
+        intent = by_hand(body.order, session, core.ids.new("M"), core.config_fingerprint)
+        verdict = session.judge(intent)
+        failed = set(verdict.reasons)
+        may_override = core.settings.supervision.allows_override and failed <= OVERRIDABLE
+        if not verdict.allowed and not may_override:
+            raise Refusal("checks_failed", ", ".join(verdict.reasons))
+        ticket = core.tickets.propose(
+            core.ids.new("T"),
+            intent,
+            verdict,
+            epoch=core.epoch,
+            limits_epoch=core.limits.epoch,
+            moment=core.moment(),
+            ttl_ns=session.plan.ticket_ttl_ns,
+            proposed_by=command.operator,
+            why=f"by hand: {command.reason}",
+        )
+        session.counts.tickets += 1
+        core.store.tickets.save_ticket(stored_row(ticket))
+        core.note("ticket", command.operator, f"{_words(ticket)} by hand waits", ticket_id=ticket.id)
+        return self._shown(ticket)
+
+    def _session_for(self, session_id: str, symbol: str) -> PaperSession:
+        if session_id:
+            found = [self.desk.session(session_id)]
+        else:
+            found = [s for s in self.desk.sessions if symbol in s.plan.instruments]
+        if len(found) != 1 or symbol not in found[0].plan.instruments:
+            raise Refusal("unknown_session", f"{len(found)} sessions trade {clean(symbol, 40)}; name one")
+        return found[0]
 
     async def cosign(self, command: c.Command, principal: str) -> Record:
         """Let the second person's signature send the ticket."""

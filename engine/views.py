@@ -8,7 +8,7 @@ from decimal import Decimal
 from engine.api import views as v
 from engine.api.lane_views import LaneStateRow
 from engine.api.run_views import SessionRow
-from engine.api.ticket_views import LeaseRow
+from engine.api.ticket_views import LeaseRow, PairRow
 from engine.core import Core
 from engine.market.hub import HubState
 from engine.ticket_views import price
@@ -71,6 +71,7 @@ def status_view(
     accounts: Sequence[Account],
     health: tuple[v.PartHealth, ...],
     seq: int,
+    pairs: tuple[PairRow, ...] = (),
 ) -> v.StatusView:
     """Return the status line's facts."""
     now_ns = core.clock.now_ns()
@@ -108,6 +109,7 @@ def status_view(
         health=health,
         lanes=tuple(row for session in sessions for row in lane_rows(session)),
         lease=lease_row(core),
+        pairs=pairs,
     )
 
 

@@ -50,6 +50,8 @@ NOUNS: dict[str, Noun] = {
     "flat-now": Noun("kill", "flatten", is_alias=True),
     "tickets": Noun("tickets", "app", is_group=True),
     "lease": Noun("lease", "app", is_group=True),
+    "approvals": Noun("approvals", "app", is_group=True),
+    "operator": Noun("operators", "app", is_group=True),
     "orders": Noun("trading", "orders", is_group=True),
     "positions": Noun("trading", "positions"),
     "reconcile": Noun("reconcile", "app", is_group=True),

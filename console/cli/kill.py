@@ -9,6 +9,7 @@ import asyncio
 import os
 from typing import Annotated, Any, cast
 
+import msgspec
 import typer
 
 from console.cli import diagnostics, facade, link, output
@@ -19,6 +20,7 @@ from console.cli.options import Confirm, Json, Operator, Reason, demand_word, op
 from engine.api.commands import Flatten, FlattenDone, Kill, KillDone, Resume
 from engine.api.endpoint import live_endpoint
 from engine.api.home import HomePaths, home_folder
+from engine.api.ticket_views import PairRow
 from engine.api.views import PositionsView
 from seams.clock import iso_z
 from seams.net import NetDown
@@ -81,9 +83,17 @@ def resume(
     word = demand_word(confirm, "RESUME", "resume")
     if not reason.strip():
         raise Failure("reason_required", "a resume needs a reason", 'pass --reason "..."')
-    body = Resume(confirm=word, note=note)
-    link.act(body, object, operator=operator_name(operator), reason=reason, timeout_s=10.0)
-    output.show({"resumed": True}, "the kill latch is open; other holds may still stand", as_json)
+    name = operator_name(operator)
+    found: object = link.act(
+        Resume(confirm=word, note=note), object, operator=name, reason=reason, timeout_s=10.0
+    )
+    if found is None:
+        output.show({"resumed": True}, "the kill latch is open; other holds may still stand", as_json)
+        return
+    pair = msgspec.convert(found, PairRow)
+    how = f"interlock approvals confirm {pair.pair_id} --hash {pair.pair_hash[:12]}"
+    said = f"needs a 2nd approver, within five minutes, under their own name and key: {how}"
+    output.show({"resumed": len(pair.signed_by) == 2, "pair": pair}, said, as_json)
 
 
 def flatten(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Annotated
@@ -11,8 +10,8 @@ import typer
 
 from console.cli import facade, link, output
 from console.cli.exit_codes import ExitCode
-from console.cli.failure import Failure
 from console.cli.options import Json
+from console.cli.order_file import read_form
 from engine.api.home import home_folder
 from engine.api.views import LimitRow, LimitsView
 
@@ -22,7 +21,6 @@ LOCAL = "engine.api.local"
 COLUMNS = ("state", "used", "code", "level", "subject", "now", "limit")
 CHECK_COLUMNS = ("name", "result", "now", "after", "limit", "headroom")
 RULE_COLUMNS = ("code", "level", "judges", "says", "controls")
-MAX_BYTES = 65_536
 
 
 @limits.callback()
@@ -89,7 +87,7 @@ def check(
 
     Example: interlock policy check --file intent.json --json
     """
-    raw = _read(file)
+    raw = read_form(file)
     made = output.record(facade.function(LOCAL, "check_order")(raw, home_folder(), dict(os.environ)))
     if "error_code" in made:
         output.show({"feedback": made}, output.facts(made), as_json)
@@ -110,28 +108,3 @@ def check(
     )
     if not verdict["allowed"]:
         raise typer.Exit(ExitCode.REFUSED)
-
-
-def _read(file: Path) -> dict[str, object]:
-    """Read one JSON object strictly: no repeated keys, no NaN, no more than 64 KiB."""
-    try:
-        data = file.read_bytes()
-        if len(data) > MAX_BYTES:
-            raise ValueError(f"larger than {MAX_BYTES} bytes")
-        tree = json.loads(data, object_pairs_hook=_once, parse_constant=_no_constant)
-    except (OSError, ValueError, RecursionError) as error:
-        raise Failure("bad_parameter", f"{file}: {error}", "give a file with one JSON object") from error
-    if not isinstance(tree, dict):
-        raise Failure("bad_parameter", f"{file} holds no JSON object", "give the order's fields in braces")
-    return tree
-
-
-def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
-        raise ValueError("a key stands twice")
-    return made
-
-
-def _no_constant(word: str) -> object:
-    raise ValueError(f"{word} is not a number")

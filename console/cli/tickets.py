@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
 from console.cli import link, output
 from console.cli.exit_codes import ExitCode
 from console.cli.failure import Failure
-from console.cli.options import Json, Operator, operator_name
+from console.cli.options import Json, Operator, Reason, operator_name
+from console.cli.order_file import read_form
 from engine.api.client import EngineClient
 from engine.api.commands import (
     REJECT_REASONS,
@@ -21,6 +24,7 @@ from engine.api.commands import (
     TicketRejectAll,
     TicketSelect,
     TicketShow,
+    TicketSubmit,
 )
 from engine.api.views import TicketRow, TicketsView
 
@@ -29,6 +33,7 @@ COLUMNS = ("ticket_id", "state", "symbol", "side", "quantity", "limit_price", "w
 CHECKS = ("name", "now", "after", "limit", "result", "reason")
 OPEN_STATES = ("PROPOSED", "REVIEWING", "COSIGNING")
 MIN_HASH = 8
+FORM_CODES = ("order_incomplete", "order_invalid")
 REASON_HELP = ", ".join(f"{digit} {text}" for digit, text in REJECT_REASONS.items())
 
 
@@ -156,6 +161,33 @@ def reject(
     output.show({"rejected": done.rejected, "refused": done.refused}, "\n".join(said), as_json)
     if done.refused:
         raise typer.Exit(int(ExitCode.REFUSED))
+
+
+@app.command()
+def submit(
+    file: Annotated[Path, typer.Option("--file", help="A JSON object with the order's fields.")],
+    session: Annotated[str, typer.Option("--session", help="Which session, where several trade it.")] = "",
+    reason: Reason = "",
+    operator: Operator = "",
+    as_json: Json = False,
+) -> None:
+    """Make a ticket of an order that you wrote; limit price and protective stop are mandatory.
+
+    Exit 2: fields are missing or wrong, and the answer says how to correct them. Figures are text.
+
+    Example: interlock tickets submit --file order.json --reason "hedge of the spot leg"
+    """
+    body = TicketSubmit(order=read_form(file), session_id=session)
+    name = operator_name(operator)
+    reply = link.talk(lambda client: client.command(body, reason=reason), operator=name)
+    if reply.code in FORM_CODES:
+        feedback = msgspec.json.decode(reply.result, type=dict[str, object])
+        output.show({"feedback": feedback}, output.facts(feedback), as_json)
+        raise typer.Exit(int(ExitCode.USAGE))
+    if not reply.ok:
+        raise Failure(reply.code, reply.message, reply.correction)
+    row = msgspec.json.decode(reply.result, type=TicketRow)
+    output.show({"ticket": row}, f"{row.ticket_id} waits for a review, worst check: {row.worst}", as_json)
 
 
 async def _approve(

@@ -16,11 +16,12 @@ from console.tui import text
 from console.tui.desktop import Desktop
 from console.tui.gateway import Gateway
 from console.tui.keys import MOVES, REPEAT_GAP_MS, bindings
-from console.tui.kill import KillFlow, Stage
+from console.tui.kill import KillFlow
 from console.tui.model import Desk
 from console.tui.outbox import Outbox
 from console.tui.palette import ActionProvider
 from console.tui.past import PastGateway
+from console.tui.presence import Presence
 from console.tui.prompt import Answer, Kind, Prompt
 from console.tui.screens.help import HelpPage
 from console.tui.screens.room import Room
@@ -63,7 +64,7 @@ class InterlockApp(App[int], inherit_bindings=False):
         self.desk = Desk(self.past.clock if self.past else clock, operator, is_readonly)
         self.desk.is_past = self.past is not None
         self.flow, self.prompt = KillFlow(), Prompt()
-        self.outbox = Outbox(gateway, self)
+        self.outbox, self.presence = Outbox(gateway, self), Presence(self)
         self.look = look or terminal_look()
         self.terminal = terminal
         self.room_name = "overview"
@@ -162,6 +163,7 @@ class InterlockApp(App[int], inherit_bindings=False):
     # what keys do
 
     async def action_press(self, key: str) -> None:
+        self.presence.key_pressed()
         action = actions.find(key, self.room_name)
         if self.past is not None:
             action = actions.find(key, actions.PAST) or action
@@ -242,10 +244,10 @@ class InterlockApp(App[int], inherit_bindings=False):
             self.keep(self.outbox.ask_counts())
 
     def _do_detach(self) -> None:
-        if self.flow.stage in (Stage.ARMED, Stage.SENT):
-            self.say("^Q is locked while the guard is up: Esc first", "p3-calm")
-        else:
-            self.exit(0)
+        self.presence.detach()
+
+    def _do_take_lease(self) -> None:
+        self.presence.take()
 
     def _do_palette(self) -> None:
         self.action_command_palette()
@@ -382,7 +384,7 @@ class InterlockApp(App[int], inherit_bindings=False):
 
     def send(self, body: CommandBody, what: str, *, reason: str = "") -> None:
         """Send a command, or say why not; its result appears when the engine has answered."""
-        refusal = self.desk.refusal()
+        refusal = self.desk.refusal(type(body))
         if refusal:
             self.say(f"not sent, {what}: {refusal}", "p2-calm")
             return

@@ -112,6 +112,7 @@ class Desktop(Screen[None], inherit_bindings=False):
 
     def on_key(self, event: events.Key) -> None:
         app = self.console_app
+        app.presence.key_pressed()
         if app.flow.is_open:
             app.guard_key(event.key, event.character)
         elif app.prompt.is_open:

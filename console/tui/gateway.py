@@ -20,6 +20,8 @@ from seams.net import NetDown, NoAnswer
 
 T = TypeVar("T")
 
+CONSOLE = "W-1"
+"""The name of a console that plays given views."""
 KILL_SENDS = 3
 KILL_GAP_S = 0.1
 LOST_AFTER_S = 4
@@ -80,9 +82,11 @@ class EngineGateway:
         self._home, self._clock, self._operator = home, clock, operator
         self._roles = ("observer",) if is_readonly else ("operator", "observer")
         self._ids: Ids = SortableIds(clock)
+        self.console = self._ids.new("W")[-8:]
         self._client: EngineClient | None = None
 
     async def run(self, desk: Desk) -> None:
+        desk.console = self.console
         await asyncio.to_thread(importlib.import_module, "engine.api.nats")  # 40 ms that no frame waits for
         while True:
             try:
@@ -130,7 +134,7 @@ class EngineGateway:
         for role in self._roles:
             try:
                 client = await EngineClient.connect(
-                    self._home, self._clock, self._ids, self._operator, role, changed
+                    self._home, self._clock, self._ids, self._operator, role, changed, console=self.console
                 )
             except PermissionError:
                 continue
@@ -192,6 +196,7 @@ class FixtureGateway:
 
     def fill(self, desk: Desk) -> None:
         """Put the views on the desk at once."""
+        desk.console = CONSOLE
         desk.set_link(self.link)
         for view in self.views:
             desk.store(view)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TypeVar
 
+from engine.api.leased import NEEDS_LEASE
+from engine.api.ticket_views import LeaseRow
 from engine.api.views import AlarmRow, AlarmsView, StatusView, View
 from seams.clock import NS_PER_MS, Clock
 
@@ -43,6 +45,8 @@ class Desk:
 
     def __init__(self, clock: Clock, operator: str, is_readonly: bool = False) -> None:
         self.clock, self.operator, self.is_readonly = clock, operator, is_readonly
+        self.console = ""
+        """This console's own name among all that are open."""
         self.link = Link.CONNECTING
         self.is_past = False
         """The views are of the record: nothing can be commanded, and no round trip is measured."""
@@ -120,8 +124,32 @@ class Desk:
             return Trust.RESYNC
         return Trust.SLOW if self.rtt_ms is not None and self.rtt_ms > SLOW_RTT_MS else Trust.OK
 
-    def refusal(self) -> str:
-        """Say why a command (other than a kill) may not be sent now; empty when it may."""
+    @property
+    def lease(self) -> LeaseRow | None:
+        """Who acts, as the engine last said; None once its time is up."""
+        status = self.latest(StatusView)
+        held = None if status is None else status.lease
+        return held if held is not None and held.until_ns > self.clock.now_ns() else None
+
+    @property
+    def holds_lease(self) -> bool:
+        """Tell whether this console is the one that acts."""
+        held = self.lease
+        return held is not None and (held.operator, held.console) == (self.operator, self.console)
+
+    @property
+    def is_watching(self) -> bool:
+        """Tell whether somebody acts elsewhere: here one may look, reject and kill."""
+        held = self.lease
+        if held is None or self.holds_lease:
+            return False
+        return held.operator != self.operator or held.console != ""
+
+    def refusal(self, kind: type | None = None) -> str:
+        """Say why a command (other than a kill) may not be sent now; empty when it may.
+
+        `kind` is what it is: what starts something needs the lease here.
+        """
         trust = self.trust
         if self.is_past:
             return "PAST: what was cannot be changed; only ^X works, on the present engine"
@@ -131,6 +159,9 @@ class Desk:
             return f"STALE: the engine has been silent for {self.silence_ms / 1000:.1f} s; only ^X works"
         if trust not in CAN_COMMAND:
             return f"{trust.upper()}: commands need a live engine; only ^X works"
+        if kind in NEEDS_LEASE and self.is_watching and self.lease is not None:
+            where = "" if self.lease.operator != self.operator else " at another console"
+            return f"READ-ONLY: {self.lease.operator} has the lease{where}; T takes it over"
         if self._held is not None:
             return "FROZEN: you are looking at a held picture; press Space first"
         return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -19,16 +20,23 @@ from engine.api.commands import (
     KillArm,
     KillArmed,
     KillDone,
+    PairConfirm,
     QueryBody,
     Reply,
+    Resume,
+    TicketApprove,
+    TicketCosign,
+    TicketShow,
 )
 from engine.api.reconcile import Reconcile, Reconciled
+from engine.api.ticket_views import PairRow, TicketRow
 from seams.clock import Clock
 from seams.net import NetDown, NoAnswer
 
 T = TypeVar("T")
-PATIENCE_S: dict[type, float] = {Reconcile: 30.0}
-"""How long a command may take whose answer waits for a venue; all others get 2 s."""
+PATIENCE_S: dict[type, float] = {Reconcile: 30.0, TicketApprove: 1.0, TicketCosign: 1.0}
+"""How long a command may stay without an answer, where it is not 2 s: a reconciliation waits for a venue; an
+approval that is not answered at once counts as unknown."""
 
 
 class Front(Protocol):
@@ -60,11 +68,26 @@ class Outbox:
             say(f"NOT SENT, {what}: {error}", "p2-calm")
         except NoAnswer:
             say(f"OUTCOME UNKNOWN, {what}: no answer. Look at its state; do not repeat it.", "p1-calm")
+            if isinstance(body, TicketApprove | TicketCosign):
+                await self._became(body.ticket_id, what)
         else:
             if reply.ok:
                 say(f"ok: {what}. {_said(body, reply)}".rstrip(), "bright")
             else:
                 say(f"refused {described(reply)}", "p2-calm")
+
+    async def _became(self, ticket_id: str, what: str) -> None:
+        """Ask what became of an approval that was not answered: asking changes nothing, repeating might."""
+        with suppress(NetDown, NoAnswer, EngineRefused):
+            row = await self.gateway.query(TicketShow(ticket_id=ticket_id), TicketRow)
+            self.front.say(
+                f"UNKNOWN, {what}: do NOT repeat it. The engine has it as {row.state.upper()}.", "p1-calm"
+            )
+
+    async def whisper(self, body: CommandBody) -> None:
+        """Send what needs no answer on the screen; a lost one is made good by the next key."""
+        with suppress(NetDown, NoAnswer):
+            await self.gateway.command(body, timeout_s=1.0)
 
     async def ask(self, body: QueryBody, kind: type[T], show: Callable[[T], None], what: str) -> None:
         """Ask for something to look at and show it."""
@@ -113,14 +136,22 @@ class Outbox:
 
 
 def _said(body: CommandBody, reply: Reply) -> str:
-    """Return what the engine says it did."""
-    if not isinstance(body, Reconcile):
-        return reply.message
+    """Return what the engine says it did, or what the command still waits for."""
     try:
-        done = msgspec.json.decode(reply.result, type=Reconciled)
+        if isinstance(body, Reconcile):
+            done = msgspec.json.decode(reply.result, type=Reconciled)
+            return f"{clean(done.did)}; the account is {clean(done.verdict)}"
+        if isinstance(body, Resume | PairConfirm):
+            pair = msgspec.json.decode(reply.result, type=PairRow | None)
+            if pair is not None and len(pair.signed_by) < 2:
+                return f"NOT done yet: {pair.pair_id} needs a 2nd approver (screen 7, or interlock approvals)"
+        if isinstance(body, TicketApprove):
+            row = msgspec.json.decode(reply.result, type=TicketRow | None)
+            if row is not None and row.state == "cosigning":
+                return "NOT sent yet: a second person signs it"
     except msgspec.DecodeError:
-        return reply.message
-    return f"{clean(done.did)}; the account is {clean(done.verdict)}"
+        pass
+    return reply.message
 
 
 def described(reply: Reply) -> str:

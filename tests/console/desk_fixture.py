@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from console.tui.app import InterlockApp
-from console.tui.gateway import FixtureGateway, Gateway, reply_with
+from console.tui.gateway import CONSOLE, FixtureGateway, Gateway, reply_with
 from console.tui.theme import Look
 from engine.api import reconcile as r
 from engine.api import views as v
@@ -26,6 +26,7 @@ from engine.api.incidents import (
 from engine.api.lab import RunShow
 from engine.api.reconcile import Act
 from engine.api.run_views import JobRow, RunCheck, RunDetail, RunRow, RunsView, SessionRow, TradeRow
+from engine.api.ticket_views import LeaseRow, PairRow
 from safety.reasons import REASONS
 from safety.rules import RULES
 from seams.clock import NS_PER_S, FixedClock
@@ -49,11 +50,20 @@ HEALTH = (
 )
 
 
+LEASE = LeaseRow(operator=OPERATOR, console=CONSOLE, since_ns=ago(300), until_ns=NOW_NS + 42 * NS_PER_S)
+PAIR = PairRow(
+    pair_id="P-7-0003", kind="resume", subject="K-0007 by ops2: feed lost", pair_hash="5d" * 32,
+    signed_by=("ops2",), reason="feed is back", expires_ns=NOW_NS + 190 * NS_PER_S,
+)  # fmt: skip
+OTHERS = LeaseRow(operator="ops2", console="W-9", since_ns=ago(60), until_ns=NOW_NS + 31 * NS_PER_S)
+
+
 def status(**changes: Any) -> v.StatusView:
     fields: dict[str, Any] = {
         "seq": 41,
         "at_ns": NOW_NS,
         "epoch": 7,
+        "lease": LEASE,
         "mode": "paper",
         "environment": "sandbox",
         "account": "paper-1",
@@ -379,13 +389,21 @@ def orders() -> v.OrdersView:
 
 def ticket(**changes: Any) -> v.TicketRow:
     checks = (
-        ("price against mid", "3,100.0", "-0.04%", "0.50%", "ok", ""),
-        ("position size", "4.100", "5.300", "5.000", "warn", "POSITION_ABOVE_SOFT_LIMIT"),
-        ("gross exposure", "48,200", "51,920", "100,000", "ok", ""),
-        ("day loss at stop", "-318", "-545", "-3,000", "ok", ""),
-        ("market data age", "0.2s", "-", "2.0s", "ok", ""),
-        ("duplicate in 60 s", "none", "-", "0", "ok", ""),
-        ("order rate", "3/min", "4/min", "20/min", "ok", ""),
+        ("kill_switch_active", "0", "", "", "ok", ""),
+        ("price_collar_exceeded", "", "3.9", "50", "ok", ""),
+        ("max_symbol_exposure_exceeded", "12715", "16435", "18000", "warn", ""),
+        ("max_exposure_exceeded", "48200", "51920", "100000", "ok", ""),
+        ("daily_loss_limit", "318", "545", "3000", "ok", ""),
+        ("market_data_stale", "210", "", "2000", "ok", ""),
+        ("duplicate_intent", "", "", "", "ok", ""),
+        ("entry_rate_exceeded", "3", "4", "30", "ok", ""),
+        ("spread_too_wide", "absent", "", "", "n/a", ""),
+    )
+    looks = (
+        ("px vs proposal", "3100.6", "3101.2", "+1.9 bp", "ok", ""),
+        ("px vs last look", "3100.9", "3101.2", "+1.0 bp", "ok", ""),
+        ("position", "4.1", "5.3", "", "ok", ""),
+        ("same in 60s", "1", "T-00409", "", "look", ""),
     )
     fields: dict[str, Any] = {
         "ticket_id": "T-00412",
@@ -413,7 +431,7 @@ def ticket(**changes: Any) -> v.TicketRow:
         "expires_ns": NOW_NS + 21 * NS_PER_S,
         "reviewer": "",
         "worst": "warn",
-        "reasons": ("POSITION_ABOVE_SOFT_LIMIT",),
+        "reasons": (),
         "decided_by": "",
         "decided_ns": 0,
         "decision_text": "",
@@ -421,12 +439,25 @@ def ticket(**changes: Any) -> v.TicketRow:
             v.CheckRow(name=n, now=now, after=a, limit=limit, result=r, reason=why)
             for n, now, a, limit, r, why in checks
         ),
+        "looks": tuple(
+            v.CheckRow(name=n, now=now, after=a, limit=limit, result=r, reason=why)
+            for n, now, a, limit, r, why in looks
+        ),
+        "parent": "config 8812aa01c9e4",
     }
     return v.TicketRow(**{**fields, **changes})
 
 
 def calm_checks() -> tuple[v.CheckRow, ...]:
     return tuple(c for c in ticket().checks if c.result == "ok")
+
+
+def failed_checks() -> tuple[v.CheckRow, ...]:
+    over = v.CheckRow(
+        name="max_symbol_exposure_exceeded", now="12715", after="19435", limit="18000", result="fail",
+        reason="max_symbol_exposure_exceeded",
+    )  # fmt: skip
+    return (over, *calm_checks())
 
 
 def tickets(first: v.TicketRow | None = None, seq: int = 41) -> v.TicketsView:

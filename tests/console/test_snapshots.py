@@ -157,11 +157,47 @@ def fill_launch(app: InterlockApp) -> None:
     page.feed()
 
 
+def shown(**changes: Any) -> Callable[[], InterlockApp]:
+    """A desk whose first ticket is so."""
+    return lambda: desk.make_app(desk.gateway(tickets=desk.tickets(desk.ticket(**changes))))
+
+
+def paired() -> InterlockApp:
+    return desk.make_app(desk.gateway(status=desk.status(**HALTED, pairs=(desk.PAIR,))))
+
+
+def watching() -> InterlockApp:
+    return desk.make_app(desk.gateway(status=desk.status(lease=desk.OTHERS)))
+
+
+COSIGNING = {
+    "state": "cosigning", "reviewer": "ops2", "first_approver": "ops2", "needs_second": True,
+    "worst": "fail", "overridden": ("max_symbol_exposure_exceeded",), "override_reason": "hedge of spot",
+}  # fmt: skip
+ALTERED = ("price_collar_exceeded", "max_exposure_exceeded", "market_data_stale")
 STATES: dict[str, tuple[Callable[[], InterlockApp], Step]] = {
     "no_engine": (lambda: desk.make_app(desk.FixtureGateway((), link=Link.CONNECTING)), steps()),
     "ticket_in_review_with_warn": (reviewing, steps("2")),
     "ticket_size_asked": (reviewing, steps("2", "A", "1")),
     "ticket_reject_asked": (reviewing, steps("2", "R")),
+    "ticket_reject_all_asked": (desk.make_app, steps("2", "X")),
+    "ticket_altered": (
+        shown(state="reviewing", reviewer=desk.OPERATOR, version=4, altered=ALTERED, worst="ok"),
+        steps("2"),
+    ),
+    "ticket_cosigning": (shown(**COSIGNING), steps("2")),
+    "ticket_cosign_asked": (shown(**COSIGNING), steps("2", "A")),
+    "ticket_unknown": (shown(state="unknown", decided_by="mara", decided_ns=desk.ago(4)), steps("2")),
+    "ticket_failed": (
+        shown(state="reviewing", reviewer=desk.OPERATOR, worst="fail", checks=desk.failed_checks()),
+        steps("2", "A"),
+    ),
+    "pair_overview": (paired, steps()),
+    "pair_gates": (paired, steps("7")),
+    "pair_sign_asked": (paired, steps("7", "A", "S", "I")),
+    "lease_elsewhere": (watching, steps("2", "A")),
+    "lease_take_asked": (watching, steps("T")),
+    "leave_asked": (desk.make_app, steps("ctrl+q")),
     "kill_armed": (desk.make_app, steps("ctrl+x", "k", "i")),
     "kill_armed_flatten": (desk.make_app, steps("ctrl+x", "tab", "tab")),
     "kill_halted": (desk.make_app, steps("ctrl+x", "k", "i", "l", "l", "enter")),
@@ -200,6 +236,19 @@ STATES: dict[str, tuple[Callable[[], InterlockApp], Step]] = {
 def test_state(snap_compare: Compare, state: str, size: tuple[int, int]) -> None:
     make, run = STATES[state]
     assert snap_compare(make(), terminal_size=size, run_before=run)
+
+
+@pytest.mark.parametrize(
+    "state", [name for name in STATES if name.startswith(("ticket_", "lease_", "pair_"))]
+)
+def test_ticket_state_without_colour(
+    snap_compare: Compare, state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    made, run = STATES[state]
+    app = made()
+    app.look = desk.make_app(is_utf8=False).look
+    assert snap_compare(app, terminal_size=(80, 24), run_before=run)
 
 
 @pytest.mark.parametrize("size", [(60, 15), (100, 20)], ids=lambda s: f"{s[0]}x{s[1]}")

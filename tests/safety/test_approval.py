@@ -24,6 +24,7 @@ from safety.approval import (
     TicketEvent,
     TicketState,
 )
+from safety.approval_measures import measure_rows, measures
 from safety.canonical import changed
 from safety.intent import ExecutionIntent, IntentCategory
 from safety.preflight import Preflight, preflight
@@ -207,6 +208,24 @@ def test_nobody_signs_as_a_rule_and_no_later_event_approves() -> None:
             act()
     with pytest.raises(Refusal, match="ticket_review_required"):
         book.advance("T-1", TicketEvent.APPROVE_BY_RULE)
+
+
+def test_measures_count_what_people_decided_and_how_hastily() -> None:
+    book = TicketBook()
+    for number, checked in enumerate((GOOD, NEAR, GOOD, GOOD)):
+        book.propose(f"T-{number}", intent(), checked, epoch=1, moment=at(0))
+    second = 2 * GRACE_NS
+    for number, seconds in ((0, 1), (1, 5)):
+        shown = book.select(f"T-{number}", "alice", at(second))
+        late = at((1 + seconds) * second)
+        book.approve(shown.id, shown.hash, "alice", typed_size="0.5", epoch=1, moment=late)
+    book.reject("T-2", "alice", 1, moment=at(9 * second))
+    book.approve_by_rule("T-3", ApprovalRule.PAPER, epoch=1, moment=at(0))
+    found = measures(book.all())
+    assert (found.approved, found.rejected, found.within_2s, found.over_warn) == (2, 1, 1, 1)
+    assert (found.median_ms, found.slowest_ms) == (6_000, 9_000)
+    assert dict(measure_rows(found))["approved within 2 s"] == "1 of 2 (50%)"
+    assert measures(()).median_ms is None
 
 
 class Tickets(RuleBasedStateMachine):

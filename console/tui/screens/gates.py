@@ -13,7 +13,7 @@ from console.tui.screens.columns import HOLD_COLUMNS
 from console.tui.screens.room import Room
 from console.tui.widgets.lines import Line, Lines, rule
 from console.tui.widgets.live_table import LiveTable
-from engine.api.commands import Resume
+from engine.api.commands import PairConfirm, PairRefuse, Resume
 from engine.api.views import HoldRow, OverviewView, StatusView
 
 INCIDENT_HOLD = "incident"
@@ -35,6 +35,7 @@ class Gates(Room):
             id="holds",
             empty="nothing holds risk",
         )
+        yield Lines(self._pairs, id="pairs")
         yield Lines(self._detail, id="detail")
         yield Lines(self._promotion, id="promotion")
 
@@ -52,10 +53,54 @@ class Gates(Room):
             self.desk_app.open_runbook(self.hold.runbook)
         elif action_id == "resume":
             self._resume()
-        return action_id in ("runbook", "resume")
+        elif action_id in ("sign_pair", "refuse_pair"):
+            self._second(is_signing=action_id == "sign_pair")
+        return action_id in ("runbook", "resume", "sign_pair", "refuse_pair")
 
     def open_row(self) -> None:
         self.act("runbook")
+
+    def _second(self, *, is_signing: bool) -> None:
+        """Sign, or refuse, the oldest request that this operator has not signed."""
+        app = self.desk_app
+        status = app.desk.latest(StatusView)
+        mine = [p for p in (status.pairs if status else ()) if app.desk.operator not in p.signed_by]
+        if not mine:
+            app.say("nothing here waits for your signature", "p3-calm")
+            return
+        pair = mine[0]
+        what = f"{pair.pair_id} {pair.kind} {pair.subject}"
+        if not is_signing:
+            refuse = PairRefuse(pair_id=pair.pair_id)
+            app.ask(f"Refuse {what}. Why?", lambda why: app.send(refuse, f"refusal of {what}", reason=why))
+            return
+        body = PairConfirm(pair_id=pair.pair_id, pair_hash=pair.pair_hash)
+        app.ask(
+            f"{what}. Type SIGN:",
+            lambda _: app.send(body, f"signature of {what}"),
+            kind=Kind.WORD,
+            expected="SIGN",
+            note=f"asked by {'+'.join(pair.signed_by) or 'the engine'}: {pair.reason}",
+        )
+
+    def _pairs(self, width: int, height: int) -> Sequence[Line]:
+        desk, look = self.desk_app.desk, self.desk_app.look
+        status = desk.shown(StatusView)
+        pairs = status.pairs if status else ()
+        lines: list[Line] = [rule(f"TWO PERSONS {len(pairs)}", width, look.rule)]
+        for pair in pairs:
+            left = f"  {text.left(pair.expires_ns - desk.now_ns)}" if pair.expires_ns else ""
+            who = "+".join(pair.signed_by) or "nobody yet"
+            waits = "needs 2nd approver" if pair.signed_by else "needs 2 approvers"
+            lines.append(
+                (
+                    (f" {pair.pair_id} {pair.kind} ", "bright"),
+                    (f"{pair.subject}  ", "text"),
+                    (f"{waits}{left}", "p3-calm"),
+                    (f"  signed: {who}", "dim"),
+                )
+            )
+        return lines if pairs else [*lines, (("  nothing waits for a second person", "dim"),)]
 
     def _resume(self) -> None:
         status = self.desk_app.desk.latest(StatusView)

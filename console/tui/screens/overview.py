@@ -14,6 +14,7 @@ from console.tui.theme import Look
 from console.tui.widgets.drawing import bar, plot
 from console.tui.widgets.lines import Line, Lines, Span, rule
 from console.tui.widgets.live_table import Column, LiveTable
+from engine.api.ticket_views import PairRow
 from engine.api.views import (
     AlarmsView,
     EventsView,
@@ -27,7 +28,7 @@ from engine.api.views import (
 
 LIMIT_STYLES = {"warn": "p3-calm", "breach": "p1-calm", "missing": "p2-calm"}
 LOSSES = frozenset({"day loss", "drawdown"})
-OPEN_TICKETS = frozenset({"proposed", "reviewing"})
+OPEN_TICKETS = frozenset({"proposed", "reviewing", "cosigning"})
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,12 @@ class Overview(Room):
             )
             for t in (tickets.rows if tickets else ())
             if t.state in OPEN_TICKETS
+        ]
+        needs += [
+            Need(
+                p.pair_id, "pair", f"{p.kind} {p.subject}: needs 2nd approver", _left(p, desk.now_ns), "gates"
+            )
+            for p in (status.pairs if status else ())
         ]
         needs += [
             Need(h.level, "hold", f"{h.code}: {h.evidence}", "", "gates")
@@ -204,6 +211,11 @@ class Overview(Room):
 
 def _flow(view: OverviewView) -> str:
     return f"working {view.working_orders}   rejects/5m {view.rejects_5m}   fills/5m {view.fills_5m}"
+
+
+def _left(pair: PairRow, now_ns: int) -> str:
+    """How long the second signature may still come; a request that nobody signed waits for both."""
+    return text.left(pair.expires_ns - now_ns) if pair.expires_ns else "2 sign"
 
 
 def _mark(ticket: TicketRow, now_ns: int) -> str:

@@ -56,7 +56,7 @@ class StatusLine(Lines):
         spans: list[Span] = [(f" {word} ", "mode")]
         if self.desk.is_past:
             spans.append((" PAST ", "p3"))
-        elif self.desk.is_readonly:
+        elif self.desk.is_readonly or self.desk.is_watching:
             spans.append((" READ-ONLY ", "p3"))
         if self.desk.is_frozen:
             spans.append((" FROZEN ", "p3"))
@@ -81,6 +81,15 @@ class StatusLine(Lines):
         }
         return (said[trust],)
 
+    def _lease(self) -> str:
+        """Who acts and for how long: the holder sees it run down, everybody else sees whom to ask."""
+        held = self.desk.lease
+        if held is None:
+            return "LEASE none"
+        who = "you" if held.operator == self.desk.operator else held.operator
+        where = "" if who != "you" or self.desk.holds_lease else " cli" if not held.console else " elsewhere"
+        return f"LEASE {who}{where} {text.left(held.until_ns - self.desk.now_ns)}"
+
     def _rest(self, status: StatusView | None) -> list[tuple[Span, ...]]:
         if status is None:
             return []
@@ -88,9 +97,12 @@ class StatusLine(Lines):
         feed = f"MD {status.feed_state} {text.age(status.feed_age_ms)}"
         venues = f"VEN {status.venues_up}/{status.venues_total}"
         unknown = f" UNKNOWN {status.orders_unknown} "
+        lease: tuple[Span, ...] = ((self._lease(), "status"),)
         return [
             ((feed, "status"),) if is_good else ((f" {feed}? ", "p2"),),
+            *([lease] if self.desk.is_watching else []),
             ((venues, "status" if status.venues_up == status.venues_total else "p2"),),
+            *([] if self.desk.is_watching else [lease]),
             *([((unknown, "p2"),)] if status.orders_unknown else []),
             ((f"HOLDS {len(status.holds)}", "status" if not status.holds else "p3"),),
             ((f"{status.account}", "status-dim"),),

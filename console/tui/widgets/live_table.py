@@ -72,6 +72,10 @@ class LiveTable(Lines, Generic[Row]):
     def count(self) -> int:
         return len(self._shown_rows)
 
+    def shown_rows(self) -> list[Row]:
+        """Return the rows that the filter lets through, in the order shown."""
+        return [row for row in self._shown_rows if row is not None]
+
     @property
     def selected(self) -> Row | None:
         """The row under the cursor."""
