@@ -1,6 +1,6 @@
 """What consoles were shown, as a record: any past instant can be looked at again, without an engine.
 
-A file (`START-EPOCH.past`) is a row of blocks; a block is `ILP1`, its length and its CRC-32, then frames. A
+A file (`START-EPOCH.past`) is a row of blocks; a block is `ILP2`, its length and its CRC-32, then frames. A
 frame is one published view: when, its name, and its bytes, compressed against the view's last bytes (or
 alone: a key frame). Files begin with the latest of every view, so that each can be read by itself.
 """
@@ -22,10 +22,13 @@ from seams.clock import iso_z
 from seams.disk import Disk, RealDisk
 from venues.types import Record
 
-MAGIC = b"ILP1"
+MAGIC = b"ILP2"
 KEY_EVERY = 64
 """Each so many frames of a view one stands alone: what a look has to unpack stays bounded."""
-WINDOW = 32_768
+PIECE, MARGIN = 16_384, 8_192
+"""A view is packed in pieces, each against the same stretch of the view before with a margin on both sides:
+together deflate's window of 32 KiB."""
+_SIZE = struct.Struct(">I")
 _BLOCK = struct.Struct(">4sII")
 _FRAME = struct.Struct(">qBBI")
 _VIEWS: msgspec.json.Decoder[View] = msgspec.json.Decoder(View)
@@ -72,6 +75,33 @@ def file_name(start_ns: int, epoch: int) -> str:
     return f"{start_ns:020d}-{epoch}.past"
 
 
+def _packed(body: bytes, last: bytes) -> bytes:
+    """Return a view's bytes, made small against those of the view before; `last` empty: alone."""
+    pieces = []
+    for at in range(0, len(body), PIECE):
+        known = _known(last, at)
+        press = zlib.compressobj(zdict=known) if known else zlib.compressobj()
+        piece = press.compress(body[at : at + PIECE]) + press.flush()
+        pieces += [_SIZE.pack(len(piece)), piece]
+    return b"".join(pieces)
+
+
+def _unpacked(packed: bytes, last: bytes) -> bytes:
+    """Return what `_packed` was given."""
+    pieces, start, at = [], 0, 0
+    while start < len(packed):
+        known = _known(last, at)
+        press = zlib.decompressobj(zdict=known) if known else zlib.decompressobj()
+        end = start + _SIZE.size + _SIZE.unpack_from(packed, start)[0]
+        pieces.append(press.decompress(packed[start + _SIZE.size : end]) + press.flush())
+        start, at = end, at + PIECE
+    return b"".join(pieces)
+
+
+def _known(last: bytes, at: int) -> bytes:
+    return last[max(0, at - MARGIN) : at + PIECE + MARGIN]
+
+
 class Packer:
     """Makes the blocks of one file."""
 
@@ -87,8 +117,7 @@ class Packer:
     def _frame(self, frame: Frame) -> bytes:
         count = self._since_key.get(frame.name, KEY_EVERY)
         is_key = count >= KEY_EVERY
-        press = zlib.compressobj() if is_key else zlib.compressobj(zdict=self._last[frame.name][-WINDOW:])
-        packed = press.compress(frame.body) + press.flush()
+        packed = _packed(frame.body, b"" if is_key else self._last[frame.name])
         self._since_key[frame.name] = 1 if is_key else count + 1
         self._last[frame.name] = frame.body
         name = frame.name.encode()
@@ -151,9 +180,7 @@ class Segment:
         body = b""
         for each in reversed(chain):
             entry = self._entries[each]
-            is_key = entry.before < 0
-            press = zlib.decompressobj() if is_key else zlib.decompressobj(zdict=body[-WINDOW:])
-            body = press.decompress(self._data[entry.start : entry.end]) + press.flush()
+            body = _unpacked(self._data[entry.start : entry.end], b"" if entry.before < 0 else body)
         return Frame(at_ns=self._entries[number].at_ns, name=self._entries[number].name, body=body)
 
     def _index(self) -> Iterator[_Entry]:

@@ -8,6 +8,7 @@ Its audit range begins with the engine's start and ends at the opening; later re
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -37,6 +38,8 @@ MAX_NOTE = 2_000
 BEFORE = 200
 """How many of the events before it a timeline begins with."""
 MAX_TIMELINE = 2_000
+SAID_AGAIN = 64
+"""What is among the last so many lines is not told again: a halted strategy is denied a hundred times."""
 HOLD = "incident"
 
 OPENERS: Mapping[str, Callable[[Hold], bool]] = {
@@ -59,6 +62,7 @@ class IncidentBook:
         self._told: dict[str, int] = {}
         """Incident that is not closed -> the last event in its timeline."""
         self._lines: dict[str, int] = {}
+        self._said: dict[str, deque[tuple[str, str]]] = {}
         for found in self._all():
             if found.status != "closed":
                 self._told[found.incident_id], self._lines[found.incident_id] = core.events.seq, 0
@@ -192,10 +196,16 @@ class IncidentBook:
         for incident_id, told in self._told.items():
             if newest <= told or self._lines[incident_id] >= MAX_TIMELINE:
                 continue
-            rows = [row for row in self._core.events.page(limit=MAX_PAGE) if row.seq > told]
+            rows = [row for row in self._core.events.page(limit=MAX_PAGE)[::-1] if row.seq > told]
+            said = self._said.setdefault(incident_id, deque(maxlen=SAID_AGAIN))
+            fresh = []
+            for row in rows:
+                if (row.kind, row.text) not in said:
+                    said.append((row.kind, row.text))
+                    fresh.append(row)
             self._told[incident_id] = newest
-            self._lines[incident_id] += len(rows)
-            body = b"".join(msgspec.json.encode(row) + b"\n" for row in reversed(rows))
+            self._lines[incident_id] += len(fresh)
+            body = b"".join(msgspec.json.encode(row) + b"\n" for row in fresh)
             append_lazily(self._core.paths.incidents / incident_id / TIMELINE_FILE, body)
 
     def _put(self, path: Path, data: bytes) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from engine.api.past import KEY_EVERY, Frame, NotRecorded, Packer, PastRecord, file_name
+from engine.api.past import KEY_EVERY, Frame, NotRecorded, Packer, PastRecord, Segment, file_name
 from engine.api.views import EventRow, EventsView, OrdersView, View
 from engine.core import Core
 from engine.ops import past as past_room
@@ -166,6 +166,24 @@ async def test_a_write_never_holds_up_the_loop(core: Core, monkeypatch: pytest.M
     assert recorder._task is not None and not recorder._task.done()
     gate.set()
     await recorder.close()
+
+
+def test_a_view_larger_than_any_window_comes_back_and_stays_small() -> None:
+    rng = Rng(2).stream("past")
+    rows = [f'{{"id":{n},"mark":{rng.random()},"why":"{rng.random()}"}}' for n in range(4_000)]
+    packer, start, bodies = Packer(), 1, list[bytes]()
+    data = b""
+    for number in range(5):
+        rows[rng.randrange(4_000)] = f'{{"id":0,"mark":{rng.random()},"why":"changed"}}'
+        rows.insert(rng.randrange(4_000), '{"id":1}')
+        bodies.append(",".join(rows).encode())
+        before, data = (
+            len(data),
+            data + packer.pack([Frame(at_ns=start + number, name="big", body=bodies[-1])]),
+        )
+    assert len(bodies[-1]) > 200_000 and len(data) - before < len(bodies[-1]) / 20
+    segment = Segment(file_name(start, 1), data)
+    assert [segment.at(start + number)["big"].body for number in range(5)] == bodies
 
 
 def test_a_view_costs_little_more_than_what_changed_in_it() -> None:
