@@ -43,6 +43,7 @@ _EACH, _NUMBERS = (
 _TIGHTER = f"{_PROPERTIES}::test_tightening_an_upper_bound_never_admits_more"
 _CUSTODY = "tests/engine/test_custody.py"
 _MARKET = "tests/engine/test_market_memory.py"
+_TWO = "tests/engine/test_two_persons.py"
 _FAULTS = "tests/simulation/test_sim_slow.py::test_twenty_thousand_faults_break_no_invariant"
 _P, _HALF, _NONE = State.PRESENT, State.PARTIAL, State.MISSING
 
@@ -90,8 +91,8 @@ CONTROLS: tuple[Control, ...] = (
             ("venue_budget_low",), (_EACH, f"{_PROPERTIES}::test_tightening_a_lower_bound_never_admits_more"), ),
     Control(21, "A person's approval of exactly what was seen", _P, ("safety.approval:TicketBook",), ("execution.ticket_expiry_s",),
             ("operator_lease_expired", "ticket_expired"), ("tests/safety/test_approval.py::test_the_wrong_hash_epoch_person_or_moment_is_refused", "tests/safety/test_approval.py::test_a_reviewed_ticket_is_approved_once", "tests/survival/test_tickets.py::test_an_approval_counts_only_for_what_was_reviewed_and_only_once")),
-    Control(22, "Two persons for raises, arming and the way out of a halt", _HALF, ("safety.interlock:Clearance",), (),
-            (), ("tests/safety/test_holds.py::test_each_rule_wants_its_own_thing",), "a second person is checked where a hold's rule asks for one; raising a limit waits, and asks for nobody"),
+    Control(22, "Two persons for raises, arming and the way out of a halt", _P, ("safety.principals:principal_of", "engine.attendance:Attendance"), ("supervision.second_person_above_usd",),
+            ("same_person", "approval_expired"), (f"{_TWO}::test_halt_all_is_reset_by_two_keys_and_the_record_names_both", f"{_TWO}::test_a_raise_comes_into_force_after_its_cool_down_and_two_signatures", f"{_TWO}::test_an_unsigned_or_altered_or_revoked_command_is_no_second_person", f"{_TWO}::test_a_large_ticket_waits_for_another_person")),
     Control(23, "The kill switch, latched", _P, ("safety.killswitch:KillSwitch", "safety.killbyte:KillByte"), (),
             ("kill_switch_active", "kill_latched", "latch_unreadable"), ("tests/survival/test_stop.py::test_every_way_to_kill_latches_durably_and_no_entry_follows", "tests/safety/test_killswitch.py::test_every_changed_byte_of_the_latch_halts", "tests/safety/test_killswitch.py::test_a_crash_at_any_write_of_a_trip_leaves_the_switch_pulled")),
     Control(24, "The dead man's switch: a watchdog of its own", _P, ("engine.ops.watchdog:Watchdog",), ("watchdog.close_only_after_s", "watchdog.cancel_after_s"),
@@ -114,8 +115,8 @@ CONTROLS: tuple[Control, ...] = (
             (), ("tests/assurance/test_controls.py::test_the_assessment_says_of_each_control_what_its_tests_said",)),
     Control(33, "Twice the message rate of the worst day", _P, ("engine.trading.traffic:Traffic",), ("risk.message_rate_per_s",),
             ("message_rate_exceeded",), ("tests/assurance/test_stress.py::test_at_twice_the_peak_the_gates_stand_and_cancels_pass",)),
-    Control(34, "One temporary exception, by two persons, with an alarm", _HALF, ("safety.rules:RULES",), (),
-            (), ("tests/assurance/test_controls.py::test_no_switch_skips_a_rule",), "there is no exception at all: nothing can be overridden, so nothing is logged or alarmed"),
+    Control(34, "One temporary exception, by two persons, with an alarm", _P, ("safety.override:overridden", "safety.override:may_go"), (),
+            ("override_off", "override_used"), (f"{_TWO}::test_an_override_is_one_ticket_two_keys_a_reason_and_an_alarm", f"{_TWO}::test_overrides_are_off_unless_configured", "tests/assurance/test_controls.py::test_no_switch_skips_a_rule")),
     Control(35, "Leaving in order: never beyond the collar, in slices", _P, ("engine.closing:closing_intent", "engine.closing:slice_of"), ("risk.price_collar", "risk.max_order_notional_usd"),
             ("price_collar_exceeded",), ("tests/assurance/test_stress.py::test_a_flatten_stays_within_the_collar_and_goes_in_slices", "tests/survival/test_stop.py::test_flatten_ends_flat_and_only_a_resume_with_a_reason_lets_entries_through")),
 )
