@@ -205,7 +205,7 @@ async def _adopt_position(doing: _Doing) -> str:
 
 def _book_position(doing: _Doing) -> str:
     difference, custody = doing.difference, doing.custody
-    price = _mark(custody, difference.subject)
+    price = _price(custody, difference.subject, difference.amount)
     if price <= 0:
         raise Refusal("difference_settling", f"{difference.subject} has no price yet")
     did = doing.keep(f"booked {difference.amount:+f} {difference.subject} at {price:f}")
@@ -248,6 +248,21 @@ async def _flatten_unknown(doing: _Doing) -> str:
     did = doing.keep(f"asked the venue to cancel {doing.difference.subject}")
     order = await doing.custody.orders.cancel(doing.difference.subject)
     return f"{did}: {order.status}"
+
+
+def _price(custody: Custody, symbol: str, amount: Decimal) -> Decimal:
+    """Return the price in USD to book an unexplained quantity at.
+
+    Where it adds to what we hold: the price that makes our average entry the venue's, or closing it would
+    show a difference of cash again. Else, or where the venue names no entry, the mark.
+    """
+    held, (quantity, entry) = custody.ledger.holding(symbol), custody.entries.get(symbol, (ZERO, ZERO))
+    is_added = held.quantity == 0 or (held.quantity > 0) == (amount > 0)
+    if is_added and entry > 0 and quantity == held.quantity + amount:
+        price = (quantity * entry - held.quantity * held.entry_price) / amount
+        if price > 0:
+            return price
+    return _mark(custody, symbol)
 
 
 def _mark(custody: Custody, symbol: str) -> Decimal:

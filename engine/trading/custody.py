@@ -89,6 +89,8 @@ class Custody:
         self.differs_ns = 0
         """Since when both sides differ, by the wall clock."""
         self.marks: dict[str, Decimal] = {}
+        self.entries: dict[str, tuple[Decimal, Decimal]] = {}
+        """What the venue last said of each position: signed quantity and average entry price in USD."""
         """The venue's mark of each symbol that it showed a position in."""
         self.is_dirty = True
         self.foreign: dict[str, ForeignOrder] = {}
@@ -274,6 +276,7 @@ class Custody:
     def _compare(self, snapshot: AccountSnapshot) -> tuple[Difference, ...]:
         """List every disagreement about orders, positions and cash that nobody has set aside."""
         self.marks |= {each.symbol: each.mark_price for each in snapshot.positions}
+        self.entries = {each.symbol: (each.quantity, each.entry_price) for each in snapshot.positions}
         is_spot = self.venue.capabilities().pays_in_full
         cash_usd = self.ledger.settled_usd - (self.ledger.paid_usd if is_spot else 0)
         found = compare(

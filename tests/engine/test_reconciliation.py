@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import msgspec
 import pytest
@@ -15,10 +17,11 @@ from hypothesis import strategies as st
 from engine.api.reconcile import Act, DifferenceRow, Reconcile, Reconciled
 from engine.desk import Desk
 from engine.drop_copy import compare_fills
-from engine.reconcile_acts import act
+from engine.reconcile_acts import _price, act
 from engine.reconciliation import reconcile_view
 from engine.trading.custody import Verdict
 from engine.trading.differences import Difference
+from engine.trading.ledger import Holding
 from engine.trading.working import MANUAL
 from safety.killbyte import KillLevel
 from safety.reasons import Refusal
@@ -368,3 +371,25 @@ def test_whatever_happens_on_the_account_nothing_is_booked_without_an_operator(
         assert disturbed or office.house.custody.verdict is Verdict.CLEAN
 
     run(tmp_path_factory.mktemp("office"), work)
+
+
+@pytest.mark.parametrize(
+    ("held", "entry", "theirs", "their_entry", "booked_at"),
+    [
+        ("0", "0", "2", "90", "90"),  # all of it is news
+        ("1", "100", "3", "90", "85"),  # added to: our average becomes theirs
+        ("3", "100", "1", "100", "110"),  # reduced: at the mark, what it made shows as cash
+        ("1", "100", "2", "0", "110"),  # a venue that names no entry
+        ("1", "100", "2", "40", "110"),  # an average that no price explains
+    ],
+)
+def test_what_is_adopted_is_booked_at_the_price_that_the_venues_average_tells(
+    held: str, entry: str, theirs: str, their_entry: str, booked_at: str
+) -> None:
+    holding = Holding("X", quantity=Decimal(held), entry_price=Decimal(entry))
+    custody: Any = SimpleNamespace(
+        ledger=SimpleNamespace(holding=lambda symbol: holding),
+        entries={"X": (Decimal(theirs), Decimal(their_entry))},
+        marks={"X": Decimal(110)},
+    )
+    assert _price(custody, "X", Decimal(theirs) - Decimal(held)) == Decimal(booked_at)
