@@ -36,7 +36,8 @@ def _approval(row: TicketRow, **changes: str) -> TicketApprove:
 
 async def test_an_approval_counts_only_for_what_was_reviewed_and_only_once(rig: Rig) -> None:
     # The market runs at eight times its pace: two seconds under load can take it past a collar of 1 %.
-    client = await rig.start(INTERLOCK_RISK__PRICE_COLLAR="0.5")
+    calm = {"INTERLOCK_RISK__PRICE_COLLAR": "0.5", "INTERLOCK_RISK__MARK_STALE_MS": "60000"}
+    client = await rig.start(**calm, INTERLOCK_RISK__PRICE_DRIFT_5MIN="0.9")
     await rig.trade(client, is_supervised=True)
     row = await _first_open(client)
     assert (await client.command(_approval(row))).code == "ticket_review_required"
