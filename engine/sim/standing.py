@@ -6,6 +6,7 @@ import hashlib
 from decimal import Decimal
 from pathlib import Path
 
+from engine.api.home import HomePaths
 from engine.core import Core
 from engine.daemon import Engine
 from engine.desk import MAX_SESSIONS
@@ -30,7 +31,7 @@ SLACK_S = 1.5
 CANCELS_WITHIN_S = 9.0
 """Within which the cancel that a sound engine wants must have left it: a connection may be clogged."""
 LEDGER_EVERY_S = 5
-SESSIONS = HOME / "sessions"
+SESSIONS = HomePaths(HOME).sessions
 
 
 def look(judge: Judge) -> None:
@@ -168,8 +169,7 @@ def _bounded(judge: Judge, engine: Engine, custody: Custody) -> None:
     link = custody.venue
     assert isinstance(link, ExchangeLink)
     sizes = {
-        # One more may just be starting, or ending.
-        "market listeners": (link.listening, len(engine.desk.running) + 1),
+        "market listeners": (link.listening, len(engine.desk.running)),
         "tasks": (len(engine.handlers.background), 50),
         "holds": (len(engine.core.interlock.holds), 100),
         "sessions": (len(engine.desk.running), MAX_SESSIONS),
