@@ -63,8 +63,11 @@ async def test_a_kill_while_the_engine_starts_is_held_and_obeyed_by_its_first_tu
     engine.recover()
     await engine._obey_outside_kill()
     assert engine.core.interlock.has("kill") and engine.core.interlock.level is HoldLevel.HALT
-    assert engine.desk.obeyed is KillLevel.HALT_ALL and engine.desk.kills == 1
+    assert engine.desk.obeyed is KillLevel.HALT_ALL
+    await asyncio.gather(*engine.handlers.background)
+    assert engine.desk.kills == 1
     await engine._obey_outside_kill()
+    await asyncio.gather(*engine.handlers.background)
     assert engine.desk.kills == 1
 
 

@@ -95,6 +95,11 @@ def test_what_makes_no_sense_is_refused_with_a_code(
     assert status in (1, 2) and body["code"] == code and says in str(body["message"])
 
 
+def _hear_interrupts() -> None:
+    """A shell starts what it puts in the background deaf to Ctrl-C, and its children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_leaves_a_sweep_that_can_be_resumed(tmp_path: Path, bars: Path, home: Path) -> None:
     strategy = tmp_path / "slow.py"
     strategy.write_text(SLOW)
@@ -102,7 +107,7 @@ def test_ctrl_c_leaves_a_sweep_that_can_be_resumed(tmp_path: Path, bars: Path, h
              "--data", str(bars), "--grid", "nth=1:60:1", "--workers", "2", "--in-sample", "1"]  # fmt: skip
     child = subprocess.Popen(
         words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-        env={**os.environ, "REST_S": "3"},
+        env={**os.environ, "REST_S": "3"}, preexec_fn=_hear_interrupts,
     )  # fmt: skip
     trials = home / "outputs" / "sweeps"
     deadline = time.monotonic() + 60
