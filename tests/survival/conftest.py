@@ -185,9 +185,11 @@ async def level_of(client: EngineClient) -> str:
 
 
 def is_gone(pid: int) -> bool:
+    """Tell whether a process has let go of everything: its first thread ends before the others do."""
     try:
         os.kill(pid, 0)
-        return Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z"
+        is_ended = Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z"
+        return is_ended and len(os.listdir(f"/proc/{pid}/task")) <= 1
     except (ProcessLookupError, FileNotFoundError):
         return True
 

@@ -18,7 +18,7 @@ HOW: dict[str, str] = {
     "limits": "7, then u",
     "order_storm": "7, then u",
     "ambiguity": "d",
-    "incident": "interlock incidents close",
+    "incident": "i, then n",
     "watchdog": "interlock watchdog run",
     "replay_gate": "interlock replay",
     "entries_off": "the configuration",
