@@ -7,13 +7,13 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 import msgspec
 
+from engine.trading.hand_intent import hand_intent
 from engine.trading.pipeline import BY_HAND
 from engine.trading.session import PaperSession
-from safety.canonical import canonical
-from safety.intent import ExecutionIntent, IntentCategory, MissingFields
-from safety.order_form import InvalidFields, figure
+from safety.canonical import canonical, changed
+from safety.intent import ExecutionIntent, MissingFields
+from safety.order_form import InvalidFields
 from safety.reasons import Refusal
-from venues.types import OrderType, Side, TimeInForce
 
 CENT = Decimal("0.01")
 
@@ -38,28 +38,16 @@ def by_hand(
     form: Mapping[str, object], session: PaperSession, name: str, fingerprint: str
 ) -> ExecutionIntent:
     """Return the intent of a form that `order_form.feedback` found right, on a session's account."""
-    quantity, limit = figure(form["quantity"]), figure(form["limit_price"])
-    assert quantity is not None and limit is not None, "the form was judged before"
-    symbol, is_reduction = str(form["symbol"]), form.get("reduce_only") is True
-    return ExecutionIntent(
-        request_id=name,
+    symbol = str(form["symbol"])
+    intent = hand_intent(
+        form,
+        name=name,
         session_id=session.plan.session_id,
-        strategy_id=BY_HAND,
-        decision_id=name,
-        config_fingerprint=fingerprint,
-        intent_category=IntentCategory.RISK_REDUCE if is_reduction else IntentCategory.RISK_INCREASE,
-        broker_target=session.plan.instruments[symbol].venue,
-        account_id=session.plan.account,
-        symbol=symbol,
-        side=Side(str(form["side"])),
-        quantity=quantity,
-        notional_usd=(quantity * limit).quantize(CENT, ROUND_HALF_EVEN),
-        limit_price=limit,
-        stop_loss=figure(form.get("stop_loss")),
-        take_profit=figure(form.get("take_profit")),
-        order_type=OrderType(str(form["order_type"])),
-        time_in_force=TimeInForce(str(form["time_in_force"])),
-        reduce_only=is_reduction,
+        strategy=BY_HAND,
+        venue=session.plan.instruments[symbol].venue,
+        account=session.plan.account,
+        fingerprint=fingerprint,
         mark_price=session.ledger.holding(symbol).mark_price or None,
         mark_age_ms=session.mark_age_ms(symbol),
     )
+    return changed(intent, notional_usd=intent.notional_usd.quantize(CENT, ROUND_HALF_EVEN))

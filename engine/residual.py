@@ -11,18 +11,16 @@ from decimal import Decimal
 
 from engine.closing import closing_intent, slice_of
 from engine.core import STORAGE_FAILURES, Core
+from engine.judging import instrument_of, judge_closing
 from engine.trading.custody import Custody
-from engine.trading.pipeline import policy_of, request_of
+from engine.trading.pipeline import request_of
 from engine.trading.rows import ticket_row
 from engine.trading.working import ManagedOrder
 from safety.approval import ApprovalRule
-from safety.facts import AccountFacts, PositionFact, Preflight
-from safety.intent import ExecutionIntent
-from safety.preflight import preflight
 from safety.reasons import Refusal
 from seams.clock import NS_PER_S
 from venues.contract import VenueError
-from venues.types import Environment, Instrument, Mode, VenuePosition
+from venues.types import Instrument, VenuePosition
 
 TICKET_NS = 30 * NS_PER_S
 NO_SESSION = ""
@@ -79,7 +77,7 @@ async def close_position(
         fingerprint=core.config_fingerprint,
         collar=Decimal(str(risk.price_collar)),
     )
-    verdict = _judge(core, custody, intent, position, instrument)
+    verdict = judge_closing(core, custody, intent, position, instrument)
     if not verdict.allowed:
         raise Refusal("checks_failed", ", ".join(verdict.reasons))
     ticket = core.tickets.propose(
@@ -99,44 +97,7 @@ async def close_position(
 
 
 def _instrument(custody: Custody, symbol: str) -> Instrument:
-    for instrument in custody.venue.instruments():
-        if instrument.symbol == symbol:
-            return instrument
-    raise Refusal("instrument_unknown", symbol)
-
-
-def _judge(
-    core: Core, custody: Custody, intent: ExecutionIntent, position: VenuePosition, instrument: Instrument
-) -> Preflight:
-    """Judge a closing order by every rule; what only entries are judged by stays unknown."""
-    ledger = custody.ledger
-    held = PositionFact(
-        symbol=position.symbol, quantity=position.quantity, mark_price=position.mark_price, strategy_id=""
-    )
-    facts = AccountFacts(
-        account_id=custody.account,
-        kill_level=int(core.kill.level),
-        hold_level=core.interlock.level,
-        now_ns=core.clock.now_ns(),
-        last_ns=core.audit.last_ns,
-        clock_offset_ms=custody.offset_ms(),
-        mark_price=intent.mark_price,
-        mark_age_ms=intent.mark_age_ms,
-        equity_usd=ledger.equity_usd,
-        peak_equity_usd=ledger.peak_usd,
-        day_pnl_usd=ledger.day_pnl_usd,
-        positions=(held,),
-        orders=(),
-        recent_keys=(),
-        messages_in_window=0,
-        repeats_in_window=0,
-        entries_in_minute=0,
-        symbol_entries_in_minute=0,
-        exits_in_minute=0,
-        venue=custody.venue_facts(),
-    )
-    mode = Mode.PAPER if core.environment is Environment.SANDBOX else core.mode
-    policy = policy_of(
-        core.settings.risk, mode, [intent.symbol], [intent.broker_target], [intent.strategy_id]
-    )
-    return preflight(intent, facts, policy, instrument)
+    instrument = instrument_of(custody, symbol)
+    if instrument is None:
+        raise Refusal("instrument_unknown", symbol)
+    return instrument

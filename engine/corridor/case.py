@@ -10,16 +10,19 @@ import msgspec
 
 from engine.api.corridor import Artifact, Step
 from engine.corridor.folder import CorridorFolder
-from engine.corridor.judging import STRATEGY
 from engine.corridor.steps import newest
 from engine.trading.custody import Custody
+from engine.trading.hand_intent import hand_intent
 from engine.trading.pipeline import request_of
-from safety.intent import ExecutionIntent, IntentCategory
+from safety.canonical import changed
+from safety.intent import ExecutionIntent
 from safety.order_form import feedback, figure
 from safety.reasons import Refusal
-from venues.types import OrderRequest, OrderType, Record, Side, TimeInForce
+from venues.types import OrderRequest, Record
 
 TOOL = "submit_order"
+STRATEGY = "operator"
+"""Whose an order is that no strategy wished for."""
 
 
 class Ask(Record):
@@ -84,29 +87,16 @@ def intent_of_form(
     wrong = feedback(form, TOOL)
     if wrong is not None:
         raise Refusal("invalid_request", wrong.corrective_action)
-    quantity, limit = figure(form["quantity"]), figure(form["limit_price"])
-    assert quantity is not None and limit is not None, "the form was read"
-    is_reduction = form.get("reduce_only") is True
-    return ExecutionIntent(
-        request_id=session_id,
+    mark = figure(form.get("mark_price")) or figure(form["limit_price"])
+    intent = hand_intent(
+        form,
+        name=session_id,
         session_id="",
-        strategy_id=STRATEGY,
-        decision_id=session_id,
-        config_fingerprint=fingerprint,
-        intent_category=IntentCategory.RISK_REDUCE if is_reduction else IntentCategory.RISK_INCREASE,
-        broker_target=custody.venue.name,
-        account_id=custody.account,
-        symbol=str(form["symbol"]),
-        side=Side(str(form["side"])),
-        quantity=quantity,
-        notional_usd=quantity * limit,
-        limit_price=limit,
-        stop_loss=figure(form.get("stop_loss")),
-        take_profit=figure(form.get("take_profit")),
-        order_type=OrderType(str(form["order_type"])),
-        time_in_force=TimeInForce(str(form["time_in_force"])),
-        reduce_only=is_reduction,
-        mark_price=figure(form.get("mark_price")) or limit,
+        strategy=STRATEGY,
+        venue=custody.venue.name,
+        account=custody.account,
+        fingerprint=fingerprint,
+        mark_price=mark,
         mark_age_ms=0,
-        dry_run=False,
     )
+    return changed(intent, dry_run=False)

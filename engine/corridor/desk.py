@@ -19,9 +19,9 @@ from engine.corridor.after import After
 from engine.corridor.case import Ask, Case, Outcome, case_of, intent_of_form
 from engine.corridor.folder import CorridorFolder
 from engine.corridor.gate import conditions, open_gate
-from engine.corridor.judging import judge
 from engine.corridor.status import state_of
 from engine.corridor.steps import CONFIRMATIONS, STEPS, lacks, newest
+from engine.judging import judge_opening
 from engine.trading.custody import Custody, Verdict
 from engine.trading.rows import ticket_row
 from engine.trading.working import ManagedOrder
@@ -124,7 +124,7 @@ class CorridorDesk:
         market = await self.venue.market(case.intent.symbol)
         if market is not None:
             case.intent = msgspec.structs.replace(case.intent, mark_price=market.mark)  # type: ignore[type-var]
-        verdict = judge(self.core, self.custody, case.intent, market)
+        verdict = judge_opening(self.core, self.custody, case.intent, market)
         probe = await self.venue.preflight(case.request)
         ok = verdict.allowed and probe.ok
         body = {
@@ -187,7 +187,8 @@ class CorridorDesk:
 
     async def _submit(self, case: Case, ask: Ask) -> Outcome:
         await open_gate(self.core, self.custody, self.venue, case)
-        verdict = judge(self.core, self.custody, case.intent, await self.venue.market(case.intent.symbol))
+        market = await self.venue.market(case.intent.symbol)
+        verdict = judge_opening(self.core, self.custody, case.intent, market)
         body = {"reviewer": clean(ask.operator, 80), "note": clean(ask.note, 500), "order_id": case.order_id}
         self._keep(case, ask, Outcome(False, "pending_remote_submit", (), body))
         core = self.core

@@ -5,8 +5,8 @@ from __future__ import annotations
 from engine.api.corridor import Step
 from engine.core import Core
 from engine.corridor.case import Case
-from engine.corridor.judging import judge
 from engine.corridor.steps import STEPS, newest
+from engine.judging import judge_opening
 from engine.trading.custody import Custody, Verdict
 from safety.interlock import Action, permits
 from safety.killbyte import KillLevel
@@ -60,7 +60,7 @@ async def conditions(core: Core, custody: Custody, venue: CorridorVenue, case: C
             said=f"the record of orders and {case.order_id}",
         ),
     ]
-    verdict = judge(core, custody, intent, await venue.market(symbol))
+    verdict = judge_opening(core, custody, intent, await venue.market(symbol))
     named = {each.code for each in found if not each.ok}
     for check in verdict.checks:
         if check.reason is not None and check.reason not in named:

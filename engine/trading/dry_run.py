@@ -10,11 +10,12 @@ import msgspec
 
 from engine.config import load_settings
 from engine.config.settings import config_fingerprint
+from engine.trading.hand_intent import hand_intent
 from engine.trading.pipeline import policy_of
 from engine.trading.traffic import REPEAT_WINDOW_NS
 from safety.facts import AccountFacts, DeskFacts, Preflight
 from safety.guardrails import Guarded, guard
-from safety.intent import ExecutionIntent, ExecutionPolicy, IntentCategory
+from safety.intent import ExecutionIntent, ExecutionPolicy
 from safety.interlock import HoldLevel
 from safety.killswitch import LatchUnreadable, read_latch
 from safety.order_form import feedback, figure
@@ -23,7 +24,7 @@ from seams.clock import NS_PER_MS, Clock, iso_z
 from seams.disk import Disk
 from seams.ids import Ids
 from venues.sandbox.scenarios import DEFAULT_SYMBOLS, VENUE_NAME, instrument_of
-from venues.types import Instrument, Mode, OrderRequest, OrderType, Record, Side, TimeInForce
+from venues.types import Instrument, Mode, OrderRequest, Record
 
 TOOL = "dry_run"
 
@@ -117,29 +118,15 @@ def _instruments() -> dict[str, Instrument]:
 
 def _intent(raw: Mapping[str, object], request_id: str, fingerprint: str) -> ExecutionIntent:
     """Build the intent of a form that is complete and right."""
-    quantity, limit = figure(raw["quantity"]), figure(raw["limit_price"])
-    assert quantity is not None and limit is not None, "the form was read"
-    is_reduction = raw.get("reduce_only") is True
-    return ExecutionIntent(
-        request_id=request_id,
+    return hand_intent(
+        raw,
+        name=request_id,
         session_id="dry-run",
-        strategy_id="operator",
-        decision_id=request_id,
-        config_fingerprint=fingerprint,
-        intent_category=IntentCategory.RISK_REDUCE if is_reduction else IntentCategory.RISK_INCREASE,
-        broker_target=VENUE_NAME,
-        account_id="dry-run",
-        symbol=str(raw["symbol"]),
-        side=Side(str(raw["side"])),
-        quantity=quantity,
-        notional_usd=quantity * limit,
-        limit_price=limit,
-        stop_loss=figure(raw.get("stop_loss")),
-        take_profit=figure(raw.get("take_profit")),
-        order_type=OrderType(str(raw["order_type"])),
-        time_in_force=TimeInForce(str(raw["time_in_force"])),
-        reduce_only=is_reduction,
-        mark_price=figure(raw.get("mark_price")) or limit,
+        strategy="operator",
+        venue=VENUE_NAME,
+        account="dry-run",
+        fingerprint=fingerprint,
+        mark_price=figure(raw.get("mark_price")) or figure(raw["limit_price"]),
         mark_age_ms=0,
     )
 

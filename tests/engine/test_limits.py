@@ -41,7 +41,7 @@ def _judge_again(core: Core, session_id: str) -> None:
     """Every verdict of the session, made again from the record alone, is the one that was given (I29)."""
     rows = core.store.risk.judgements(session_id)
     assert {row.phase for row in rows} == {"proposal", "send"}
-    assert True in {row.is_allowed for row in rows}
+    assert any(row.is_allowed for row in rows)
     for row in rows:
         policy = core.store.risk.policy(row.policy_sha256)
         assert policy is not None

@@ -1,0 +1,118 @@
+"""Judging an order that no session wished for, from what custody knows of the account at this moment.
+
+Such orders are a person's (the corridor) and the closing ones of a residue; sessions gather their own facts
+in `engine.trading.gather`.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from engine.core import Core
+from engine.trading.custody import Custody
+from engine.trading.pipeline import openable, policy_of
+from engine.trading.traffic import REPEAT_WINDOW_NS
+from safety.canonical import changed
+from safety.facts import AccountFacts, DeskFacts, MarketFacts, OrderFact, PositionFact, Preflight
+from safety.intent import ExecutionIntent, ExecutionPolicy
+from safety.preflight import preflight
+from seams.clock import NS_PER_MS
+from venues.evidence import Market
+from venues.types import Environment, Instrument, Mode, VenuePosition
+
+NOTHING = Decimal(0)
+"""What other accounts carry: an engine with an account in custody trades no other."""
+
+
+def instrument_of(custody: Custody, symbol: str) -> Instrument | None:
+    """Return what the venue says about a symbol; None where it does not list it."""
+    return next((each for each in custody.venue.instruments() if each.symbol == symbol), None)
+
+
+def judge_opening(core: Core, custody: Custody, intent: ExecutionIntent, market: Market | None) -> Preflight:
+    """Judge an order that may add risk. What is not known refuses, as everywhere."""
+    memory = core.risk_memory
+    base_usd = Decimal(str(core.settings.risk.initial_equity_usd))
+    now_ns = core.clock.now_ns()
+    facts = changed(
+        _facts(core, custody, _holdings(custody)),
+        mark_price=None if market is None else market.mark,
+        mark_age_ms=None if market is None else (now_ns - market.at_ns) // NS_PER_MS,
+        orders=_orders(custody),
+        since_entry_ms=REPEAT_WINDOW_NS // NS_PER_MS,
+        market=MarketFacts() if market is None else MarketFacts(bid=market.bid, ask=market.ask),
+        desk=DeskFacts(
+            other_exposure_usd=NOTHING,
+            venue_other_exposure_usd=NOTHING,
+            day_pnl_usd=memory.day_pnl_usd,
+            drawdown=memory.drawdown(base_usd),
+        ),
+    )
+    policy = openable(_policy(core, intent), custody.venue.capabilities())
+    return preflight(intent, facts, policy, instrument_of(custody, intent.symbol))
+
+
+def judge_closing(
+    core: Core, custody: Custody, intent: ExecutionIntent, position: VenuePosition, instrument: Instrument
+) -> Preflight:
+    """Judge a closing order by every rule; what only entries are judged by stays unknown."""
+    held = PositionFact(symbol=position.symbol, quantity=position.quantity, mark_price=position.mark_price)
+    facts = changed(
+        _facts(core, custody, (held,)), mark_price=intent.mark_price, mark_age_ms=intent.mark_age_ms
+    )
+    return preflight(intent, facts, _policy(core, intent), instrument)
+
+
+def _policy(core: Core, intent: ExecutionIntent) -> ExecutionPolicy:
+    """Return the bounds of one such order: the desk's limits, for this symbol at this venue."""
+    mode = Mode.PAPER if core.environment is Environment.SANDBOX else core.mode
+    return policy_of(core.settings.risk, mode, [intent.symbol], [intent.broker_target], [intent.strategy_id])
+
+
+def _facts(core: Core, custody: Custody, positions: tuple[PositionFact, ...]) -> AccountFacts:
+    """Return what is known of the account whatever the order is: no mark, no orders, no traffic."""
+    ledger = custody.ledger
+    return AccountFacts(
+        account_id=custody.account,
+        kill_level=int(core.kill.level),
+        hold_level=core.interlock.level,
+        now_ns=core.clock.now_ns(),
+        last_ns=core.audit.last_ns,
+        clock_offset_ms=custody.offset_ms(),
+        mark_price=None,
+        mark_age_ms=None,
+        equity_usd=ledger.equity_usd,
+        peak_equity_usd=ledger.peak_usd,
+        day_pnl_usd=ledger.day_pnl_usd,
+        positions=positions,
+        orders=(),
+        recent_keys=(),
+        messages_in_window=0,
+        repeats_in_window=0,
+        entries_in_minute=0,
+        symbol_entries_in_minute=0,
+        exits_in_minute=0,
+        venue=custody.venue_facts(),
+    )
+
+
+def _holdings(custody: Custody) -> tuple[PositionFact, ...]:
+    return tuple(
+        PositionFact(symbol=held.symbol, quantity=held.quantity, mark_price=held.mark_price or None)
+        for held in custody.ledger.open_holdings()
+    )
+
+
+def _orders(custody: Custody) -> tuple[OrderFact, ...]:
+    return tuple(
+        OrderFact(
+            symbol=order.request.symbol,
+            side=order.request.side,
+            remaining=order.remaining,
+            price=order.request.limit_price,
+            reduce_only=order.request.reduce_only,
+            status=order.status,
+            strategy_id=order.strategy,
+        )
+        for order in custody.orders.alive()
+    )
