@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import nats
 from nats.aio.client import Client
@@ -27,6 +28,7 @@ _DOWN = (
 )
 
 CLOSE_TIMEOUT_S = 2.0
+T = TypeVar("T")
 
 
 class NatsNet:
@@ -79,7 +81,7 @@ class NatsNet:
                 flush_timeout=2,
             )
             # nats-py retries a refused credential for ever; the deadline here is ours.
-            await asyncio.wait_for(opening, timeout_s + 1.0)
+            await _heeded(asyncio.wait_for(opening, timeout_s + 1.0))
         except (nats.errors.Error, OSError, TimeoutError) as error:
             await _close(client)
             raise NetDown(f"cannot reach the bus: {type(error).__name__}") from error
@@ -97,7 +99,7 @@ class NatsNet:
 
     async def request(self, subject: str, body: bytes, timeout_s: float) -> bytes:
         try:
-            message = await self._client.request(subject, body, timeout=timeout_s)
+            message = await _heeded(self._client.request(subject, body, timeout=timeout_s))
         except NoRespondersError as error:
             raise NetDown("no engine listens on the bus") from error
         except (TimeoutError, nats.errors.TimeoutError) as error:
@@ -119,6 +121,21 @@ class NatsNet:
     async def close(self) -> None:
         """Give the connection up within `CLOSE_TIMEOUT_S`; raises only when its caller is cancelled."""
         await _close(self._client)
+
+
+async def _heeded(call: Awaitable[T]) -> T:
+    """Await a call of the library; raise the cancellation that it may have swallowed.
+
+    Its waits are `asyncio.wait_for`, which in Python 3.11 returns the answer, and drops the cancellation,
+    where both come in one turn of the loop. A caller under `asyncio.timeout` would then never be stopped.
+    """
+    task = asyncio.current_task()
+    assert task is not None, "awaited outside a task"
+    before = task.cancelling()
+    found = await call
+    if task.cancelling() > before:
+        raise asyncio.CancelledError
+    return found
 
 
 async def _close(client: Client) -> None:

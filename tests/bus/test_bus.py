@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from nats.aio.client import Client
+from nats.aio.msg import Msg
 
 from engine.api import subjects
 from engine.api.nats import NatsNet
@@ -304,3 +306,19 @@ async def test_watcher_keeps_trying_while_the_server_cannot_start(tmp_path: Path
     assert (bus.port, bus.restarts) == (port, 1)
     await bus.stop()
     await watcher
+
+
+async def test_an_answer_in_the_turn_of_its_cancellation_does_not_swallow_it() -> None:
+    """Found as a kill campaign that never ended: its time was up in the turn in which an answer came."""
+    answered: asyncio.Future[Msg] = asyncio.get_running_loop().create_future()
+
+    class Library(Client):
+        async def request(self, subject: str, *_: object, timeout: float = 0.5, **__: object) -> Msg:
+            return await asyncio.wait_for(answered, timeout)
+
+    asked = asyncio.create_task(NatsNet(Library()).request("any", b"", 5.0))
+    await asyncio.sleep(0.01)
+    answered.set_result(Msg(_client=Library(), data=b"late"))
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
