@@ -81,6 +81,7 @@ NOUNS: dict[str, Noun] = {
     "state": Noun("state", "app", is_group=True),
     "dump-indicators": Noun("indicators", "dump_indicators"),
     "data": Noun("data", "app", is_group=True),
+    "feed": Noun("feed", "app", is_group=True),
     "book": Noun("book", "app", is_group=True),
     "engine": Noun("engine", "app", is_group=True),
     "config": Noun("evidence", "config", is_group=True),

@@ -7,6 +7,7 @@ Layout (paths are part of the contract; several desks run side by side with diff
     audit/          audit.jsonl (then .1, .2, ...), audit.jsonl.head, audit.jsonl.signed
     db/             paper.db, live.db
     data/           imported bars: VENUE/SYMBOL/INTERVAL.parquet + .json
+    candles/        VENUE/SYMBOL/INTERVAL/YYYY-MM.parquet: what the feed keeps
     outputs/        runs/, runs_index.*, paper_sessions/, paper_sessions_index.*, jobs/, verify/,
                     alarms/ (dead letters), incidents/, past/ (what consoles were shown),
                     submits/ (corridor sessions), drills/, exports/, desk_health.json, desk_alerts.json
