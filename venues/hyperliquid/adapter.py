@@ -8,7 +8,7 @@ the venue would refuse is refused here before it leaves, and rounding never asks
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 
 from seams.clock import NS_PER_MS, Clock
@@ -17,8 +17,6 @@ from venues.contract import (
     AlreadySeen,
     Capabilities,
     Fence,
-    LinkListener,
-    OrderListener,
     OutcomeUnknown,
     Refused,
     Retryable,
@@ -37,14 +35,13 @@ from venues.hyperliquid.readiness import UNASKED, examine
 from venues.hyperliquid.stream import Stream
 from venues.hyperliquid.translate import Json, Market
 from venues.keyfile import KeyFile
+from venues.listeners import Listeners
 from venues.types import (
     Accepted,
     AccountSnapshot,
     CashEvent,
     Fill,
     Instrument,
-    MarketEvent,
-    OrderEvent,
     OrderRequest,
     VenueOrder,
 )
@@ -71,6 +68,9 @@ class HyperliquidAdapter:
         lookup_lag_ns: int = LOOKUP_LAG_NS,
         weight_a_minute: int = WEIGHT_A_MINUTE,
     ) -> None:
+        self._heard = heard = Listeners()
+        self.on_order_event, self.on_link = heard.on_order_event, heard.on_link
+        self.on_market, self.off_market = heard.on_market, heard.off_market
         self._clock, self._key, self._lag_ns, self._coins = clock, key, lookup_lag_ns, tuple(coins)
         self.budget = Budget(clock, weight_a_minute)
         self._client = HyperliquidClient(caller, authority, key, clock, self.budget, is_mainnet=is_mainnet)
@@ -83,16 +83,13 @@ class HyperliquidAdapter:
             self._cloids,
             clock,
             bar_ns,
-            self._event,
-            self._tell_market,
+            heard.tell_event,
+            heard.tell_market,
             self._whole,
         )
         self._markets: dict[str, Market] = {}
         self._mids: dict[str, Decimal] = {}
         self._fees_bps = UNASKED.fees_bps
-        self._on_event: OrderListener | None = None
-        self._on_link: LinkListener | None = None
-        self._on_market: list[Callable[[MarketEvent], None]] = []
         self._refusals: dict[str, Refused] = {}
         self._unsent: dict[int, None] = {}
         self._assets: dict[str, int] = {}
@@ -128,25 +125,10 @@ class HyperliquidAdapter:
                 found.append(market.instrument(mark, *self._fees_bps))
         return tuple(found)
 
-    def on_order_event(self, listener: OrderListener) -> None:
-        self._on_event = listener
-
-    def on_link(self, listener: LinkListener) -> None:
-        self._on_link = listener
-
-    def on_market(self, listener: Callable[[MarketEvent], None]) -> None:
-        """Tell `listener` every market event, until `off_market`."""
-        self._on_market.append(listener)
-
-    def off_market(self, listener: Callable[[MarketEvent], None]) -> None:
-        """Tell `listener` no more; harmless where it was not told."""
-        if listener in self._on_market:
-            self._on_market.remove(listener)
-
     @property
     def listening(self) -> int:
         """How many listen to the market."""
-        return len(self._on_market)
+        return self._heard.listening
 
     def start(self) -> None:
         self._preparing = asyncio.get_running_loop().create_task(self._prepare(), name="hyperliquid lists")
@@ -194,7 +176,9 @@ class HyperliquidAdapter:
             raise
         if verdict.outcome in (Outcome.RESTING, Outcome.FILLED):
             now_ns = self._clock.now_ns()
-            self._event(Accepted(client_order_id=name, venue_order_id=str(verdict.oid), at_ns=now_ns))
+            self._heard.tell_event(
+                Accepted(client_order_id=name, venue_order_id=str(verdict.oid), at_ns=now_ns)
+            )
             return
         if verdict.outcome is Outcome.SEEN:
             raise AlreadySeen(verdict.text)
@@ -337,16 +321,7 @@ class HyperliquidAdapter:
 
     def _whole(self, is_whole: bool) -> None:
         self.is_up = is_whole and self.is_ready
-        if self._on_link is not None:
-            self._on_link(self.is_up)
-
-    def _event(self, event: OrderEvent) -> None:
-        if self._on_event is not None:
-            self._on_event(event)
-
-    def _tell_market(self, event: MarketEvent) -> None:
-        for listener in tuple(self._on_market):
-            listener(event)
+        self._heard.tell_link(self.is_up)
 
 
 def _concerns_every_copy(verdict: Verdict) -> bool:

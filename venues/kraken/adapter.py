@@ -9,7 +9,7 @@ anew to find out what became of it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 
 from seams.clock import NS_PER_S, Clock
@@ -18,8 +18,6 @@ from venues.contract import (
     AlreadySeen,
     Capabilities,
     Fence,
-    LinkListener,
-    OrderListener,
     OutcomeUnknown,
     Refused,
     Retryable,
@@ -36,12 +34,12 @@ from venues.kraken.outcomes import Submitted, submitted, txid_of
 from venues.kraken.precision import NAME, Rules
 from venues.kraken.stream import MarketStream, OwnStream
 from venues.kraken.translate import Json, amount, table
+from venues.listeners import Listeners
 from venues.types import (
     Accepted,
     AccountSnapshot,
     Fill,
     Instrument,
-    MarketEvent,
     OrderEvent,
     OrderRequest,
     Side,
@@ -70,6 +68,9 @@ class KrakenAdapter:
         tier: Tier | None = None,
         desk: str = "",
     ) -> None:
+        self._heard = heard = Listeners()
+        self.on_order_event, self.on_link = heard.on_order_event, heard.on_link
+        self.on_market, self.off_market = heard.on_market, heard.off_market
         self._clock, self._key, self._lag_ns = clock, key, lookup_lag_ns
         self._client = KrakenClient(caller, authority, key, clock, tier or Tier())
         self._rules = {each.symbol: each for each in PAIRS}
@@ -79,10 +80,7 @@ class KrakenAdapter:
         self._names = Names(desk or key.key)
         self._history = History(self._client, self._symbols, self._names, clock)
         self._own = OwnStream(own, self._token, self._symbols, self._names, self._event, self._whole)
-        self._market = MarketStream(market, PAIRS, bar_ns, self._tell_market)
-        self._on_event: OrderListener | None = None
-        self._on_link: LinkListener | None = None
-        self._on_market: list[Callable[[MarketEvent], None]] = []
+        self._market = MarketStream(market, PAIRS, bar_ns, heard.tell_market)
         self._refusals: dict[str, Refused] = {}
         self._unsent: set[int] = set()
         self._refreshing: asyncio.Task[None] | None = None
@@ -108,25 +106,10 @@ class KrakenAdapter:
     def instruments(self) -> Sequence[Instrument]:
         return tuple(rules.instrument() for rules in self._rules.values())
 
-    def on_order_event(self, listener: OrderListener) -> None:
-        self._on_event = listener
-
-    def on_link(self, listener: LinkListener) -> None:
-        self._on_link = listener
-
-    def on_market(self, listener: Callable[[MarketEvent], None]) -> None:
-        """Tell `listener` every market event, until `off_market`."""
-        self._on_market.append(listener)
-
-    def off_market(self, listener: Callable[[MarketEvent], None]) -> None:
-        """Tell `listener` no more; harmless where it was not told."""
-        if listener in self._on_market:
-            self._on_market.remove(listener)
-
     @property
     def listening(self) -> int:
         """How many listen to the market."""
-        return len(self._on_market)
+        return self._heard.listening
 
     def start(self) -> None:
         self._own.start()
@@ -326,18 +309,12 @@ class KrakenAdapter:
 
     def _whole(self, is_whole: bool) -> None:
         self.is_up = is_whole
-        if self._on_link is not None:
-            self._on_link(is_whole)
+        self._heard.tell_link(is_whole)
 
     def _event(self, event: OrderEvent) -> None:
         if isinstance(event, Fill):
             self._history.remember(event)
-        if self._on_event is not None:
-            self._on_event(event)
-
-    def _tell_market(self, event: MarketEvent) -> None:
-        for listener in tuple(self._on_market):
-            listener(event)
+        self._heard.tell_event(event)
 
 
 def _last(ticker: Json) -> Decimal:

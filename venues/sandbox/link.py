@@ -8,7 +8,7 @@ link until the engine has asked for what it missed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
@@ -19,14 +19,13 @@ from venues.contract import (
     AlreadySeen,
     Capabilities,
     Fence,
-    LinkListener,
     MarketSource,
-    OrderListener,
     OutcomeUnknown,
     Refused,
     Retryable,
     Signed,
 )
+from venues.listeners import Listeners
 from venues.sandbox import messages as m
 from venues.types import (
     AccountSnapshot,
@@ -61,9 +60,9 @@ class ExchangeLink:
         self._wire, self._key, self._secret = wire, key, secret
         self._instruments = tuple(instruments)
         self._symbols = frozenset(each.symbol for each in self._instruments)
-        self._on_event: OrderListener | None = None
-        self._on_link: LinkListener | None = None
-        self._on_market: list[Callable[[MarketEvent], None]] = []
+        self._heard = heard = Listeners()
+        self.on_order_event, self.on_link = heard.on_order_event, heard.on_link
+        self.on_market, self.off_market = heard.on_market, heard.off_market
         self._seq: int | None = None
         self.is_up = False
         self.bad_frames = 0
@@ -91,25 +90,10 @@ class ExchangeLink:
     def instruments(self) -> Sequence[Instrument]:
         return self._instruments
 
-    def on_order_event(self, listener: OrderListener) -> None:
-        self._on_event = listener
-
-    def on_link(self, listener: LinkListener) -> None:
-        self._on_link = listener
-
-    def on_market(self, listener: Callable[[MarketEvent], None]) -> None:
-        """Tell `listener` every market event the exchange pushes, until `off_market`."""
-        self._on_market.append(listener)
-
-    def off_market(self, listener: Callable[[MarketEvent], None]) -> None:
-        """Tell `listener` no more; harmless where it was not told."""
-        if listener in self._on_market:
-            self._on_market.remove(listener)
-
     @property
     def listening(self) -> int:
         """How many listen to the market."""
-        return len(self._on_market)
+        return self._heard.listening
 
     def start(self) -> None:
         """Open the stream; both listeners must be registered."""
@@ -204,8 +188,7 @@ class ExchangeLink:
 
     def _tell_link(self, is_up: bool) -> None:
         self.is_up = is_up
-        if self._on_link is not None:
-            self._on_link(is_up)
+        self._heard.tell_link(is_up)
 
     def _frame(self, frame: bytes) -> None:
         try:
@@ -217,13 +200,11 @@ class ExchangeLink:
             return
         if isinstance(push, m.OrderPush):
             self._count(push.seq)
-            if self._on_event is not None:
-                self._on_event(push.event)
+            self._heard.tell_event(push.event)
         elif event is not None and not isinstance(event, FeedEnd) and event.symbol not in self._symbols:
             self.bad_frames += 1  # a market nobody trades: its name goes nowhere
         elif event is not None:
-            for listener in tuple(self._on_market):
-                listener(event)
+            self._heard.tell_market(event)
 
     def _count(self, seq: int) -> None:
         """Notice a hole; repeats and stragglers are told on (they are harmless: all merge by id)."""
