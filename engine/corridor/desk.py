@@ -114,7 +114,8 @@ class CorridorDesk:
             said = f"{type(error).__name__}: {clean(str(error), 200)}"
             if ask.step is Step.SUBMIT:  # before anything was begun: what is begun handles its own doubts
                 raise Refusal("venue_unreachable", said) from error
-            outcome = Outcome(False, "venue_unreachable", ("venue_unreachable",), {"said": said})
+            body = {"said": said, **({"intent": case.intent} if ask.step is Step.PREFLIGHT else {})}
+            outcome = Outcome(False, "venue_unreachable", ("venue_unreachable",), body)
         self._keep(case, ask, outcome)
         return self._close(case)
 
