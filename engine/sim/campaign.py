@@ -11,7 +11,7 @@ import msgspec
 
 from engine.research.identity import git_commit
 from engine.sim.faults import Fault
-from engine.sim.runner import SeedResult, run_many
+from engine.sim.runner import SANDBOX, SeedResult, run_many
 
 BATCH = 20
 COUNTS = ("seeds", "events", "faults", "crashes", "orders", "fills", "checks", "violations")
@@ -38,6 +38,7 @@ def run_on(
     only: frozenset[Fault] | None,
     jobs: int,
     on_result: Callable[[SeedResult, float], None],
+    venue: str = SANDBOX,
 ) -> Report:
     """Run batches from seed `first`, or from where the file ends, until `seeds` are done or `for_s` is over.
 
@@ -48,9 +49,9 @@ def run_on(
     commit = git_commit()
     while first < after and (not for_s or time.monotonic() < ends_s):
         batch = range(first, min(after, first + BATCH * jobs))
-        did = run_many(batch, only, jobs, on_result)
+        did = run_many(batch, only, jobs, on_result, venue)
         at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        line = {"at": at, "commit": commit, "first": batch[0], "last": batch[-1], **did}
+        line = {"at": at, "commit": commit, "venue": venue, "first": batch[0], "last": batch[-1], **did}
         with path.open("ab") as out:
             out.write(msgspec.json.encode(line) + b"\n")
         first = batch[-1] + 1

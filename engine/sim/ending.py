@@ -15,7 +15,7 @@ from engine.research.session_records import SessionReport
 from engine.research.sessions import FILES
 from engine.sim.faults import Fault
 from engine.sim.standing import folder_sha256, ledgers
-from engine.sim.world import ACCOUNT, HOME, SECRET
+from engine.sim.world import ACCOUNT, HOME
 from engine.trading.custody import Custody, Verdict
 from engine.trading.differences import CENT
 from engine.trading.machine import TABLE, Evidence
@@ -265,4 +265,5 @@ def _record(judge: Judge) -> None:
     wal = HOME / "db" / "live.db-wal"
     database += wal.read_bytes() if wal.exists() else b""
     places = [b"\n".join(world.trace), database, *(bytes(each) for each in world.disk.files.values())]
-    judge.check("I35", not any(SECRET in each for each in places), lambda: "the secret is on record")
+    is_safe = not any(secret in each for each in places for secret in world.bourse.secrets)
+    judge.check("I35", is_safe, lambda: "the secret is on record")

@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 
 from engine.ops.watchdog import LOOK_S, Limits, Page, Watchdog
-from engine.sim.wires import SimWire
-from engine.sim.world import HOME, SECRET, World
+from engine.sim.world import HOME, World
 from safety.beat import BeatPage
 from safety.killbyte import KillLevel
 from safety.killswitch import trip_on_disk
-from venues.sandbox.link import ExchangeLink
 
 CLOSE_ONLY_S, CANCEL_S = 5.0, 10.0
 
@@ -20,7 +18,7 @@ class Guard:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self.wire = SimWire(world.dice, world.handle, world.spawn, self._on_sent, lambda site: None)
+        venue, self.wire = world.bourse.enter_guard(self._on_sent)
         self.watchdog = Watchdog(
             clock=world.clock,
             engine=world.beat,
@@ -28,7 +26,7 @@ class Guard:
             limits=Limits(CLOSE_ONLY_S, CANCEL_S),
             trip=self._trip,
             page=self._page,
-            venue=ExchangeLink(self.wire, "watchdog", SECRET, ()),
+            venue=venue,
             pid=0,
         )
         self.hangs_until_s = 0.0
@@ -70,5 +68,5 @@ class Guard:
         self._world.fact("page", f"{page.kind} {page.text}")
 
     def _on_sent(self, body: bytes) -> None:
-        if b'"type":"cancel_all"' in body:
+        if self._world.bourse.asks_for_all(body):
             self.cancelled_s = self._world.loop.time()

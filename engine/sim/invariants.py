@@ -21,17 +21,18 @@ from engine.api import subjects
 from engine.api.commands import Reply
 from engine.api.views import StatusView
 from engine.core import Core
+from engine.sim.bourses.contract import Left
 from engine.sim.guard import Guard
 from engine.sim.table import INVARIANTS
 from engine.sim.time import INCARNATION
-from engine.sim.world import HOME, SECRET, World, now_s
+from engine.sim.world import HOME, World, now_s
 from engine.trading.custody import Verdict
 from engine.trading.working import ManagedOrder, Sent
 from safety.approval import ApprovalRule, TicketState, ticket_hash
 from safety.interlock import HoldLevel
 from safety.killbyte import KillLevel
 from seams.clock import NS_PER_MS
-from venues.sandbox import messages as m
+from venues.types import OrderRequest
 
 FORBIDDEN = (b"\x1b", b"\\u001b", "\u202e".encode(), b"\\u202e", b"\\u009b")
 """What would steer a terminal, raw and as JSON writes it."""
@@ -82,13 +83,14 @@ class Judge:
 
     def on_sent(self, frame: bytes) -> None:
         """Judge one request at the instant its first byte leaves the engine."""
-        body = m.BODIES.decode(bytes(m.FRAMES.decode(frame).body))
-        if isinstance(body, m.Place):
-            self._durable(frame, body)
-            self._same_bytes(frame, body)
-            self._may_leave(body)
-        elif isinstance(body, m.CancelOrder):
-            self.cancels[body.client_order_id] += 1
+        bourse = self.world.bourse
+        left = bourse.left(frame)
+        if left is not None:
+            self._durable(frame, left)
+            self._same_bytes(frame, left.order)
+            self._may_leave(left.order)
+        for order_id in bourse.cancelled(frame):
+            self.cancels[order_id] += 1
 
     def on_point(self, site: str) -> None:
         """I34: an entry is not decided on while the clock is behind the record."""
@@ -106,21 +108,20 @@ class Judge:
     def on_delivered(self, frame: bytes) -> None:
         """I15: a hole in the numbered stream is noticed at the next push, and what it hid is asked for."""
         incarnation = self.world.incarnation
-        if incarnation is None or not frame.startswith(b'{"type":"order"'):
+        number = None if incarnation is None else self.world.bourse.number(frame)
+        if incarnation is None or number is None:
             return
         wire, custody = incarnation.wire, incarnation.engine.custody
         assert custody is not None
-        push = m.PUSHES.decode(frame)
-        assert isinstance(push, m.OrderPush)
         stream = incarnation.number * 10_000 + wire.opened
-        newest = self.stream[1] if self.stream[0] == stream else push.seq
-        self.stream = stream, max(push.seq, newest)
-        if push.seq > newest + 1:
-            self.check("I15", custody.is_dirty, lambda: f"push {push.seq} followed {newest} unnoticed")
+        newest = self.stream[1] if self.stream[0] == stream else number
+        self.stream = stream, max(number, newest)
+        if number > newest + 1:
+            self.check("I15", custody.is_dirty, lambda: f"push {number} followed {newest} unnoticed")
 
-    def _durable(self, frame: bytes, body: m.Place) -> None:
+    def _durable(self, frame: bytes, left: Left) -> None:
         """I2: intent, nonce and bytes are on the disk before; I1: one order for one intent."""
-        oid = body.order.client_order_id
+        oid, nonce = left.order.client_order_id, left.nonce
         database = sqlite3.connect(HOME / "db" / "live.db")
         try:
             row = database.execute(
@@ -129,17 +130,17 @@ class Judge:
             spent = database.execute("select value from kv where key like 'nonce:%'").fetchone()
         finally:
             database.close()
-        is_spent = spent is not None and int(spent[0]) >= body.nonce
-        self.check("I4", is_spent, lambda: f"nonce {body.nonce} of {oid} left before it was durable")
+        is_spent = spent is not None and int(spent[0]) >= nonce
+        self.check("I4", is_spent, lambda: f"nonce {nonce} of {oid} left before it was durable")
         kept = None if row is None else msgspec.json.decode(row[0], type=Sent)
-        is_kept = kept is not None and kept.signed.wire == frame and kept.signed.nonce == body.nonce
+        is_kept = kept is not None and kept.signed.wire == frame and kept.signed.nonce == nonce
         self.check(
             "I2", is_kept and bool(kept and kept.ticket_hash), lambda: f"{oid} left before it was durable"
         )
         if row is not None:
             first = self.order_of_intent.setdefault(row[1], oid)
             self.check("I1", first == oid, lambda: f"intent {row[1]} has orders {first} and {oid}")
-            self._nonce(row[2], body.nonce)
+            self._nonce(row[2], nonce)
 
     def _nonce(self, number: int, nonce: int) -> None:
         """I4: nonces rise with the record (what leaves may overtake), across restarts and clock steps."""
@@ -153,16 +154,16 @@ class Judge:
         away_ms = abs(nonce - self.world.true_clock.now_ns() // NS_PER_MS)
         self.check("I4", away_ms < 86_400_000, lambda: f"nonce {nonce} is {away_ms} ms from the clock")
 
-    def _same_bytes(self, frame: bytes, body: m.Place) -> None:
+    def _same_bytes(self, frame: bytes, order: OrderRequest) -> None:
         """I3: a repeat is the same bytes."""
-        oid = body.order.client_order_id
+        oid = order.client_order_id
         self.sends[oid] += 1
         if oid in self.bytes_of:
             self.check("I3", self.bytes_of[oid] == frame, lambda: f"{oid} was signed anew")
             return
         self.bytes_of[oid] = frame
 
-    def _may_leave(self, body: m.Place) -> None:
+    def _may_leave(self, order: OrderRequest) -> None:
         """I5, I10, I11, I27, I39: what holds forbid does not leave, nor what the dead would say."""
         incarnation = self.world.incarnation
         sender = INCARNATION.get()
@@ -170,7 +171,7 @@ class Judge:
         self.check("I39", is_alive, lambda: f"sent by incarnation {sender}, which is not alive")
         if incarnation is None:
             return
-        engine, order = incarnation.engine, body.order
+        engine = incarnation.engine
         custody, oid = engine.custody, order.client_order_id
         assert custody is not None
         mine = custody.orders.orders.get(oid)
@@ -182,7 +183,7 @@ class Judge:
         self.check("I10", is_ok, lambda: f"{oid} adds risk under {level.name}")
         if mine is not None:
             self.check("I39", mine.epoch <= engine.core.epoch, lambda: f"{oid} is of epoch {mine.epoch}")
-            self._ticket(engine.core, mine, body)
+            self._ticket(engine.core, mine, order)
         if order.reduce_only:
             return
         hold = engine.core.interlock.level
@@ -196,9 +197,9 @@ class Judge:
         is_near = shown.is_finite() and true / 2 < shown < true * 2
         self.check("I28", is_near, lambda: f"{oid} was sized at {shown}, the market is at {true}")
 
-    def _ticket(self, core: Core, mine: ManagedOrder, body: m.Place) -> None:
+    def _ticket(self, core: Core, mine: ManagedOrder, order: OrderRequest) -> None:
         """I21, I22, I24: the ticket covers exactly this order, now."""
-        oid, order = mine.order_id, body.order
+        oid = mine.order_id
         if mine.epoch != core.epoch or self.sends[oid] > 1:
             return  # a repeat of what was approved before
         ticket = core.tickets.get(mine.ticket_id)
@@ -232,7 +233,8 @@ class Judge:
 
     def on_bus(self, subject: str, body: bytes) -> None:
         """I35, I45: no secret and no terminal sequence goes to people."""
-        self.check("I35", SECRET not in body, lambda: f"the secret is on {subject}")
+        is_safe = not any(secret in body for secret in self.world.bourse.secrets)
+        self.check("I35", is_safe, lambda: f"the secret is on {subject}")
         if subject == subjects.view("status"):
             self._status(body)
         if subject.startswith(subjects.VIEW):

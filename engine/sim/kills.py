@@ -331,7 +331,7 @@ def run_world(seed: int, template: Path, kills: int = KILLS_PER_WORLD) -> KillRe
 
 
 async def _live(world: World, trial: KillTrial, operator: Operator) -> None:
-    works = (world.run_market(), world.keep_alive(), operator.work(), trial.judge.guard.run())
+    works = (world.bourse.run_market(), world.keep_alive(), operator.work(), trial.judge.guard.run())
     tasks = [world.loop.create_task(work) for work in works]
     await trial.work()
     for task in tasks:

@@ -30,8 +30,7 @@ from seams import chaos
 from seams.clock import NS_PER_S, FixedClock
 from venues.types import Environment, Mode, Record
 
-SAFETY_S = 45.0
-LIVENESS_S = 24.0
+SANDBOX = "sandbox"
 
 
 class Violation(Record):
@@ -75,16 +74,16 @@ def run_seed(
     template: Path,
     *,
     only: frozenset[Fault] | None = None,
-    safety_s: float = SAFETY_S,
-    liveness_s: float = LIVENESS_S,
     stops_at_first: bool = False,
+    venue: str = SANDBOX,
 ) -> tuple[SeedResult, list[bytes]]:
     """Run one seed in a fresh folder; return its result and its whole trace.
 
-    `stops_at_first`: end within a second of the first violation (who hunts wants no more).
+    `venue`: one of `BOURSES`. `stops_at_first`: end within a second of the first violation (who hunts wants
+    no more).
     """
     with in_fresh_folder():
-        return _run(seed, template, only, (safety_s, liveness_s), stops_at_first)
+        return _run(seed, template, only, stops_at_first, venue)
 
 
 @contextmanager
@@ -100,10 +99,12 @@ def in_fresh_folder() -> Iterator[None]:
             os.chdir(before)
 
 
-def replay_seed(seed: int, only: frozenset[Fault] | None) -> tuple[SeedResult, list[bytes]]:
+def replay_seed(
+    seed: int, only: frozenset[Fault] | None, venue: str = SANDBOX
+) -> tuple[SeedResult, list[bytes]]:
     """Run one seed by itself."""
     with tempfile.TemporaryDirectory(prefix="interlock-sim-") as folder:
-        return run_seed(seed, make_template(Path(folder)), only=only)
+        return run_seed(seed, make_template(Path(folder)), only=only, venue=venue)
 
 
 def run_many(
@@ -111,6 +112,7 @@ def run_many(
     only: frozenset[Fault] | None,
     jobs: int,
     on_result: Callable[[SeedResult, float], None],
+    venue: str = SANDBOX,
 ) -> dict[str, object]:
     """Run seeds in `jobs` processes; `on_result` hears each with the wall time so far. Returns the sums."""
     began = time.perf_counter()
@@ -118,7 +120,7 @@ def run_many(
     cpu_s = 0.0
     with tempfile.TemporaryDirectory(prefix="interlock-sim-") as folder:
         template = make_template(Path(folder))
-        work = partial(_result_of, template=template, only=only)
+        work = partial(_result_of, template=template, only=only, venue=venue)
         with pool_of(jobs) as pool:
             for result, took_s in map(work, seeds) if pool is None else pool.map(work, seeds):
                 results.append(result)
@@ -130,10 +132,12 @@ def run_many(
     return {**summary(results), "wall_s": round(wall_s, 1), "cpu_s": round(cpu_s, 2), "broken": told}
 
 
-def _result_of(seed: int, template: Path, only: frozenset[Fault] | None) -> tuple[SeedResult, float]:
+def _result_of(
+    seed: int, template: Path, only: frozenset[Fault] | None, venue: str
+) -> tuple[SeedResult, float]:
     """Run one seed; return what it did and the processor seconds it took."""
     began_s = time.process_time()
-    result, _ = run_seed(seed, template, only=only)
+    result, _ = run_seed(seed, template, only=only, venue=venue)
     return result, time.process_time() - began_s
 
 
@@ -147,10 +151,11 @@ def _run(
     seed: int,
     template: Path,
     only: frozenset[Fault] | None,
-    phases_s: tuple[float, float],
     stops_at_first: bool,
+    venue: str,
 ) -> tuple[SeedResult, list[bytes]]:
-    world = World(seed, draw(seed, only), template)
+    world = World(seed, draw(seed, only), template, venue)
+    phases_s = world.bourse.safety_s, world.bourse.liveness_s
     judge = Judge(world, Guard(world))
     world.on_sent, world.on_point, world.on_delivered = judge.on_sent, judge.on_point, judge.on_delivered
     world.on_clogged = partial(at_gate, world)
@@ -164,15 +169,15 @@ def _run(
     finally:
         world.close()
         asyncio.set_event_loop(None)
-    venue = world.exchange.venue
+    drawn = {str(fault): count for fault, count in world.dice.counts.items()}
     result = SeedResult(
         seed=seed,
         events=world.events,
-        faults={str(fault): count for fault, count in sorted(world.dice.counts.items())},
+        faults=dict(sorted({**drawn, **world.bourse.counts()}.items())),
         crashes=world.crashes,
         starts=world.started,
-        orders=len(venue.journal),
-        fills=len(venue.all_fills()),
+        orders=len(world.venue.journal),
+        fills=len(world.venue.all_fills()),
         checks=dict(sorted(judge.checks.items())),
         points={
             site: (count, world.points[f"!{site}"])
@@ -193,7 +198,7 @@ def _run(
 async def _live(world: World, judge: Judge, safety_s: float, liveness_s: float, stops_at_first: bool) -> None:
     operator, guard = Operator(world, judge.on_garbage), judge.guard
     works = (
-        world.run_market(),
+        world.bourse.run_market(),
         world.keep_alive(),
         operator.work(),
         guard.run(),

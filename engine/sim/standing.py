@@ -23,7 +23,6 @@ from safety.interlock import Action, HoldLevel, permits
 from safety.killbyte import KillLevel
 from safety.killswitch import LatchUnreadable, read_latch
 from seams.clock import NS_PER_S
-from venues.sandbox.link import ExchangeLink
 from venues.types import TERMINAL, OrderStatus
 
 SLACK_S = 1.5
@@ -166,10 +165,8 @@ def _risk_memory(judge: Judge, core: Core) -> None:
 
 def _bounded(judge: Judge, engine: Engine, custody: Custody) -> None:
     """I40: nothing grows with every session or event."""
-    link = custody.venue
-    assert isinstance(link, ExchangeLink)
     sizes = {
-        "market listeners": (link.listening, len(engine.desk.running)),
+        "market listeners": (judge.world.bourse.listening(custody.venue), len(engine.desk.running)),
         "tasks": (len(engine.handlers.background), 50),
         "holds": (len(engine.core.interlock.holds), 100),
         "sessions": (len(engine.desk.running), MAX_SESSIONS),

@@ -10,6 +10,7 @@ import asyncio
 import contextvars
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import NamedTuple
 
 from engine.sim.faults import Dice, Fault
 from seams.net import Handler, NetDown, NoAnswer, matches
@@ -22,6 +23,20 @@ CLOGGED_S = (0.05, 6.0)
 LATE_S = (0.1, 12.0)
 ORDER, REFUSAL = b'"type":"place"', b'{"type":"refusal"'
 """What tells an order among requests, and a refusal among answers."""
+
+
+class Dialect(NamedTuple):
+    """How one exchange's bytes look from outside."""
+
+    is_order: Callable[[bytes], bool]
+    is_word: Callable[[bytes], bool]
+    """Tells an answer that says something from one that only turns us away."""
+    garbage: tuple[bytes, ...]
+    """What may come instead of an answer: nothing that the exchange would say of a request it judged."""
+    frames: tuple[bytes, ...]
+    """What may come instead of a pushed frame."""
+
+
 GARBAGE = (
     b"",
     b"null",
@@ -29,6 +44,12 @@ GARBAGE = (
     b'{"type":"done"',
     b"\xff\xfe",
     b'{"type":"done","at_ns":"x"}',
+)
+SANDBOX = Dialect(
+    is_order=lambda body: ORDER in body,
+    is_word=lambda said: not said.startswith(REFUSAL),
+    garbage=GARBAGE,
+    frames=GARBAGE,
 )
 
 
@@ -50,8 +71,10 @@ class SimWire:
         on_sent: Callable[[bytes], None],
         crash: Callable[[str], None],
         on_clogged: Callable[[float], None] = lambda seconds: None,
+        dialect: Dialect = SANDBOX,
     ) -> None:
         """`on_clogged` hears of an order that waits so long for its connection."""
+        self._dialect = dialect
         self._dice, self._handle, self._spawn = dice, handle, spawn
         self._on_sent, self._crash, self._on_clogged = on_sent, crash, on_clogged
         self.on_delivered: Callable[[bytes], None] = lambda frame: None
@@ -82,7 +105,7 @@ class SimWire:
 
     async def call(self, body: bytes, timeout_s: float, may_leave: MayLeave = always) -> bytes:
         dice = self._dice
-        is_order = ORDER in body
+        is_order = self._dialect.is_order(body)
         room = "wire.order" if is_order else "wire"
         timeout_s -= await self._connect(timeout_s, room)
         if not may_leave():
@@ -104,7 +127,7 @@ class SimWire:
             raise Lost("no answer") from error
         self._crash(f"{room}.answered")
         if dice.strikes(Fault.ANSWER_GARBAGE):
-            return dice.stream("garbage").choice(GARBAGE)
+            return dice.stream("garbage").choice(self._dialect.garbage)
         return said
 
     async def close(self) -> None:
@@ -129,10 +152,10 @@ class SimWire:
         await asyncio.sleep(self._latency_s())
         said = await self._handle(body)
         lost = self._dice.strikes(Fault.RESPONSE_DROPPED) or self.is_deaf
-        lost = lost or (ORDER in body and self._dice.strikes(Fault.ORDER_UNANSWERED))
+        lost = lost or (self._dialect.is_order(body) and self._dice.strikes(Fault.ORDER_UNANSWERED))
         await asyncio.sleep(self._latency_s())
         if not lost and not answer.done() and not self.is_dead:
-            if not said.startswith(REFUSAL):
+            if self._dialect.is_word(said):
                 self.answered_s = asyncio.get_running_loop().time()
             answer.set_result(said)
 
@@ -168,7 +191,7 @@ class SimWire:
         if dice.strikes(Fault.PUSH_DROPPED):
             return
         if dice.strikes(Fault.PUSH_GARBAGE):
-            frame = dice.stream("garbage").choice(GARBAGE)
+            frame = dice.stream("garbage").choice(self._dialect.frames)
         due_s = max(self._last_due_s, loop.time() + self._latency_s())
         if dice.strikes(Fault.PUSH_REORDERED):
             loop.call_at(due_s + dice.between(Fault.PUSH_REORDERED, 0.01, 2.0), self._deliver, frame)

@@ -16,36 +16,23 @@ from typing import Any
 
 from engine.core import STORAGE_FAILURES
 from engine.daemon import Engine, Seams, build_core
+from engine.sim.bourses import BOURSES
 from engine.sim.disk import DiskOfOne, SimDisk
 from engine.sim.faults import Dice, Fault, Plan
-from engine.sim.market import spoilt
 from engine.sim.time import INCARNATION, SteppingClock, StirredLoop
-from engine.sim.wires import ORDER, REFUSAL, Died, SimBus, SimWire
+from engine.sim.wires import Died, SimBus, SimWire
 from safety.beat import BeatPage
 from safety.killbyte import KillByte, KillLevel
 from safety.killswitch import REQUEST_FILE
 from seams.clock import NS_PER_S
 from seams.rng import Rng
 from seams.virtual import VirtualClock
-from venues.sandbox import messages as m
-from venues.sandbox.exchange import Exchange
-from venues.sandbox.link import ExchangeLink
-from venues.sandbox.market import SandboxFeed, SandboxMarket
-from venues.sandbox.scenarios import DEFAULT_SYMBOLS, instrument_of
-from venues.sandbox.venue import SandboxVenue
-from venues.types import FeedEnd, OrderRequest
 
 HOME = Path("desk")
 """Relative on purpose: no path of this host comes into a trace."""
+ACCOUNT = "acct-1"
 KILL_FILE = HOME / "safety" / REQUEST_FILE
-ACCOUNT, KEY, SECRET = "acct-1", "engine", b"a throw-away secret of the simulator"
-SYMBOLS = DEFAULT_SYMBOLS[:2]
-CASH_USD = Decimal(100_000)
-ECHOES = (b'"nonce_used"', b'"nonce_too_low"')
-"""Refusals that say nothing about the order: its bytes, or later ones, came before."""
 VIEWS_EVERY = 5
-BAR_S = 0.25
-TICKS_PER_S = 4.0
 RESTART_S = (0.1, 2.0)
 ENVIRON = {
     "INTERLOCK_ENGINE__MODE": "live",
@@ -73,7 +60,7 @@ class Incarnation:
 class World:
     """Everything of one seed. `trace` receives every fact that left a process, in order."""
 
-    def __init__(self, seed: int, plan: Plan, template: Path) -> None:
+    def __init__(self, seed: int, plan: Plan, template: Path, venue: str = "sandbox") -> None:
         self.seed, self.dice = seed, Dice(seed, plan)
         self.views_every = VIEWS_EVERY
         self.is_supervised = seed % 4 == 0
@@ -107,29 +94,16 @@ class World:
         self.points: Counter[str] = Counter()
         """How often each point was reached, and (`!site`) how often something happened there."""
         self._world_tasks: set[asyncio.Task[Any]] = set()
-        market = SandboxMarket(seed=plan.market_seed, scenario="sideways", symbols=SYMBOLS)
-        self.feed = SandboxFeed(
-            market, self.true_clock, bar_seconds=BAR_S, ticks_per_second=TICKS_PER_S, stalls=()
+        self.bourse = BOURSES[venue](self)
+        self.venue, self.exchange, self.instruments = (
+            self.bourse.venue,
+            self.bourse.exchange,
+            self.bourse.instruments,
         )
-        self.instruments = tuple(instrument_of(s, Decimal("1.5"), Decimal("4.5")) for s in SYMBOLS)
-        venue = self.venue = SandboxVenue(
-            self.true_clock,
-            starting_cash_usd=CASH_USD,
-            fill_at="next_quote",
-            price_grid="tick",
-            slippage_bps=1.0,
-            instruments=self.instruments,
-            account_id=ACCOUNT,
-        )
-        self.exchange = Exchange(self.true_clock, venue, {KEY: (SECRET, True), "watchdog": (SECRET, False)})
-        self.exchange.listeners.append(self._push)
-        self.venue.part_of = self._part_of
-        self.exchange.refuses = self._refuses
         self.closed_until_s = self.empty_until_s = 0.0
         """Until when the exchange is in maintenance (F19), and until when nothing executes there (F48)."""
         self.refused: set[str] = set()
         """The orders that the exchange has truly refused."""
-        self._last_shown: dict[str, bytes] = {}
         self.loop.set_task_factory(self._make_task)  # type: ignore[arg-type]
 
     # --- facts -----------------------------------------------------------------------------------
@@ -146,46 +120,7 @@ class World:
 
     # --- the exchange's side ---------------------------------------------------------------------
 
-    async def run_market(self) -> None:
-        """Let prices move and orders match, for ever."""
-        async for event in self.feed.events():
-            if not isinstance(event, FeedEnd):
-                self.exchange.on_market(event)
-
-    async def handle(self, body: bytes) -> bytes:
-        """Let the exchange answer one request, or be in no mood for it."""
-        dice = self.dice
-        if self.loop.time() < self.closed_until_s:
-            return b'{"type":"refusal","code":"unavailable","message":"maintenance","at_ns":0}'
-        if dice.strikes(Fault.RATE_LIMITED):
-            return b'{"type":"refusal","code":"rate_limited","message":"slow down","at_ns":0}'
-        if b'"type":"cancel"' in body and dice.strikes(Fault.CANCEL_FAILS):
-            return b'{"type":"refusal","code":"unavailable","message":"cancels are down","at_ns":0}'
-        said = await self.exchange.handle(body)
-        self.fact("venue", hashlib.sha256(body).hexdigest()[:16].encode() + b" " + said)
-        if ORDER in body and said.startswith(REFUSAL) and not any(code in said for code in ECHOES):
-            placed = m.BODIES.decode(bytes(m.FRAMES.decode(body).body))
-            assert isinstance(placed, m.Place)
-            self.refused.add(placed.order.client_order_id)
-        return said
-
-    def _refuses(self, order: OrderRequest) -> str:
-        """Refuse an order that arrived in order: its nonce is used up by then, as at a real venue."""
-        return "insufficient_margin" if self.dice.strikes(Fault.VENUE_REJECTS) else ""
-
-    def _push(self, frame: bytes) -> None:
-        is_market = frame.startswith(b'{"type":"market"')
-        if not is_market:
-            self.fact("push", frame)
-        if self.incarnation is not None:
-            if is_market and self.dice.strikes(Fault.BAD_MARKET):
-                frame = spoilt(frame, self._last_shown, self.dice)
-                self.fact("spoilt", frame)
-            elif is_market:
-                self._last_shown[frame[:40].decode()] = frame
-            self.incarnation.wire.push(frame, is_market=is_market)
-
-    def _part_of(self, quantity: Decimal, lot: Decimal) -> Decimal:
+    def part_of(self, quantity: Decimal, lot: Decimal) -> Decimal:
         """Let an order execute in parts (F48)."""
         if self.loop.time() < self.empty_until_s:
             return Decimal(0)
@@ -232,11 +167,8 @@ class World:
             token=lambda size: f"token-{number}-{size}",
         )
         core = build_core(seams, HOME, ENVIRON, self.byte)
-        wire = SimWire(
-            self.dice, self.handle, self.spawn, self._on_sent, self.at_point, lambda s: self.on_clogged(s)
-        )
+        link, wire = self.bourse.enter(number)
         wire.on_delivered = lambda frame: self.on_delivered(frame)
-        link = ExchangeLink(wire, KEY, SECRET, self.instruments)
         engine = Engine(core, link, ACCOUNT, self.views_every)
         engine.beat = self.beat
         return Incarnation(number, engine, wire, self.loop.time())
@@ -329,7 +261,8 @@ class World:
             await asyncio.wait(tasks, timeout=0.01)
         incarnation.tasks.clear()
 
-    def _on_sent(self, body: bytes) -> None:
+    def sent_out(self, body: bytes) -> None:
+        """The first byte of a request leaves the engine now."""
         self.on_sent(body)
         self.fact("sent", hashlib.sha256(body).hexdigest()[:16])
 
@@ -347,7 +280,7 @@ class World:
         self.disk.is_full = False
         self.bus.is_up = True
         self.closed_until_s = self.empty_until_s = 0.0
-        self.exchange.lag_ns = NS_PER_S
+        self.bourse.settle()
         self._go_on(self.loop.frozen)
         if self.incarnation is not None:
             wire = self.incarnation.wire

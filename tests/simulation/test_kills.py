@@ -117,7 +117,7 @@ def _tell(template: Path, story: Story) -> None:
         world = World(2, draw(2, frozenset()), template)
         world.is_supervised = False
         operator = KillOperator(world, Judge(world, Guard(world)).on_garbage)
-        works = (world.run_market(), world.keep_alive(), operator.work())
+        works = (world.bourse.run_market(), world.keep_alive(), operator.work())
         tasks = [world.loop.create_task(work) for work in works]
         try:
             world.loop.run_until_complete(story(world, operator))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from engine.sim.world import SECRET
+from engine.sim.bourses.sandbox import SECRET
 from engine.trading import orders as orders_module
 from engine.trading import settle as settle_module
 from engine.trading.machine import Evidence as E

@@ -1,0 +1,23 @@
+"""The exchanges of simulated worlds: our own sandbox, and the doubles of real venues and their adapters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from engine.sim.bourses.contract import Bourse
+
+if TYPE_CHECKING:
+    from engine.sim.world import World
+
+
+def _sandbox(world: World) -> Bourse:
+    from engine.sim.bourses.sandbox import SandboxBourse
+
+    return SandboxBourse(world)
+
+
+BOURSES: Mapping[str, Callable[[World], Bourse]] = {
+    "sandbox": _sandbox,
+}
+"""Venue -> how its side of a world is made; each is imported when it is wanted."""
