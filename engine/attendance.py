@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from engine.api import commands as c
-from engine.api.corridor import SubmitAct, SubmitOpen
+from engine.api.corridor import Step, SubmitAct, SubmitOpen
 from engine.api.drills import DrillStart
-from engine.api.leased import NEEDS_LEASE
+from engine.api.leased import needs_lease
 from engine.core import STORAGE_FAILURES, Core
 from engine.ticket_desk import TicketDesk
 from safety.canonical import canonical, changed
@@ -56,8 +56,22 @@ CATEGORY: dict[type, IntentCategory] = {
     DrillStart: _I.RESEARCH,
 }
 """Command -> what kind of act it is; one that is not here counts as a change of configuration."""
+_OF_STEP: dict[Step, IntentCategory] = {
+    Step.STATUS: _I.QUERY,
+    Step.RECONCILE: _I.QUERY,
+    Step.FILLS: _I.QUERY,
+    Step.SUPERVISE: _I.QUERY,
+    Step.CANCEL: _I.CANCEL,
+}
+"""What a step of the corridor is, where it is no part of adding risk."""
 UNRECORDED = frozenset({c.LeaseKeep, c.KillArm})
 """What decides nothing: a key press, and a look at what a kill would touch."""
+
+
+def category(body: object) -> IntentCategory:
+    """Return what kind of act a command is."""
+    whole = CATEGORY.get(type(body), IntentCategory.CONFIG_CHANGE)
+    return _OF_STEP.get(body.step, whole) if isinstance(body, SubmitAct) else whole
 
 
 class Attendance:
@@ -68,7 +82,7 @@ class Attendance:
 
     def demand_lease(self, command: c.Command) -> None:
         """Act under the lease where the command needs one. Raises `Refusal("lease_held")`."""
-        if type(command.body) not in NEEDS_LEASE:
+        if not needs_lease(command.body):
             return
         core = self.core
         before = core.lease.holder(core.moment())
@@ -129,7 +143,7 @@ class Attendance:
         }
         try:
             self.core.audit.decision(
-                intent_category=CATEGORY.get(kind, IntentCategory.CONFIG_CHANGE),
+                intent_category=category(command.body),
                 policy_result={"allowed": refusal is None, "reasons": reasons},
                 outcome="executed" if refusal is None else "blocked",
                 body=body,

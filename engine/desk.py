@@ -146,7 +146,7 @@ class Desk:
         restore_traffic(self.core, session)
         session.desk_facts = lambda: desk_facts(self.core, session, self.sessions)
         session.on_value.append(lambda: watch_limits(self.core, self.sessions))
-        session.on_denied.append(partial(latch_repetition, self.core, session))
+        session.on_denied.append(partial(latch_repetition, self.core, session_id))
         session.on_fill.append(TradeBook(session).on_fill)
         session.on_fill.append(partial(tell_observers, self.core))
         session.on_fill.append(lambda order, fill: add_trade(session, folder, order, fill))

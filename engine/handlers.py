@@ -10,12 +10,12 @@ import msgspec
 
 from engine.api import commands as c
 from engine.api import subjects
-from engine.api.corridor import Step, SubmitAct, SubmitOpen
+from engine.api.corridor import SubmitAct, SubmitOpen
 from engine.api.drills import DrillStarted
 from engine.api.views import View
 from engine.attendance import Attendance
 from engine.core import STORAGE_FAILURES, Core
-from engine.corridor.case import Ask
+from engine.corridor.case import asked
 from engine.corridor.desk import CorridorDesk
 from engine.desk import Desk
 from engine.failures import reason_code
@@ -343,19 +343,11 @@ class Handlers:
     async def _submit(self, command: c.Command) -> Record:
         if self.corridor is None:
             raise Refusal("mode_not_live", f"this engine runs in {self.core.mode}: no account is in custody")
-        body, who = command.body, clean(command.operator, 80)
+        body = command.body
+        assert isinstance(body, SubmitOpen | SubmitAct)
+        ask = asked(body, clean(command.operator, 80), self.people.principal(command))
         if isinstance(body, SubmitOpen):
-            ask = Ask(step=Step.PREFLIGHT, operator=who, note=body.note, form=body.form)
             return await self.corridor.open(ask)
-        assert isinstance(body, SubmitAct)
-        ask = Ask(
-            step=body.step,
-            operator=who,
-            confirm=body.confirm,
-            note=body.note,
-            polls=body.polls,
-            interval_s=body.interval_s,
-        )
         return await self.corridor.act(body.session_id, ask)
 
     # --- sessions, runs, engine ------------------------------------------------------------------

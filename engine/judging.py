@@ -11,7 +11,7 @@ from decimal import Decimal
 from engine.core import Core
 from engine.trading.custody import Custody
 from engine.trading.pipeline import openable, policy_of
-from engine.trading.traffic import REPEAT_WINDOW_NS
+from engine.trading.throttle import counted
 from safety.canonical import changed
 from safety.facts import AccountFacts, DeskFacts, MarketFacts, OrderFact, PositionFact, Preflight
 from safety.intent import ExecutionIntent, ExecutionPolicy
@@ -35,11 +35,10 @@ def judge_opening(core: Core, custody: Custody, intent: ExecutionIntent, market:
     base_usd = Decimal(str(core.settings.risk.initial_equity_usd))
     now_ns = core.clock.now_ns()
     facts = changed(
-        _facts(core, custody, _holdings(custody)),
+        _facts(core, custody, intent, _holdings(custody)),
         mark_price=None if market is None else market.mark,
         mark_age_ms=None if market is None else (now_ns - market.at_ns) // NS_PER_MS,
         orders=_orders(custody),
-        since_entry_ms=REPEAT_WINDOW_NS // NS_PER_MS,
         market=MarketFacts() if market is None else MarketFacts(bid=market.bid, ask=market.ask),
         desk=DeskFacts(
             other_exposure_usd=NOTHING,
@@ -58,7 +57,7 @@ def judge_closing(
     """Judge a closing order by every rule; what only entries are judged by stays unknown."""
     held = PositionFact(symbol=position.symbol, quantity=position.quantity, mark_price=position.mark_price)
     facts = changed(
-        _facts(core, custody, (held,)), mark_price=intent.mark_price, mark_age_ms=intent.mark_age_ms
+        _facts(core, custody, intent, (held,)), mark_price=intent.mark_price, mark_age_ms=intent.mark_age_ms
     )
     return preflight(intent, facts, _policy(core, intent), instrument)
 
@@ -69,8 +68,10 @@ def _policy(core: Core, intent: ExecutionIntent) -> ExecutionPolicy:
     return policy_of(core.settings.risk, mode, [intent.symbol], [intent.broker_target], [intent.strategy_id])
 
 
-def _facts(core: Core, custody: Custody, positions: tuple[PositionFact, ...]) -> AccountFacts:
-    """Return what is known of the account whatever the order is: no mark, no orders, no traffic."""
+def _facts(
+    core: Core, custody: Custody, intent: ExecutionIntent, positions: tuple[PositionFact, ...]
+) -> AccountFacts:
+    """Return what is known of the account and its traffic whatever the order is: no mark, no orders."""
     ledger = custody.ledger
     return AccountFacts(
         account_id=custody.account,
@@ -86,13 +87,9 @@ def _facts(core: Core, custody: Custody, positions: tuple[PositionFact, ...]) ->
         day_pnl_usd=ledger.day_pnl_usd,
         positions=positions,
         orders=(),
-        recent_keys=(),
-        messages_in_window=0,
-        repeats_in_window=0,
-        entries_in_minute=0,
-        symbol_entries_in_minute=0,
-        exits_in_minute=0,
+        lease_left_ms=core.lease.left_ms(core.moment()) if core.is_money else None,
         venue=custody.venue_facts(),
+        **counted(custody.orders, intent),
     )
 
 

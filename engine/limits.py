@@ -13,18 +13,17 @@ from engine.limit_book import Noted
 from engine.store.rows import LatchedRecord
 from engine.trading.gather import carried_usd
 from engine.trading.session import PaperSession
+from engine.trading.traffic import REPEAT_WINDOW_NS, Sent
 from safety.facts import DeskFacts, Preflight
 from safety.intent import ExecutionIntent
 from safety.interlock import Clearance, Hold, HoldLevel
-from seams.clock import NS_PER_S
-from venues.types import Side
+from venues.sandbox.embedded import EmbeddedVenue
 
 DAILY_LOSS, DRAWDOWN = "daily_loss_limit", "drawdown_limit"
 DESK_LOSS, DESK_DRAWDOWN = "desk_daily_loss_limit", "desk_drawdown_limit"
 LIMITS, STORM, REPEATED = "limits", "order_storm", "repeated_execution"
 LATCHING = (LIMITS, STORM)
 RAISE_ALARM = "limit_raise_pending"
-TRAFFIC_NS = 600 * NS_PER_S
 
 
 def watch_limits(core: Core, sessions: Sequence[PaperSession]) -> None:
@@ -47,7 +46,7 @@ def watch_limits(core: Core, sessions: Sequence[PaperSession]) -> None:
     _judge(core, "desk", DESK_DRAWDOWN, fall, close_at, halt_at)
 
 
-def latch_repetition(core: Core, session: PaperSession, intent: ExecutionIntent, verdict: Preflight) -> None:
+def latch_repetition(core: Core, subject: str, intent: ExecutionIntent, verdict: Preflight) -> None:
     """Hold new risk once the same trade was wished for beyond its bound: only a person re-enables (C9)."""
     if REPEATED not in verdict.reasons:
         return
@@ -56,7 +55,7 @@ def latch_repetition(core: Core, session: PaperSession, intent: ExecutionIntent,
         f"{intent.side} {intent.symbol} by {intent.strategy_id}: {check.now} of {check.limit} in 10 minutes"
     )
     if _latch(core, STORM, f"{intent.symbol} {intent.side}", HoldLevel.CLOSE_ONLY, said):
-        core.alarm(STORM, session.plan.session_id, "eng", said)
+        core.alarm(STORM, subject, "eng", said)
 
 
 def clear_limits(core: Core, operator: str, reason: str) -> None:
@@ -97,12 +96,10 @@ def restore_latches(core: Core) -> list[Hold]:
 
 def restore_traffic(core: Core, session: PaperSession) -> None:
     """Let a new session's throttles remember what went out before, by any session and engine (I26)."""
-    if session.plan.uses_market_time:
-        return
-    for sent in core.store.risk.sent_since(core.clock.now_ns() - TRAFFIC_NS):
-        session.traffic.sent(
-            sent.created_ns, sent.symbol, Side(sent.side), sent.dedupe_key, is_entry=not sent.reduce_only
-        )
+    if session.plan.uses_market_time or not isinstance(session.venue, EmbeddedVenue):
+        return  # an account in custody keeps its own
+    for sent in map(Sent.of, core.store.risk.sent_since(core.clock.now_ns() - REPEAT_WINDOW_NS)):
+        session.orders.traffic.sent(sent.at_ns, sent.symbol, sent.side, sent.key, is_entry=sent.is_entry)
 
 
 def note_limits(core: Core, notes: Sequence[Noted]) -> None:

@@ -162,6 +162,8 @@ class MissingFields(Record):
     corrective_action: str
 
 
+PERSON = "operator"
+"""How the strategy of an order that a person wrote begins."""
 REQUIRED_FIELDS: Mapping[str, str] = {
     "symbol": "name one allowed symbol",
     "side": "say buy or sell",
@@ -199,7 +201,7 @@ def intent_hash(intent: ExecutionIntent) -> str:
 
 
 def duplicate_key(intent: ExecutionIntent) -> str:
-    """Return what makes two intents the same wish, whatever their ids and prices (control C10)."""
+    """Return what makes two intents the same decision, whatever their ids and prices: recorded once, ever."""
     return digest(
         [
             intent.session_id,
@@ -211,3 +213,24 @@ def duplicate_key(intent: ExecutionIntent) -> str:
             intent.reduce_only,
         ]
     )
+
+
+def wish_key(intent: ExecutionIntent) -> str:
+    """Return what makes two intents the same wish within the duplicate window (C10).
+
+    A strategy's wish is one decision, so another bar's is another wish. A person's has no decision behind it:
+    the same size of the same symbol again is the same wish, by whatever way it comes.
+    """
+    if not is_by_person(intent.strategy_id):
+        return duplicate_key(intent)
+    return person_key(intent.account_id, intent.symbol, intent.side, intent.quantity, intent.reduce_only)
+
+
+def is_by_person(strategy: str) -> bool:
+    """Tell whether an order of this strategy was written by a person: no strategy decided on it."""
+    return strategy.partition(":")[0] == PERSON
+
+
+def person_key(account: str, symbol: str, side: Side, quantity: Decimal, reduce_only: bool) -> str:
+    """Return what makes two orders of persons the same wish."""
+    return digest([PERSON, account, symbol, side, f"{quantity.normalize():f}", reduce_only])

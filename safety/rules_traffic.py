@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from safety.intent import duplicate_key
+from safety.intent import wish_key
 from safety.interlock import Action, HoldLevel, permits
 from safety.killbyte import KillLevel
 from safety.rule import (
@@ -45,7 +45,7 @@ def _lease(case: Case) -> Finding:
 def _duplicate(case: Case) -> Finding:
     if case.facts.recent_keys is None:
         raise Unknowable("recent intents are not known")
-    return Finding(duplicate_key(case.intent) not in case.facts.recent_keys)
+    return Finding(wish_key(case.intent) not in case.facts.recent_keys)
 
 
 def _message_rate(case: Case) -> Finding:

@@ -28,6 +28,7 @@ from console.tui.screens.room import Room
 from console.tui.theme import INTERLOCK_GREY, Look, terminal_look
 from console.tui.widgets.frame import MessageLine
 from engine.api.commands import AlarmAck, CommandBody, QueryBody
+from engine.api.leased import needs_lease
 from seams.clock import NS_PER_MS, Clock
 
 T = TypeVar("T")
@@ -384,7 +385,7 @@ class InterlockApp(App[int], inherit_bindings=False):
 
     def send(self, body: CommandBody, what: str, *, reason: str = "") -> None:
         """Send a command, or say why not; its result appears when the engine has answered."""
-        refusal = self.desk.refusal(type(body))
+        refusal = self.desk.refusal(needs_lease(body))
         if refusal:
             self.say(f"not sent, {what}: {refusal}", "p2-calm")
             return

@@ -9,7 +9,6 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TypeVar
 
-from engine.api.leased import NEEDS_LEASE
 from engine.api.ticket_views import LeaseRow
 from engine.api.views import AlarmRow, AlarmsView, StatusView, View
 from seams.clock import NS_PER_MS, Clock
@@ -145,10 +144,10 @@ class Desk:
             return False
         return held.operator != self.operator or held.console != ""
 
-    def refusal(self, kind: type | None = None) -> str:
+    def refusal(self, needs_lease: bool = False) -> str:
         """Say why a command (other than a kill) may not be sent now; empty when it may.
 
-        `kind` is what it is: what starts something needs the lease here.
+        What starts something `needs_lease`, here.
         """
         trust = self.trust
         if self.is_past:
@@ -159,7 +158,7 @@ class Desk:
             return f"STALE: the engine has been silent for {self.silence_ms / 1000:.1f} s; only ^X works"
         if trust not in CAN_COMMAND:
             return f"{trust.upper()}: commands need a live engine; only ^X works"
-        if kind in NEEDS_LEASE and self.is_watching and self.lease is not None:
+        if needs_lease and self.is_watching and self.lease is not None:
             where = "" if self.lease.operator != self.operator else " at another console"
             return f"READ-ONLY: {self.lease.operator} has the lease{where}; T takes it over"
         if self._held is not None:

@@ -8,34 +8,53 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from engine.api.corridor import Artifact, Step
+from engine.api.corridor import Artifact, Step, SubmitAct, SubmitOpen
 from engine.corridor.folder import CorridorFolder
 from engine.corridor.steps import newest
 from engine.trading.custody import Custody
 from engine.trading.hand_intent import hand_intent
 from engine.trading.pipeline import request_of
 from safety.canonical import changed
-from safety.intent import ExecutionIntent
+from safety.intent import PERSON, ExecutionIntent
 from safety.order_form import feedback, figure
 from safety.reasons import Refusal
 from venues.types import OrderRequest, Record
 
 TOOL = "submit_order"
-STRATEGY = "operator"
-"""Whose an order is that no strategy wished for."""
 
 
 class Ask(Record):
-    """What somebody asks of a session: the step, who, and what the step needs."""
+    """What somebody asks of a session: the step, who, and what the step needs.
+
+    `principal` is the id of the key that signed the asking; empty where nothing was signed.
+    """
 
     step: Step
     operator: str
+    principal: str = ""
     confirm: str = ""
     note: str = ""
     form: dict[str, Any] = {}
     """The order's form, for the first step only."""
     polls: int = 3
     interval_s: float = 2.0
+
+
+def asked(body: SubmitOpen | SubmitAct, operator: str, principal: str) -> Ask:
+    """Return what a command asks of the corridor, and who asks it."""
+    if isinstance(body, SubmitOpen):
+        return Ask(
+            step=Step.PREFLIGHT, operator=operator, principal=principal, note=body.note, form=body.form
+        )
+    return Ask(
+        step=body.step,
+        operator=operator,
+        principal=principal,
+        confirm=body.confirm,
+        note=body.note,
+        polls=body.polls,
+        interval_s=body.interval_s,
+    )
 
 
 class Outcome(NamedTuple):
@@ -92,7 +111,7 @@ def intent_of_form(
         form,
         name=session_id,
         session_id="",
-        strategy=STRATEGY,
+        strategy=PERSON,
         venue=custody.venue.name,
         account=custody.account,
         fingerprint=fingerprint,

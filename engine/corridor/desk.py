@@ -22,6 +22,7 @@ from engine.corridor.gate import conditions, open_gate
 from engine.corridor.status import state_of
 from engine.corridor.steps import CONFIRMATIONS, STEPS, lacks, newest
 from engine.judging import judge_opening
+from engine.limits import latch_repetition
 from engine.trading.custody import Custody, Verdict
 from engine.trading.rows import ticket_row
 from engine.trading.working import ManagedOrder
@@ -30,6 +31,7 @@ from safety.canonical import sha256_hex
 from safety.intent import IntentCategory
 from safety.reasons import Refusal
 from safety.text import clean
+from safety.two_person import Signature
 from seams.clock import NS_PER_S
 from venues.contract import Signed, VenueError
 from venues.evidence import CorridorVenue, Preparing, Probe
@@ -126,6 +128,7 @@ class CorridorDesk:
         if market is not None:
             case.intent = msgspec.structs.replace(case.intent, mark_price=market.mark)  # type: ignore[type-var]
         verdict = judge_opening(self.core, self.custody, case.intent, market)
+        latch_repetition(self.core, self.custody.account, case.intent, verdict)
         probe = await self.venue.preflight(case.request)
         ok = verdict.allowed and probe.ok
         body = {
@@ -164,8 +167,11 @@ class CorridorDesk:
     async def _approve(self, case: Case, ask: Ask) -> Outcome:
         prepared = newest(case.artifacts, Step.PREPARE)
         assert prepared is not None
+        if self.core.needs_second(case.intent.notional_usd) and not ask.principal:
+            raise Refusal("principal_required", "an order of this size is signed by two persons")
         body = {
             "reviewer": clean(ask.operator, 80),
+            "principal": ask.principal,
             "note": clean(ask.note, 500),
             "approves": case.folder.hashes()[prepared.number],
             "payload_sha256": prepared.body.get("payload_sha256", ""),
@@ -178,10 +184,15 @@ class CorridorDesk:
         return Outcome(True, "ready_for_supervised_submit", (), {"files": files})
 
     async def _gate(self, case: Case, ask: Ask) -> Outcome:
-        found = await conditions(self.core, self.custody, self.venue, case)
+        signed = Signature(operator=clean(ask.operator, 80), principal=ask.principal)
+        found = await conditions(self.core, self.custody, self.venue, case, signed)
         failing = tuple(each.code for each in found if not each.ok)
         state = "submit_gate_closed" if failing else "ready_for_supervised_submit_gate"
-        body = {"confirmed_by": clean(ask.operator, 80), "conditions": found}
+        body = {
+            "confirmed_by": signed.operator,
+            "principal": signed.principal,
+            "conditions": found,
+        }
         return Outcome(not failing, state, failing, body)
 
     # --- the submit ------------------------------------------------------------------------------

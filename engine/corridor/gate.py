@@ -7,10 +7,12 @@ from engine.core import Core
 from engine.corridor.case import Case
 from engine.corridor.steps import STEPS, newest
 from engine.judging import judge_opening
+from engine.limits import latch_repetition
 from engine.trading.custody import Custody, Verdict
 from safety.interlock import Action, permits
 from safety.killbyte import KillLevel
 from safety.reasons import Refusal
+from safety.two_person import Signature
 from seams.clock import NS_PER_S
 from venues.evidence import CorridorVenue
 from venues.types import Mode, OrderStatus, Record
@@ -27,8 +29,10 @@ class Condition(Record):
     said: str
 
 
-async def conditions(core: Core, custody: Custody, venue: CorridorVenue, case: Case) -> tuple[Condition, ...]:
-    """Judge every condition; never stop at the first that fails."""
+async def conditions(
+    core: Core, custody: Custody, venue: CorridorVenue, case: Case, confirmed: Signature
+) -> tuple[Condition, ...]:
+    """Judge every condition; never stop at the first that fails. `confirmed` is who signs the gate."""
     symbol, intent = case.intent.symbol, case.intent
     unknown = [
         order.order_id
@@ -53,6 +57,7 @@ async def conditions(core: Core, custody: Custody, venue: CorridorVenue, case: C
         ),
         Condition(code="outcome_unknown", ok=not unknown, said=", ".join(unknown) or f"none in {symbol}"),
         _approved(case),
+        *_two_persons(core, case, confirmed),
         _still_valid(core, custody, case),
         Condition(
             code="already_submitted",
@@ -61,6 +66,7 @@ async def conditions(core: Core, custody: Custody, venue: CorridorVenue, case: C
         ),
     ]
     verdict = judge_opening(core, custody, intent, await venue.market(symbol))
+    latch_repetition(core, custody.account, intent, verdict)
     named = {each.code for each in found if not each.ok}
     for check in verdict.checks:
         if check.reason is not None and check.reason not in named:
@@ -73,7 +79,12 @@ async def conditions(core: Core, custody: Custody, venue: CorridorVenue, case: C
 
 async def open_gate(core: Core, custody: Custody, venue: CorridorVenue, case: Case) -> None:
     """Judge the gate once more, at the submit. Raises `Refusal` (gate_closed) with everything that fails."""
-    failing = [each for each in await conditions(core, custody, venue, case) if not each.ok]
+    gate = newest(case.artifacts, Step.GATE)
+    assert gate is not None, "the table of steps lets no submit through without a gate"
+    confirmed = Signature(
+        operator=str(gate.body.get("confirmed_by", "")), principal=str(gate.body.get("principal", ""))
+    )
+    failing = [each for each in await conditions(core, custody, venue, case, confirmed) if not each.ok]
     if failing:
         raise Refusal("gate_closed", "; ".join(f"{each.code} ({each.said})" for each in failing))
 
@@ -93,6 +104,21 @@ def _approved(case: Case) -> Condition:
     return Condition(
         code="approval_mismatch", ok=is_same and bool(reviewer), said=f"approved by {reviewer or 'nobody'}"
     )
+
+
+def _two_persons(core: Core, case: Case, confirmed: Signature) -> tuple[Condition, ...]:
+    """An order above the desk's step is approved by one person and let through the gate by another (C22)."""
+    if not core.needs_second(case.intent.notional_usd):
+        return ()
+    approval = newest(case.artifacts, Step.APPROVE)
+    body = {} if approval is None else approval.body
+    reviewer, key = str(body.get("reviewer", "")), str(body.get("principal", ""))
+    if not key or not confirmed.principal:
+        said = f"{'the gate' if key else 'the approval'} is not signed with a person's own key"
+        return (Condition(code="principal_required", ok=False, said=said),)
+    is_other = reviewer != confirmed.operator and key != confirmed.principal
+    said = f"approved by {reviewer}, confirmed by {confirmed.operator}"
+    return (Condition(code="same_person", ok=is_other, said=said),)
 
 
 def _still_valid(core: Core, custody: Custody, case: Case) -> Condition:

@@ -19,6 +19,21 @@ from engine.store.tables import INTENTS, ORDERS, SESSIONS
 _MEMORY = select(RISK_MEMORY).where(RISK_MEMORY.c.scope == bindparam("scope"))
 _POLICY = select(POLICIES.c.sha256).where(POLICIES.c.sha256 == bindparam("sha256"))
 
+_SENT = (
+    select(
+        ORDERS.c.created_ns,
+        ORDERS.c.symbol,
+        ORDERS.c.side,
+        ORDERS.c.quantity,
+        ORDERS.c.reduce_only,
+        ORDERS.c.account,
+        ORDERS.c.strategy,
+        INTENTS.c.dedupe_key,
+    )
+    .join(INTENTS, INTENTS.c.intent_id == ORDERS.c.intent_id)
+    .order_by(ORDERS.c.created_ns, ORDERS.c.client_order_id)
+)
+
 
 class RiskRows:
     """The risk memory; every write is durable when it returns (I26)."""
@@ -65,20 +80,15 @@ class RiskRows:
 
         A replay's orders are left out: they belong to recorded time.
         """
-        query = (
-            select(
-                ORDERS.c.created_ns,
-                ORDERS.c.symbol,
-                ORDERS.c.side,
-                ORDERS.c.reduce_only,
-                INTENTS.c.dedupe_key,
-            )
-            .join(INTENTS, INTENTS.c.intent_id == ORDERS.c.intent_id)
-            .join(SESSIONS, SESSIONS.c.session_id == ORDERS.c.session_id)
-            .where(and_(ORDERS.c.created_ns >= at_ns, ~SESSIONS.c.feed.startswith("replay:")))
-            .order_by(ORDERS.c.created_ns, ORDERS.c.client_order_id)
-        )
+        of_session = _SENT.join(SESSIONS, SESSIONS.c.session_id == ORDERS.c.session_id)
+        query = of_session.where(ORDERS.c.created_ns >= at_ns, ~SESSIONS.c.feed.startswith("replay:"))
         return self._link.rows(query, SentRecord)
+
+    def sent_of_account(self, venue: str, account: str, at_ns: int) -> list[SentRecord]:
+        """Return an account's orders that were made durable at or after `at_ns`, oldest first, those that
+        no session wished for included."""
+        mine = (ORDERS.c.venue == venue, ORDERS.c.account == account, ORDERS.c.created_ns >= at_ns)
+        return self._link.rows(_SENT.where(*mine), SentRecord)
 
     def record_judgement(self, judgement: JudgementRecord, policy: PolicyRecord) -> None:
         """Write what one verdict was made from; its policy is kept once for all that share it (I29)."""

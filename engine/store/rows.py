@@ -292,7 +292,10 @@ class SentRecord(Record):
     created_ns: int
     symbol: str
     side: Side
+    quantity: Decimal
     reduce_only: bool
+    account: str
+    strategy: str
     dedupe_key: str
 
 

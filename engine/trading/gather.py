@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from engine.trading.throttle import counted
 from engine.trading.working import ManagedOrder
 from safety.exposure import Carrying, gross_exposure
 from safety.facts import AccountFacts, MarketFacts, OrderFact, PositionFact
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 def account_facts(session: PaperSession, intent: ExecutionIntent) -> AccountFacts:
     """Return everything that an intent is judged by."""
-    core, ledger, traffic, now_ns = session.core, session.ledger, session.traffic, session.market_ns
+    core, ledger = session.core, session.ledger
     memory = session.memory.get(intent.symbol)
     return AccountFacts(
         account_id=session.plan.account,
@@ -33,17 +34,11 @@ def account_facts(session: PaperSession, intent: ExecutionIntent) -> AccountFact
         day_pnl_usd=ledger.day_pnl_usd,
         positions=position_facts(session),
         orders=order_facts(session),
-        recent_keys=traffic.keys(now_ns),
-        messages_in_window=traffic.messages(now_ns),
-        repeats_in_window=traffic.repeats(now_ns, intent.symbol, intent.side),
-        entries_in_minute=traffic.entries(now_ns),
-        symbol_entries_in_minute=traffic.entries(now_ns, intent.symbol),
-        exits_in_minute=traffic.exits(now_ns),
         lease_left_ms=core.lease.left_ms(core.moment()) if core.is_money else None,
-        since_entry_ms=traffic.since_entry_ms(now_ns, intent.symbol),
-        market=MarketFacts() if memory is None else memory.facts(now_ns),
+        market=MarketFacts() if memory is None else memory.facts(session.market_ns),
         venue=session.venue_facts(),
         desk=session.desk_facts(),
+        **counted(session.orders, intent),
     )
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import NamedTuple
 
 import msgspec
 
@@ -17,7 +16,9 @@ from engine.core import STORAGE_FAILURES, Core
 from engine.store.rows import OrderEventRecord
 from engine.trading.machine import Evidence, after
 from engine.trading.nonces import Nonces
+from engine.trading.owner import FillListener, ForeignListener, Owner
 from engine.trading.rows import fill_row, intent_row, order_row, ticket_row
+from engine.trading.throttle import note_sent, traffic_before
 from engine.trading.working import ManagedOrder
 from safety.approval import Ticket, TicketEvent, TicketState
 from safety.intent import IntentCategory
@@ -43,20 +44,6 @@ MAX_KEPT_ORDERS = 5_000
 VALID_FOR_NS = 10 * NS_PER_S
 """How long a venue that knows expiry may still admit an order's bytes."""
 
-FillListener = Callable[[ManagedOrder, Fill], None]
-EndListener = Callable[[ManagedOrder], None]
-ForeignListener = Callable[[OrderEvent], None]
-
-
-class Owner(NamedTuple):
-    """The session that an order belongs to, while it runs."""
-
-    run_fingerprint: str
-    on_fill: FillListener
-    on_end: EndListener
-    on_message: Callable[[], None]
-    """Called for each cancel that goes out: it counts against the message rate."""
-
 
 class OrderManager:
     """All orders of one account at one venue."""
@@ -73,6 +60,10 @@ class OrderManager:
         self.on_booked: FillListener = lambda order, fill: None
         """Called with every fill before its owner is told: the account's own ledger."""
         self.nonces = Nonces(core.store, core.clock, venue.signer)
+        self.traffic = traffic_before(core, venue.name, account)
+        """What goes out for this account, whoever wished for it: what every throttle counts."""
+        self.traffic_ns: Callable[[], int] = core.clock.now_ns
+        """The clock that the traffic is counted by."""
         self._owners: dict[str, Owner] = {}
         venue.on_order_event(self.on_event)
 
@@ -107,6 +98,7 @@ class OrderManager:
         """
         assert request.client_order_id not in self.orders
         assert ticket.state is TicketState.APPROVED
+        note_sent(self.traffic, self.traffic_ns(), ticket.intent)
         order = self._record(ticket, request, lane, signed)
         self._forget_oldest()
         if not self._gate_is_open(order):
@@ -125,6 +117,7 @@ class OrderManager:
         """Send the identical bytes of an UNKNOWN order once more: the venue executes them at most once."""
         assert order.status is OrderStatus.UNKNOWN and order.signed is not None
         if self._gate_is_open(order):
+            self.traffic.message(self.traffic_ns())
             self.sends += 1
             await self._write_out(order)
 
@@ -133,9 +126,7 @@ class OrderManager:
         order = self.orders.get(order_id)
         if order is None or not order.is_alive:
             raise Refusal("unknown_order", order_id)
-        owner = self._owners.get(order.session_id)
-        if owner is not None:
-            owner.on_message()
+        self.traffic.message(self.traffic_ns())
         order.pending = "cancel"
         try:
             await self.venue.cancel(order_id)

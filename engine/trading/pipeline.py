@@ -9,14 +9,14 @@ from engine.config.settings import CapBlock, RiskBlock
 from engine.trading.traffic import RATE_WINDOW_NS
 from native.intents import OrderIntent
 from safety.canonical import changed
-from safety.intent import Cap, CapLevel, ExecutionIntent, ExecutionPolicy, IntentCategory
+from safety.intent import PERSON, Cap, CapLevel, ExecutionIntent, ExecutionPolicy, IntentCategory
 from seams.clock import NS_PER_S
 from venues.contract import Capabilities
 from venues.types import Instrument, Mode, OrderRequest, OrderType, Side, TimeInForce
 
 DAY_MS = 86_400_000
 MICRO = Decimal("0.000001")
-BY_HAND = "operator:hand"
+BY_HAND = f"{PERSON}:hand"
 """The strategy of an order that a person wrote."""
 
 

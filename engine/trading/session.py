@@ -19,19 +19,19 @@ from engine.trading.hooks import asked
 from engine.trading.lane_board import LaneBoard
 from engine.trading.ledger import Ledger
 from engine.trading.market_memory import MarketMemory
-from engine.trading.orders import OrderManager, Owner
+from engine.trading.orders import OrderManager
+from engine.trading.owner import Owner
 from engine.trading.pipeline import bounds_of, intent_of, policy_for, request_of
 from engine.trading.plan import Counts, SessionPlan
 from engine.trading.rows import decision_row, intent_row, judgement_rows, signal_row, ticket_row
 from engine.trading.shadow import Shadow, hear
-from engine.trading.traffic import Traffic
 from engine.trading.working import ManagedOrder
 from native.intents import OrderIntent
 from native.kernel import Kernel
 from safety.approval import ApprovalRule, Ticket, TicketEvent, TicketState
 from safety.canonical import changed
 from safety.facts import DeskFacts, Preflight, VenueFacts
-from safety.intent import ExecutionIntent, ExecutionPolicy, duplicate_key
+from safety.intent import ExecutionIntent, ExecutionPolicy
 from safety.override import may_go
 from safety.preflight import preflight
 from seams.clock import NS_PER_MS
@@ -75,15 +75,12 @@ class PaperSession:
         """Called in the same event as every mark and fill, before anything is decided on it (I27)."""
         self.on_denied: list[Callable[[ExecutionIntent, Preflight], None]] = []
         self.counts = Counts()
-        self.traffic = Traffic()
         self.market_ns = 0
         self.failure = ""
         """Why the session must end as failed; empty while all is well."""
         self.failure_code = ""
         self.stale_good: dict[str, int] = {}
-        orders.attach(
-            plan.session_id, Owner(plan.run_fingerprint, self._on_fill, self._on_end, self._on_message)
-        )
+        orders.attach(plan.session_id, Owner(plan.run_fingerprint, self._on_fill, self._on_end))
         self._policy = (0, plan.policy)
         self.stated_stops: dict[str, Decimal | None] = {}
         """The stop that the last entry's ticket named, by symbol: what a kernel without one is held to."""
@@ -331,13 +328,6 @@ class PaperSession:
             self.core.store.risk.record_judgement(*judgement)
             self.core.store.tickets.save_ticket(ticket_row(ticket))
         intent = ticket.intent
-        self.traffic.sent(
-            self.market_ns,
-            intent.symbol,
-            intent.side,
-            duplicate_key(intent),
-            is_entry=not intent.reduce_only,
-        )
         if not intent.reduce_only:
             self.stated_stops[intent.symbol] = intent.stop_loss
         self.counts.orders += 1
@@ -391,10 +381,6 @@ class PaperSession:
             self.kernel.reject(order.lane, order.intent_id, order.reason)
         except KeyError:
             self.core.events.add("late_end", "eng", f"{order.order_id} ended: {order.reason}")
-
-    def _on_message(self) -> None:
-        """A cancel is a message too; it is counted, and never refused for it."""
-        self.traffic.message(self.market_ns)
 
     async def cancel_all(self) -> tuple[int, int]:
         """Cancel every order of this session that may be alive; return (asked, confirmed)."""

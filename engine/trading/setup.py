@@ -352,6 +352,8 @@ def _assemble(
         assert isinstance(orders.venue, EmbeddedVenue), "only a paper account can be carried over"
         ledger = carry_over(state, kernel, orders.venue.venue)
     session = PaperSession(core, plan, hub, orders, kernel, ledger, feed.stop)
+    if isinstance(orders.venue, EmbeddedVenue):  # a paper account lives in its market's time
+        orders.traffic_ns = lambda: session.market_ns
     if start.shadow and not (state is not None and start.shadow == REFERENCE):
         session.shadow = kernel.shadow = shadow_of(start, config, lanes, chosen, session_id)
     if state is not None:

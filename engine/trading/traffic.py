@@ -1,9 +1,13 @@
-"""How often a session did things: messages, entries, exits, repetitions and wishes, each in its window."""
+"""How often an account's engine did things: messages, entries, exits, repetitions and wishes, each in its
+window, whoever wished for them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
+from engine.store.rows import SentRecord
+from safety.intent import is_by_person, person_key
 from seams.clock import NS_PER_MS, NS_PER_S
 from venues.types import Side
 
@@ -22,21 +26,31 @@ class Sent(NamedTuple):
     key: str
     is_entry: bool
 
+    @classmethod
+    def of(cls, row: SentRecord) -> Sent:
+        """Return what the record says of an order that went out before."""
+        side, key = Side(row.side), row.dedupe_key
+        if is_by_person(row.strategy):
+            key = person_key(row.account, row.symbol, side, row.quantity, row.reduce_only)
+        return cls(row.created_ns, row.symbol, side, key, not row.reduce_only)
+
 
 class Traffic:
     """Recent messages and orders; times must not go backwards, and a jump back forgets nothing."""
 
-    def __init__(self, sent: tuple[Sent, ...] = ()) -> None:
-        self._messages: list[int] = [each.at_ns for each in sent]
+    def __init__(self, sent: Iterable[Sent] = ()) -> None:
         self._sent: list[Sent] = list(sent)
+        self._messages: list[int] = [each.at_ns for each in self._sent]
 
     def sent(self, at_ns: int, symbol: str, side: Side, key: str, *, is_entry: bool) -> None:
         """Note one submitted order; it is a message, too."""
-        self._messages.append(at_ns)
+        self.message(at_ns)
+        self._sent = [each for each in self._sent if at_ns - each.at_ns < REPEAT_WINDOW_NS]
         self._sent.append(Sent(at_ns, symbol, side, key, is_entry))
 
     def message(self, at_ns: int) -> None:
-        """Note one message that is not a new order: a cancel or a change (C8)."""
+        """Note one message that is not a new order: a cancel, a change, the same bytes again (C8)."""
+        self._messages = [at for at in self._messages if at_ns - at < RATE_WINDOW_NS]
         self._messages.append(at_ns)
 
     def messages(self, now_ns: int) -> int:

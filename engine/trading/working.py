@@ -8,11 +8,12 @@ from decimal import Decimal
 import msgspec
 
 from engine.store.rows import OrderRecord
+from safety.intent import PERSON
 from venues.contract import Signed
 from venues.types import TERMINAL, OrderRequest, OrderStatus, Record
 
 ZERO = Decimal(0)
-MANUAL = "operator:manual"
+MANUAL = f"{PERSON}:manual"
 """The strategy of an order that somebody placed by hand at the venue, and an operator adopted."""
 
 

@@ -67,7 +67,7 @@ CONTROLS: tuple[Control, ...] = (
             ("message_rate_exceeded", "entry_rate_exceeded", "exit_rate_exceeded", "min_order_gap"), (_EACH, f"{_PROPERTIES}::test_a_larger_reserve_for_cancels_never_admits_more", f"{_MARKET}::test_a_cancel_is_a_message_and_no_execution")),
     Control(9, "Repeated execution latches until a person clears it", _P, ("safety.rules_traffic:_repeats", "engine.limits:latch_repetition"), ("risk.max_repeats",),
             ("repeated_execution", "order_storm"), (f"{_MEMORY}::test_repetition_latches_until_a_person_re_enables",)),
-    Control(10, "The same intent twice", _P, ("safety.rules_traffic:_duplicate", "safety.intent:duplicate_key"), (),
+    Control(10, "The same intent twice", _P, ("safety.rules_traffic:_duplicate", "safety.intent:wish_key"), (),
             ("duplicate_intent",), (_EACH, "tests/store/test_orders.py::test_same_wish_under_another_name_is_refused", "tests/store/test_orders.py::test_second_order_for_one_intent_is_refused_and_leaves_nothing")),
     Control(11, "Number of open orders and positions", _P, ("safety.rules_account:_open_orders", "safety.rules_account:_positions"), ("risk.max_open_orders", "risk.max_open_positions"),
             ("max_open_orders", "max_positions"), (_EACH, _TIGHTER)),

@@ -154,6 +154,8 @@ async def test_a_person_types_the_word_of_the_step(hall: Hall) -> None:
 
 async def test_the_second_submit_is_refused_whatever_the_first_came_to(hall: Hall) -> None:
     for fault in (None, Lost("silence"), Unsent("no line")):
+        hall.house.clock.advance(61.0)
+        await hall.house.clean()
         session_id = await hall.at_gate()
         hall.house.desk.wire.fault = fault
         await hall.do(session_id, Step.SUBMIT)

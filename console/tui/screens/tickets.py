@@ -124,7 +124,7 @@ class Tickets(Room):
 
     def _why_not(self, ticket: TicketRow) -> str:
         """Say why this ticket may not be approved now; empty when it may."""
-        refusal = self.desk_app.desk.refusal(TicketApprove)
+        refusal = self.desk_app.desk.refusal(needs_lease=True)
         if refusal:
             return refusal
         if ticket.worst == "fail":
