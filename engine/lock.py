@@ -8,24 +8,24 @@ from pathlib import Path
 
 
 class AlreadyRunning(Exception):
-    """Another engine holds this home; `pid` is its process id, or 0 where it could not be read."""
+    """Another process holds this lock; `pid` is its process id, or 0 where it could not be read."""
 
     code = "already_running"
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, what: str) -> None:
         holder = f"process {pid}" if pid else "another process"
-        super().__init__(f"an engine already runs for this home ({holder})")
+        super().__init__(f"{what} already runs for this home ({holder})")
         self.pid = pid
 
 
 class EngineLock:
-    """An exclusive `flock` on `run/engine.lock`, whose text is the holder's process id.
+    """An exclusive `flock` on a file, whose text is the holder's process id; `what` it is the lock of.
 
     The file is never removed: removing a lock file lets two holders have one each.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, what: str = "an engine") -> None:
+        self._path, self._what = path, what
         self._descriptor = -1
 
     @property
@@ -42,7 +42,7 @@ class EngineLock:
         except BlockingIOError as error:
             pid = _pid_in(descriptor)
             os.close(descriptor)
-            raise AlreadyRunning(pid) from error
+            raise AlreadyRunning(pid, self._what) from error
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         self._descriptor = descriptor

@@ -114,7 +114,7 @@ def build(home: Path, environ: dict[str, str]) -> Watchdog:
 
 async def run_watchdog(home: Path, environ: dict[str, str]) -> None:
     """Watch the engine of a home until SIGTERM. Raises `AlreadyRunning` where one watches already."""
-    lock = EngineLock(HomePaths(home).safety / "watchdog.lock")
+    lock = EngineLock(HomePaths(home).safety / "watchdog.lock", "a watchdog")
     lock.acquire()
     try:
         stop = asyncio.Event()

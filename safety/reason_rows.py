@@ -189,7 +189,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     ("audit_broken", "The audit log does not verify", "Somebody or something changed it, or a write failed.", "Keep the file as it is, verify it, find the first bad record.", _START),
     ("drill_failed", "A drill did not come to its end", "Something that the drill waits for did not happen in time; the evidence says what.", "Read the evidence, mend the cause, and drill again.", _KILL),
     ("drill_running", "A drill is under way", "One rehearsal desk at a time: two would disturb each other's figures.", "Wait for its end on the Drill screen.", _KILL),
-    ("already_running", "An engine already runs here", "One folder has one engine.", "Use the running one, or stop it first.", _START),
+    ("already_running", "It already runs here", "One folder has one engine, one watchdog, one feed of a venue.", "Use the running one, or stop it first.", _START),
     ("foreign_package", "A package of another owner shadows ours", "Code that was imported is not the code that was installed with Interlock.", "Install Interlock in an environment of its own.", _START),
     ("secret_exposed", "A key file is not private", "It can be read by others, is a link, or is inside the repository.", "Move it outside and set its mode to 0600.", _START),
     ("secret_missing", "A key file is missing", "The reference points at nothing that can be read.", "Write the key to the file that the reference names.", _START),

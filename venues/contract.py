@@ -32,6 +32,10 @@ class Retryable(VenueError):
     """Proved not to have reached the venue; the identical call may be made again."""
 
 
+class Busy(Retryable):
+    """Not sent: our own count of the venue's request budget has no room now."""
+
+
 class Refused(VenueError):
     """The venue, or our own check, said no; `code` is stable."""
 

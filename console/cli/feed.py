@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from console.cli import output
+from console.cli import diagnostics, output
 from console.cli.failure import Failure
 from console.cli.guard import failures
-from console.cli.options import Json
+from console.cli.options import Json, instant
 from engine.api.home import home_folder
 from seams.clock import iso_z
 
@@ -31,6 +32,7 @@ COVERAGE = (
     "behind_bars",
     "sources",
 )
+FILLED = ("series", "requests", "added", "same", "revised", "refused", "is_whole")
 HOLES = ("first_at", "end_at", "missing_bars", "state", "answers")
 Venue = Annotated[str, typer.Option("--venue", help="hyperliquid or kraken.")]
 
@@ -70,6 +72,36 @@ def coverage(
         ]
         text += "\n\nholes, newest last\n" + output.table(holes[-20:], HOLES, "")
     output.show({"coverage": found}, text, as_json)
+
+
+@app.command()
+def backfill(
+    venue: Venue,
+    symbol: Annotated[str, typer.Option("--symbol", help="Only this one, such as BTC-PERP.")] = "",
+    interval: Annotated[str, typer.Option("--interval", help="Only this one, such as 1m.")] = "",
+    since: Annotated[str, typer.Option("--since", help="Not before this date or UTC time.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Fetch the candles that are missing, as far back as the venue answers, and verify what it lacks.
+
+    A hole is asked about again after ten seconds before it is called a gap. A running feed of the venue
+    does this by itself; then this command is refused.
+
+    Example: interlock feed backfill --venue hyperliquid --symbol BTC-PERP --interval 1m
+    """
+    from engine.api import feed
+
+    demand_venue(venue)
+    from_ns = instant(since) if since else None
+
+    def told(series: str, done: int, total: int) -> None:
+        diagnostics.progress(done, total, f"{series}: pages answered")
+
+    with failures():
+        found = asyncio.run(feed.backfill_candles(home_folder(), venue, symbol, interval, from_ns, told))
+    rows = [{**output.record(each), **output.record(each.merge)} for each in found]
+    text = output.table(rows, FILLED, "nothing was asked for")
+    output.show({"backfill": found}, text, as_json)
 
 
 def _row(found: Coverage) -> dict[str, object]:

@@ -19,9 +19,10 @@ Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 NotNegativeCount = Annotated[int, Field(ge=0)]
+FeedInterval = Literal["1m", "3m", "5m", "15m", "30m", "1h"]
 
 
-NOT_DECIDING = ("console", "record", "alarms")
+NOT_DECIDING = ("console", "record", "alarms", "feed")
 """Blocks that change no decision and so no fingerprint."""
 CAP_LEVELS = ("symbol", "strategy", "account", "venue", "desk")
 
@@ -238,6 +239,30 @@ class MarketBlock(Block):
     gap_limit_bars: Count = 3
 
 
+class PublicFeedBlock(Block):
+    """The feed processes: where each venue is heard, which candles are kept, when what it says is stale."""
+
+    hyperliquid_url: str = ""
+    """`http://127.0.0.1:PORT`; empty: the loopback exchange of this home."""
+    kraken_url: str = ""
+    """As `hyperliquid_url`."""
+    intervals: tuple[Literal["1m", "3m", "5m", "15m", "30m", "1h"], ...] = (
+        "1m",
+        "3m",
+        "5m",
+        "15m",
+        "30m",
+        "1h",
+    )
+    """The candles that are kept, of those that the venue has."""
+    allows_rest: bool = True
+    """Whether candles that the stream did not bring may be asked for."""
+    rest_requests: Count = 200
+    """How many questions one back-fill of a series may ask."""
+    mids_stale_s: Positive = 60.0
+    candles_stale_s: Positive = 7_200.0
+
+
 class WatchdogBlock(Block):
     """The watchdog process: seconds without progress until it acts, its own key, how it pages."""
 
@@ -332,6 +357,7 @@ class Settings(BaseSettings):
     execution: ExecutionBlock = Field(default_factory=ExecutionBlock)
     analytics: AnalyticsBlock = Field(default_factory=AnalyticsBlock)
     market: MarketBlock = Field(default_factory=MarketBlock)
+    feed: PublicFeedBlock = Field(default_factory=PublicFeedBlock)
     watchdog: WatchdogBlock = Field(default_factory=WatchdogBlock)
     supervision: SupervisionBlock = Field(default_factory=SupervisionBlock)
     console: ConsoleBlock = Field(default_factory=ConsoleBlock)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 
 from seams.clock import NS_PER_S, Clock
-from venues.contract import Retryable
+from venues.contract import Busy
 
 WEIGHT_A_MINUTE = 1_200
 RESERVE = 100
@@ -45,10 +45,14 @@ class Budget:
         return self._used
 
     def ask(self, kind: str) -> None:
-        """Count a question. Raises `Retryable` where it must wait."""
+        """Count a question. Raises `Busy` where it must wait."""
         weight = weight_of(kind)
         if self.used + weight > self.per_minute - RESERVE:
-            raise Retryable(f"the venue's request budget is kept: {self._used} of {self.per_minute} used")
+            raise Busy(f"the venue's request budget is kept: {self._used} of {self.per_minute} used")
+        self._count(weight)
+
+    def answered(self, weight: int) -> None:
+        """Count what a long answer cost beside its question."""
         self._count(weight)
 
     def act(self, items: int) -> None:

@@ -11,16 +11,13 @@ from typing import Any
 import msgspec
 
 from seams.clock import NS_PER_MS, Clock
-from seams.http import Response, decode_response, encode_request
-from seams.wire import Caller, Lost, MayLeave, Unsent, always
-from venues.contract import OutcomeUnknown, Refused, Retryable
+from seams.wire import Caller, MayLeave, always
+from venues.contract import OutcomeUnknown, Refused
+from venues.hyperliquid.asking import Asker
 from venues.hyperliquid.budget import Budget
 from venues.hyperliquid.outcomes import Outcome, Verdict, of_response
 from venues.hyperliquid.signing import Action, sign_l1, wallet_of
 from venues.keyfile import KeyFile
-
-TIMEOUT_S = 5.0
-HEADERS = {"Content-Type": "application/json", "Connection": "close"}
 
 
 class HyperliquidClient:
@@ -40,7 +37,7 @@ class HyperliquidClient:
             raise ValueError(
                 "a key file of hyperliquid holds a second agent for cancels: ask_key, ask_secret"
             )
-        self._caller, self._authority, self._clock = caller, authority, clock
+        self._asker, self._clock = Asker(caller, authority, budget), clock
         self._is_mainnet = is_mainnet
         self._orders, self._asks = wallet_of(key.secret), wallet_of(key.ask_secret)
         self.vault = key.vault.lower() or None
@@ -58,7 +55,7 @@ class HyperliquidClient:
     async def send(self, wire: bytes, count: int, may_leave: MayLeave = always) -> list[Verdict]:
         """Send an action's bytes once. Raises `Retryable` or `OutcomeUnknown`."""
         self.budget.act(count)
-        return of_response(await self._call(wire, may_leave), count)
+        return of_response(await self._asker.call(wire, may_leave), count)
 
     async def act(self, action: Action, count: int = 1) -> list[Verdict]:
         """Sign with the second key and send: cancels and settings, whose nonces never meet an order's.
@@ -74,26 +71,14 @@ class HyperliquidClient:
 
     async def ask(self, kind: str, **given: Any) -> Any:
         """Ask `/info`; return its JSON. Raises `Retryable`, `Refused` or `OutcomeUnknown`."""
-        self.budget.ask(kind)
-        body = msgspec.json.encode({"type": kind, **given})
-        response = await self._call(self._request("/info", body), always)
-        if response.status == 429:
-            raise Retryable("the venue's request budget is used up")
-        if response.status != 200:
-            code = "malformed" if response.status in (400, 415, 422) else ""
-            said = f"{kind}: status {response.status}"
-            raise Refused(code, said) if code else OutcomeUnknown(said)
-        try:
-            return msgspec.json.decode(response.body)
-        except msgspec.DecodeError as error:
-            raise OutcomeUnknown(f"{kind}: an answer that is no JSON") from error
+        return await self._asker.ask(kind, **given)
 
     async def about_us(self, kind: str, **given: Any) -> Any:
         """Ask `/info` about our account."""
         return await self.ask(kind, user=self.user, **given)
 
     async def close(self) -> None:
-        await self._caller.close()
+        await self._asker.close()
 
     def _signed(self, wallet: Any, action: Action, nonce: int, expires_ms: int | None) -> bytes:
         made = sign_l1(
@@ -106,22 +91,7 @@ class HyperliquidClient:
             "vaultAddress": self.vault,
             "expiresAfter": expires_ms,
         }
-        return self._request("/exchange", msgspec.json.encode(body))
-
-    def _request(self, path: str, body: bytes) -> bytes:
-        return encode_request("POST", path, self._authority, HEADERS, body)
-
-    async def _call(self, wire: bytes, may_leave: MayLeave) -> Response:
-        try:
-            answer = decode_response(await self._caller.call(wire, TIMEOUT_S, may_leave), is_at_end=True)
-        except Unsent as error:
-            raise Retryable(str(error)) from error
-        except Lost as error:
-            raise OutcomeUnknown(str(error)) from error
-        except ValueError as error:
-            raise OutcomeUnknown(f"no whole answer: {error}") from error
-        assert answer is not None, "at its end an answer is whole or an error"
-        return answer
+        return self._asker.request("/exchange", msgspec.json.encode(body))
 
 
 def demand(verdict: Verdict, *wanted: Outcome) -> None:

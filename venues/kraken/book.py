@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from venues.kraken.translate import amount, table
+from venues.public import Level
 
 LEVELS_SUMMED = 10
 
@@ -57,6 +58,12 @@ class KrakenBook:
         asks = sorted(self.asks.items())[:LEVELS_SUMMED]
         bids = sorted(self.bids.items(), reverse=True)[:LEVELS_SUMMED]
         return book_crc32([*asks, *bids], *self._decimals)
+
+    def levels(self) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
+        """Return bids and asks, best first."""
+        bids = tuple((float(price), float(self.bids[price])) for price in sorted(self.bids, reverse=True))
+        asks = tuple((float(price), float(self.asks[price])) for price in sorted(self.asks))
+        return bids, asks
 
     def best(self) -> tuple[Decimal, Decimal] | None:
         """Return best bid and ask; None where a side is empty."""

@@ -10,15 +10,14 @@ import asyncio
 from collections.abc import Mapping
 
 from seams.clock import NS_PER_MS, NS_PER_S, Clock
-from seams.http import decode_response
-from seams.wire import Caller, Lost, MayLeave, Unsent, always
-from venues.contract import OutcomeUnknown, Refused, Retryable
+from seams.wire import Caller, MayLeave, always
+from venues.contract import Retryable
 from venues.keyfile import KeyFile
-from venues.kraken.outcomes import Outcome, Proof, read
-from venues.kraken.signing import private_request, public_request
+from venues.kraken.asking import Asker, result_of
+from venues.kraken.outcomes import Outcome, Proof
+from venues.kraken.signing import private_request
 from venues.types import Record
 
-TIMEOUT_S = 5.0
 NONCE_JUMPS = (1_000, 10_000, 100_000)
 """How far a question's nonce jumps when the venue has seen a higher one (venues.md, fault 20)."""
 COSTS = {"TradesHistory": 4, "ClosedOrders": 4, "QueryTrades": 4}
@@ -42,7 +41,8 @@ class KrakenClient:
     def __init__(self, caller: Caller, authority: str, key: KeyFile, clock: Clock, tier: Tier) -> None:
         if not key.ask_key or not key.ask_secret:
             raise ValueError("a key file of kraken holds a second key for questions: ask_key, ask_secret")
-        self._caller, self._authority, self._key, self._clock = caller, authority, key, clock
+        self._asker, self._authority = Asker(caller, authority), authority
+        self._key, self._clock = key, clock
         self._tier, self._level, self._level_ns = tier, 0.0, 0
         self._nonce = 0
         self._orders, self._asks = asyncio.Lock(), asyncio.Lock()
@@ -57,8 +57,7 @@ class KrakenClient:
 
     async def public(self, method: str, **fields: str) -> object:
         """Ask what anybody may. Raises `Retryable`, `Refused` or `OutcomeUnknown`."""
-        wire = public_request(self._authority, method, fields)
-        return _result(await self._call(wire, always))
+        return await self._asker.public(method, **fields)
 
     async def ask(self, method: str, **fields: str) -> object:
         """Ask, or cancel, for our account. Raises `Retryable`, `Refused` or `OutcomeUnknown`.
@@ -74,7 +73,7 @@ class KrakenClient:
             outcome = await self._in_turn(self._asks, wire, always)
             if outcome.proof is not Proof.NONCE_USED:
                 break
-        return _result(outcome)
+        return result_of(outcome)
 
     @property
     def budget(self) -> float:
@@ -112,31 +111,10 @@ class KrakenClient:
             return may_leave()
 
         try:
-            return await self._call(wire, leave)
+            return await self._asker.call(wire, leave)
         finally:
             if is_mine:
                 lock.release()
 
-    async def _call(self, wire: bytes, may_leave: MayLeave) -> Outcome:
-        try:
-            answer = decode_response(await self._caller.call(wire, TIMEOUT_S, may_leave), is_at_end=True)
-        except Unsent as error:
-            raise Retryable(str(error)) from error
-        except Lost as error:
-            raise OutcomeUnknown(str(error)) from error
-        except ValueError as error:
-            raise OutcomeUnknown(f"no whole answer: {error}") from error
-        assert answer is not None, "at its end an answer is whole or an error"
-        return read(answer)
-
     async def close(self) -> None:
-        await self._caller.close()
-
-
-def _result(outcome: Outcome) -> object:
-    """Return what a question was answered. Raises `Refused` or `OutcomeUnknown`."""
-    if outcome.proof is Proof.DONE:
-        return outcome.result
-    if outcome.proof in (Proof.REFUSED, Proof.NONCE_USED):
-        raise Refused(outcome.code, outcome.said)
-    raise OutcomeUnknown(f"{outcome.code}: {outcome.said}")
+        await self._asker.close()

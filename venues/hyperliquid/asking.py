@@ -1,0 +1,58 @@
+"""Questions to Hyperliquid that need no signature, and the one way in which any request leaves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from seams.http import Response, decode_response, encode_request
+from seams.wire import Caller, Lost, MayLeave, Unsent, always
+from venues.contract import OutcomeUnknown, Refused, Retryable
+from venues.hyperliquid.budget import Budget
+
+TIMEOUT_S = 5.0
+HEADERS = {"Content-Type": "application/json", "Connection": "close"}
+
+
+class Asker:
+    """One address, and what it may still be asked. Nothing here sends anything twice."""
+
+    def __init__(self, caller: Caller, authority: str, budget: Budget) -> None:
+        self._caller, self._authority, self.budget = caller, authority, budget
+
+    async def ask(self, kind: str, **given: Any) -> Any:
+        """Ask `/info`; return its JSON. Raises `Retryable`, `Refused` or `OutcomeUnknown`."""
+        self.budget.ask(kind)
+        body = msgspec.json.encode({"type": kind, **given})
+        response = await self.call(self.request("/info", body), always)
+        if response.status == 429:
+            raise Retryable("the venue's request budget is used up")
+        if response.status != 200:
+            code = "malformed" if response.status in (400, 415, 422) else ""
+            said = f"{kind}: status {response.status}"
+            raise Refused(code, said) if code else OutcomeUnknown(said)
+        try:
+            return msgspec.json.decode(response.body)
+        except msgspec.DecodeError as error:
+            raise OutcomeUnknown(f"{kind}: an answer that is no JSON") from error
+
+    def request(self, path: str, body: bytes) -> bytes:
+        """Return one whole request; no I/O."""
+        return encode_request("POST", path, self._authority, HEADERS, body)
+
+    async def call(self, wire: bytes, may_leave: MayLeave) -> Response:
+        """Send one request and return its whole answer. Raises `Retryable` or `OutcomeUnknown`."""
+        try:
+            answer = decode_response(await self._caller.call(wire, TIMEOUT_S, may_leave), is_at_end=True)
+        except Unsent as error:
+            raise Retryable(str(error)) from error
+        except Lost as error:
+            raise OutcomeUnknown(str(error)) from error
+        except ValueError as error:
+            raise OutcomeUnknown(f"no whole answer: {error}") from error
+        assert answer is not None, "at its end an answer is whole or an error"
+        return answer
+
+    async def close(self) -> None:
+        await self._caller.close()
