@@ -34,6 +34,7 @@ from engine.foundry import Foundry
 from engine.handlers import Handlers
 from engine.health import Health
 from engine.jobs import Jobs
+from engine.keeping import custody_of, demand_openable, parts_of
 from engine.keys import watch_keys
 from engine.limit_book import LimitBook
 from engine.limits import note_limits, restore_latches
@@ -49,8 +50,6 @@ from engine.reloading import Reloading
 from engine.research.identity import git_commit
 from engine.risk_memory import RiskMemory
 from engine.store.store import Store, database_path
-from engine.trading.custody import Custody
-from engine.venue import configured_venue, evidence_of, mark_orders
 from engine.watching import WatchdogWatch
 from native.identity import kernel_sha256
 from safety.alarm_codes import ALARMS
@@ -73,7 +72,6 @@ from venues.types import Environment, Mode
 ENGINE_VERSION = "0.1.0"
 SLOW_S = 1.0
 MAX_SAID = 600
-TRADABLE_MODES = (Mode.SIM, Mode.PAPER)
 
 
 @dataclass(frozen=True)
@@ -103,9 +101,7 @@ def build_core(seams: Seams, home: Path, environ: dict[str, str], kill_byte: Kil
     kill.apply_environment(environ)
     settings = load_settings(home, environ).settings
     mode, environment = Mode(settings.engine.mode), Environment(settings.engine.environment)
-    is_loopback = mode is Mode.LIVE and environment is Environment.SANDBOX
-    if mode not in TRADABLE_MODES and not is_loopback:
-        raise Refusal("invalid_config", f"mode {mode} needs a venue adapter, and none is built yet")
+    demand_openable(mode, environment)
     store = Store.open(database_path(paths.database, mode), mode, seams.clock, environment)
     alarms = AlarmDesk(ALARMS, store)
     alarms.reload(seams.clock.now_ns())
@@ -163,9 +159,7 @@ class Engine:
         every `views_every`th turn of the main loop. `evidence`: what the corridor asks of the venue."""
         self._views_every, self._turns = views_every, 0
         self.core = core
-        if venue is not None:
-            mark_orders(venue, core)
-        self.custody = None if venue is None else Custody(core, venue, account)
+        self.custody = None if venue is None else custody_of(core, venue, account)
         self.desk = Desk(core, self.custody)
         self.breaker = DrawdownBreaker(core, self.desk)
         self.jobs = Jobs(core)
@@ -336,11 +330,8 @@ async def run_engine(home: Path, environ: dict[str, str]) -> int:
     lock.acquire()
     try:
         core = build_core(seams, home, environ)
-        venue, account, evidence = None, "", None
-        if core.mode is Mode.LIVE:
-            venue, account = configured_venue(core.settings.execution, clock)
-            evidence = evidence_of(venue, clock)
-        engine = Engine(core, venue, account, evidence=evidence)
+        parts = parts_of(core)
+        engine = Engine(core, parts.venue, parts.account, evidence=parts.evidence)
         engine.beat = BeatPage.shared(paths.safety / BEAT_FILE)
         engine.watchdog = WatchdogWatch(core, BeatPage.shared(paths.safety / WATCHDOG_BEAT_FILE))
         engine.outlets = Outlets(core, engine.health, engine.publisher.latest)

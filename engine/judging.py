@@ -47,7 +47,7 @@ def judge_opening(core: Core, custody: Custody, intent: ExecutionIntent, market:
             drawdown=memory.drawdown(base_usd),
         ),
     )
-    policy = openable(_policy(core, intent), custody.venue.capabilities())
+    policy = openable(policy_by_hand(core, intent), custody.venue.capabilities())
     return preflight(intent, facts, policy, instrument_of(custody, intent.symbol))
 
 
@@ -59,10 +59,10 @@ def judge_closing(
     facts = changed(
         _facts(core, custody, intent, (held,)), mark_price=intent.mark_price, mark_age_ms=intent.mark_age_ms
     )
-    return preflight(intent, facts, _policy(core, intent), instrument)
+    return preflight(intent, facts, policy_by_hand(core, intent), instrument)
 
 
-def _policy(core: Core, intent: ExecutionIntent) -> ExecutionPolicy:
+def policy_by_hand(core: Core, intent: ExecutionIntent) -> ExecutionPolicy:
     """Return the bounds of one such order: the desk's limits, for this symbol at this venue."""
     mode = Mode.PAPER if core.environment is Environment.SANDBOX else core.mode
     return policy_of(core.settings.risk, mode, [intent.symbol], [intent.broker_target], [intent.strategy_id])

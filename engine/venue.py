@@ -2,38 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import msgspec
 
-from engine.config.settings import ExecutionBlock
+from engine.config.settings import Settings
 from engine.core import Core
+from engine.places import KRAKEN_SILENCE_S, Place, place_of
+from engine.transport import Reading, Sockets, Transport
 from safety.reasons import Refusal
 from safety.secrets import KeyReference, load_secret
 from seams.clock import NS_PER_S, Clock
 from seams.tcp import TcpWire
-from seams.web import HttpCaller, WebSocketLink
 from venues.contract import LiveVenue, VenueAdapter
+from venues.dry import DryVenue, undressed
 from venues.evidence import CorridorVenue
 from venues.hyperliquid.adapter import HyperliquidAdapter
+from venues.hyperliquid.capabilities import LOOKUP_LAG_NS as HYPERLIQUID_LAG_NS
 from venues.hyperliquid.capabilities import NAME as HYPERLIQUID
 from venues.hyperliquid.evidence import HyperliquidEvidence
 from venues.keyfile import KeyFile
 from venues.kraken.adapter import KrakenAdapter
+from venues.kraken.capabilities import LOOKUP_LAG_NS as KRAKEN_LAG_NS
 from venues.kraken.evidence import KrakenEvidence
 from venues.kraken.precision import NAME as KRAKEN
 from venues.sandbox import messages as m
 from venues.sandbox.evidence import ExchangeEvidence
 from venues.sandbox.link import EXCHANGE_NAME, ExchangeLink
 from venues.sandbox.server import instruments
+from venues.types import Environment, Mode
 
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 LOOPBACK_LAG_NS = 2 * NS_PER_S
 """An upper bound of the loopback exchange's lag: it is told when it starts, and is below this."""
-KRAKEN_SILENCE_S = 4.0
-"""The venue says something every second on a subscribed connection; three missed mean a dead one."""
+BAR_NS = 60 * NS_PER_S
+"""The bars that a real venue's stream is folded into; a loopback exchange's market runs by the second."""
 DESK_MARK = "desk_mark"
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -66,63 +70,93 @@ def address(url: str) -> tuple[str, int]:
     return host, port
 
 
-def open_link(url: str, key: KeyFile, clock: Clock) -> ExchangeLink:
-    """Return the adapter of a sandbox exchange, not yet started."""
+def open_link(
+    url: str,
+    key: KeyFile,
+    clock: Clock,
+    environment: Environment = Environment.SANDBOX,
+    transport: Transport | None = None,
+) -> ExchangeLink:
+    """Return the adapter of a sandbox exchange, not yet started. Raises `Refusal` (invalid_config)."""
+    if environment is not Environment.SANDBOX:
+        raise Refusal("invalid_config", f"{EXCHANGE_NAME} has no {environment}: it is a loopback")
     secret = key.secret.encode()
     opening = m.seal(key.key, secret, m.Subscribe())
     return ExchangeLink(TcpWire(*address(url), opening, clock), key.key, secret, instruments())
 
 
-def open_kraken(url: str, key: KeyFile, clock: Clock) -> KrakenAdapter:
-    """Return the adapter of a loopback Kraken, not yet started. Raises `Refusal` for any other."""
-    caller = _loopback(url, KRAKEN)
-    where = f"ws://{caller.address.authority}"
+def open_kraken(
+    url: str,
+    key: KeyFile,
+    clock: Clock,
+    environment: Environment = Environment.SANDBOX,
+    transport: Transport | None = None,
+) -> KrakenAdapter:
+    """Return the adapter of a Kraken, not yet started. Raises `Refusal`: invalid_config, not_armed."""
+    place = place_of(url, KRAKEN, environment)
+    wires = _wires(place, transport)
     try:
         return KrakenAdapter(
-            caller,
-            caller.address.authority,
-            WebSocketLink(f"{where}/v2-auth", clock, KRAKEN_SILENCE_S),
-            WebSocketLink(f"{where}/v2", clock, KRAKEN_SILENCE_S),
+            wires.caller(place.rest, KRAKEN),
+            place.authority,
+            wires.link(place.own, clock, KRAKEN_SILENCE_S),
+            wires.link(place.market, clock, KRAKEN_SILENCE_S),
             key,
             clock,
-            bar_ns=NS_PER_S,
-            lookup_lag_ns=LOOPBACK_LAG_NS,
+            bar_ns=NS_PER_S if place.is_loopback else BAR_NS,
+            lookup_lag_ns=LOOPBACK_LAG_NS if place.is_loopback else KRAKEN_LAG_NS,
         )
     except ValueError as error:
         raise Refusal("invalid_config", str(error)) from None
 
 
-def open_hyperliquid(url: str, key: KeyFile, clock: Clock) -> HyperliquidAdapter:
-    """Return the adapter of a loopback Hyperliquid, not yet started. Raises `Refusal` for any other."""
-    caller = _loopback(url, HYPERLIQUID)
+def open_hyperliquid(
+    url: str,
+    key: KeyFile,
+    clock: Clock,
+    environment: Environment = Environment.SANDBOX,
+    transport: Transport | None = None,
+) -> HyperliquidAdapter:
+    """Return the adapter of a Hyperliquid, not yet started. Raises `Refusal`: invalid_config, not_armed."""
+    place = place_of(url, HYPERLIQUID, environment)
+    wires = _wires(place, transport)
     try:
         return HyperliquidAdapter(
-            caller,
-            caller.address.authority,
-            WebSocketLink(f"ws://{caller.address.authority}/ws", clock),
+            wires.caller(place.rest, HYPERLIQUID),
+            place.authority,
+            wires.link(place.own, clock),
             key,
             clock,
             desk=key.key,
-            bar_ns=NS_PER_S,
-            lookup_lag_ns=LOOPBACK_LAG_NS,
+            bar_ns=NS_PER_S if place.is_loopback else BAR_NS,
+            is_mainnet=place.is_mainnet,
+            lookup_lag_ns=LOOPBACK_LAG_NS if place.is_loopback else HYPERLIQUID_LAG_NS,
         )
     except ValueError as error:
         raise Refusal("invalid_config", str(error)) from None
 
 
-def _loopback(url: str, venue: str) -> HttpCaller:
-    """Return the way to a loopback exchange. Raises `Refusal` for an address anywhere else."""
-    try:
-        caller = HttpCaller(url)
-    except ValueError as error:
-        raise Refusal("invalid_config", f"execution.venue_url: {error}") from None
-    if caller.address.host not in LOOPBACK or caller.address.is_tls:
-        said = f"{venue} is open on loopback only (http://127.0.0.1:PORT), not at {caller.address.host}"
-        raise Refusal("invalid_config", said)
-    return caller
+def _wires(place: Place, transport: Transport | None) -> Transport:
+    """Return how bytes get there: to this machine by sockets, elsewhere only as arming hands it out."""
+    if transport is None and not place.is_loopback:
+        raise Refusal("not_armed", f"{place.authority} opens only by arming")
+    return transport or Sockets()
 
 
-OPENERS: dict[str, Callable[[str, KeyFile, Clock], LiveVenue]] = {
+class Opener(Protocol):
+    """Makes an adapter, not yet started. Raises `Refusal`."""
+
+    def __call__(
+        self,
+        url: str,
+        key: KeyFile,
+        clock: Clock,
+        environment: Environment = Environment.SANDBOX,
+        transport: Transport | None = None,
+    ) -> LiveVenue: ...
+
+
+OPENERS: dict[str, Opener] = {
     EXCHANGE_NAME: open_link,
     HYPERLIQUID: open_hyperliquid,
     KRAKEN: open_kraken,
@@ -131,36 +165,51 @@ OPENERS: dict[str, Callable[[str, KeyFile, Clock], LiveVenue]] = {
 
 
 def open_venue(url: str, key: KeyFile, clock: Clock) -> LiveVenue:
-    """Return the adapter that a key is for, not yet started. Raises `Refusal`."""
+    """Return the adapter of the loopback exchange that a key is for, not yet started. Raises `Refusal`."""
     return OPENERS[key.venue](url, key, clock)
 
 
-def configured_venue(execution: ExecutionBlock, clock: Clock) -> tuple[LiveVenue, str]:
-    """Return the adapter and the account that the configuration names. Raises `Refusal`."""
-    if not execution.venue_url or not execution.venue_key_file:
-        said = "mode live in environment sandbox needs execution.venue_url and execution.venue_key_file"
-        raise Refusal("invalid_config", said)
+def configured_venue(
+    settings: Settings, clock: Clock, transport: Transport | None = None
+) -> tuple[LiveVenue, str]:
+    """Return the adapter and the account that the configuration names. Raises `Refusal`.
+
+    `transport`: how its bytes get there; a real venue has none but the one that arming hands out. In mode
+    dry_live nothing but questions leaves, whatever the transport.
+    """
+    execution, engine = settings.execution, settings.engine
+    environment = Environment(engine.environment)
+    needs_url = environment is Environment.SANDBOX
+    if (needs_url and not execution.venue_url) or not execution.venue_key_file:
+        said = f"mode {engine.mode} in environment {environment} needs execution.venue_key_file"
+        raise Refusal("invalid_config", said + (" and execution.venue_url" if needs_url else ""))
     key = load_key("execution.venue_key_file", execution.venue_key_file)
-    return open_venue(execution.venue_url, key, clock), key.account
+    opener = OPENERS[key.venue]
+    if Mode(engine.mode) is not Mode.DRY_LIVE:
+        return opener(execution.venue_url, key, clock, environment, transport), key.account
+    reading = Reading(transport or Sockets()) if needs_url or transport is not None else None
+    return DryVenue(opener(execution.venue_url, key, clock, environment, reading), clock), key.account
 
 
 def evidence_of(venue: LiveVenue, clock: Clock) -> CorridorVenue:
     """Return what the supervised corridor shows of this venue."""
-    if isinstance(venue, KrakenAdapter):
-        return KrakenEvidence(venue, clock)
-    if isinstance(venue, HyperliquidAdapter):
-        return HyperliquidEvidence(venue, clock)
-    assert isinstance(venue, ExchangeLink)
-    return ExchangeEvidence(venue, clock)
+    adapter = undressed(venue)
+    if isinstance(adapter, KrakenAdapter):
+        return KrakenEvidence(adapter, clock)
+    if isinstance(adapter, HyperliquidAdapter):
+        return HyperliquidEvidence(adapter, clock)
+    assert isinstance(adapter, ExchangeLink)
+    return ExchangeEvidence(adapter, clock)
 
 
 def mark_orders(venue: VenueAdapter, core: Core) -> None:
     """Let the client ids of this home carry a mark of its own, made once: where the venue takes an id twice,
     a home that counts from one again must not find an older one's orders."""
-    if not isinstance(venue, HyperliquidAdapter | KrakenAdapter):
+    adapter = undressed(venue)
+    if not isinstance(adapter, HyperliquidAdapter | KrakenAdapter):
         return
     mark = core.store.facts.get(DESK_MARK)
     if mark is None:
         mark = f"{core.rng.stream(DESK_MARK).getrandbits(128):032x}"
         core.store.facts.set(DESK_MARK, mark, core.clock.now_ns())
-    venue.use_desk(mark)
+    adapter.use_desk(mark)

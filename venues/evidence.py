@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
-from venues.contract import Signed
+from venues.contract import Refused, Signed
 from venues.types import OrderRequest, Record
 
 
@@ -46,6 +46,31 @@ class Prepared(Record):
 
     probe: Probe
     signed: Signed | None = None
+
+
+class WouldState(StrEnum):
+    """What an order of a dry run would have become."""
+
+    WOULD = "would"
+    REFUSED = "refused"
+    UNDECIDED = "undecided"
+    """The venue was to validate it, and did not answer."""
+
+
+@runtime_checkable
+class Validates(Protocol):
+    """An adapter whose venue judges an order without placing it."""
+
+    async def validate(self, request: OrderRequest, nonce: int) -> str:
+        """Return the venue's words for the order. Raises `VenueError`."""
+        ...
+
+
+@runtime_checkable
+class Judges(Protocol):
+    """An adapter that says itself why an order would not leave."""
+
+    def judge(self, request: OrderRequest) -> Refused | None: ...
 
 
 class CorridorVenue(Protocol):

@@ -36,7 +36,7 @@ NOUNS: dict[str, Noun] = {
     "watchdog": Noun("watchdog", "app", is_group=True),
     "sandbox": Noun("sandbox", "app", is_group=True),
     "backtest": Noun("trial", "backtest"),
-    "dry-run": Noun("trial", "dry_run"),
+    "dry-run": Noun("dry_run", "app", is_group=True),
     "status": Noun("status", "status"),
     "health": Noun("status", "health"),
     "watch": Noun("status", "watch"),

@@ -1,25 +1,21 @@
-"""`interlock simulate`, `backtest` and `dry-run`: try things out; nothing is ever sent."""
+"""`interlock simulate` and `backtest`: try things out; nothing is ever sent."""
 
 from __future__ import annotations
 
-import os
 from typing import Annotated
 
 import typer
 
 from console.cli import facade, output
 from console.cli.assumptions import with_switches
-from console.cli.exit_codes import ExitCode
 from console.cli.failure import Failure
 from console.cli.options import Json
-from engine.api.home import home_folder
 from engine.api.switches import GENERATED
 
 LOCAL = "engine.api.local"
 TICK_COLUMNS = ("number", "price", "action", "direction", "confidence", "notional_usd")
 ITERATION_COLUMNS = ("number", "seed", "final_equity", "max_drawdown", "trades", "win_rate", "sharpe",
                      "avg_confidence", "funding_usd")  # fmt: skip
-CHECK_COLUMNS = ("name", "now", "after", "limit", "result", "reason")
 
 
 @with_switches(GENERATED)
@@ -81,44 +77,3 @@ def backtest(
     text = output.table(rows, ITERATION_COLUMNS, "no iterations")
     text += "\n\n" + output.table(summary, ("over all", *output.record(made["mean"])), "")
     output.show({"backtest": made}, text, as_json)
-
-
-def dry_run(
-    symbol: Annotated[str, typer.Option("--symbol", help="Such as BTC-PERP.")] = "",
-    side: Annotated[str, typer.Option("--side", help="buy or sell.")] = "",
-    quantity: Annotated[str, typer.Option("--quantity", help="A positive multiple of the lot.")] = "",
-    limit_price: Annotated[str, typer.Option("--limit-price", help="The worst acceptable price.")] = "",
-    stop_loss: Annotated[str, typer.Option("--stop-loss", help="The protective stop.")] = "",
-    mark_price: Annotated[
-        str, typer.Option("--mark-price", help="The market's price (default: the limit).")
-    ] = "",
-    order_type: Annotated[str, typer.Option("--type", help="market or limit.")] = "limit",
-    time_in_force: Annotated[str, typer.Option("--tif", help="ioc, gtc or post_only.")] = "gtc",
-    reduce_only: Annotated[bool, typer.Option("--reduce-only", help="Close only; needs no stop.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Judge one order, write the audit artifact, send nothing; exit 1 where it is refused.
-
-    Example: interlock dry-run --symbol BTC-PERP --side buy --quantity 1 --limit-price 640 --stop-loss 630
-    """
-    raw: dict[str, object] = {
-        "symbol": symbol,
-        "side": side,
-        "quantity": quantity,
-        "limit_price": limit_price,
-        "stop_loss": stop_loss,
-        "mark_price": mark_price,
-        "order_type": order_type,
-        "time_in_force": time_in_force,
-        "reduce_only": reduce_only,
-    }
-    made = output.record(facade.function(LOCAL, "run_dry")(raw, home_folder(), dict(os.environ)))
-    if "error_code" in made:
-        output.show({"feedback": made}, output.facts(made), as_json)
-        raise typer.Exit(ExitCode.USAGE)
-    verdict = output.record(made["preflight"])
-    checks = output.table(output.records(verdict["checks"]), CHECK_COLUMNS, "no checks")
-    word = "allowed" if verdict["allowed"] else f"refused: {verdict['reasons']}"
-    output.show({"dry_run": made}, f"{checks}\n\n{word}\n{made['path']}", as_json)
-    if not verdict["allowed"]:
-        raise typer.Exit(ExitCode.REFUSED)

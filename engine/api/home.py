@@ -5,12 +5,13 @@ Layout (paths are part of the contract; several desks run side by side with diff
     run/            engine.lock, endpoint.json, operator.creds, observer.creds, engine.log, halt.sock
     safety/         kill.latch, kill.byte, kill.request
     audit/          audit.jsonl (then .1, .2, ...), audit.jsonl.head, audit.jsonl.signed
-    db/             paper.db, live.db
+    db/             paper.db, dry_live.db, live.db
     data/           imported bars: VENUE/SYMBOL/INTERVAL.parquet + .json
     candles/        VENUE/SYMBOL/INTERVAL/YYYY-MM.parquet: what the feed keeps
     outputs/        runs/, runs_index.*, paper_sessions/, paper_sessions_index.*, jobs/, verify/,
                     alarms/ (dead letters), incidents/, past/ (what consoles were shown),
-                    submits/ (corridor sessions), drills/, exports/, desk_health.json, desk_alerts.json
+                    submits/ (corridor sessions), broker_dry_runs/, drills/, exports/,
+                    desk_health.json, desk_alerts.json
     forge/          builds of strategy files by their hash
     foundry/        components: strategies/LANG/VERSION/NAME/ and so on
     config/         interlock.yaml (user layer)
@@ -56,5 +57,6 @@ class HomePaths:
         self.past = self.outputs / "past"
         self.sessions = self.outputs / "paper_sessions"
         self.submits = self.outputs / "submits"
+        self.dry_runs = self.outputs / "broker_dry_runs"
         self.operators = home / "operators"
         self.user_config = home / "config" / "interlock.yaml"

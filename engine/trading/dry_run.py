@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -23,14 +24,21 @@ from safety.preflight import preflight
 from seams.clock import NS_PER_MS, Clock, iso_z
 from seams.disk import Disk
 from seams.ids import Ids
+from venues.evidence import WouldState
 from venues.sandbox.scenarios import DEFAULT_SYMBOLS, VENUE_NAME, instrument_of
 from venues.types import Instrument, Mode, OrderRequest, Record
 
 TOOL = "dry_run"
+DRY_RUNS = "broker_dry_runs"
+BROKER_FILE = "broker_dry_run.json"
 
 
 class DryRun(Record):
-    """The artifact `broker_dry_run.json`; `payload` is null where preflight refused."""
+    """The artifact `broker_dry_run.json`; `payload` is null where the order was refused.
+
+    From `mode` on: of a dry-run engine (mode dry_live), whose `state` is would, refused or undecided, and
+    whose `venue_fields` are the order as the venue reads it, without its signature.
+    """
 
     artifact_type: str
     schema_version: str
@@ -42,6 +50,18 @@ class DryRun(Record):
     policy: ExecutionPolicy
     payload: OrderRequest | None
     path: str
+    mode: str = ""
+    environment: str = ""
+    account_id: str = ""
+    session_id: str = ""
+    state: str = ""
+    reasons: tuple[str, ...] = ()
+    said: str = ""
+    way: str = ""
+    nonce: int = 0
+    valid_until_ns: int = 0
+    venue_fields: dict[str, Any] = {}
+    payload_sha256: str = ""
 
 
 class Incomplete(Exception):
@@ -93,7 +113,7 @@ def dry_run(
     """Judge one order wish and write the audit artifact. Raises `Incomplete`, and writes nothing then."""
     judged = judge_order(raw, home, environ, disk, clock, ids)
     intent, verdict = judged.intent, judged.preflight
-    folder = home / "outputs" / "broker_dry_runs" / intent.request_id
+    folder = home / "outputs" / DRY_RUNS / intent.request_id
     disk.make_folder(folder)
     made = DryRun(
         artifact_type="interlock.sandbox.dry_run_audit",
@@ -105,7 +125,9 @@ def dry_run(
         intent=intent,
         policy=judged.policy,
         payload=_payload(intent) if verdict.allowed else None,
-        path=str(folder / "broker_dry_run.json"),
+        path=str(folder / BROKER_FILE),
+        state=(WouldState.WOULD if verdict.allowed else WouldState.REFUSED).value,
+        reasons=verdict.reasons,
     )
     disk.write_atomic(Path(made.path), msgspec.json.format(msgspec.json.encode(made), indent=2))
     return made

@@ -1,4 +1,4 @@
-"""Trying things out: `simulate` and `dry-run` need no engine and send nothing."""
+"""Trying things out: `simulate` and `dry-run` need no engine and send nothing; the registry of dry runs."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import msgspec
 import pytest
 
 from engine.research.simulate import simulate
+from engine.trading.dry_index import index_dry_runs, list_dry_runs, show_dry_run
 from engine.trading.dry_run import DryRun, Incomplete, dry_run
 from safety.killbyte import KillByte, KillLevel
 from safety.killswitch import BYTE_FILE, trip_on_disk
+from safety.reasons import Refusal
 from seams.clock import FixedClock
 from seams.disk import RealDisk
 from seams.ids import CountedIds
@@ -102,3 +104,27 @@ def test_a_simulation_is_reproducible_and_follows_its_seed() -> None:
 def test_an_unknown_scenario_names_the_known_ones() -> None:
     with pytest.raises(ValueError, match="bull, bear"):
         simulate(steps=5, scenario="crab", seed=1)
+
+
+def test_the_registry_is_what_the_folders_say_and_a_damaged_run_does_not_hide(tmp_path: Path) -> None:
+    disk, clock, ids = RealDisk(), FixedClock(), CountedIds()
+    root = tmp_path / "outputs" / "broker_dry_runs"
+    assert list_dry_runs(root, disk) == () and index_dry_runs(root, disk, clock).n_dry_runs == 0
+    dry_run(GOOD, tmp_path, {}, disk, clock, ids)
+    clock.advance(1.0)
+    dry_run({**GOOD, "quantity": "10"}, tmp_path, {}, disk, clock, ids)
+    index = index_dry_runs(root, disk, clock)
+    assert [row.dry_run_id for row in index.dry_runs] == ["D-00002", "D-00001"]
+    assert index.state_counts == {"refused": 1, "would": 1}
+    assert "max_notional_exceeded" in index.dry_runs[0].reasons
+    for suffix in ("json", "csv", "md"):
+        assert (tmp_path / "outputs" / f"broker_dry_runs_index.{suffix}").stat().st_size > 0
+    assert show_dry_run(root, "D-00001", disk).state == "would"
+    (root / "D-00001" / "broker_dry_run.json").write_bytes(b"{")
+    rows = {row.dry_run_id: row for row in list_dry_runs(root, disk)}
+    assert rows["D-00001"].state == "unreadable" and rows["D-00002"].state == "refused"
+    with pytest.raises(Refusal, match="artifact_altered"):
+        show_dry_run(root, "D-00001", disk)
+    for nowhere in ("D-9", "..", "../broker_dry_runs/D-00002"):
+        with pytest.raises(Refusal, match="not_found"):
+            show_dry_run(root, nowhere, disk)
