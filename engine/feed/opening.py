@@ -10,7 +10,7 @@ from engine.api.home import HomePaths
 from engine.config import load_settings
 from engine.config.settings import PublicFeedBlock
 from engine.lock import EngineLock
-from engine.venue import KRAKEN_SILENCE_S, LOOPBACK
+from engine.places import KRAKEN_SILENCE_S, LOOPBACK
 from safety.reasons import Refusal
 from seams.clock import NS_PER_S, Clock
 from seams.web import HttpCaller, WebSocketLink
