@@ -54,6 +54,7 @@ docs: install
 	$(BIN)/python -m safety.reasons > docs/reason-codes.md
 	$(BIN)/python -m safety.rules > docs/policy.md
 	$(BIN)/python -m tests.assurance > docs/controls.md
+	$(BIN)/python -m tests.field.table
 
 lock: | .boot/uv/__init__.py
 	$(UV) pip compile --quiet --no-header --no-annotate --generate-hashes --no-emit-index-url --extra dev --python-version 3.11 -o requirements.lock pyproject.toml

@@ -23,7 +23,7 @@ from engine.trading.ledger import Ledger
 from engine.trading.machine import Evidence
 from engine.trading.orders import OrderManager
 from engine.trading.rows import fill_of
-from engine.trading.settle import OVERLAP_NS, settle, settle_unknown
+from engine.trading.settle import OVERLAP_NS, settle, settle_unknown, working
 from engine.trading.venue_clock import ask_time
 from engine.trading.working import ManagedOrder
 from safety.canonical import changed
@@ -241,7 +241,7 @@ class Custody:
         for fill in await self.venue.fills_since(self._fills_from()):
             chaos.point("custody.between_fills")
             self._take_fill(fill)
-        listed = {order.client_order_id: order for order in await self.venue.open_orders()}
+        listed = await working(self.orders)
         for order_id, seen in listed.items():
             if self.orders.known(order_id) is None and order_id not in self.foreign:
                 self._keep_foreign(self._foreign_order(order_id, seen))

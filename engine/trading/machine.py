@@ -23,6 +23,9 @@ class Evidence(StrEnum):
 
     ACCEPTED = "accepted"
     """The venue acknowledged it, or showed it as open."""
+    ALIVE = "alive"
+    """The venue shows it as working, later than any answer may lag behind its end, or under another number
+    of its own: somebody changed it there."""
     PART_FILL = "part_fill"
     FULL_FILL = "full_fill"
     OVERFILL = "overfill"
@@ -66,6 +69,7 @@ _ROWS: tuple[tuple[OrderStatus, tuple[tuple[Evidence, Move], ...]], ...] = (
             (Evidence.NO_ANSWER, Move(_S.UNKNOWN, "order_unknown")),
             (Evidence.CANCELLED, Move(_S.CANCELLED)),
             (Evidence.OPERATOR_ENDED, Move(_S.CANCELLED)),
+            (Evidence.ALIVE, Move(_S.OPEN)),
         ),
     ),
     (  # It may be alive. Whoever says what it is ends this.
@@ -82,6 +86,7 @@ _ROWS: tuple[tuple[OrderStatus, tuple[tuple[Evidence, Move], ...]], ...] = (
             (Evidence.NO_ANSWER, Move(_S.UNKNOWN)),
             (Evidence.CANCELLED, Move(_S.CANCELLED)),
             (Evidence.OPERATOR_ENDED, Move(_S.CANCELLED)),
+            (Evidence.ALIVE, Move(_S.OPEN)),
         ),
     ),
     (
@@ -98,6 +103,7 @@ _ROWS: tuple[tuple[OrderStatus, tuple[tuple[Evidence, Move], ...]], ...] = (
             (Evidence.NO_ANSWER, Move(_S.OPEN)),  # the stream was faster than the lost answer
             (Evidence.CANCELLED, Move(_S.CANCELLED)),
             (Evidence.OPERATOR_ENDED, Move(_S.CANCELLED)),
+            (Evidence.ALIVE, Move(_S.OPEN)),
         ),
     ),
     (
@@ -113,6 +119,7 @@ _ROWS: tuple[tuple[OrderStatus, tuple[tuple[Evidence, Move], ...]], ...] = (
             (Evidence.NO_ANSWER, Move(_S.PARTIAL)),
             (Evidence.CANCELLED, Move(_S.CANCELLED)),
             (Evidence.OPERATOR_ENDED, Move(_S.CANCELLED)),
+            (Evidence.ALIVE, Move(_S.PARTIAL)),
         ),
     ),
     (
@@ -128,6 +135,7 @@ _ROWS: tuple[tuple[OrderStatus, tuple[tuple[Evidence, Move], ...]], ...] = (
             (Evidence.NO_ANSWER, _KEEP_FILLED),
             (Evidence.CANCELLED, _KEEP_FILLED),
             (Evidence.OPERATOR_ENDED, _KEEP_FILLED),
+            (Evidence.ALIVE, Move(_S.UNKNOWN, _WRONG)),
         ),
     ),
     (  # A fill after the cancel is true all the same: booked, and said aloud (I8).
@@ -143,6 +151,7 @@ _ROWS: tuple[tuple[OrderStatus, tuple[tuple[Evidence, Move], ...]], ...] = (
             (Evidence.NO_ANSWER, _KEEP_CANCELLED),
             (Evidence.CANCELLED, _KEEP_CANCELLED),
             (Evidence.OPERATOR_ENDED, _KEEP_CANCELLED),
+            (Evidence.ALIVE, Move(_S.UNKNOWN, _WRONG)),
         ),
     ),
     (  # Alive after a proof that it could not be: the proof was wrong; back to the open book, aloud.
@@ -158,6 +167,7 @@ _ROWS: tuple[tuple[OrderStatus, tuple[tuple[Evidence, Move], ...]], ...] = (
             (Evidence.NO_ANSWER, _KEEP_REJECTED),
             (Evidence.CANCELLED, _KEEP_REJECTED),
             (Evidence.OPERATOR_ENDED, _KEEP_REJECTED),
+            (Evidence.ALIVE, Move(_S.OPEN, _LATE)),
         ),
     ),
 )

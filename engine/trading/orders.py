@@ -327,9 +327,9 @@ class OrderManager:
             owner.on_end(order)
 
     def _accept(self, order: ManagedOrder, event: Accepted) -> None:
-        order.venue_order_id = event.venue_order_id
-        order.acked_ns = order.acked_ns or event.at_ns
-        self.take(order, Evidence.ACCEPTED, "accepted")
+        is_other = order.status in TERMINAL and order.venue_order_id not in ("", event.venue_order_id)
+        order.venue_order_id, order.acked_ns = event.venue_order_id, order.acked_ns or event.at_ns
+        self.take(order, Evidence.ALIVE if is_other else Evidence.ACCEPTED, "accepted")
 
     def _refused(self, order: ManagedOrder, code: str, message: str) -> None:
         if order.status in TERMINAL:

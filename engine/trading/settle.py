@@ -12,7 +12,7 @@ from engine.trading.orders import OrderManager
 from engine.trading.working import ManagedOrder
 from seams.clock import NS_PER_S
 from venues.contract import Fence, VenueError
-from venues.types import OrderStatus, VenueOrder
+from venues.types import TERMINAL, OrderStatus, VenueOrder
 
 OVERLAP_NS = 60 * NS_PER_S
 """How far before the oldest thing of interest fills are asked for: a venue's lists are not in order."""
@@ -27,6 +27,18 @@ async def settle_unknown(orders: OrderManager) -> int:
             orders.core.events.add("query_failed", orders.venue.name, f"{order.order_id}: {error}")
             break
     return len(orders.unknown())
+
+
+async def working(orders: OrderManager) -> dict[str, VenueOrder]:
+    """Ask which orders of the account work, by name. One whose end is on record, and that works all the same
+    in a list asked for after the lag was over, is not proved any more. Raises `VenueError`."""
+    since_ns = orders.core.clock.now_ns() - orders.venue.capabilities().lookup_lag_ns
+    found = {seen.client_order_id: seen for seen in await orders.venue.open_orders()}
+    for name in found:
+        order = orders.known(name)
+        if order is not None and order.status in TERMINAL and order.done_ns < since_ns:
+            orders.take(order, Evidence.ALIVE, "the venue lists it as working")
+    return found
 
 
 async def settle(

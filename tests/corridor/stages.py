@@ -7,23 +7,27 @@ of an order); the house and the hall on it are the same for all.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs
 
 import msgspec
 
 from seams.virtual import VirtualClock, VirtualLoop
+from tests.venues.hyperliquid_desk import MASTER, OTHER
 from tests.venues.test_hyperliquid_adapter import Rig as HyperliquidRig
 from tests.venues.test_kraken_adapter import KEY as KRAKEN_KEY
 from tests.venues.test_kraken_adapter import Rig as KrakenRig
 from venues.contract import LiveVenue
 from venues.evidence import CorridorVenue
+from venues.hyperliquid.actions import cancel
 from venues.hyperliquid.adapter import HyperliquidAdapter
 from venues.hyperliquid.evidence import HyperliquidEvidence
 from venues.kraken.adapter import KrakenAdapter
 from venues.kraken.client import Tier
 from venues.kraken.evidence import KrakenEvidence
 from venues.sandbox.inprocess import PeerCaller, PeerLink
+from venues.sandbox.kraken.books import ENDED
 from venues.sandbox.programs import Fault, Strike
 from venues.sandbox.pushes import PushFault, PushStrike
 
@@ -61,7 +65,7 @@ class Stage(ABC):
 
     @abstractmethod
     def arrived(self) -> list[bytes]:
-        """Return the body of every order that reached the venue, applied or not, in their order."""
+        """Return the body of every order with a name of ours that reached the venue, applied or not."""
 
     @abstractmethod
     def placed(self) -> list[str]:
@@ -74,6 +78,10 @@ class Stage(ABC):
     @abstractmethod
     def held(self) -> float:
         """Return the base quantity that the venue says the account holds."""
+
+    @abstractmethod
+    def truth(self, name: str) -> list[tuple[bool, Decimal]]:
+        """Return every order that the venue ever took under a name of ours: does it work, what it filled."""
 
     @abstractmethod
     def trade(self, price: float, size: float, *, is_buy: bool) -> None:
@@ -122,7 +130,7 @@ class Stage(ABC):
 
 class HyperliquidStage(Stage):
     name, symbol, submit, query = "hyperliquid", "BTC-PERP", "order", "orderStatus"
-    pushed, lag_s = ("orderUpdates", "userFills"), 2.0
+    pushed, lag_s = ("orderUpdates", "userFills"), 10.0
     adapter: HyperliquidAdapter
 
     def __init__(self, loop: VirtualLoop) -> None:
@@ -141,7 +149,8 @@ class HyperliquidStage(Stage):
         self.rig.desk.quote("BTC", bid, ask)
 
     def arrived(self) -> list[bytes]:
-        return [body for body in self.rig.bodies if msgspec.json.decode(body)["action"]["type"] == "order"]
+        said = [(body, msgspec.json.decode(body)["action"]) for body in self.rig.bodies]
+        return [body for body, action in said if action["type"] == "order" and "c" in action["orders"][0]]
 
     def placed(self) -> list[str]:
         return [str(each.cloid) for each in self.rig.desk.user.orders.values() if each.cloid is not None]
@@ -153,20 +162,18 @@ class HyperliquidStage(Stage):
         position = self.rig.desk.user.positions.get("BTC")
         return 0.0 if position is None else float(position.szi)
 
-    def trade(self, price: float, size: float, *, is_buy: bool) -> None:
-        from tests.venues.hyperliquid_desk import OTHER
+    def truth(self, name: str) -> list[tuple[bool, Decimal]]:
+        cloid = self.adapter._cloids.of(name)
+        found = [each for each in self.rig.desk.user.orders.values() if each.cloid == cloid]
+        return [(each.is_live, each.size - each.remaining) for each in found]
 
+    def trade(self, price: float, size: float, *, is_buy: bool) -> None:
         self.rig.desk.order(f"{price:g}", f"{size:g}", is_buy=is_buy, signer=OTHER)
 
     def by_hand(self, price: float, size: float, *, is_buy: bool = True) -> None:
-        from tests.venues.hyperliquid_desk import MASTER
-
         self.rig.desk.order(f"{price:g}", f"{size:g}", is_buy=is_buy, signer=MASTER)
 
     def end_by_hand(self) -> None:
-        from tests.venues.hyperliquid_desk import MASTER
-        from venues.hyperliquid.actions import cancel
-
         self.rig.desk.act(cancel([(0, oid) for oid in list(self.rig.desk.user.live)]), MASTER)
 
     def close_streams(self, code: int = 1006) -> None:
@@ -191,6 +198,8 @@ class KrakenStage(Stage):
     def __init__(self, loop: VirtualLoop) -> None:
         self.rig = KrakenRig(loop)
         self.clock, self.exchange, self.wire = self.rig.clock, self.rig.desk.exchange, self.rig.wire
+        for street in self.exchange.trading._streets.values():
+            street.trade = lambda: None  # it quotes, and takes nothing: who trades here is in the script
         self.renew()
 
     def renew(self) -> None:
@@ -211,9 +220,8 @@ class KrakenStage(Stage):
         self.rig.desk.quote(bid, tick=ask - bid)
 
     def arrived(self) -> list[bytes]:
-        return [
-            body for _, name, body in self.exchange.log if name == "AddOrder" and b"validate=" not in body
-        ]
+        placing = [body for _, name, body in self.exchange.log if name == "AddOrder"]
+        return [body for body in placing if b"validate=" not in body and b"cl_ord_id=" in body]
 
     def placed(self) -> list[str]:
         found = [o for o in self.exchange.trading.orders.values() if o.account == "trader"]
@@ -224,6 +232,12 @@ class KrakenStage(Stage):
 
     def held(self) -> float:
         return float(self.exchange.trading.accounts["trader"].balances.get("XXBT", 0))
+
+    def truth(self, name: str) -> list[tuple[bool, Decimal]]:
+        wire = self.adapter._names.of(name)
+        orders = [o for o in self.exchange.trading.orders.values() if o.account == "trader"]
+        found = [each for each in orders if each.asked.cl_ord_id == wire]
+        return [(each.status not in ENDED, each.filled) for each in found]
 
     def trade(self, price: float, size: float, *, is_buy: bool) -> None:
         self._order("H", price, size, is_buy=is_buy)

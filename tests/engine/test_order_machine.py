@@ -48,6 +48,12 @@ def test_an_accepted_order_that_is_then_refused_is_unknown_not_dead() -> None:
             assert after(status, evidence) == (S.UNKNOWN, "venue_contradiction")
 
 
+def test_an_order_that_ended_and_works_is_not_proved_any_more() -> None:
+    for status in (S.CANCELLED, S.FILLED):
+        assert after(status, E.ALIVE) == (S.UNKNOWN, "venue_contradiction")
+    assert after(S.REJECTED, E.ALIVE) == (S.OPEN, "late_truth")
+
+
 @given(st.lists(st.sampled_from([e for e in Evidence if e not in VENUE_PROOFS]), max_size=30))
 def test_without_a_proof_no_history_ends_an_order_that_may_have_left(history: list[Evidence]) -> None:
     status = after(S.SUBMITTING, E.NO_ANSWER).status

@@ -11,8 +11,9 @@ NAME = "hyperliquid"
 MIN_NOTIONAL_USD = Decimal(10)
 BAND = (Decimal("0.2"), Decimal(5))
 """A limit price must lie above the first and at most at the second multiple of the mark."""
-LOOKUP_LAG_NS = 2 * NS_PER_S
-"""Orders were seen to show up within 1.1 s; the grace after a fence is 2 s (venues.md 7.2)."""
+LOOKUP_LAG_NS = 10 * NS_PER_S
+"""Orders were seen to show up within 1.1 s (venues.md 7.2). Only an order whose nonce was used and that is in
+no list waits for this; a wrong "never placed" is a second order, so that it may wait nine times as long."""
 WATCHED = ("BTC", "ETH", "SOL", "XRP")
 """The perpetuals that are watched and may be traded, unless others are named."""
 

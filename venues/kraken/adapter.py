@@ -26,6 +26,7 @@ from venues.contract import (
 )
 from venues.keyfile import KeyFile
 from venues.kraken import translate
+from venues.kraken.asking import readable
 from venues.kraken.capabilities import LOOKUP_LAG_NS, PAIRS, capabilities
 from venues.kraken.client import KrakenClient, Tier
 from venues.kraken.history import MISSING_NS, History
@@ -175,6 +176,7 @@ class KrakenAdapter:
         """Ask for the cancel of every working order of the account, whoever placed it."""
         await self._client.ask("CancelAll")
 
+    @readable
     async def cancel_all_after(self, seconds: int) -> str:
         """Arm (or with 0 disarm) the venue's dead man's switch; return when it fires. It cancels
         everything on the account, hand-placed orders too, once."""
@@ -198,6 +200,7 @@ class KrakenAdapter:
         """Return what the venue says of a pair of ours, None where it is none."""
         return self._rules.get(symbol)
 
+    @readable
     async def validate(self, request: OrderRequest, nonce: int) -> str:
         """Let the venue judge an order without placing it; return how it describes the order.
 
@@ -222,20 +225,25 @@ class KrakenAdapter:
 
     # --- questions -------------------------------------------------------------------------------
 
+    @readable
     async def time_ns(self) -> int:
         """Return the venue's clock. It says whole seconds: inside that second our own clock counts."""
         said_ns = int(str(table(await self._client.public("Time"))["unixtime"])) * NS_PER_S
         return min(max(self._clock.now_ns(), said_ns), said_ns + NS_PER_S - 1)
 
+    @readable
     async def query(self, client_order_id: str) -> VenueOrder | None:
         return await self._history.query(client_order_id)
 
+    @readable
     async def open_orders(self) -> Sequence[VenueOrder]:
         return await self._history.open_orders()
 
+    @readable
     async def fills_since(self, since_ns: int) -> Sequence[Fill]:
         return await self._history.fills_since(since_ns, may_remember=self.is_up)
 
+    @readable
     async def account(self) -> AccountSnapshot:
         """Return cash and coins; the venue knows no entry price, so the mark stands there too."""
         owned = {
@@ -262,10 +270,12 @@ class KrakenAdapter:
             at_ns=self._clock.now_ns(),
         )
 
+    @readable
     async def system_status(self) -> str:
         """Return the venue's state: online, maintenance, cancel_only, post_only."""
         return str(table(await self._client.public("SystemStatus"))["status"])
 
+    @readable
     async def permissions(self) -> frozenset[str]:
         """Return what the asking key may do; one that can withdraw must not be used."""
         said = table(await self._client.ask("GetApiKeyInfo"))["permissions"]
@@ -294,6 +304,7 @@ class KrakenAdapter:
                 marks[rules.symbol] = _last(table(said[rules.pair_id]))
         return marks
 
+    @readable
     async def _token(self) -> str:
         return str(table(await self._client.ask("GetWebSocketsToken"))["token"])
 
@@ -301,7 +312,7 @@ class KrakenAdapter:
         """Take over what the venue says of our pairs; until it answers, what we know counts."""
         try:
             said = table(await self._client.public("AssetPairs"))
-        except VenueError:
+        except (VenueError, ValueError):
             return
         for rules in PAIRS:
             if rules.pair_id in said:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
 from seams.http import decode_response
 from seams.wire import Caller, Lost, MayLeave, Unsent, always
 from venues.contract import OutcomeUnknown, Refused, Retryable
@@ -9,6 +13,8 @@ from venues.kraken.outcomes import Outcome, Proof, read
 from venues.kraken.signing import public_request
 
 TIMEOUT_S = 5.0
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Asker:
@@ -45,3 +51,16 @@ def result_of(outcome: Outcome) -> object:
     if outcome.proof in (Proof.REFUSED, Proof.NONCE_USED):
         raise Refused(outcome.code, outcome.said)
     raise OutcomeUnknown(f"{outcome.code}: {outcome.said}")
+
+
+def readable(question: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[None, None, T]]:
+    """Let a question whose answer cannot be read raise `OutcomeUnknown`: it says nothing."""
+
+    @wraps(question)
+    async def asked(*given: P.args, **named: P.kwargs) -> T:
+        try:
+            return await question(*given, **named)
+        except (ValueError, KeyError, TypeError, ArithmeticError) as error:
+            raise OutcomeUnknown(f"an answer that cannot be read: {error}") from error
+
+    return asked

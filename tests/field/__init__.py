@@ -1,0 +1,1 @@
+"""Failures that befell others in the field, played again on the loopback venues."""
