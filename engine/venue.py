@@ -80,9 +80,11 @@ def open_link(
     """Return the adapter of a sandbox exchange, not yet started. Raises `Refusal` (invalid_config)."""
     if environment is not Environment.SANDBOX:
         raise Refusal("invalid_config", f"{EXCHANGE_NAME} has no {environment}: it is a loopback")
-    secret = key.secret.encode()
-    opening = m.seal(key.key, secret, m.Subscribe())
-    return ExchangeLink(TcpWire(*address(url), opening, clock), key.key, secret, instruments())
+    opening = m.seal(key.key, key.secret.encode(), m.Subscribe())
+    try:
+        return ExchangeLink.of_key(TcpWire(*address(url), opening, clock), key, instruments())
+    except ValueError as error:
+        raise Refusal("invalid_config", str(error)) from None
 
 
 def open_kraken(

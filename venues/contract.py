@@ -85,6 +85,14 @@ class Capabilities(Record):
     """The venue refuses bytes after their `valid_until_ns`."""
     lookup_lag_ns: int = 0
     """For how long an order that exists may be missing from the venue's answers."""
+    has_replace: bool = False
+    """An order can be changed by one request that puts another in its place."""
+    has_funding: bool = False
+    """Positions pay or earn by the clock; the adapter is a `CashTeller`."""
+    has_sub_accounts: bool = False
+    """A key can act for a sub-account or vault that its account leads."""
+    has_request_budget: bool = False
+    """The venue counts requests; the adapter keeps questions below that count, for orders and cancels."""
     pays_in_full: bool = False
     """Spot: a purchase takes its whole price out of the cash balance at once, a sale brings it back."""
     outlives_engine: bool = True
@@ -197,4 +205,18 @@ class LiveVenue(VenueAdapter, MarketSource, Protocol):
 
     async def cancel_all(self) -> None:
         """Ask for the cancel of every working order of the account, whoever placed it."""
+        ...
+
+    async def cancel_all_after(self, seconds: int) -> str:
+        """Arm (0: disarm) the venue's own dead man's switch: unless armed anew it cancels everything on the
+        account, once. Returns when, in the venue's words. Raises `Refused` (`dead_man_unsupported`, or the
+        venue's reason) where it is not armed."""
+        ...
+
+    def sign_change(self, request: OrderRequest, replaces: str, nonce: int, valid_until_ns: int) -> Signed:
+        """Encode and sign an order that takes the place of a working one; `submit` sends it.
+
+        The old order's end is told by an event of its own, also where the venue refuses the new one: ask
+        for both. A venue without `has_replace` refuses in `submit` (`replace_unsupported`) and sends nothing.
+        """
         ...

@@ -199,7 +199,7 @@ LOCAL = [
     ({"quantity": Decimal("0.0001")}, "min_notional"),
     ({"limit_price": Decimal(10_000)}, "price_band"),
     ({"limit_price": Decimal("NaN")}, "bad_price"),
-    ({"symbol": "DOGE-PERP"}, "venue_not_ready"),
+    ({"symbol": "DOGE-PERP"}, "unknown_symbol"),
     ({"symbol": "OLD-PERP", "limit_price": Decimal(1), "quantity": Decimal(50)}, "delisted"),
 ]
 

@@ -8,7 +8,7 @@ the venue would refuse is refused here before it leaves, and rounding never asks
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from seams.clock import NS_PER_MS, Clock
@@ -36,6 +36,7 @@ from venues.hyperliquid.stream import Stream
 from venues.hyperliquid.translate import Json, Market
 from venues.keyfile import KeyFile
 from venues.listeners import Listeners
+from venues.outbox import Outbox
 from venues.types import (
     Accepted,
     AccountSnapshot,
@@ -90,8 +91,7 @@ class HyperliquidAdapter:
         self._markets: dict[str, Market] = {}
         self._mids: dict[str, Decimal] = {}
         self._fees_bps = UNASKED.fees_bps
-        self._refusals: dict[str, Refused] = {}
-        self._unsent: dict[int, None] = {}
+        self._outbox = Outbox()
         self._assets: dict[str, int] = {}
         self._preparing: asyncio.Task[None] | None = None
         self.is_ready = self.is_up = False
@@ -145,17 +145,25 @@ class HyperliquidAdapter:
 
     def sign(self, request: OrderRequest, nonce: int, valid_until_ns: int) -> Signed:
         """See `VenueAdapter.sign`. What may not leave is signed as nothing and refused by `submit`."""
+        return self._sign(request, nonce, valid_until_ns, lambda order: actions.place([order]))
+
+    def sign_change(self, request: OrderRequest, replaces: str, nonce: int, valid_until_ns: int) -> Signed:
+        """See `LiveVenue.sign_change`. The venue cancels the old order first and may then refuse the new."""
+        old = self._history.asked_by(replaces)
+        return self._sign(request, nonce, valid_until_ns, lambda order: actions.modify(old, order))
+
+    def _sign(
+        self, request: OrderRequest, nonce: int, valid_until_ns: int, action_of: Callable[[Json], Json]
+    ) -> Signed:
         name, wire = request.client_order_id, b""
         try:
             order = self._order(request)
-            action = actions.place([order])
             self._assets[name] = order["a"]
-            wire = self._client.signed(action, nonce, valid_until_ns // NS_PER_MS if valid_until_ns else None)
+            expires_ms = valid_until_ns // NS_PER_MS if valid_until_ns else None
+            wire = self._client.signed(action_of(order), nonce, expires_ms)
         except Refused as refusal:
-            self._refusals[name] = refusal
-        self._unsent[nonce] = None
-        while len(self._unsent) > MAX_SIGNED:
-            del self._unsent[next(iter(self._unsent))]
+            self._outbox.refuse(name, refusal)
+        self._outbox.add(nonce)
         while len(self._assets) > MAX_SIGNED:
             del self._assets[next(iter(self._assets))]
         return Signed(client_order_id=name, nonce=nonce, valid_until_ns=valid_until_ns, wire=wire)
@@ -163,16 +171,13 @@ class HyperliquidAdapter:
     async def submit(self, signed: Signed, may_leave: MayLeave = always) -> None:
         name = signed.client_order_id
         if not signed.wire:
-            raise self._refusals.pop(
-                name, Refused("not_signed", "this order was refused before it was signed")
-            )
-        is_first = signed.nonce in self._unsent
-        self._unsent.pop(signed.nonce, None)
+            raise self._outbox.refusal_of(name)
+        is_first = self._outbox.take(signed.nonce)
         try:
             verdict = (await self._client.send(signed.wire, 1, may_leave))[0]
         except Retryable:
             if is_first:
-                self._unsent[signed.nonce] = None
+                self._outbox.add(signed.nonce)
             raise
         if verdict.outcome in (Outcome.RESTING, Outcome.FILLED):
             now_ns = self._clock.now_ns()
@@ -223,10 +228,11 @@ class HyperliquidAdapter:
             return Fence.ADMITTED  # used, or sunk below what the venue keeps: nothing can use it any more
         raise OutcomeUnknown(f"the fence was not taken: {verdict.text}")
 
-    async def schedule_cancel(self, at_ns: int | None) -> None:
-        """Arm (None: clear) the venue's own dead man's switch. Most accounts are `Refused`."""
-        at_ms = None if at_ns is None else at_ns // NS_PER_MS
+    async def cancel_all_after(self, seconds: int) -> str:
+        """See `LiveVenue.cancel_all_after`. Most accounts are `Refused`: it needs a million traded."""
+        at_ms = self._clock.now_ns() // NS_PER_MS + seconds * 1_000 if seconds else None
         demand((await self._client.act(actions.schedule_cancel(at_ms)))[0], Outcome.DONE)
+        return str(at_ms or 0)
 
     async def update_leverage(self, symbol: str, leverage: int, *, is_cross: bool) -> None:
         """Set a market's leverage. Raises `Refused` where the venue does not take it."""
@@ -302,9 +308,10 @@ class HyperliquidAdapter:
     def _order(self, request: OrderRequest) -> Json:
         """Return an order on the venue's grid. Raises `Refused` for one that must not leave."""
         market = self._markets.get(request.symbol.removesuffix(translate.SUFFIX))
-        if market is None or not self.is_ready:
-            said = "; ".join(self.problems) or f"{request.symbol} is not listed"
-            raise Refused("venue_not_ready", said)
+        if not self.is_ready:
+            raise Refused("venue_not_ready", "; ".join(self.problems))
+        if market is None:
+            raise Refused("unknown_symbol", f"{request.symbol} is not listed")
         mark = request.mark_price or self._mid(market.coin)
         return draft(request, market, mark, self._cloids.of(request.client_order_id))
 

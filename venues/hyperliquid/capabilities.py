@@ -27,6 +27,10 @@ def capabilities(lookup_lag_ns: int = LOOKUP_LAG_NS) -> Capabilities:
         has_dead_man_switch=False,
         has_test_order=False,
         has_fence=True,
+        has_replace=True,
+        has_funding=True,
+        has_sub_accounts=True,
+        has_request_budget=True,
         has_expiry=True,
         lookup_lag_ns=lookup_lag_ns,
     )

@@ -49,11 +49,14 @@ class History:
             found,
         )
 
+    def asked_by(self, client_order_id: str) -> int | str:
+        """Return how a request names an order: by its cloid, a foreign one by the venue's number."""
+        is_foreign = client_order_id.startswith(FOREIGN)
+        return int(client_order_id.removeprefix(FOREIGN)) if is_foreign else self._cloids.of(client_order_id)
+
     async def look(self, client_order_id: str) -> Json | None:
         """Return `orderStatus`'s order and status; None where the venue knows no such order (now)."""
-        is_foreign = client_order_id.startswith(FOREIGN)
-        asked = int(client_order_id.removeprefix(FOREIGN)) if is_foreign else self._cloids.of(client_order_id)
-        said = await self._client.about_us("orderStatus", oid=asked)
+        said = await self._client.about_us("orderStatus", oid=self.asked_by(client_order_id))
         if not isinstance(said, dict) or said.get("status") not in ("order", "unknownOid"):
             raise OutcomeUnknown("an answer to orderStatus that cannot be read")
         return None if said["status"] == "unknownOid" else read(translate.table, said.get("order"))

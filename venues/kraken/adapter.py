@@ -36,6 +36,8 @@ from venues.kraken.precision import NAME, Rules
 from venues.kraken.stream import MarketStream, OwnStream
 from venues.kraken.translate import Json, amount, table
 from venues.listeners import Listeners
+from venues.outbox import Outbox
+from venues.refusals import demand_no_vault, no_fence, no_replace
 from venues.types import (
     Accepted,
     AccountSnapshot,
@@ -43,12 +45,12 @@ from venues.types import (
     Instrument,
     OrderEvent,
     OrderRequest,
+    OrderType,
     Side,
     VenueOrder,
     VenuePosition,
 )
 
-MAX_SIGNED = 10_000
 QUOTE = "ZUSD"
 
 
@@ -69,6 +71,7 @@ class KrakenAdapter:
         tier: Tier | None = None,
         desk: str = "",
     ) -> None:
+        demand_no_vault(key)
         self._heard = heard = Listeners()
         self.on_order_event, self.on_link = heard.on_order_event, heard.on_link
         self.on_market, self.off_market = heard.on_market, heard.off_market
@@ -82,8 +85,7 @@ class KrakenAdapter:
         self._history = History(self._client, self._symbols, self._names, clock)
         self._own = OwnStream(own, self._token, self._symbols, self._names, self._event, self._whole)
         self._market = MarketStream(market, PAIRS, bar_ns, heard.tell_market)
-        self._refusals: dict[str, Refused] = {}
-        self._unsent: set[int] = set()
+        self._outbox = Outbox()
         self._refreshing: asyncio.Task[None] | None = None
         self.is_up = False
 
@@ -128,31 +130,31 @@ class KrakenAdapter:
     # --- orders ----------------------------------------------------------------------------------
 
     def sign(self, request: OrderRequest, nonce: int, valid_until_ns: int) -> Signed:
-        refusal = self.judge(request)
-        if refusal is not None:
-            self._refusals[request.client_order_id] = refusal
-        fields = self._fields(request, valid_until_ns)
-        self._unsent.add(nonce)
-        while len(self._unsent) > MAX_SIGNED:
-            self._unsent.remove(min(self._unsent))
-        return Signed(
-            client_order_id=request.client_order_id,
-            nonce=nonce,
-            valid_until_ns=valid_until_ns,
-            wire=self._client.signed_order(fields, nonce),
-        )
+        """See `VenueAdapter.sign`. What may not leave is signed as nothing and refused by `submit`."""
+        name, wire, refusal = request.client_order_id, b"", self.judge(request)
+        if refusal is None:
+            wire = self._client.signed_order(self._fields(request, valid_until_ns), nonce)
+            self._outbox.add(nonce)
+        else:
+            self._outbox.refuse(name, refusal)
+        return Signed(client_order_id=name, nonce=nonce, valid_until_ns=valid_until_ns, wire=wire)
+
+    def sign_change(self, request: OrderRequest, replaces: str, nonce: int, valid_until_ns: int) -> Signed:
+        """Refused: the venue's edit loses the client id, and its amend has no bytes of its own to prove."""
+        name = request.client_order_id
+        self._outbox.refuse(name, no_replace(NAME))
+        return Signed(client_order_id=name, nonce=nonce, valid_until_ns=valid_until_ns, wire=b"")
 
     async def submit(self, signed: Signed, may_leave: MayLeave = always) -> None:
         name = signed.client_order_id
-        if name in self._refusals:
-            raise self._refusals.pop(name)
-        is_first = signed.nonce in self._unsent
-        self._unsent.discard(signed.nonce)
+        if not signed.wire:
+            raise self._outbox.refusal_of(name)
+        is_first = self._outbox.take(signed.nonce)
         try:
             outcome = await self._client.send(signed.wire, may_leave)
         except Retryable:
             if is_first:
-                self._unsent.add(signed.nonce)
+                self._outbox.add(signed.nonce)
             raise
         match submitted(outcome):
             case Submitted.ACCEPTED:
@@ -178,21 +180,27 @@ class KrakenAdapter:
 
     @readable
     async def cancel_all_after(self, seconds: int) -> str:
-        """Arm (or with 0 disarm) the venue's dead man's switch; return when it fires. It cancels
-        everything on the account, hand-placed orders too, once."""
+        """See `LiveVenue.cancel_all_after`."""
         answer = table(await self._client.ask("CancelAllOrdersAfter", timeout=str(seconds)))
         return str(answer["triggerTime"])
 
     def judge(self, request: OrderRequest) -> Refused | None:
         """Return why this order must not leave, or None. Pure."""
-        rules = self._rules[request.symbol]
+        rules = self._rules.get(request.symbol)
+        if rules is None:
+            return Refused("unknown_symbol", request.symbol)
         name, is_sale = request.client_order_id, request.side is Side.SELL
         if not (0 < len(name) <= MOST and name.isascii() and name.isprintable()):
             return Refused("bad_client_order_id", f"{name!r} is not 1 to {MOST} plain characters")
         if is_sale != request.reduce_only:
             said = "a sale closes and a purchase opens: spot has no short"
             return Refused("spot_no_short", f"{request.side} with reduce_only={request.reduce_only}: {said}")
-        price = rules.price(request.limit_price, request.side) or request.mark_price
+        if not request.quantity.is_finite() or request.quantity <= 0:
+            return Refused("bad_quantity", f"{request.quantity} is no quantity")
+        limit = request.limit_price
+        if not limit.is_finite() or limit < 0 or (limit == 0 and request.order_type is OrderType.LIMIT):
+            return Refused("bad_price", f"{limit} is no price")
+        price = rules.price(limit, request.side) or request.mark_price
         problem = rules.problem(rules.volume(request.quantity), price)
         return None if problem is None else Refused(*problem)
 
@@ -221,7 +229,7 @@ class KrakenAdapter:
 
     async def fence(self, signed: Signed) -> Fence:
         """Kraken burns no nonces on demand; `has_fence` says so."""
-        raise Retryable("kraken has no fence but an order's deadline")
+        raise no_fence(NAME)
 
     # --- questions -------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ def capabilities(lookup_lag_ns: int = LOOKUP_LAG_NS) -> Capabilities:
         has_fence=False,
         has_expiry=True,
         lookup_lag_ns=lookup_lag_ns,
+        has_request_budget=True,
         pays_in_full=True,
     )
 

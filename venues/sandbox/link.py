@@ -25,7 +25,9 @@ from venues.contract import (
     Retryable,
     Signed,
 )
+from venues.keyfile import KeyFile
 from venues.listeners import Listeners
+from venues.refusals import demand_no_vault, no_dead_man, no_replace
 from venues.sandbox import messages as m
 from venues.types import (
     AccountSnapshot,
@@ -66,6 +68,12 @@ class ExchangeLink:
         self._seq: int | None = None
         self.is_up = False
         self.bad_frames = 0
+
+    @classmethod
+    def of_key(cls, wire: Wire, key: KeyFile, instruments: Sequence[Instrument]) -> ExchangeLink:
+        """Return the adapter of a key file. Raises `ValueError` for one that this exchange cannot serve."""
+        demand_no_vault(key)
+        return cls(wire, key.key, key.secret.encode(), instruments)
 
     @property
     def name(self) -> str:
@@ -108,7 +116,14 @@ class ExchangeLink:
             wire=m.seal(self._key, self._secret, body),
         )
 
+    def sign_change(self, request: OrderRequest, replaces: str, nonce: int, valid_until_ns: int) -> Signed:
+        """Refused by `submit`: the exchange changes no orders."""
+        name = request.client_order_id
+        return Signed(client_order_id=name, nonce=nonce, valid_until_ns=valid_until_ns, wire=b"")
+
     async def submit(self, signed: Signed, may_leave: MayLeave = always) -> None:
+        if not signed.wire:
+            raise no_replace(EXCHANGE_NAME)
         try:
             await self._send(signed.wire, m.Done, may_leave)
         except Refused as refused:
@@ -124,6 +139,10 @@ class ExchangeLink:
     async def cancel_all(self) -> None:
         """Ask for the cancel of every working order of the account, whoever placed it."""
         await self._ask(m.CancelAll(), m.Done)
+
+    async def cancel_all_after(self, seconds: int) -> str:
+        """Refused: the exchange has no such switch."""
+        raise no_dead_man(EXCHANGE_NAME)
 
     async def fence(self, signed: Signed) -> Fence:
         try:

@@ -295,6 +295,8 @@ class SandboxVenue:
             return Refused(
                 "bad_quantity", f"{request.quantity} is not a positive multiple of {instrument.lot}"
             )
+        if not request.limit_price.is_finite():
+            return Refused("bad_price", f"{request.limit_price} is no price")
         price = self._reference_price(request)
         if request.order_type is OrderType.LIMIT and (price <= 0 or price % instrument.tick != 0):
             return Refused("bad_price", f"{price} is not a positive multiple of {instrument.tick}")
