@@ -72,10 +72,12 @@ class DryVenue:
     # --- orders ----------------------------------------------------------------------------------
 
     def sign(self, request: OrderRequest, nonce: int, valid_until_ns: int) -> Signed:
-        self._requests[request.client_order_id] = request
-        while len(self._requests) > MAX_REQUESTS:
-            del self._requests[next(iter(self._requests))]
+        self._remember(request)
         return self.inner.sign(request, nonce, valid_until_ns)
+
+    def sign_change(self, request: OrderRequest, replaces: str, nonce: int, valid_until_ns: int) -> Signed:
+        self._remember(request)
+        return self.inner.sign_change(request, replaces, nonce, valid_until_ns)
 
     async def submit(self, signed: Signed, may_leave: MayLeave = always) -> None:
         """Validate or judge the order and keep what it would have been; see `VenueAdapter.submit`."""
@@ -103,12 +105,22 @@ class DryVenue:
     async def cancel_all(self) -> None:
         raise Refused("dry_run", DRY)
 
+    async def cancel_all_after(self, seconds: int) -> str:
+        raise Refused("dry_run", DRY)
+
     async def fence(self, signed: Signed) -> Fence:
         """Nothing of a dry run was ever sent: its bytes are dead unless somebody else sends them."""
         raise Retryable(DRY)
 
+    def _remember(self, request: OrderRequest) -> None:
+        self._requests[request.client_order_id] = request
+        while len(self._requests) > MAX_REQUESTS:
+            del self._requests[next(iter(self._requests))]
+
     async def _judged(self, request: OrderRequest, signed: Signed) -> str:
         """Let the order be judged as one that is to be sent; return what was said of it. Raises."""
+        if not signed.wire:
+            await self.inner.submit(signed)  # it has no bytes: the adapter says why, and sends nothing
         if isinstance(self.inner, Validates):
             return await self.inner.validate(request, signed.nonce)
         if isinstance(self.inner, Judges):
