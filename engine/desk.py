@@ -130,6 +130,21 @@ class Desk:
         stamp = iso_z(now_ns)[:19].replace("-", "").replace(":", "").replace("T", "_")
         session_id = f"{stamp}_paper_{self.core.ids.new('S')[2:]}"
         session = build_session(self.core, start, session_id, self.custody)
+        try:
+            return self._begin(session, start, operator, request_id, now_ns)
+        except Exception:
+            # Nothing half begun listens on: who asks again begins a new one.
+            self.running.pop(session_id, None)
+            session.orders.detach(session_id)
+            session.board.close()
+            session.stop_feed()
+            raise
+
+    def _begin(
+        self, session: PaperSession, start: PaperStart, operator: str, request_id: str, now_ns: int
+    ) -> Running:
+        """Begin the evidence of a session that was built, and its task."""
+        session_id = session.plan.session_id
         folder = session_folder(self.core, session, start, operator, request_id, now_ns)
         if session.plan.init_state:
             folder.put_artifact(INIT_STATE, session.plan.init_state)

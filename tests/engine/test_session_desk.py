@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from engine import desk as desk_module
 from engine.api import commands as c
 from engine.api.account import PortfolioState
 from engine.api.commands import PaperStart, SimReset
@@ -16,6 +18,7 @@ from engine.daemon import Engine, Seams, build_core
 from engine.desk import Running
 from engine.portfolio_state import portfolio_state
 from engine.resetting import sim_reset
+from engine.trading.session import PaperSession
 from safety.killbyte import KillByte
 from safety.reasons import Refusal
 from seams.clock import SystemClock
@@ -113,5 +116,37 @@ async def test_an_engine_that_trades_money_resets_nothing(tmp_path: Path, mode: 
         with pytest.raises(Refusal) as error:
             await sim_reset(engine.desk, SimReset(session_id=entry.session.plan.session_id), "tester", "R-2")
         assert error.value.code == "not_permitted" and not entry.is_aborted
+    finally:
+        await engine.close()
+
+
+@pytest.mark.parametrize("fails", ["session_folder", "restore_traffic", "share_board"])
+async def test_a_session_that_could_not_begin_hears_nothing_and_runs_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    """Found by the simulator (seeds 20151 and 20184): a disk that was full left a feed listening for ever."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    stopped: list[str] = []
+    build = desk_module.build_session
+
+    def built(*args: Any) -> PaperSession:
+        session = build(*args)
+        stop = session.stop_feed
+        session.stop_feed = lambda: (stopped.append(session.plan.session_id), stop())[1]
+        return session
+
+    engine = engine_at(tmp_path)
+    try:
+        with monkeypatch.context() as broken:
+            broken.setattr(desk_module, "build_session", built)
+            broken.setattr(desk_module, fails, full)
+            with pytest.raises(OSError, match="full"):
+                engine.desk.start_paper(START, "tester", "R-1")
+        assert engine.desk.running == {} and len(stopped) == 1
+        entry = engine.desk.start_paper(START, "tester", "R-2")
+        assert list(engine.desk.running) == [entry.session.plan.session_id]
     finally:
         await engine.close()
