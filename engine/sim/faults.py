@@ -47,6 +47,7 @@ class Fault(StrEnum):
     CRASH = "F23.crash"
     CRASH_IN_CALL = "F23.crash_in_call"
     CRASH_AT_ORDER = "F23.crash_at_order"
+    CRASH_LATCHED = "F23.crash_latched"
     PAUSE = "F25.pause"
     DISK_FULL = "F27.disk_full"
     TORN_TAIL = "F28.torn_tail"
@@ -56,6 +57,7 @@ class Fault(StrEnum):
     KILL_AT_ORDER = "F39.kill_at_order"
     KILL_AT_GATE = "F39.kill_at_gate"
     KILL_AT_WORK = "F39.kill_at_work"
+    KILL_WHILE_DOWN = "F39.kill_while_down"
     KILL_BYTE = "F39.kill_byte"
     KILL_FILE = "F40.kill_file"
     CANCEL_FAILS = "F41.cancel_fails"
@@ -67,9 +69,9 @@ class Fault(StrEnum):
 
 
 RATES: Mapping[Fault, tuple[float, float]] = {
-    Fault.REQUEST_DROPPED: (0.02, 0.2),
+    Fault.REQUEST_DROPPED: (0.005, 0.06),
     Fault.ORDER_DROPPED: (0.03, 0.4),
-    Fault.RESPONSE_DROPPED: (0.02, 0.2),
+    Fault.RESPONSE_DROPPED: (0.005, 0.06),
     Fault.ORDER_UNANSWERED: (0.03, 0.4),
     Fault.RESPONSE_DELAYED: (0.1, 0.6),
     Fault.REQUEST_DUPLICATED: (0.04, 0.4),
@@ -78,9 +80,9 @@ RATES: Mapping[Fault, tuple[float, float]] = {
     Fault.PUSH_DROPPED: (0.03, 0.3),
     Fault.STREAM_STALLED: (0.004, 0.05),
     Fault.STREAM_BROKEN: (0.004, 0.05),
-    Fault.ANSWER_GARBAGE: (0.02, 0.15),
+    Fault.ANSWER_GARBAGE: (0.005, 0.05),
     Fault.PUSH_GARBAGE: (0.01, 0.1),
-    Fault.RATE_LIMITED: (0.02, 0.15),
+    Fault.RATE_LIMITED: (0.005, 0.05),
     Fault.VENUE_REJECTS: (0.04, 0.4),
     Fault.LISTS_LAG: (0.02, 0.3),
     Fault.FOREIGN_ORDER: (0.002, 0.02),
@@ -90,12 +92,13 @@ RATES: Mapping[Fault, tuple[float, float]] = {
     Fault.POSITION_MOVED: (0.002, 0.02),
     Fault.MAINTENANCE: (0.004, 0.05),
     Fault.SEND_ONLY: (0.004, 0.05),
-    Fault.CONNECT_CLOGGED: (0.02, 0.2),
+    Fault.CONNECT_CLOGGED: (0.01, 0.1),
     Fault.ORDER_CLOGGED: (0.05, 0.5),
     Fault.UNREACHABLE: (0.004, 0.05),
-    Fault.CRASH: (0.0002, 0.005),
-    Fault.CRASH_IN_CALL: (0.002, 0.04),
+    Fault.CRASH: (0.0002, 0.003),
+    Fault.CRASH_IN_CALL: (0.001, 0.02),
     Fault.CRASH_AT_ORDER: (0.005, 0.08),
+    Fault.CRASH_LATCHED: (0.02, 0.3),
     Fault.PAUSE: (0.004, 0.06),
     Fault.DISK_FULL: (0.0001, 0.002),
     Fault.TORN_TAIL: (0.8, 1),
@@ -103,8 +106,9 @@ RATES: Mapping[Fault, tuple[float, float]] = {
     Fault.BAD_MARKET: (0.002, 0.03),
     Fault.KILL_ANYWHERE: (0.0001, 0.002),
     Fault.KILL_AT_ORDER: (0.005, 0.08),
-    Fault.KILL_AT_GATE: (0.05, 0.5),
+    Fault.KILL_AT_GATE: (0.2, 0.9),
     Fault.KILL_AT_WORK: (0.01, 0.2),
+    Fault.KILL_WHILE_DOWN: (0.1, 0.8),
     Fault.KILL_BYTE: (0.002, 0.03),
     Fault.KILL_FILE: (0.002, 0.02),
     Fault.CANCEL_FAILS: (0.04, 0.5),
@@ -118,7 +122,8 @@ RATES: Mapping[Fault, tuple[float, float]] = {
 
 An opportunity is one request, one push, one chaos point, one market event, or half a second of the world;
 those `at_order` are the points on an order's way out, those `at_gate` an order that waits for its connection,
-those `at_work` half a second in which an order works at the exchange.
+those `at_work` half a second in which an order works at the exchange, those `latched` half a second in which
+a kill or a breach stands, those `while_down` a death of the engine.
 """
 ALWAYS = frozenset({Fault.RESPONSE_DELAYED})
 STOPPERS = frozenset(
@@ -140,6 +145,8 @@ STOPPERS = frozenset(
         Fault.KILL_AT_ORDER,
         Fault.KILL_AT_GATE,
         Fault.KILL_AT_WORK,
+        Fault.KILL_WHILE_DOWN,
+        Fault.CRASH_LATCHED,
         Fault.KILL_FILE,
         Fault.FOREIGN_AT_GATE,
         Fault.WATCHDOG_HANGS,
@@ -148,7 +155,7 @@ STOPPERS = frozenset(
     }
 )
 """What stops trading for seconds. The others befall one message, one write or one step."""
-SHARES_OF_STOPPERS = (0.1, 0.25, 0.6)
+SHARES_OF_STOPPERS = (0.06, 0.15, 0.4)
 SHARES_OF_OTHERS = (0.3, 0.6, 0.9)
 """How many of the kinds a seed has, drawn for each group by itself: a desk that is always stopped meets
 nothing more, so most seeds have few stoppers and many small things; some are quiet, some have it all."""
@@ -198,5 +205,8 @@ class Dice:
         return True
 
     def between(self, fault: Fault, least: float, most: float) -> float:
-        """Draw how much, or how long."""
-        return self.stream(fault).uniform(least, most)
+        """Draw how much; how long (a span from above nothing) log-uniformly: most outages are short."""
+        chance = self.stream(fault).random()
+        if least > 0:
+            return float(least * (most / least) ** chance)
+        return least + (most - least) * chance

@@ -22,14 +22,17 @@ async def mischief(world: World, guard: Guard) -> None:
         incarnation = world.incarnation
         if incarnation is None:
             continue
+        if _is_latched(world) and dice.strikes(Fault.CRASH_LATCHED):
+            world.die(incarnation.number, "while latched")
+            continue
         wire = incarnation.wire
         if dice.strikes(Fault.STREAM_STALLED):
-            wire.silent_until_s = world.loop.time() + dice.between(Fault.STREAM_STALLED, 1, 20)
+            wire.silent_until_s = world.loop.time() + dice.between(Fault.STREAM_STALLED, 0.3, 20)
         for fault, name in ((Fault.UNREACHABLE, "is_reachable"), (Fault.SEND_ONLY, "is_deaf")):
             if dice.strikes(fault):
                 setattr(wire, name, fault is Fault.SEND_ONLY)
                 world.loop.call_later(
-                    dice.between(fault, 1, 15), setattr, wire, name, fault is not Fault.SEND_ONLY
+                    dice.between(fault, 0.1, 15), setattr, wire, name, fault is not Fault.SEND_ONLY
                 )
         if dice.strikes(Fault.STREAM_BROKEN):
             wire.break_stream()
@@ -41,7 +44,9 @@ async def mischief(world: World, guard: Guard) -> None:
             world.pull_byte("while an order works")
         if dice.strikes(Fault.CLOCK_STEP):
             world.clock.offset_ns += round(dice.between(Fault.CLOCK_STEP, -5e9, 5e9))
-            world.loop.call_later(dice.between(Fault.CLOCK_STEP, 1, 20), setattr, world.clock, "offset_ns", 0)
+            world.loop.call_later(
+                dice.between(Fault.CLOCK_STEP, 0.3, 20), setattr, world.clock, "offset_ns", 0
+            )
         if dice.strikes(Fault.WATCHDOG_HANGS):
             guard.hang(dice.between(Fault.WATCHDOG_HANGS, 1, 30))
         if dice.strikes(Fault.KILL_FILE):
@@ -55,7 +60,14 @@ async def mischief(world: World, guard: Guard) -> None:
             )
         if dice.strikes(Fault.BUS_DOWN):
             world.bus.is_up = False
-            world.loop.call_later(dice.between(Fault.BUS_DOWN, 0.5, 10), setattr, world.bus, "is_up", True)
+            world.loop.call_later(dice.between(Fault.BUS_DOWN, 0.1, 10), setattr, world.bus, "is_up", True)
+
+
+def _is_latched(world: World) -> bool:
+    """Tell whether a kill or a breach stands in the engine: its death now must not lose it."""
+    assert world.incarnation is not None
+    core = world.incarnation.engine.core
+    return core.kill.byte.level is not KillLevel.CLEAR or bool(core.store.risk.latched())
 
 
 async def _at_the_venue(world: World) -> None:
@@ -64,9 +76,9 @@ async def _at_the_venue(world: World) -> None:
     if dice.strikes(Fault.LISTS_LAG):
         world.exchange.lag_ns = round(dice.between(Fault.LISTS_LAG, 0, 1.95e9))
     if dice.strikes(Fault.MAINTENANCE):
-        world.closed_until_s = world.loop.time() + dice.between(Fault.MAINTENANCE, 1, 15)
+        world.closed_until_s = world.loop.time() + dice.between(Fault.MAINTENANCE, 0.1, 15)
     if dice.strikes(Fault.BOOK_EMPTY):
-        world.empty_until_s = world.loop.time() + dice.between(Fault.BOOK_EMPTY, 1, 20)
+        world.empty_until_s = world.loop.time() + dice.between(Fault.BOOK_EMPTY, 0.3, 20)
     if dice.strikes(Fault.CASH_MOVED):
         world.venue.move_cash(Decimal(round(dice.between(Fault.CASH_MOVED, -500, 500))))
     if dice.strikes(Fault.POSITION_MOVED):
@@ -84,9 +96,7 @@ def at_gate(world: World, seconds: float) -> None:
     """An order waits that long for its connection: somebody kills, or acts on the account, meanwhile."""
     dice = world.dice
     if dice.strikes(Fault.KILL_AT_GATE):
-        level = dice.stream(Fault.KILL_AT_GATE).choice((KillLevel.CLOSE_ONLY, KillLevel.HALT_ALL))
-        due_s = dice.between(Fault.KILL_AT_GATE, 0, seconds)
-        world.loop.call_later(due_s, world.pull_byte, "at the gate", level)
+        world.loop.call_later(dice.between(Fault.KILL_AT_GATE, 0, seconds), world.pull_byte, "at the gate")
     if dice.strikes(Fault.FOREIGN_AT_GATE):
         world.spawn(trade_by_hand(world))
 

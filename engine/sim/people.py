@@ -30,6 +30,8 @@ from seams.net import NetDown, NoAnswer
 from venues.types import Record
 
 GRACE_S = 0.65
+PATIENCE_S = 3.0
+"""How long this operator waits for an answer before looking again: the engine may have died meanwhile."""
 SEEN = ("tickets", "reconcile")
 """The views this operator works from."""
 NONSENSE = (
@@ -93,10 +95,10 @@ class Operator:
             await self._after_a_kill(custody.verdict)
         elif engine.desk.running and self.is_closing:
             for session_id in sorted(engine.desk.running):
-                await self.ask(PaperStop(session_id=session_id), "the day is over", 12.0)
+                await self.ask(PaperStop(session_id=session_id), "the day is over", PATIENCE_S)
         elif not engine.desk.running and custody.verdict is Verdict.CLEAN and self.world.dice.is_on:
             if any(held.quantity for held in custody.ledger.holdings.values()):
-                await self.ask(Flatten(confirm="FLATTEN"), "a residue", 12.0)
+                await self.ask(Flatten(confirm="FLATTEN"), "a residue", PATIENCE_S)
             else:
                 await self.ask(self._session(), "", 5.0)
         for row in self.tickets:
@@ -109,7 +111,7 @@ class Operator:
         """Look for a while, then resume: with a reason, and only when the engine lets us."""
         if self.world.dice.stream("operator").random() < 0.6 and verdict is Verdict.CLEAN:
             self.world.disk.files.pop(KILL_FILE, None)  # whoever resumes takes the request away first
-            await self.ask(Resume(confirm="RESUME"), "looked at everything", 8.0)
+            await self.ask(Resume(confirm="RESUME"), "looked at everything", PATIENCE_S)
 
     async def _decide_difference(self) -> None:
         """Look at the reconciliation desk, and at the venue by other means; decide about one difference."""
@@ -121,7 +123,7 @@ class Operator:
         chosen = stream.choice(offered) if self.world.dice.is_on else Act.ADOPT
         if chosen not in offered:
             chosen = offered[0]
-        await self.ask(Reconcile(act=chosen, key=row.key, seen=row.seen), "as the venue shows", 8.0)
+        await self.ask(Reconcile(act=chosen, key=row.key, seen=row.seen), "as the venue shows", PATIENCE_S)
 
     def _session(self) -> PaperStart:
         supervised = self.world.is_supervised

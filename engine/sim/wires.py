@@ -20,7 +20,7 @@ BASE_LATENCY_S = (0.002, 0.04)
 CONNECT_S = (0.0005, 0.01)
 CLOGGED_S = (0.05, 6.0)
 """How long a connection takes to open, mostly and at its worst: a kill or a hold may come meanwhile."""
-LATE_S = (0.1, 12.0)
+LATE_S = (0.05, 12.0)
 ORDER, REFUSAL = b'"type":"place"', b'{"type":"refusal"'
 """What tells an order among requests, and a refusal among answers."""
 
@@ -137,8 +137,8 @@ class SimWire:
         """Open a connection as a real wire does before each request; return how long it took."""
         is_order, strikes = room == "wire.order", self._dice.strikes
         is_clogged = strikes(Fault.CONNECT_CLOGGED) or (is_order and strikes(Fault.ORDER_CLOGGED))
-        stream = self._dice.stream("connect")
-        took_s = stream.uniform(*(CLOGGED_S if is_clogged else CONNECT_S))
+        least_s, most_s = CLOGGED_S if is_clogged else CONNECT_S
+        took_s: float = least_s * (most_s / least_s) ** self._dice.stream("connect").random()
         if is_clogged and is_order:
             self._on_clogged(min(took_s, timeout_s))
         await asyncio.sleep(min(took_s, timeout_s))
@@ -162,7 +162,7 @@ class SimWire:
     def _latency_s(self) -> float:
         if self._dice.strikes(Fault.RESPONSE_DELAYED):
             # Mostly a fraction of a second; now and then longer than anybody waits.
-            return LATE_S[0] + LATE_S[1] * self._dice.stream(Fault.RESPONSE_DELAYED).random() ** 6
+            return LATE_S[0] + LATE_S[1] * self._dice.stream(Fault.RESPONSE_DELAYED).random() ** 24
         return self._dice.stream("latency").uniform(*BASE_LATENCY_S)
 
     # --- the stream ------------------------------------------------------------------------------

@@ -34,6 +34,7 @@ ACCOUNT = "acct-1"
 KILL_FILE = HOME / "safety" / REQUEST_FILE
 VIEWS_EVERY = 5
 RESTART_S = (0.1, 2.0)
+LEVELS = (KillLevel.CLOSE_ONLY, KillLevel.HALT_ALL)
 ENVIRON = {
     "INTERLOCK_ENGINE__MODE": "live",
     "INTERLOCK_ENGINE__ENVIRONMENT": "sandbox",
@@ -41,6 +42,14 @@ ENVIRON = {
     "INTERLOCK_RISK__SYMBOL_ENTRIES_PER_MINUTE": "40",
     "INTERLOCK_RISK__ENTRIES_PER_MINUTE": "80",
 }
+TIGHT = {
+    "INTERLOCK_RISK__DAILY_LOSS_CLOSE_ONLY_USD": "150",
+    "INTERLOCK_RISK__DAILY_LOSS_HALT_USD": "600",
+    "INTERLOCK_RISK__DRAWDOWN_CLOSE_ONLY": "0.002",
+    "INTERLOCK_RISK__DRAWDOWN_HALT": "0.008",
+    "INTERLOCK_RISK__MAX_REPEATS": "6",
+}
+"""Limits that a simulated minute can breach: a fifth of the seeds has them: breaches meet deaths."""
 
 
 @dataclass
@@ -166,7 +175,7 @@ class World:
             commit="0" * 40,
             token=lambda size: f"token-{number}-{size}",
         )
-        core = build_core(seams, HOME, ENVIRON, self.byte)
+        core = build_core(seams, HOME, ENVIRON | (TIGHT if self.seed % 5 == 2 else {}), self.byte)
         link, wire = self.bourse.enter(number)
         wire.on_delivered = lambda frame: self.on_delivered(frame)
         engine = Engine(core, link, ACCOUNT, self.views_every)
@@ -188,6 +197,8 @@ class World:
             if incarnation is not None:
                 await self._died.wait()
                 await self._sweep_out(incarnation)
+            if self.dice.strikes(Fault.KILL_WHILE_DOWN):
+                self.pull_byte("while the engine is down")
             await asyncio.sleep(self.dice.stream("restart").uniform(*RESTART_S))
 
     def at_point(self, site: str) -> None:
@@ -232,9 +243,9 @@ class World:
         if self.incarnation is not None and self.incarnation.number == number:
             self.incarnation.wire.thaw()
 
-    def pull_byte(self, why: str, level: KillLevel = KillLevel.HALT_ALL) -> None:
-        """Another process sets the shared kill byte."""
-        self.byte.raise_to(level)
+    def pull_byte(self, why: str, level: KillLevel | None = None) -> None:
+        """Another process sets the shared kill byte, to a level that is drawn where none is given."""
+        self.byte.raise_to(level or self.dice.stream("kill level").choice(LEVELS))
         self.fact("kill", why)
 
     def _bury(self, number: int, site: str) -> None:
