@@ -6,6 +6,7 @@ from engine.api import commands as c
 from engine.api.corridor import Step, SubmitAct, SubmitOpen
 from engine.api.drills import DrillStart
 from engine.api.leased import needs_lease
+from engine.api.risk import RiskCap, RiskHydrate
 from engine.core import STORAGE_FAILURES, Core
 from engine.ticket_desk import TicketDesk
 from safety.canonical import canonical, changed
@@ -32,6 +33,8 @@ CATEGORY: dict[type, IntentCategory] = {
     c.Reconcile: _I.RISK_REDUCE,
     SubmitOpen: _I.RISK_INCREASE,
     SubmitAct: _I.RISK_INCREASE,
+    RiskCap: _I.RISK_REDUCE,
+    RiskHydrate: _I.RISK_REDUCE,
     c.LeaseTake: _I.CONFIG_CHANGE,
     c.LeaseGive: _I.CONFIG_CHANGE,
     c.PairConfirm: _I.CONFIG_CHANGE,

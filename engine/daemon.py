@@ -106,7 +106,7 @@ def build_core(seams: Seams, home: Path, environ: dict[str, str], kill_byte: Kil
     alarms = AlarmDesk(ALARMS, store)
     alarms.reload(seams.clock.now_ns())
     epoch = store.next_epoch()
-    limits = LimitBook(store.risk, seams.clock, settings.risk)
+    limits = LimitBook(store.risk, seams.clock, settings.risk, store.facts)
     if two_persons(settings, mode, environment):
         limits.may_raise = lambda change: False  # until the desk of pairs says who signed
     noted = limits.take(settings.risk)

@@ -12,6 +12,7 @@ from engine.api import commands as c
 from engine.api import subjects
 from engine.api.corridor import SubmitAct, SubmitOpen
 from engine.api.drills import DrillStarted
+from engine.api.risk import RiskCap, RiskHydrate
 from engine.api.views import View
 from engine.attendance import Attendance
 from engine.core import STORAGE_FAILURES, Core
@@ -30,6 +31,7 @@ from engine.pairs import PairDesk
 from engine.reconcile_acts import act
 from engine.replies import answer
 from engine.resetting import sim_reset
+from engine.risk_desk import RiskDesk
 from engine.schedules import Schedules
 from engine.store.failures import StoreError
 from engine.ticket_desk import TicketDesk
@@ -59,6 +61,7 @@ class Handlers:
         self.tickets = TicketDesk(core, desk)
         self.people = Attendance(core, self.tickets)
         self.pairs = PairDesk(core, self._loosen)
+        self.risk = RiskDesk(core, desk)
         self.incidents: IncidentBook | None = None
         self.drills: DrillRuns | None = None
         self.corridor: CorridorDesk | None = None
@@ -102,6 +105,8 @@ class Handlers:
             c.DrillStart: self._drill_start,
             SubmitOpen: self._submit,
             SubmitAct: self._submit,
+            RiskCap: self.risk.update_cap,
+            RiskHydrate: self.risk.hydrate,
             c.EngineStop: self._engine_stop,
         }
 

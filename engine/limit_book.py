@@ -12,6 +12,8 @@ from typing import NamedTuple
 import msgspec
 
 from engine.config.settings import RiskBlock
+from engine.soft_caps import SoftCaps
+from engine.store.facts import FactRows
 from engine.store.risk import RiskRows
 from engine.store.rows import LimitsRecord
 from safety.limits import (
@@ -19,11 +21,17 @@ from safety.limits import (
     CAP_PREFIX,
     LOOSER,
     Change,
+    Limits,
     LimitValue,
     applied,
+    bounded,
+    is_looser,
     limits_hash,
+    looser_way,
     split,
 )
+from safety.reasons import Refusal
+from safety.text import clean
 from seams.clock import NS_PER_S, Clock
 
 _CAP_FIELDS = ("order_usd", "exposure_usd")
@@ -37,8 +45,8 @@ class Waiting(NamedTuple):
 
 
 class Noted(NamedTuple):
-    """Something that happened to a limit: `kind` is limit_lowered, limit_raise_pending, limit_raised or
-    limit_raise_withdrawn."""
+    """Something that happened to a limit: `kind` is limit_lowered, limit_raise_pending, limit_raised,
+    limit_raise_withdrawn or soft_cap_withdrawn."""
 
     kind: str
     change: Change
@@ -47,8 +55,11 @@ class Noted(NamedTuple):
 class LimitBook:
     """The desk's limits. `risk` is the risk block that everything must read."""
 
-    def __init__(self, rows: RiskRows, clock: Clock, wanted: RiskBlock) -> None:
-        self._rows, self._clock = rows, clock
+    def __init__(
+        self, rows: RiskRows, clock: Clock, wanted: RiskBlock, facts: FactRows | None = None
+    ) -> None:
+        self._rows, self._clock, self._wanted = rows, clock, wanted
+        self.soft = None if facts is None else SoftCaps(facts, wanted.soft_caps_generation)
         kept = rows.limits()
         self.waiting: dict[str, Waiting] = {}
         self.may_raise: Callable[[Change], bool] = lambda change: True
@@ -71,8 +82,11 @@ class LimitBook:
 
     def take(self, wanted: RiskBlock) -> list[Noted]:
         """Take up a wanted set: what is tighter holds now, what is looser begins to wait."""
-        found = split(self._limits, flat_limits(wanted))
-        notes = [Noted("limit_lowered", change) for change in found.at_once]
+        self._wanted = wanted
+        soft, withdrawn = ({}, ()) if self.soft is None else (self.soft.limits, self.soft.take_withdrawn())
+        found = split(self._limits, bounded(flat_limits(wanted), soft))
+        notes = [Noted("soft_cap_withdrawn", change) for change in withdrawn]
+        notes += [Noted("limit_lowered", change) for change in found.at_once]
         now_ns = self._clock.monotonic_ns()
         cooldown_ns = round(float(self._limits.get("raise_cooldown_s") or 0) * NS_PER_S)
         later = {change.name: change for change in found.later}
@@ -88,6 +102,26 @@ class LimitBook:
         self._apply(found.at_once, wanted)
         return notes + self.mature(wanted)
 
+    def tighten(self, name: str, value: LimitValue, operator: str, reason: str) -> list[Noted]:
+        """Put a soft cap over the configuration, durably and at once (QX-40).
+
+        Raises `Refusal`: limit_unknown, limit_loosening (also: nothing is tightened), invalid_config.
+        """
+        if self.soft is None or looser_way(name) is None:
+            raise Refusal("limit_unknown", clean(name, 80))
+        before = self._limits.get(name)
+        if before == value or is_looser(name, before, value):
+            raise Refusal("limit_loosening", f"{name} is {before}, and {value} is not tighter")
+        change = Change(name=name, before=before, after=value)
+        try:
+            risk = with_limits(self._wanted, applied(self._limits, (change,)))
+        except ValueError as error:
+            raise Refusal("invalid_config", f"{name}: {clean(str(error), 300)}") from error
+        if flat_limits(risk).get(name) != value:
+            raise Refusal("limit_unknown", clean(name, 80))
+        self.soft.keep(name, before, value, operator, reason, self._clock.now_ns())
+        return self.take(self._wanted)
+
     def mature(self, wanted: RiskBlock) -> list[Noted]:
         """Put the raises into force whose cool-down is over."""
         now_ns = self._clock.monotonic_ns()
@@ -97,6 +131,20 @@ class LimitBook:
             del self.waiting[change.name]
         self._apply(tuple(due), wanted)
         return [Noted("limit_raised", change) for change in due]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Return the names of all limits in force."""
+        return frozenset(self._limits)
+
+    @property
+    def configured(self) -> Limits:
+        """Return what the configuration wants, soft caps aside."""
+        return flat_limits(self._wanted)
+
+    def value(self, name: str) -> LimitValue:
+        """Return a limit in force; None where it is not set."""
+        return self._limits.get(name)
 
     def left_s(self, name: str) -> float:
         """Return how long a raise still waits, in seconds."""

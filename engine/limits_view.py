@@ -7,6 +7,7 @@ from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
 
 from engine.api import views as v
 from engine.core import Core
+from engine.risk_desk import soft_rows
 from engine.trading.pipeline import policy_of
 from engine.trading.session import PaperSession
 from safety.facts import Check, CheckResult
@@ -54,6 +55,7 @@ def limits_view(core: Core, sessions: Sequence[PaperSession], seq: int) -> v.Lim
         limits_hash=core.limits.sha256,
         rows=tuple(rows),
         pending=pending,
+        soft=soft_rows(core),
     )
 
 

@@ -23,6 +23,7 @@ from engine.api.incidents import (
 from engine.api.lab import LabQuery
 from engine.api.reconcile import FillsCompared
 from engine.api.research import list_sessions
+from engine.api.risk import RiskShow
 from engine.api.run_views import RunsView, SessionRow
 from engine.core import Core
 from engine.corridor.desk import CorridorDesk
@@ -34,6 +35,7 @@ from engine.portfolio_state import portfolio_state
 from engine.replies import answer
 from engine.research.index import RunScan
 from engine.research.reading import run_row
+from engine.risk_desk import risk_state
 from engine.ticket_views import TicketSight, ticket_row
 from safety.reasons import Refusal
 from safety.text import clean
@@ -108,6 +110,8 @@ class Questions:
             if self.corridor is None:
                 raise Refusal("mode_not_live", NO_CORRIDOR)
             return self.corridor.show(body.session_id)
+        if isinstance(body, RiskShow):
+            return risk_state(self.core, self.desk.custody)
         if isinstance(body, c.Health):
             status = cast(v.StatusView, latest["status"])
             ok = all(part.state in ("ok", "off", "slow") for part in status.health)

@@ -117,6 +117,12 @@ def split(in_force: Limits, wanted: Limits) -> Split:
     return Split(at_once=tuple(at_once), later=tuple(later))
 
 
+def bounded(wanted: Limits, soft: Limits) -> dict[str, LimitValue]:
+    """Return the wanted set with each soft cap that is tighter in its place."""
+    tighter = {name: value for name, value in soft.items() if not is_looser(name, wanted.get(name), value)}
+    return {**wanted, **tighter}
+
+
 def applied(in_force: Limits, changes: tuple[Change, ...]) -> dict[str, LimitValue]:
     """Return the set after some changes; a value of None takes the limit out."""
     after = {**in_force, **{change.name: change.after for change in changes}}

@@ -44,6 +44,7 @@ NOUNS: dict[str, Noun] = {
     "events": Noun("status", "events"),
     "limits": Noun("limits", "limits", is_group=True),
     "policy": Noun("limits", "policy", is_group=True),
+    "risk": Noun("risk", "app", is_group=True),
     "kill": Noun("kill", "kill"),
     "resume": Noun("kill", "resume"),
     "flatten": Noun("kill", "flatten"),

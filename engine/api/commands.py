@@ -18,6 +18,7 @@ from engine.api.incidents import IncidentList, IncidentShow
 from engine.api.lab import LabQuery
 from engine.api.reconcile import FillsCompared
 from engine.api.reconcile import Reconcile as Reconcile
+from engine.api.risk import RiskBody, RiskShow
 from engine.api.ticket_commands import REJECT_REASONS as REJECT_REASONS
 from engine.api.ticket_commands import LeaseGive as LeaseGive
 from engine.api.ticket_commands import LeaseHeld as LeaseHeld
@@ -275,6 +276,7 @@ CommandBody = (
     | DrillStart
     | SubmitOpen
     | SubmitAct
+    | RiskBody
     | EngineStop
 )
 
@@ -350,6 +352,7 @@ QueryBody = (
     | IncidentShow
     | SubmitList
     | SubmitShow
+    | RiskShow
     | Snapshot
     | Health
     | TicketShow

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from engine.api.lane_views import LaneStateRow
 from engine.api.reconcile import ReconcileView
+from engine.api.risk import SoftCapRow
 from engine.api.run_views import RunsView
 from engine.api.ticket_views import CheckRow as CheckRow
 from engine.api.ticket_views import LeaseRow, PairRow
@@ -309,6 +310,7 @@ class LimitsView(Record, tag="limits"):
     limits_hash: str
     rows: tuple[LimitRow, ...]
     pending: tuple[PendingRaise, ...]
+    soft: tuple[SoftCapRow, ...] = ()
 
 
 View = (

@@ -68,7 +68,7 @@ READ: Mapping[str, tuple[str, ...]] = {
     ),
     RUN: ("analytics.run_cash_usd", "analytics.run_notional_usd"),
     LIMITS: ("risk.daily_loss_halt_usd", "risk.drawdown_halt", "risk.max_drawdown"),
-    BOOK: ("risk.raise_cooldown_s",),
+    BOOK: ("risk.raise_cooldown_s", "risk.soft_caps_generation"),
     POLICY: (
         "risk.blocked_symbols",
         "risk.caps",

@@ -19,6 +19,7 @@ PENDING_RESTART = frozenset(
         "engine.trading_pairs",
         "execution.venue_url",
         "execution.venue_key_file",
+        "risk.soft_caps_generation",
     }
 )
 """Keys that a running engine does not change; a new value waits for the next start."""

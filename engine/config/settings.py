@@ -178,6 +178,8 @@ class RiskBlock(Block):
     signer_min_days: NotNegative = 7.0
     venue_budget_reserve: Fraction = 0.2
     raise_cooldown_s: NotNegative = 900.0
+    soft_caps_generation: NotNegativeCount = 0
+    """A start under a higher one withdraws the caps that persons tightened while the engine ran (QX-40)."""
     blocked_symbols: tuple[str, ...] = ()
     caps: dict[str, CapBlock] = Field(default_factory=dict)
     """Caps of their own by `level:subject`, such as `symbol:BTC-USD`; the smallest of all holds."""

@@ -25,6 +25,7 @@ from engine.api.incidents import (
 )
 from engine.api.lab import RunShow
 from engine.api.reconcile import Act
+from engine.api.risk import SoftCapRow
 from engine.api.run_views import JobRow, RunCheck, RunDetail, RunRow, RunsView, SessionRow, TradeRow
 from engine.api.ticket_views import LeaseRow, PairRow
 from safety.reasons import REASONS
@@ -755,8 +756,22 @@ def limits() -> v.LimitsView:
         limit("signer_expiring", "n/a", None, "absent", "", subject="sandbox-1"),
     )
     waits = (v.PendingRaise(name="max_leverage", before="5.0", after="6.0", left_s=612.0),)
+    tightened = SoftCapRow(
+        name="max_order_notional_usd",
+        before="25000",
+        value="5000",
+        operator="mara",
+        reason="thin market",
+        at_ns=ago(1_200),
+    )
     return v.LimitsView(
-        seq=41, at_ns=NOW_NS, limits_epoch=3, limits_hash="7c41aa90" * 8, rows=rows, pending=waits
+        seq=41,
+        at_ns=NOW_NS,
+        limits_epoch=3,
+        limits_hash="7c41aa90" * 8,
+        rows=rows,
+        pending=waits,
+        soft=(tightened,),
     )
 
 

@@ -65,8 +65,14 @@ class Limits(Room):
                 (f"raise waits: {waits}" if waits else "no raise waits", "p3-calm" if waits else "text"),
             )
         )
+        caps = "; ".join(
+            f"{cap.name} {cap.before} -> {cap.value} by {cap.operator} {text.hms(cap.at_ns)} ({cap.reason})"
+            for cap in view.soft
+        )
+        if caps:
+            lines.append(((" TIGHTENED ", "bright"), (caps, "p3-calm")))
         holds = status.holds if status else ()
-        for hold in holds[: max(1, height - 2)]:
+        for hold in holds[: max(1, height - len(lines))]:
             said = f"  clears by {hold.clear_rule}"
             lines.append(((f" {hold.level.upper()} {hold.code}", "bright"), (said, "text")))
         return lines if holds else [*lines, ((" nothing holds risk", "dim"),)]
