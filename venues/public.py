@@ -60,10 +60,11 @@ class Funding(Record, tag="funding"):
 
 
 class Candle(Record, tag="candle"):
-    """One candle as it stands; it may still change until its grace has passed."""
+    """One candle as it stands; it may still change, unless it `is_closed` and its grace has passed."""
 
     interval: str
     bar: Bar
+    is_closed: bool = False
 
 
 PublicEvent = Top | Book | Trade | Mids | Funding | Candle

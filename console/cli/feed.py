@@ -9,13 +9,14 @@ import typer
 
 from console.cli import diagnostics, output
 from console.cli.failure import Failure
-from console.cli.guard import failures
+from console.cli.guard import coded_failures, failures
 from console.cli.options import Json, instant
 from engine.api.home import home_folder
 from seams.clock import iso_z
 
 if TYPE_CHECKING:
     from engine.feed.coverage import Coverage
+    from engine.feed.messages import FeedHealth
 
 app = typer.Typer(help="The feed: candles kept beyond the venues' cap, and the process that gathers them.")
 VENUES = ("hyperliquid", "kraken")
@@ -32,6 +33,21 @@ COVERAGE = (
     "behind_bars",
     "sources",
 )
+STATUS = (
+    "venue",
+    "state",
+    "pid",
+    "is_on_bus",
+    "events",
+    "breaks",
+    "dropped",
+    "mids_age_ms",
+    "candle_age_ms",
+    "filled",
+    "series",
+    "problem",
+)
+SYMBOLS = ("venue", "symbol", "bid", "ask", "top_age_ms", "book_age_ms", "trades", "is_stale")
 FILLED = ("series", "requests", "added", "same", "revised", "refused", "is_whole")
 HOLES = ("first_at", "end_at", "missing_bars", "state", "answers")
 Venue = Annotated[str, typer.Option("--venue", help="hyperliquid or kraken.")]
@@ -102,6 +118,88 @@ def backfill(
     rows = [{**output.record(each), **output.record(each.merge)} for each in found]
     text = output.table(rows, FILLED, "nothing was asked for")
     output.show({"backfill": found}, text, as_json)
+
+
+@app.command()
+def start(venue: Venue, as_json: Json = False) -> None:
+    """Start a venue's feed in the background: it hears the public market, keeps candles, tells the engine.
+
+    It needs no key and no engine, and goes on when the engine stops or dies.
+
+    Example: interlock feed start --venue hyperliquid
+    """
+    from engine.api import feed
+
+    demand_venue(venue)
+    with coded_failures():
+        found = asyncio.run(feed.start_feed(home_folder(), venue))
+    output.show({"feed": found}, f"the feed of {venue} is ready: pid {found.pid}", as_json)
+
+
+@app.command()
+def run(venue: Venue, as_json: Json = False) -> None:
+    """Run a venue's feed here until interrupted: for the service manager.
+
+    Example: interlock feed run --venue kraken
+    """
+    from engine.api import feed
+
+    demand_venue(venue)
+    with coded_failures():
+        feed.run_feed(home_folder(), venue)
+    output.show({"feed": {"state": "ended"}}, f"the feed of {venue} has ended", as_json)
+
+
+@app.command()
+def stop(venue: Venue, as_json: Json = False) -> None:
+    """Stop a venue's feed in order; an engine that used it goes on with its own streams.
+
+    Example: interlock feed stop --venue kraken
+    """
+    from engine.api import feed
+
+    demand_venue(venue)
+    was = asyncio.run(feed.stop_feed(home_folder(), venue))
+    text = f"the feed of {venue} has stopped" if was else f"no feed of {venue} runs"
+    output.show({"stopped": was}, text, as_json)
+
+
+@app.command()
+def status(
+    venue: Annotated[str, typer.Option("--venue", help="Only this one.")] = "", as_json: Json = False
+) -> None:
+    """Say how the feeds are, from themselves: what makes progress, what is stale, what is kept.
+
+    Ages count from when the venue's own time last went on. No engine is needed.
+
+    Example: interlock feed status --json
+    """
+    from engine.api import feed
+
+    if venue:
+        demand_venue(venue)
+    rows, symbols, states = [], [], []
+    for each in (venue,) if venue else VENUES:
+        found, pid = asyncio.run(feed.feed_health(home_folder(), each)), feed.feed_pid(home_folder(), each)
+        state = _state(found, pid)
+        states.append({"venue": each, "state": state, "pid": pid or None, "health": found})
+        rows.append(
+            {"venue": each, "state": state, "pid": pid or None, **(output.record(found) if found else {})}
+        )
+        symbols += [{"venue": each, **output.record(said)} for said in (found.symbols if found else ())]
+    text = output.table(rows, STATUS, "no feeds")
+    if symbols:
+        text += "\n\n" + output.table(symbols, SYMBOLS, "")
+    output.show({"feeds": states}, text, as_json)
+
+
+def _state(found: FeedHealth | None, pid: int) -> str:
+    """Return one word: off, silent (a process that does not answer), broken, stale or ok."""
+    if found is None:
+        return "silent" if pid else "off"
+    if not found.is_whole:
+        return "broken"
+    return "stale" if found.stale else "ok"
 
 
 def _row(found: Coverage) -> dict[str, object]:

@@ -2,7 +2,8 @@
 
 Layout (paths are part of the contract; several desks run side by side with different homes):
 
-    run/            engine.lock, endpoint.json, operator.creds, observer.creds, engine.log, halt.sock
+    run/            engine.lock, endpoint.json, operator.creds, observer.creds, engine.log, halt.sock,
+                    feed.creds, feed-VENUE.lock, feed-VENUE.sock, feed-VENUE.log
     safety/         kill.latch, kill.byte, kill.request
     audit/          audit.jsonl (then .1, .2, ...), audit.jsonl.head, audit.jsonl.signed
     db/             paper.db, dry_live.db, live.db

@@ -27,6 +27,8 @@ PERMISSIONS: dict[str, dict[str, tuple[str, ...]]] = {
         "publish": (COMMAND, KILL, QUERY, FOUNDRY_FORGE, FOUNDRY_VERIFY, STRATEGY_GENERATE),
         "subscribe": (VIEW_ALL, EVENT, SYS_FOUNDRY, "_INBOX.>"),
     },
+    # what a feed process may do: tell its market, nothing else
+    "feed": {"publish": ("ilk.feed.*",), "subscribe": ("_INBOX.>",)},
     # anyone may stop: on KILL the engine takes a kill and nothing else
     "observer": {"publish": (KILL, QUERY), "subscribe": (VIEW_ALL, EVENT, SYS_FOUNDRY, "_INBOX.>")},
 }
