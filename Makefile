@@ -5,7 +5,7 @@ UV = PYTHONPATH=.boot $(PYTHON) -m uv
 BIN = .venv/bin
 NATIVE = $(wildcard native/*.pyx native/*.pxd native/*.h)
 
-.PHONY: install demo test test-slow lint bench bench-peers lock docs clean
+.PHONY: install demo test test-slow lint bench bench-peers conformance lock docs clean
 
 install: .venv/.ready
 
@@ -44,7 +44,11 @@ bench: install
 bench-peers: install
 	$(BIN)/python -m benchmarks.peers
 
+conformance: install
+	$(BIN)/python -m tests.conformance
+
 docs: install
+	$(BIN)/python -m tests.conformance --stale
 	$(BIN)/python -m console.cli.reference
 	$(BIN)/python -m engine.strategies.reference > docs/strategies.md
 	$(BIN)/python -m engine.api.switches

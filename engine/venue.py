@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from engine.config.settings import Settings
+from engine.conformance import demand_conformance
 from engine.core import Core
 from engine.places import KRAKEN_SILENCE_S, Place, place_of
 from engine.transport import Reading, Sockets, Transport
@@ -186,6 +187,8 @@ def configured_venue(
         said = f"mode {engine.mode} in environment {environment} needs execution.venue_key_file"
         raise Refusal("invalid_config", said + (" and execution.venue_url" if needs_url else ""))
     key = load_key("execution.venue_key_file", execution.venue_key_file)
+    if environment is not Environment.SANDBOX:
+        demand_conformance(key.venue)
     opener = OPENERS[key.venue]
     if Mode(engine.mode) is not Mode.DRY_LIVE:
         return opener(execution.venue_url, key, clock, environment, transport), key.account
