@@ -10,6 +10,7 @@ import msgspec
 
 from engine.api.home import HomePaths
 from engine.config.settings import Settings
+from engine.feed.markets import FeedMarkets
 from engine.limit_book import LimitBook
 from engine.ops.alarms import AlarmDesk
 from engine.ops.events import EventRing
@@ -69,9 +70,14 @@ class Core:
     hooks: Hooks = field(default_factory=Hooks)
     tickets: TicketBook = field(default_factory=TicketBook)
     lease: OperatorLease = field(default_factory=OperatorLease)
+    feeds: FeedMarkets = field(init=False)
+    """The feed processes that are heard."""
     standing: set[tuple[str, str]] = field(default_factory=set)
     halts: int = 0
     """How often something could not be kept or was not known: no resume that began before may undo it."""
+
+    def __post_init__(self) -> None:
+        self.feeds = FeedMarkets(self.clock)
 
     @property
     def is_money(self) -> bool:

@@ -203,9 +203,8 @@ class Engine:
         self.net = net
         self.health.sample_disk()
         self.publisher.rebuild(self.questions)
-        await self.handlers.listen(net)
-        await self.questions.listen(net)
-        await self.foundry.listen(net)
+        for part in (self.handlers, self.questions, self.foundry, self.core.feeds):
+            await part.listen(net)
         if self.outlets is not None:
             self.questions.sinks = self.outlets.sinks.view
             self.handlers.incidents = self.outlets.incidents

@@ -41,6 +41,7 @@ class Health:
     def sample_disk(self) -> None:
         """Look at the free space about once a second; low space is an alarm."""
         now_ns = self.core.clock.monotonic_ns()
+        self.core.feeds.look(self.core.note)
         self._free_bytes = self.core.disk.free_bytes(self.core.paths.home)
         self._sampled_ns = now_ns
         self._probe_store()
@@ -66,6 +67,7 @@ class Health:
             self._journal(),
             _part("interlock", "ok", beat_ms, "kill latched" if is_latched else "latch clear"),
             self._feed(),
+            *self._feeds(),
             _part(
                 "disk",
                 self._disk_state(),
@@ -107,6 +109,16 @@ class Health:
         ]
         oldest = max((age.age_ms or 0 for session in sessions for age in session.hub.ages()), default=0)
         return _part("feed", "stale" if stale else "ok", oldest, ", ".join(stale) or "all symbols fresh")
+
+    def _feeds(self) -> tuple[v.PartHealth, ...]:
+        """The feed processes that were heard; their own account is `interlock feed status`."""
+        found = []
+        for fed in self.core.feeds.heard():
+            said = f"{fed.events} events, {fed.holes} holes"
+            detail = f"stale: {', '.join(fed.stale)}" if fed.state == "stale" else said
+            detail = "its process is silent; own streams are used" if fed.state == "lost" else detail
+            found.append(_part(f"feed {fed.venue}", fed.state, fed.age_ms, detail))
+        return tuple(found)
 
     def system_view(self, seq: int) -> v.SystemView:
         """Return the facts of screen 0 that the engine knows."""

@@ -200,7 +200,7 @@ def _exchange_session(core: Core, start: PaperStart, session_id: str, custody: C
         )
         for symbol, choice in zip(symbols, chosen, strict=True)
     ]
-    feed = LinkFeed(link)
+    feed = LinkFeed(core.feeds.source(link))
     session = _assemble(
         core,
         start,
