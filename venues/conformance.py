@@ -24,6 +24,7 @@ ADAPTERS = {
     "hyperliquid": "venues.hyperliquid",
     "kraken": "venues.kraken",
     "sandbox-exchange": "venues.sandbox.link",
+    "template": "venues.template",
 }
 """The venue that a key file names -> the package or module of its adapter."""
 

@@ -6,10 +6,12 @@ from tests.conformance.rig import Rig
 from tests.conformance.rigs.exchange import ExchangeRig
 from tests.conformance.rigs.hyperliquid import HyperliquidRig
 from tests.conformance.rigs.kraken import KrakenRig
+from tests.conformance.rigs.template import TemplateRig
 
 RIGS: dict[str, type[Rig]] = {
     "hyperliquid": HyperliquidRig,
     "kraken": KrakenRig,
     "sandbox-exchange": ExchangeRig,
+    "template": TemplateRig,
 }
 """The venue that a key file names -> its rig."""
