@@ -34,8 +34,8 @@ from engine.foundry import Foundry
 from engine.handlers import Handlers
 from engine.health import Health
 from engine.jobs import Jobs
-from engine.keeping import custody_of, demand_openable, parts_of
-from engine.keys import watch_keys
+from engine.keeping import arming_desk, custody_of, parts_of
+from engine.keys import drill_key, watch_keys
 from engine.limit_book import LimitBook
 from engine.limits import note_limits, restore_latches
 from engine.lock import EngineLock
@@ -53,6 +53,7 @@ from engine.store.store import Store, database_path
 from engine.watching import WatchdogWatch
 from native.identity import kernel_sha256
 from safety.alarm_codes import ALARMS
+from safety.arming import Arming
 from safety.beat import BEAT_FILE, WATCHDOG_BEAT_FILE, BeatPage, BeatState
 from safety.hardening import close_memory
 from safety.killbyte import KillByte, KillLevel
@@ -101,7 +102,6 @@ def build_core(seams: Seams, home: Path, environ: dict[str, str], kill_byte: Kil
     kill.apply_environment(environ)
     settings = load_settings(home, environ).settings
     mode, environment = Mode(settings.engine.mode), Environment(settings.engine.environment)
-    demand_openable(mode, environment)
     store = Store.open(database_path(paths.database, mode), mode, seams.clock, environment)
     alarms = AlarmDesk(ALARMS, store)
     alarms.reload(seams.clock.now_ns())
@@ -154,9 +154,11 @@ class Engine:
         account: str = "",
         views_every: int = 1,
         evidence: CorridorVenue | None = None,
+        arming: Arming | None = None,
     ) -> None:
         """`venue` and `account`: the account held in custody; None in sim and paper. Views are built on
-        every `views_every`th turn of the main loop. `evidence`: what the corridor asks of the venue."""
+        every `views_every`th turn of the main loop. `evidence`: what the corridor asks of the venue.
+        `arming`: of a real venue, which is closed without it."""
         self._views_every, self._turns = views_every, 0
         self.core = core
         self.custody = None if venue is None else custody_of(core, venue, account)
@@ -167,8 +169,10 @@ class Engine:
         self.publisher = Publisher(core, self.desk, self.health)
         self.foundry = Foundry(core, self.jobs)
         self.handlers = Handlers(core, self.desk, self.jobs, self.foundry)
+        self.arming = self.handlers.arming = arming_desk(core, self.custody, arming)
         self.publisher.pairs = self.handlers.pairs.rows
         self.questions = Questions(core, self.desk, self.jobs, self._snapshot)
+        self.questions.arming = self.arming
         self.questions.schedules = self.handlers.schedules.rows
         self.beat = BeatPage.anonymous()
         """Raised after each whole turn of the main loop: what the watchdog reads."""
@@ -217,7 +221,8 @@ class Engine:
         on_ready()
         tending = None
         if self.custody is not None:
-            self.custody.venue.start()
+            if self.arming is None or self.arming.may_start():
+                self.custody.venue.start()
             tending = asyncio.get_running_loop().create_task(self.custody.run(), name="custody")
         await self._turn()
         if tending is not None:
@@ -263,8 +268,7 @@ class Engine:
         await self.desk.tend()
         self.breaker.look()
         await self.handlers.schedules.tend()
-        self.handlers.people.tend()
-        self.handlers.pairs.tend()
+        self.handlers.tend()
         if self.reloading is not None:
             self.reloading.look()
         if self.watchdog is not None:
@@ -330,7 +334,10 @@ async def run_engine(home: Path, environ: dict[str, str]) -> int:
     try:
         core = build_core(seams, home, environ)
         parts = parts_of(core)
-        engine = Engine(core, parts.venue, parts.account, evidence=parts.evidence)
+        engine = Engine(core, parts.venue, parts.account, evidence=parts.evidence, arming=parts.arming)
+        if engine.arming is not None:
+            engine.arming.origins = lambda: load_settings(home, environ).origins
+            engine.arming.drill_key = lambda: drill_key(home, environ)
         engine.beat = BeatPage.shared(paths.safety / BEAT_FILE)
         engine.watchdog = WatchdogWatch(core, BeatPage.shared(paths.safety / WATCHDOG_BEAT_FILE))
         engine.outlets = Outlets(core, engine.health, engine.publisher.latest)

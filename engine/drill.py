@@ -11,9 +11,9 @@ from pathlib import Path
 from engine.api.commands import Kill, KillDone, PaperStart, SessionStarted
 from engine.api.home import HomePaths
 from engine.api.views import OrdersView, StatusView
-from engine.config import load_settings
 from engine.daemon import ENGINE_VERSION
 from engine.failures import reason_code
+from engine.keys import drill_key
 from engine.offline import flatten_offline
 from engine.ops.drill_evidence import Drill, SealedDrill, goals_of, keep, seal
 from engine.rehearsal import Rehearsal
@@ -21,7 +21,6 @@ from engine.research.identity import git_commit
 from native.identity import kernel_sha256
 from safety.killbyte import KillByte, KillLevel
 from safety.killswitch import BYTE_FILE
-from safety.secrets import KeyReference, Secret, load_secret
 from seams.clock import NS_PER_MS, SystemClock
 from seams.disk import RealDisk
 
@@ -70,12 +69,6 @@ async def rehearse(home: Path, environ: dict[str, str], kind: str, who: str, why
         kernel_sha256=kernel_sha256(),
     )
     return keep(HomePaths(home).outputs, RealDisk(), seal(drill, key))
-
-
-def drill_key(home: Path, environ: dict[str, str]) -> Secret | None:
-    """Return the key that signs drills, where one is configured. Raises `Refusal` or `ConfigError`."""
-    path = load_settings(home, environ).settings.watchdog.drill_key_file
-    return load_secret(KeyReference(name="watchdog.drill_key_file", path=path)) if path else None
 
 
 async def _trade(desk: Rehearsal, tell: Tell, *, is_working: bool) -> None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 import msgspec
 
 from engine.api import commands as c
 from engine.api import subjects
+from engine.api.arming import ArmBody
 from engine.api.corridor import SubmitAct, SubmitOpen
 from engine.api.drills import DrillStarted
 from engine.api.risk import RiskCap, RiskHydrate
 from engine.api.views import View
+from engine.arming import ArmingDesk
 from engine.attendance import Attendance
 from engine.core import STORAGE_FAILURES, Core
 from engine.corridor.case import asked
@@ -65,6 +67,7 @@ class Handlers:
         self.incidents: IncidentBook | None = None
         self.drills: DrillRuns | None = None
         self.corridor: CorridorDesk | None = None
+        self.arming: ArmingDesk | None = None
         self.shown: Callable[[], Mapping[str, View]] = dict
         """What consoles are shown now."""
         self.background: set[asyncio.Task[object]] = set()
@@ -107,8 +110,16 @@ class Handlers:
             SubmitAct: self._submit,
             RiskCap: self.risk.update_cap,
             RiskHydrate: self.risk.hydrate,
+            **dict.fromkeys(get_args(ArmBody), self._arm),
             c.EngineStop: self._engine_stop,
         }
+
+    def tend(self) -> None:
+        """Once a second: what people began and nobody went on with comes to its end."""
+        self.people.tend()
+        self.pairs.tend()
+        if self.arming is not None:
+            self.arming.tend()
 
     async def listen(self, net: Net) -> None:
         """Answer commands and kills on this bus."""
@@ -354,6 +365,12 @@ class Handlers:
         if isinstance(body, SubmitOpen):
             return await self.corridor.open(ask)
         return await self.corridor.act(body.session_id, ask)
+
+    async def _arm(self, command: c.Command) -> Record:
+        if self.arming is None:
+            where = f"{self.core.mode} / {self.core.environment}"
+            raise Refusal("arming_not_needed", f"{where} reaches no real venue")
+        return await self.arming.act(command, self.people.principal(command))
 
     # --- sessions, runs, engine ------------------------------------------------------------------
 

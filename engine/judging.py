@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from engine.arming_rules import bounded
 from engine.core import Core
 from engine.trading.custody import Custody
 from engine.trading.pipeline import openable, policy_of
@@ -65,7 +66,8 @@ def judge_closing(
 def policy_by_hand(core: Core, intent: ExecutionIntent) -> ExecutionPolicy:
     """Return the bounds of one such order: the desk's limits, for this symbol at this venue."""
     mode = Mode.PAPER if core.environment is Environment.SANDBOX else core.mode
-    return policy_of(core.settings.risk, mode, [intent.symbol], [intent.broker_target], [intent.strategy_id])
+    policy = policy_of(core.settings.risk, mode, [intent.symbol], [intent.broker_target], [])
+    return changed(bounded(core, policy), allowed_strategies=(intent.strategy_id,))
 
 
 def _facts(

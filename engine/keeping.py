@@ -2,41 +2,76 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
+from engine.arming import ArmingDesk
+from engine.arming_note import is_tended
+from engine.config.settings import Settings
 from engine.core import Core
 from engine.trading.custody import Custody
 from engine.trading.would import WouldBook
-from engine.venue import configured_venue, evidence_of, mark_orders
-from safety.reasons import Refusal
+from engine.transport import Gated, Reading, Sockets, Transport
+from engine.venue import configured_venue, evidence_of, mark_orders, standing_of
+from safety.arming import MAY_ACT, MAY_ASK, Arming, ArmingState
+from seams.clock import NS_PER_S
+from seams.disk import Disk
 from venues.contract import LiveVenue, VenueAdapter
 from venues.dry import DryVenue
 from venues.evidence import CorridorVenue
 from venues.types import Environment, Mode
 
+HOUR_NS = 3_600 * NS_PER_S
 WITH_ACCOUNT = (Mode.DRY_LIVE, Mode.LIVE)
 
 
 class Parts(NamedTuple):
-    """What an engine trades with; nothing in sim and paper."""
+    """What an engine trades with; nothing in sim and paper. `arming` is None where no real venue is meant."""
 
     venue: LiveVenue | None = None
     account: str = ""
     evidence: CorridorVenue | None = None
+    arming: Arming | None = None
 
 
-def demand_openable(mode: Mode, environment: Environment) -> None:
-    """Refuse an environment that this engine could not open. Raises `Refusal` (invalid_config)."""
-    if mode in WITH_ACCOUNT and environment is not Environment.SANDBOX:
-        raise Refusal("invalid_config", f"environment {environment} opens only by arming")
+def parts_of(core: Core, transport: Transport | None = None) -> Parts:
+    """Return the venue and the account that the configuration names, not yet started. Raises `Refusal`.
 
-
-def parts_of(core: Core) -> Parts:
-    """Return the venue and the account that the configuration names, not yet started. Raises `Refusal`."""
+    A real venue's address is open only as its arming says: closed, then for questions, then for orders.
+    `transport` stands in for real sockets.
+    """
     if core.mode not in WITH_ACCOUNT:
         return Parts()
-    venue, account = configured_venue(core.settings, core.clock)
-    return Parts(venue, account, evidence_of(venue, core.clock))
+    if core.environment is Environment.SANDBOX:
+        venue, account = configured_venue(core.settings, core.clock)
+        return Parts(venue, account, evidence_of(venue, core.clock))
+    arming = Arming(round(core.settings.execution.arming_hours * HOUR_NS))
+    is_live = core.mode is Mode.LIVE
+    arming.is_tended = is_live and is_tended(core.disk, core.paths.safety, core.environment)
+
+    def state() -> ArmingState:
+        return arming.state(core.moment())
+
+    gated = Gated(transport or Sockets(), lambda: state() in MAY_ASK)
+    wires = Reading(gated, lambda: is_live and state() in MAY_ACT)
+    venue, account = configured_venue(core.settings, core.clock, wires)
+    return Parts(venue, account, evidence_of(venue, core.clock), arming)
+
+
+def arming_desk(core: Core, custody: Custody | None, arming: Arming | None) -> ArmingDesk | None:
+    """Return the desk of an engine that must be armed; None for any other."""
+    if custody is None or arming is None:
+        return None
+    return ArmingDesk(core, custody, arming, standing_of(custody.venue, core.clock))
+
+
+def transport_without_engine(settings: Settings, disk: Disk, safety: Path) -> Transport | None:
+    """Return the way to a real venue for whoever cancels and closes while no engine does: open only where an
+    armed engine may have left something. None: the configured venue is on this machine."""
+    environment = Environment(settings.engine.environment)
+    if environment is Environment.SANDBOX:
+        return None
+    return Gated(Sockets(), lambda: is_tended(disk, safety, environment))
 
 
 def custody_of(core: Core, venue: VenueAdapter, account: str) -> Custody:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
+from engine.config import load_settings
 from engine.config.settings import Settings
 from engine.core import Core
 from safety.reasons import Refusal
-from safety.secrets import KeyReference, secret_file
+from safety.secrets import KeyReference, Secret, load_secret, secret_file
 from seams.clock import NS_PER_S
 from venues.types import Record
 
@@ -59,6 +61,12 @@ def watch_keys(core: Core) -> None:
             core.alarm(KEY_OLD, key.name, "eng", said)
         else:
             core.calm(KEY_OLD, key.name)
+
+
+def drill_key(home: Path, environ: dict[str, str]) -> Secret | None:
+    """Return the key that signs drills, where one is configured. Raises `Refusal` or `ConfigError`."""
+    path = load_settings(home, environ).settings.watchdog.drill_key_file
+    return load_secret(KeyReference(name="watchdog.drill_key_file", path=path)) if path else None
 
 
 def _judged(reference: KeyReference, most_days: float, now_ns: int) -> KeyAge:

@@ -19,6 +19,7 @@ from engine.config.settings import RiskBlock
 from engine.core import STORAGE_FAILURES
 from engine.daemon import Engine, Seams, build_core
 from engine.flatten import UNVERIFIED, flatten
+from engine.keeping import transport_without_engine
 from engine.lock import AlreadyRunning, EngineLock
 from engine.trading.custody import Custody, Verdict
 from engine.venue import configured_venue
@@ -53,7 +54,8 @@ async def flatten_offline(home: Path, environ: dict[str, str], operator: str, re
         raise Refusal(
             "engine_unreachable", "a paper account ends with its engine: there is nothing to flatten"
         )
-    configured_venue(settings, SystemClock())  # refuse before anything is touched
+    wires = transport_without_engine(settings, RealDisk(), HomePaths(home).safety)
+    configured_venue(settings, SystemClock(), wires)  # refuse before anything is touched
     kill_direct(home, operator=operator, reason=reason or "flatten", level="close_only")
     lock = EngineLock(HomePaths(home).lock)
     try:
@@ -71,7 +73,8 @@ async def flatten_offline(home: Path, environ: dict[str, str], operator: str, re
 async def _on_record(home: Path, environ: dict[str, str], operator: str, reason: str) -> FlattenDone:
     clock = SystemClock()
     core = build_core(Seams(clock, None, Rng(clock.now_ns()), RealDisk()), home, environ)
-    venue, account = configured_venue(core.settings, clock)
+    wires = transport_without_engine(core.settings, core.disk, core.paths.safety)
+    venue, account = configured_venue(core.settings, clock, wires)
     engine = Engine(core, venue, account)
     custody = engine.custody
     assert custody is not None
@@ -99,7 +102,8 @@ async def flatten_bare(home: Path, environ: dict[str, str]) -> FlattenDone:
     """Cancel everything and close every position with nothing but the key file; verify twice."""
     clock = SystemClock()
     settings = load_settings(home, environ).settings
-    link, _ = configured_venue(settings, clock)
+    wires = transport_without_engine(settings, RealDisk(), HomePaths(home).safety)
+    link, _ = configured_venue(settings, clock, wires)
     deadline_ns = clock.monotonic_ns() + round(BARE_S * NS_PER_S)
     asked: dict[str, None] = {}
     empty, held = 0, [UNVERIFIED]

@@ -10,6 +10,7 @@ import msgspec
 from engine.api import commands as c
 from engine.api import subjects
 from engine.api import views as v
+from engine.api.arming import ArmShow
 from engine.api.corridor import SubmitList, Submits, SubmitShow
 from engine.api.drills import Drills
 from engine.api.incidents import (
@@ -25,6 +26,7 @@ from engine.api.reconcile import FillsCompared
 from engine.api.research import list_sessions
 from engine.api.risk import RiskShow
 from engine.api.run_views import RunsView, SessionRow
+from engine.arming import ArmingDesk, unarmed
 from engine.core import Core
 from engine.corridor.desk import CorridorDesk
 from engine.desk import Desk
@@ -56,6 +58,7 @@ class Questions:
         self.sinks: Callable[[], v.SinksView] = lambda: v.SinksView(at_ns=core.clock.now_ns(), rows=())
         self.schedules: Callable[[], tuple[c.ScheduleRow, ...]] = tuple
         self.corridor: CorridorDesk | None = None
+        self.arming: ArmingDesk | None = None
         self._scan = RunScan(core.paths.runs, core.disk)
 
     async def listen(self, net: Net) -> None:
@@ -102,6 +105,8 @@ class Questions:
             return Incidents(rows=list_incidents(self.core.paths.home)[:MAX_LISTED])
         if isinstance(body, IncidentShow):
             return incident_detail(self.core.paths.home, body.incident_id)
+        if isinstance(body, ArmShow):
+            return unarmed(self.core) if self.arming is None else self.arming.view()
         if isinstance(body, SubmitList):
             return (
                 Submits(rows=(), problem=NO_CORRIDOR) if self.corridor is None else self.corridor.sessions()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -24,15 +25,18 @@ from venues.hyperliquid.adapter import HyperliquidAdapter
 from venues.hyperliquid.capabilities import LOOKUP_LAG_NS as HYPERLIQUID_LAG_NS
 from venues.hyperliquid.capabilities import NAME as HYPERLIQUID
 from venues.hyperliquid.evidence import HyperliquidEvidence
+from venues.hyperliquid.standing import standing as hyperliquid_standing
 from venues.keyfile import KeyFile
 from venues.kraken.adapter import KrakenAdapter
 from venues.kraken.capabilities import LOOKUP_LAG_NS as KRAKEN_LAG_NS
 from venues.kraken.evidence import KrakenEvidence
 from venues.kraken.precision import NAME as KRAKEN
+from venues.kraken.standing import standing as kraken_standing
 from venues.sandbox import messages as m
 from venues.sandbox.evidence import ExchangeEvidence
 from venues.sandbox.link import EXCHANGE_NAME, ExchangeLink
 from venues.sandbox.server import instruments
+from venues.standing import Standing, Stands
 from venues.types import Environment, Mode
 
 LOOPBACK_LAG_NS = 2 * NS_PER_S
@@ -205,6 +209,22 @@ def evidence_of(venue: LiveVenue, clock: Clock) -> CorridorVenue:
         return HyperliquidEvidence(adapter, clock)
     assert isinstance(adapter, ExchangeLink)
     return ExchangeEvidence(adapter, clock)
+
+
+def standing_of(venue: VenueAdapter, clock: Clock) -> Stands:
+    """Return how one asks this venue how we stand with it."""
+    adapter = undressed(venue)
+
+    async def ask(nonce: Callable[[], int]) -> Standing:
+        if isinstance(adapter, KrakenAdapter):
+            return await kraken_standing(adapter, clock, nonce)
+        if isinstance(adapter, HyperliquidAdapter):
+            return await hyperliquid_standing(adapter, clock, nonce)
+        return Standing(
+            venue=venue.name, account="", signer=venue.signer, at_ns=clock.now_ns(), keys=(), budgets=()
+        )
+
+    return ask
 
 
 def mark_orders(venue: VenueAdapter, core: Core) -> None:

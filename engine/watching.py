@@ -14,17 +14,18 @@ from engine.api.home import HomePaths
 from engine.config import load_settings
 from engine.config.settings import Settings
 from engine.core import Core
+from engine.keeping import transport_without_engine
 from engine.lock import EngineLock
 from engine.ops.sinks import PASSED_ON
 from engine.ops.watchdog import Limits, Page, Venue, Watchdog
-from engine.venue import load_key, open_venue
+from engine.venue import OPENERS, load_key
 from safety.beat import BEAT_FILE, WATCHDOG_BEAT_FILE, BeatPage, BeatState
 from safety.interlock import Clearance, HoldLevel
 from safety.killbyte import KillByte, KillLevel
 from safety.killswitch import BYTE_FILE, trip_on_disk
 from safety.reasons import Refusal
 from seams.clock import NS_PER_S, Clock, SystemClock
-from seams.disk import RealDisk
+from seams.disk import Disk, RealDisk
 from venues.types import Environment, Mode
 
 PAGES_FILE = "watchdog.pages.jsonl"
@@ -78,14 +79,16 @@ class Pages:
             raise OSError(f"the alarm command ended with {process.returncode}")
 
 
-def venue_of(settings: Settings, clock: Clock) -> Venue | None:
+def venue_of(settings: Settings, clock: Clock, disk: Disk, safety: Path) -> Venue | None:
     """Return the watchdog's own link to the venue; None in paper. Raises `Refusal`."""
     if Mode(settings.engine.mode) is not Mode.LIVE:
         return None
     if not settings.watchdog.key_file:
         raise Refusal("invalid_config", "in mode live the watchdog needs its own watchdog.key_file")
     key = load_key("watchdog.key_file", settings.watchdog.key_file)
-    return open_venue(settings.execution.venue_url, key, clock)
+    wires = transport_without_engine(settings, disk, safety)
+    environment = Environment(settings.engine.environment)
+    return OPENERS[key.venue](settings.execution.venue_url, key, clock, environment, wires)
 
 
 def build(home: Path, environ: dict[str, str]) -> Watchdog:
@@ -107,7 +110,7 @@ def build(home: Path, environ: dict[str, str]) -> Watchdog:
         limits=Limits(settings.watchdog.close_only_after_s, settings.watchdog.cancel_after_s),
         trip=trip,
         page=Pages(paths.safety / PAGES_FILE, settings.watchdog.alarm_command).send,
-        venue=venue_of(settings, clock),
+        venue=venue_of(settings, clock, disk, paths.safety),
         pid=os.getpid(),
     )
 

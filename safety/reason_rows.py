@@ -13,6 +13,7 @@ _STATE = "init-state"
 _ALARMS = "alarms"
 _RECONCILE = "reconciliation"
 _CORRIDOR = "corridor"
+_ARMING = "arming"
 _APPROVALS = "approvals"
 _UNKNOWN, _PAPER, _START = "ambiguous-order", "paper-session", "engine-will-not-start"
 
@@ -113,6 +114,19 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     ("gate_closed", "The gate is closed", "At least one condition of the submit does not hold at this moment.", "Correct what is named, then pass the gate again.", _CORRIDOR),
     ("approval_mismatch", "The approval is of something else", "Prepared order, approval and bundle do not name each other by their hashes.", "Open a new session.", _CORRIDOR),
     ("signature_expired", "The signed bytes are no longer valid", "The venue would refuse them, or they expire within seconds.", "Open a new session and sign again.", _CORRIDOR),
+    ("not_armed", "This venue opens only by arming", "Nothing leaves for a real venue before two steps by named persons.", "See what is missing: interlock arm show; then interlock arm ask.", _ARMING),
+    ("arming_not_needed", "Nothing here needs arming", "This engine reaches no real venue: in sim, paper and sandbox no money moves.", "Set the mode and the environment that you mean, then restart the engine.", _ARMING),
+    ("arming_refused", "Not armed: conditions do not hold", "Every condition must hold at both steps; all that do not are named.", "Correct each as `interlock arm show` says, then ask again.", _ARMING),
+    ("no_seal", "No sealed strategy", "On mainnet only a strategy whose signed source and build are on record may trade, and there is none.", "Stay on testnet, or in dry_live: seals come with the lifecycle of strategies, and nothing replaces them.", _ARMING),
+    ("limits_not_set", "The desk has not set its own limits", "What is shipped is sized for paper; real money needs limits that somebody chose.", "Write the named keys into config/interlock.yaml, then reload.", _ARMING),
+    ("limit_raise_waits", "A raise of a limit waits", "What is armed must be what was looked at, and a limit is about to be loosened.", "Let the raise come into force, or take it back, then ask.", _ARMING),
+    ("micro_caps_too_large", "The micro caps are too large", "The first orders with real money are the smallest that are worth anything.", "Lower risk.micro_order_notional_usd and risk.micro_gross_exposure_usd.", _ARMING),
+    ("allow_list_empty", "An allow-list is empty", "Venues, symbols and strategies that may use real money are each named; an empty list allows nothing.", "Fill execution.allowed_venues, allowed_symbols and allowed_strategies.", _ARMING),
+    ("drill_not_passed", "A drill is missing, old or failed", "Who arms must have seen the desk stop, within 30 days, on this very kernel.", "Run interlock drill kill, dead-man and flatten.", _ARMING),
+    ("second_person_missing", "There is nobody to be the second person", "Two persons arm, and fewer than two have a key in force.", "Enrol a second operator: interlock operator enrol.", _ARMING),
+    ("key_can_withdraw", "A key can withdraw, or nobody says that it cannot", "A key that trades must not be able to take the money away.", "Make a key without that right: an agent at Hyperliquid, a key without withdrawal at Kraken.", _ARMING),
+    ("key_expires_soon", "A key ends soon", "Orders that cannot be cancelled because the key has ended are nobody's.", "Make a new key, put it into the key file, and restart the engine.", _ARMING),
+    ("venue_not_ready", "The venue or its account is not ready", "Keys, account mode or markets are not as they must be; what is wrong is named.", "Correct what is named at the venue, then look with interlock venue check.", _ARMING),
     ("mode_not_live", "The engine is not in live mode", "Only an engine with an account in custody sends orders; in sandbox that account is on a loopback exchange.", "Set mode live and the environment, then restart the engine.", _CORRIDOR),
     ("venue_unreachable", "The venue did not answer", "Nothing was sent; what the venue did not say cannot be known.", "Try the step again when the venue answers.", _CORRIDOR),
     ("too_many_tickets", "Too many tickets are waiting", "The queue is bounded; more could not be read with care.", "Decide or reject the waiting ones.", _PAPER),

@@ -52,6 +52,7 @@ NOUNS: dict[str, Noun] = {
     "tickets": Noun("tickets", "app", is_group=True),
     "lease": Noun("lease", "app", is_group=True),
     "approvals": Noun("approvals", "app", is_group=True),
+    "arm": Noun("arming", "app", is_group=True),
     "operator": Noun("operators", "app", is_group=True),
     "orders": Noun("trading", "orders", is_group=True),
     "positions": Noun("trading", "positions"),

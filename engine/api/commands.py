@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from engine.api.arming import ArmBody, ArmShow
 from engine.api.corridor import SubmitAct, SubmitList, SubmitOpen, SubmitShow
 from engine.api.drills import DrillList as DrillList
 from engine.api.drills import DrillStart as DrillStart
@@ -277,6 +278,7 @@ CommandBody = (
     | SubmitOpen
     | SubmitAct
     | RiskBody
+    | ArmBody
     | EngineStop
 )
 
@@ -353,6 +355,7 @@ QueryBody = (
     | SubmitList
     | SubmitShow
     | RiskShow
+    | ArmShow
     | Snapshot
     | Health
     | TicketShow

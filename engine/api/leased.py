@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.api.arming import ArmAsk
 from engine.api.commands import PaperStart, Resume, SimReset, TicketApprove, TicketSelect, TicketSubmit
 from engine.api.corridor import Step, SubmitAct, SubmitOpen
 
@@ -15,6 +16,7 @@ NEEDS_LEASE = frozenset(
         SimReset,
         SubmitOpen,
         SubmitAct,
+        ArmAsk,
     }
 )
 """What starts or restores risk. Stopping, rejecting, cancelling and a second person's part need no lease."""

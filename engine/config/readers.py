@@ -30,6 +30,12 @@ READ: Mapping[str, tuple[str, ...]] = {
     ),
     "engine/ticket_desk.py": ("supervision.allows_override",),
     "engine/venue.py": ("execution.venue_url", "execution.venue_key_file"),
+    "engine/arming_rules.py": (
+        "execution.allowed_venues",
+        "execution.allowed_symbols",
+        "execution.allowed_strategies",
+    ),
+    "engine/keeping.py": ("execution.arming_hours",),
     "engine/record.py": (
         "record.audit_key_file",
         "record.audit_anchor_file",
@@ -52,9 +58,8 @@ READ: Mapping[str, tuple[str, ...]] = {
         "feed.mids_stale_s",
         "feed.candles_stale_s",
     ),
-    "engine/drill.py": ("watchdog.drill_key_file",),
     "engine/outlets.py": ("alarms.sinks", "record.past_max_mib"),
-    "engine/keys.py": ("execution.key_max_age_days",),
+    "engine/keys.py": ("execution.key_max_age_days", "watchdog.drill_key_file"),
     "engine/ops/snapshots.py": ("analytics.paper_stale_after_minutes",),
     SESSION: (
         "engine.warmup_bars",

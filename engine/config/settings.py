@@ -217,6 +217,12 @@ class ExecutionBlock(Block):
     """Where the venue answers: `tcp://HOST:PORT` of a sandbox exchange (mode live, environment sandbox)."""
     venue_key_file: str = ""
     """The key that signs at the venue: a file (0600), `credential:NAME` or `gpg:FILE`; never the key."""
+    allowed_venues: tuple[str, ...] = ()
+    allowed_symbols: tuple[str, ...] = ()
+    allowed_strategies: tuple[str, ...] = ()
+    """What real money may be risked on; an empty list allows nothing, and then nothing can be armed."""
+    arming_hours: Annotated[float, Field(gt=0.0, le=24.0)] = 8.0
+    """How long one arming lasts; it ends with the engine at the latest."""
     key_max_age_days: Positive = 90.0
     """When a key that was not changed rings: every key that the settings name."""
 

@@ -8,6 +8,7 @@ booked to make a difference go away; only a named operator's adjustment does tha
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from decimal import Decimal
 from enum import StrEnum
@@ -73,6 +74,8 @@ class Custody:
         self.ledger = Ledger(Decimal(0))
         self.cash = VenueCash(core, venue, f"{venue.name}:{account}")
         self.verdict = Verdict.HYDRATING
+        self.is_open: Callable[[], bool] = lambda: True
+        """Whether the venue may be asked at all: a real one only as arming says."""
         self.differences: tuple[Difference, ...] = ()
         self.set_aside: tuple[Difference, ...] = ()
         """Differences that an operator said to ignore, as they are now."""
@@ -156,7 +159,8 @@ class Custody:
         """Tend the account once a second until cancelled. What we do not know how to handle halts."""
         while True:
             try:
-                await self.tend()
+                if self.is_open():
+                    await self.tend()
             except Exception as error:
                 self.core.halt(error, f"custody of {self.account}")
             await self.core.clock.sleep(TEND_S)
@@ -392,7 +396,7 @@ class Custody:
 
     def is_in_touch(self) -> bool:
         """Tell whether the venue has answered lately; an engine that is cut off makes no progress."""
-        return self.core.clock.monotonic_ns() - self.heard_ns <= IN_TOUCH_NS
+        return not self.is_open() or self.core.clock.monotonic_ns() - self.heard_ns <= IN_TOUCH_NS
 
     def offset_ms(self) -> float | None:
         """Return how far the venue's clock is ahead of ours, or None before it was asked."""

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from engine.api.commands import PaperStart
+from engine.arming_rules import bounded
 from engine.core import Core
 from engine.market.catalogue import BarColumns, load
 from engine.market.hub import MarketHub
@@ -334,7 +335,7 @@ def _assemble(
         feed_name=start.feed if start.feed != "sandbox" else feed.name,
         lanes=tuple((lane.symbol, choice.name) for lane, choice in zip(lanes, chosen, strict=True)),
         instruments=instruments,
-        policy=openable(policy, orders.venue.capabilities()),
+        policy=openable(bounded(core, policy), orders.venue.capabilities()),
         account=orders.account,
         is_supervised=start.is_supervised,
         supervised_strategies=frozenset(start.supervised_strategies),

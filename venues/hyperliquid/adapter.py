@@ -275,6 +275,15 @@ class HyperliquidAdapter:
             return refusal
         return None
 
+    @property
+    def client(self) -> HyperliquidClient:
+        """Whoever asks what the engine does not: how we stand with the venue."""
+        return self._client
+
+    @property
+    def key(self) -> KeyFile:
+        return self._key
+
     async def rate_budget(self) -> tuple[int, int]:
         """Return how many actions the address has used, and how many it may."""
         said = translate.table(await self._client.about_us("userRateLimit"))

@@ -283,6 +283,15 @@ class KrakenAdapter:
         """Return the venue's state: online, maintenance, cancel_only, post_only."""
         return str(table(await self._client.public("SystemStatus"))["status"])
 
+    @property
+    def client(self) -> KrakenClient:
+        """Whoever asks what the engine does not: how we stand with the venue."""
+        return self._client
+
+    @property
+    def account_name(self) -> str:
+        return self._key.account
+
     @readable
     async def permissions(self) -> frozenset[str]:
         """Return what the asking key may do; one that can withdraw must not be used."""

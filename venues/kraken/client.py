@@ -7,7 +7,7 @@ refused, which proves that it was not carried out, is asked again with a higher 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from seams.clock import NS_PER_MS, NS_PER_S, Clock
 from seams.wire import Caller, MayLeave, always
@@ -74,6 +74,17 @@ class KrakenClient:
             if outcome.proof is not Proof.NONCE_USED:
                 break
         return result_of(outcome)
+
+    @property
+    def tier(self) -> Tier:
+        return self._tier
+
+    async def ask_as_trader(self, method: str, nonce: Callable[[], int]) -> object:
+        """Ask with the key that signs orders, under a nonce counted for it at the moment it is sent: what a
+        key may do, it is told of itself only. Raises `Retryable`, `Refused` or `OutcomeUnknown`."""
+        await self._spend(method)
+        wire = private_request(self._authority, self._key.key, self._key.secret, method, {}, nonce())
+        return result_of(await self._in_turn(self._orders, wire, always))
 
     @property
     def budget(self) -> float:
