@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.conformance.bench import INSIDE, LOT, Bench
+from msgspec.structs import replace as changed
+
+from tests.conformance.bench import INSIDE, LOT, REST, Bench
 from tests.conformance.rig import Who
 from tests.conformance.suite import case
 from venues.types import OrderStatus, Side
@@ -70,6 +72,22 @@ async def a_hand_trade_is_told_under_a_name_that_is_not_ours(bench: Bench) -> No
     assert not foreign.startswith("O-"), foreign
     seen = await bench.venue.query(foreign)
     assert seen is not None and seen.client_order_id == foreign
+
+
+@case()
+async def another_desks_order_is_never_taken_for_ours(bench: Bench) -> None:
+    """A desk that counts from one again does not find an older one's order under its own name; or, where
+    a venue knows it by that name for good, no other order can carry it."""
+    request = bench.request()
+    await bench.venue.submit(bench.venue.sign(request, bench.nonce(), 0))
+    other = await bench.sit(Who.OTHER_DESK)
+    if await other.venue.query(request.client_order_id) is None:
+        (seen,) = await other.venue.open_orders()
+        assert seen.client_order_id != request.client_order_id
+        return
+    again = changed(request, limit_price=REST - 1)
+    await bench.refusal_of(other.venue.sign(again, bench.nonce(), 0))
+    assert bench.rig.live() == 1
 
 
 @case()
