@@ -266,7 +266,7 @@ def found_in(group: str, venue: str) -> str:
         if each.group == group:
             try:
                 run(each, RIGS[venue])
-            except (AssertionError, VenueError, pytest.fail.Exception):
+            except (AssertionError, ValueError, IndexError, VenueError, pytest.fail.Exception):
                 return name
     return ""
 
