@@ -121,7 +121,8 @@ RATES: Mapping[Fault, tuple[float, float]] = {
 """(least, most) chance at each opportunity, drawn log-uniformly where a seed has the kind at all.
 
 An opportunity is one request, one push, one chaos point, one market event, or half a second of the world;
-those `at_order` are the points on an order's way out, those `at_gate` an order that waits for its connection,
+those `at_order` are the points on an order's way out, those `at_gate` an order that waits for its connection
+(and half a second without any),
 those `at_work` half a second in which an order works at the exchange, those `latched` half a second in which
 a kill or a breach stands, those `while_down` a death of the engine.
 """

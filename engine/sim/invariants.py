@@ -53,6 +53,8 @@ class Judge:
     """(number of the order on record, nonce) of every order that left, by number."""
     latch: tuple[KillLevel, int] = (KillLevel.CLEAR, 0)
     """Level and epoch of the kill switch when last looked at."""
+    latched: tuple[int, float] = (0, 0.0)
+    """The incarnation that is seen latched, and when it was last seen clear (or first at all)."""
     memory: tuple[int, Decimal, Decimal, int] = (0, Decimal(0), Decimal(0), 0)
     """Day, its start, high water, and resets so far of the risk memory when last looked at."""
     is_open: bool = True

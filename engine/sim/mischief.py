@@ -22,7 +22,12 @@ async def mischief(world: World, guard: Guard) -> None:
         incarnation = world.incarnation
         if incarnation is None:
             continue
-        if _is_latched(world) and dice.strikes(Fault.CRASH_LATCHED):
+        # Asked for only where a seed has it: the question goes to the database.
+        if (
+            dice.plan.chances[Fault.CRASH_LATCHED]
+            and _is_latched(world)
+            and dice.strikes(Fault.CRASH_LATCHED)
+        ):
             world.die(incarnation.number, "while latched")
             continue
         wire = incarnation.wire
@@ -40,6 +45,9 @@ async def mischief(world: World, guard: Guard) -> None:
         await _at_the_venue(world)
         if dice.strikes(Fault.KILL_BYTE):
             world.pull_byte("from outside")
+        is_cut_off = not wire.is_reachable or wire.is_deaf or world.loop.time() < world.closed_until_s
+        if is_cut_off and dice.strikes(Fault.KILL_AT_GATE):
+            world.pull_byte("while the exchange cannot be reached")
         if world.venue.working() and dice.strikes(Fault.KILL_AT_WORK):
             world.pull_byte("while an order works")
         if dice.strikes(Fault.CLOCK_STEP):

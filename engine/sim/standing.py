@@ -100,11 +100,26 @@ def _latch(judge: Judge, core: Core) -> None:
         # A reset may have been followed by a milder trip since the last look.
         is_ok = epoch > judge.latch[1] and (is_reset or level is not KillLevel.CLEAR)
         judge.check("I13", is_ok, lambda: f"{judge.latch[0].name} became {level.name} by {record}")
+        _looked_again(judge, record.source)
     judge.check("I13", epoch >= judge.latch[1], lambda: f"epoch {judge.latch[1]} became {epoch}")
+    incarnation = judge.world.incarnation
+    if incarnation is not None and (level is KillLevel.CLEAR or incarnation.number != judge.latched[0]):
+        judge.latched = (incarnation.number, now_s(judge.world))
     judge.latch = (level, max(epoch, judge.latch[1]))
     held = {(hold.code, hold.subject) for hold in core.interlock.holds}
     latched = {(row.code, row.subject) for row in core.store.risk.latched()}
     judge.check("I27", latched <= held, lambda: f"latched, and held no more: {latched - held}")
+
+
+def _looked_again(judge: Judge, source: str) -> None:
+    """I13: nobody resumes on what was known before the kill: the exchange has answered since."""
+    incarnation = judge.world.incarnation
+    number, since_s = judge.latched
+    if incarnation is not None and incarnation.number == number and source == "reset":
+        early_s = since_s - incarnation.wire.answered_s
+        judge.check(
+            "I13", early_s <= SLACK_S, lambda: f"reset on an answer {early_s:.1f} s older than the kill"
+        )
 
 
 def _cancels(judge: Judge, incarnation: Incarnation) -> None:

@@ -9,14 +9,14 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
 from engine.sim.runner import make_template
 from tests.simulation.planted.catalogue import PLANTS
-from tests.simulation.planted.hunting import PINS, Found, hunt
+from tests.simulation.planted.hunting import PINS, Found, bites, hunt
 
 BEGIN, END = "<!-- planted bugs: begin -->", "<!-- planted bugs: end -->"
 
@@ -44,6 +44,15 @@ def table(rows: Sequence[Found], seeds: int, wall_s: float) -> str:
     return "\n".join(lines)
 
 
+def pin(rows: Sequence[Found], bitten: Mapping[str, list[str]]) -> None:
+    """Pin each bug that was found to its seed, with all that it breaks there; the others keep theirs."""
+    pins = json.loads(PINS.read_text())
+    for row in rows:
+        pins[row.name] = {"seed": row.seed, "by": bitten[row.name]} if row.by else None
+    known = [plant.name for plant in PLANTS if pins.get(plant.name)]
+    PINS.write_text(json.dumps({name: pins[name] for name in known}, indent=1) + "\n")
+
+
 def main() -> int:
     """Hunt every bug; exit 1 where a P0 one is not found or fewer than 95 % are."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation.planted", description=__doc__)
@@ -51,7 +60,9 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", default="", help="names, separated by commas")
     parser.add_argument(
-        "--write", action="store_true", help="replace the table in docs/reliability.md, and the pinned seeds"
+        "--write",
+        action="store_true",
+        help="pin what was found; after a whole hunt replace the table in docs/reliability.md",
     )
     asked = parser.parse_args()
     names = set(filter(None, asked.only.split(",")))
@@ -63,11 +74,13 @@ def main() -> int:
             for row in pool.map(work, chosen):
                 rows.append(row)
                 sys.stderr.write(f"{row.name}: {row.by or 'NOT FOUND'} ({row.seeds} seeds)\n")
+            if asked.write:
+                found = {row.name: row.seed for row in rows if row.by}
+                whole = pool.map(partial(bites, template=work.keywords["template"]), found, found.values())
+                pin(rows, dict(zip(found, whole, strict=True)))
     text = table(rows, asked.seeds, time.perf_counter() - began)
     sys.stdout.write(text + "\n")
-    if asked.write:
-        pins = {row.name: {"seed": row.seed, "by": row.by.split(", ")} for row in rows if row.by}
-        PINS.write_text(json.dumps(pins, indent=1) + "\n")
+    if asked.write and not names:
         path = Path(__file__).resolve().parents[3] / "docs" / "reliability.md"
         before, _, rest = path.read_text().partition(BEGIN)
         path.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}")

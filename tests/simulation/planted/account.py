@@ -9,8 +9,9 @@ from typing import Any
 from engine.store.facts import FactRows
 from engine.store.orders import OrderRows
 from engine.trading import custody as custody_module
+from engine.trading import ledger as ledger_module
 from engine.trading.custody import Custody, Verdict
-from engine.trading.ledger import Ledger
+from engine.trading.ledger import Holding, Ledger
 from engine.trading.machine import Evidence
 from safety.canonical import changed
 from tests.simulation.planted.plant import P0, Plant, always, nothing, set_, wrap
@@ -24,6 +25,34 @@ def booked_again(old: Any) -> Any:
         return bool(old(self, fill, market_ns))
 
     return book
+
+
+def adds_replace(old: Any) -> Any:
+    def apply(held: Holding, signed: Decimal, price: Decimal) -> Decimal:
+        was = held.quantity
+        gain: Decimal = old(held, signed, price)
+        if was and (was > 0) == (signed > 0):
+            held.quantity = signed
+        return gain
+
+    return apply
+
+
+def counted_unwritten(old: Any) -> Any:
+    def record_fill(self: OrderRows, fill: Any, order: Any = None) -> bool:
+        return True if fill.fill_id.endswith("3") else bool(old(self, fill, order))
+
+    return record_fill
+
+
+def end_untold(old: Any) -> Any:
+    def record(self: OrderRows, event: Any, order: Any = None) -> None:
+        if order is not None and order.status is S.CANCELLED:
+            self.save_order(order)
+        else:
+            old(self, event, order)
+
+    return record
 
 
 def without(kind: str) -> Callable[[Any], Any]:
@@ -134,6 +163,9 @@ PLANTS: tuple[Plant, ...] = (
     Plant("order_not_written", "orders are not made durable", P0, set_(OrderRows, "record_intent_and_order", nothing)),
     Plant("old_verdict_resumes", "a pass without an answer counts as fresh", P0, wrap(Custody, "reconcile", always_fresh)),
     Plant("in_touch_always", "progress is told without an exchange", False, set_(Custody, "is_in_touch", always)),
+    Plant("adds_replace", "adding to a holding replaces it", P0, wrap(ledger_module, "_apply", adds_replace)),
+    Plant("counted_unwritten", "some fills count and are not on the disk", P0, wrap(OrderRows, "record_fill", counted_unwritten)),
+    Plant("end_untold", "a cancelled order's last event is not written", False, wrap(OrderRows, "record_order_event", end_untold)),
     Plant("passes_leave_traces", "each reconciliation writes every order anew", False, wrap(Custody, "reconcile", written_anew)),
 )
 # fmt: on

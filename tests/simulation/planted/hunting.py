@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from engine.sim.runner import run_seed
+from engine.sim.runner import SeedResult, run_seed
 from tests.simulation.planted.catalogue import PLANTS
 from tests.simulation.planted.plant import planted
 
@@ -37,8 +37,18 @@ def hunt(number: int, template: Path, seeds: int, pinned: int = 0) -> Found:
             result, _ = run_seed(seed, template, stops_at_first=True)
             faults += sum(result.faults.values())
             if result.violations:
-                by = ", ".join(
-                    sorted({each.invariant for each in result.violations}, key=lambda n: int(n[1:]))
-                )
+                by = ", ".join(broken_in(result))
                 return Found(plant.name, plant.breaks, plant.is_p0, by, count, faults, seed)
     return Found(plant.name, plant.breaks, plant.is_p0, "", len(chosen), faults)
+
+
+def bites(name: str, seed: int, template: Path) -> list[str]:
+    """Return every invariant that a bug breaks in one seed that is run to its end."""
+    plant = next(each for each in PLANTS if each.name == name)
+    with planted(plant):
+        return broken_in(run_seed(seed, template)[0])
+
+
+def broken_in(result: SeedResult) -> list[str]:
+    """Return the invariants that did not hold, by number."""
+    return sorted({each.invariant for each in result.violations}, key=lambda name: int(name[1:]))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
+
+import msgspec
 
 from engine.trading.nonces import Nonces
 from safety.canonical import changed
 from seams.clock import NS_PER_MS
 from tests.simulation.planted.plant import P0, Plant, nothing, nothing_async, set_, wrap
 from venues.contract import AlreadySeen, Fence, OutcomeUnknown, Refused, Retryable
+from venues.listeners import Listeners
 from venues.sandbox import link as link_module
 from venues.sandbox import messages as m
 from venues.sandbox.link import ExchangeLink
@@ -101,14 +105,13 @@ def deaf_to_holes(self: ExchangeLink, seq: int) -> None:
 
 
 def takes_all(self: ExchangeLink, frame: bytes) -> None:
-    push = m.PUSHES.decode(frame)
-    if isinstance(push, m.OrderPush):
-        self._count(push.seq)
-        if self._on_event is not None:
-            self._on_event(push.event)
-        return
-    for listener in tuple(self._on_market):
-        listener(link_module._market(push))
+    with suppress(msgspec.MsgspecError, KeyError):
+        push = m.PUSHES.decode(frame)
+        if isinstance(push, m.OrderPush):
+            self._count(push.seq)
+            self._heard.tell_event(push.event)
+        else:
+            self._heard.tell_market(link_module._market(push))
 
 
 def retried_anew(old: Any) -> Any:
@@ -137,7 +140,7 @@ PLANTS: tuple[Plant, ...] = (
     Plant("cancels_not_sent", "cancels never leave", P0, set_(ExchangeLink, "cancel", nothing_async)),
     Plant("holes_overlooked", "a hole in the stream is not noticed", False, set_(ExchangeLink, "_count", deaf_to_holes)),
     Plant("any_symbol", "market events of any symbol are passed on", False, set_(ExchangeLink, "_frame", takes_all)),
-    Plant("feeds_pile_up", "an ended feed goes on listening", False, set_(ExchangeLink, "off_market", nothing)),
+    Plant("feeds_pile_up", "an ended feed goes on listening", False, set_(Listeners, "off_market", nothing)),
     Plant("nonce_of_clock", "nonces follow the clock alone", P0, set_(Nonces, "next", clock_only)),
     Plant("nonce_not_kept", "nonces are not durable", P0, set_(Nonces, "next", not_kept)),
     Plant("retried_anew", "what got no answer is signed anew and sent again", P0, wrap(ExchangeLink, "submit", retried_anew)),
