@@ -50,6 +50,7 @@ from engine.reloading import Reloading
 from engine.research.identity import git_commit
 from engine.risk_memory import RiskMemory
 from engine.store.store import Store, database_path
+from engine.unforeseen import halt_on_unforeseen
 from engine.watching import WatchdogWatch
 from native.identity import kernel_sha256
 from safety.alarm_codes import ALARMS
@@ -366,6 +367,7 @@ async def _serve_on_bus(engine: Engine, paths: HomePaths) -> None:
     net = await NatsNet.connect(url, credential.user, credential.password, "engine", bus_changed)
     watcher = asyncio.create_task(bus.watch(), name="bus")
     loop = asyncio.get_running_loop()
+    halt_on_unforeseen(core, loop)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, engine.handlers.stop_requested.set)
     loop.add_signal_handler(signal.SIGUSR1, kill_by_signal, engine)
