@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 INVARIANTS: Mapping[str, str] = {
+    # Beside these, as I0: nothing is raised that nobody catches.
     "I1": "an intent has at most one order, across restarts and retries",
     "I2": "no byte leaves before request, nonce, bytes and ticket hash are durable",
     "I3": "a retry's bytes are the first attempt's bytes",

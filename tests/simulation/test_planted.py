@@ -18,34 +18,11 @@ PINNED = json.loads(PINS.read_text())
 """Each bug's finding seed and the invariants that it broke there, as the last whole hunt wrote them."""
 SEEDS = 12
 """How many more seeds are looked at where the pinned one finds nothing any more: the world has changed."""
-NOT_FOUND = frozenset(
-    (
-        "any_symbol",
-        "close_only_ignored",
-        "positions_overlooked",
-        "late_fill_at_the_end",
-        "start_obeys_unseen",
-        "breaches_forgotten",
-        "clock_trusted",
-        "market_trusted",
-        "audit_follows_clock",
-        "failed_feed_listens",
-    )
-)
+NOT_FOUND = frozenset({"clock_trusted"})
 """Bugs that the last whole hunt did not find: a debt, named here so that it can only shrink unnoticed."""
-SILENT = frozenset(
-    (
-        "I1",
-        "I20",
-        "I28",
-        "I32",
-        "I34",
-        "I45",
-        "I7",
-        "I8",
-    )
-)
-"""Invariants that no planted bug broke in that hunt (it stops within a second of the first violation)."""
+SILENT = frozenset({"I1", "I28", "I7"})
+"""Invariants that no planted bug broke in its pinned seed, run to the end. The database itself keeps I1: an
+intent has one row among the orders."""
 
 
 @pytest.fixture(scope="module")
