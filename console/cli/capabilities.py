@@ -38,6 +38,7 @@ CAPABILITIES: tuple[tuple[str, str], ...] = (
     ("strategy forge to native code", "engine.lifecycle.forge"),
     ("Hyperliquid adapter", "venues.hyperliquid.adapter"),
     ("Kraken spot adapter", "venues.kraken"),
+    ("adapters proved by one suite, or not selectable", "venues.conformance"),
     ("full-screen console", "console.tui.app"),
     ("command line", "console.cli.app"),
 )
