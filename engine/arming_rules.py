@@ -19,7 +19,7 @@ from safety.principals import enrolled
 from safety.reasons import REASONS, Refusal
 from safety.secrets import Secret
 from seams.clock import NS_PER_S
-from venues.standing import Standing
+from venues.standing import KeyStanding, Standing
 from venues.types import Environment, Mode
 
 DAY_NS = 86_400 * NS_PER_S
@@ -160,10 +160,14 @@ def _keys(core: Core, standing: Standing) -> Iterator[Condition]:
     )
     yield _row("key_can_withdraw", not can and not unsaid, said or "no key can withdraw")
     now_ns, least = core.clock.now_ns(), core.settings.risk.signer_min_days
-    ending = [
-        f"{key.name} in {(key.valid_until_ns - now_ns) / DAY_NS:.1f} days"
-        for key in standing.keys
-        if key.valid_until_ns and key.valid_until_ns - now_ns < least * DAY_NS
-    ]
+    ending = [each for key in standing.keys if (each := _ending(key, now_ns, least))]
     yield _row("key_expires_soon", not ending, ", ".join(ending) or f"no key ends within {least:g} days")
     yield _row("venue_not_ready", not standing.problems, ", ".join(standing.problems) or "the venue is ready")
+
+
+def _ending(key: KeyStanding, now_ns: int, least_days: float) -> str:
+    """Return why a key's end is in the way; nothing where it is not."""
+    if key.valid_until_ns is None:
+        return f"{key.name}: its end is not told (give the agent a name)"
+    left_days = (key.valid_until_ns - now_ns) / DAY_NS
+    return f"{key.name} in {left_days:.1f} days" if key.valid_until_ns and left_days < least_days else ""

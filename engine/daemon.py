@@ -34,7 +34,7 @@ from engine.foundry import Foundry
 from engine.handlers import Handlers
 from engine.health import Health
 from engine.jobs import Jobs
-from engine.keeping import arming_desk, custody_of, parts_of
+from engine.keeping import arming_desk, custody_of, parts_of, venue_desk
 from engine.keys import drill_key, watch_keys
 from engine.limit_book import LimitBook
 from engine.limits import note_limits, restore_latches
@@ -170,10 +170,11 @@ class Engine:
         self.publisher = Publisher(core, self.desk, self.health)
         self.foundry = Foundry(core, self.jobs)
         self.handlers = Handlers(core, self.desk, self.jobs, self.foundry)
+        self.venue = venue_desk(core, self.custody)
         self.arming = self.handlers.arming = arming_desk(core, self.custody, arming)
         self.publisher.pairs = self.handlers.pairs.rows
         self.questions = Questions(core, self.desk, self.jobs, self._snapshot)
-        self.questions.arming = self.arming
+        self.questions.arming, self.questions.venue, self.health.venue = self.arming, self.venue, self.venue
         self.questions.schedules = self.handlers.schedules.rows
         self.beat = BeatPage.anonymous()
         """Raised after each whole turn of the main loop: what the watchdog reads."""
@@ -256,6 +257,8 @@ class Engine:
                 await step()
             except Exception as error:  # one part that cannot end in order must not keep the next from it
                 self.core.halt(error, "shutdown")
+        if self.venue is not None:
+            await self.venue.close()
         if self.custody is not None:
             await self.custody.venue.close()
         self.beat.write(BeatState.STOPPED, self.core.clock.monotonic_ns(), self.core.pid)
@@ -270,6 +273,8 @@ class Engine:
         self.breaker.look()
         await self.handlers.schedules.tend()
         self.handlers.tend()
+        if self.venue is not None:
+            self.venue.tend()
         if self.reloading is not None:
             self.reloading.look()
         if self.watchdog is not None:

@@ -8,6 +8,7 @@ from engine.api import views as v
 from engine.core import Core
 from engine.desk import Desk
 from engine.store.failures import StoreError
+from engine.venue_desk import VenueDesk
 from safety.approval_measures import measure_rows, measures
 from safety.killbyte import KillLevel
 from seams.clock import NS_PER_MS, iso_z
@@ -26,6 +27,7 @@ class Health:
         self.is_bus_up = True
         self.diagnostics: tuple[tuple[str, str, str], ...] = ()
         """Facts from outside the engine, such as unit states and the log's end; set by whoever looks."""
+        self.venue: VenueDesk | None = None
         self.bus_restarts = 0
         self._beat_ns = core.clock.monotonic_ns()
         self.bus_ns = self._store_ns = self._beat_ns
@@ -68,6 +70,7 @@ class Health:
             _part("interlock", "ok", beat_ms, "kill latched" if is_latched else "latch clear"),
             self._feed(),
             *self._feeds(),
+            *(() if self.venue is None else self.venue.parts()),
             _part(
                 "disk",
                 self._disk_state(),

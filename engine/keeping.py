@@ -13,6 +13,7 @@ from engine.trading.custody import Custody
 from engine.trading.would import WouldBook
 from engine.transport import Gated, Reading, Sockets, Transport
 from engine.venue import configured_venue, evidence_of, mark_orders, standing_of
+from engine.venue_desk import VenueDesk
 from safety.arming import MAY_ACT, MAY_ASK, Arming, ArmingState
 from seams.clock import NS_PER_S
 from seams.disk import Disk
@@ -63,6 +64,14 @@ def arming_desk(core: Core, custody: Custody | None, arming: Arming | None) -> A
     if custody is None or arming is None:
         return None
     return ArmingDesk(core, custody, arming, standing_of(custody.venue, core.clock))
+
+
+def venue_desk(core: Core, custody: Custody | None) -> VenueDesk | None:
+    """Return the desk that watches keys, budgets and the dead man's switch; None without such an account."""
+    venue = None if custody is None else custody.venue
+    if custody is None or not isinstance(venue, LiveVenue):
+        return None
+    return VenueDesk(core, custody, venue, standing_of(venue, core.clock))
 
 
 def transport_without_engine(settings: Settings, disk: Disk, safety: Path) -> Transport | None:

@@ -26,6 +26,7 @@ from engine.api.reconcile import FillsCompared
 from engine.api.research import list_sessions
 from engine.api.risk import RiskShow
 from engine.api.run_views import RunsView, SessionRow
+from engine.api.venues import VenueShow
 from engine.arming import ArmingDesk, unarmed
 from engine.core import Core
 from engine.corridor.desk import CorridorDesk
@@ -39,6 +40,7 @@ from engine.research.index import RunScan
 from engine.research.reading import run_row
 from engine.risk_desk import risk_state
 from engine.ticket_views import TicketSight, ticket_row
+from engine.venue_desk import VenueDesk
 from safety.reasons import Refusal
 from safety.text import clean
 from seams.net import Net
@@ -59,6 +61,7 @@ class Questions:
         self.schedules: Callable[[], tuple[c.ScheduleRow, ...]] = tuple
         self.corridor: CorridorDesk | None = None
         self.arming: ArmingDesk | None = None
+        self.venue: VenueDesk | None = None
         self._scan = RunScan(core.paths.runs, core.disk)
 
     async def listen(self, net: Net) -> None:
@@ -81,6 +84,8 @@ class Questions:
             if isinstance(query.body, FillsCompared):
                 compared = await compare_fills(self.desk, query.body.since_ns)
                 return answer(self.core, query.request_id, None, compared)
+            if isinstance(query.body, VenueShow):
+                return answer(self.core, query.request_id, None, await self._venue(query.body))
             return answer(self.core, query.request_id, None, self._ask(query.body))
         except Refusal as refusal:
             return answer(self.core, query.request_id, refusal)
@@ -89,6 +94,11 @@ class Questions:
         except Exception as error:  # a view that cannot be built: say so, go on
             said = f"{type(error).__name__}: {error}"
             return answer(self.core, query.request_id, Refusal("invalid_request", clean(said)))
+
+    async def _venue(self, body: VenueShow) -> Record:
+        if self.venue is None:
+            raise Refusal("mode_not_live", NO_CORRIDOR)
+        return await self.venue.view(is_fresh=body.is_fresh)
 
     def _ask(self, body: c.QueryBody) -> Record:
         latest = self.snapshot()

@@ -55,6 +55,7 @@ _ROWS: tuple[tuple[str, int, str, str, str, str, str, bool, float, float], ...] 
     ("watchdog_lost", 1, "No watchdog watches", "Nobody cancels if the engine freezes; new risk is blocked", "5 minutes", "Start interlock watchdog run under the service manager", _KILL, False, 0.0, 0.0),
     ("arming_lapsed", 2, "The arming ran out", "No new risk; what is at the venue is watched and reduced", "15 minutes", "Arm again, or end what is open: interlock arm show", _ARMING, False, 0.0, 0.0),
     ("key_ending", 2, "A key of the venue ends soon", "After that nothing can be cancelled with it", "1 day", "Make a new key and put it into the key file", _ARMING, False, 0.0, 0.0),
+    ("key_unsafe", 1, "A key can withdraw", "Who has it can take the money away; arming refuses it", "1 hour", "Make a key without that right and end this one", _ARMING, False, 0.0, 0.0),
     ("bus_lost", 2, "The bus is lost", "Consoles see nothing; the engine goes on and the kill file works", "5 minutes", "Check the bus; keep a direct kill at hand", _START, False, 2.0, 10.0),
     ("feed_stale", 2, "Market data is stale", "New risk is blocked until samples are good again", "5 minutes", "Check the feed's connection", _FEED, False, 2.0, 10.0),
     ("order_rejected", 2, "The venue refused an order", "The decision was not carried out", "10 minutes", "Read the venue's message", _REJECTED, False, 0.0, 60.0),

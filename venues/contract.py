@@ -200,6 +200,7 @@ class CashTeller(Protocol):
         ...
 
 
+@runtime_checkable
 class LiveVenue(VenueAdapter, MarketSource, Protocol):
     """What a live engine trades on: an adapter that tells its market and can cancel everything."""
 

@@ -12,13 +12,13 @@ from venues.types import Record
 
 
 class KeyStanding(Record):
-    """One key as the venue sees it. `valid_until_ns` is 0 where it names no end; `can_withdraw` is None where
-    it does not say. `may` is what the key is allowed, in the venue's own words."""
+    """One key as the venue sees it. `valid_until_ns` is 0 for a key without an end; it and `can_withdraw` are
+    None where the venue does not say. `may` is what the key is allowed, in the venue's own words."""
 
     name: str
     public: str
     role: str
-    valid_until_ns: int = 0
+    valid_until_ns: int | None = 0
     can_withdraw: bool | None = None
     may: tuple[str, ...] = ()
 

@@ -53,6 +53,7 @@ NOUNS: dict[str, Noun] = {
     "lease": Noun("lease", "app", is_group=True),
     "approvals": Noun("approvals", "app", is_group=True),
     "arm": Noun("arming", "app", is_group=True),
+    "venue": Noun("venue", "app", is_group=True),
     "operator": Noun("operators", "app", is_group=True),
     "orders": Noun("trading", "orders", is_group=True),
     "positions": Noun("trading", "positions"),

@@ -34,6 +34,7 @@ from engine.api.ticket_commands import TicketReject as TicketReject
 from engine.api.ticket_commands import TicketRejectAll as TicketRejectAll
 from engine.api.ticket_commands import TicketSelect as TicketSelect
 from engine.api.ticket_commands import TicketSubmit as TicketSubmit
+from engine.api.venues import VenueShow
 from venues.types import Record
 
 SCHEMA_VERSION = 1
@@ -356,6 +357,7 @@ QueryBody = (
     | SubmitShow
     | RiskShow
     | ArmShow
+    | VenueShow
     | Snapshot
     | Health
     | TicketShow

@@ -36,6 +36,7 @@ READ: Mapping[str, tuple[str, ...]] = {
         "execution.allowed_strategies",
     ),
     "engine/keeping.py": ("execution.arming_hours",),
+    "engine/dead_man.py": ("execution.arms_dead_man",),
     "engine/record.py": (
         "record.audit_key_file",
         "record.audit_anchor_file",

@@ -223,6 +223,9 @@ class ExecutionBlock(Block):
     """What real money may be risked on; an empty list allows nothing, and then nothing can be armed."""
     arming_hours: Annotated[float, Field(gt=0.0, le=24.0)] = 8.0
     """How long one arming lasts; it ends with the engine at the latest."""
+    arms_dead_man: bool = False
+    """Whether the venue's own dead man's switch is kept armed: on firing it cancels the account's protective
+    orders too, and those placed by hand."""
     key_max_age_days: Positive = 90.0
     """When a key that was not changed rings: every key that the settings name."""
 

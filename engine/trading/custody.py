@@ -76,6 +76,8 @@ class Custody:
         self.verdict = Verdict.HYDRATING
         self.is_open: Callable[[], bool] = lambda: True
         """Whether the venue may be asked at all: a real one only as arming says."""
+        self.known_facts: Callable[[], dict[str, object]] = dict
+        """What is known of keys and rate budgets, by the names of `VenueFacts`."""
         self.differences: tuple[Difference, ...] = ()
         self.set_aside: tuple[Difference, ...] = ()
         """Differences that an operator said to ignore, as they are now."""
@@ -387,12 +389,13 @@ class Custody:
     def venue_facts(self) -> VenueFacts:
         """Return what preflight may know of this account: reconciliation and nonces."""
         last = self.orders.nonces.last
-        return VenueFacts(
+        facts = VenueFacts(
             reconcile_state=_STATES[self.verdict],
             reconcile_age_ms=self.age_ms(),
             nonce_next=max(last + 1, self.core.clock.now_ns() // NS_PER_MS),
             nonce_durable=last,
         )
+        return changed(facts, **self.known_facts())
 
     def is_in_touch(self) -> bool:
         """Tell whether the venue has answered lately; an engine that is cut off makes no progress."""

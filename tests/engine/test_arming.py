@@ -142,7 +142,9 @@ class Place:
 
     def ready(self) -> None:
         """Bring everything that arming wants of the desk itself."""
-        core = self.engine.core
+        core, exchange = self.engine.core, self.rig.exchange
+        for number, agent in enumerate((hl.AGENT, hl.ASKER)):  # the venue tells the end of a named agent
+            exchange.add_agent(hl.MASTER.address, agent.address, f"a{number}")
         for name in ("ann", "bob"):
             key = OperatorKey(name.encode().ljust(32, b"!"))
             enrol(core.disk, core.paths.operators, name, key.public_key, 1)
@@ -354,7 +356,7 @@ def test_a_book_that_does_not_agree_and_keys_that_are_wrong_refuse_the_second_st
     async def scene(place: Place) -> None:
         place.ready()
         soon_ms = place.rig.exchange.now_ms() + 3 * 86_400_000
-        place.rig.exchange.add_agent(hl.MASTER.address, hl.AGENT.address, "a", soon_ms)
+        place.rig.exchange.add_agent(hl.MASTER.address, hl.AGENT.address, "a0", soon_ms)
         place.rig.desk.order("60010", "0.1")  # somebody buys by hand: a position that is not ours
         asked = await place.ask()
         with pytest.raises(Refusal) as refused:

@@ -31,7 +31,7 @@ async def standing(venue: HyperliquidAdapter, clock: Clock, nonce: Callable[[], 
                 name=name,
                 public=address.lower(),
                 role=role,
-                valid_until_ns=until_ms.get(address.lower(), 0) * NS_PER_MS,
+                valid_until_ns=_end(role, until_ms.get(address.lower())),
                 can_withdraw={MASTER: True, AGENT: False}.get(role),
             )
         )
@@ -52,3 +52,11 @@ async def standing(venue: HyperliquidAdapter, clock: Clock, nonce: Callable[[], 
         problems=venue.problems,
         warnings=venue.warnings,
     )
+
+
+def _end(role: str, until_ms: int | None) -> int | None:
+    """Return when a key ends: a master's own never does, and of an agent without a name the venue does not
+    tell."""
+    if until_ms is not None:
+        return until_ms * NS_PER_MS
+    return 0 if role == MASTER else None

@@ -1,0 +1,76 @@
+"""Venues as people see them: what an adapter can do, and how an engine stands with its own venue."""
+
+from __future__ import annotations
+
+from venues.contract import Capabilities
+from venues.standing import Standing
+from venues.types import AccountSnapshot, Record
+
+
+class VenueShow(Record, tag="venue_show"):
+    """Ask how the engine stands with its venue; `is_fresh`: the venue is asked now."""
+
+    is_fresh: bool = False
+
+
+class DeadManRow(Record):
+    """The venue's dead man's switch: off, unarmed, armed (for `left_s` more) or refused."""
+
+    state: str
+    said: str
+    left_s: int = 0
+
+
+class KeyRow(Record):
+    """One key: `days_left` is None where it has no end or none is told; `state` is ok, ending,
+    ended, unknown (its end is not told) or unsafe."""
+
+    name: str
+    public: str
+    role: str
+    days_left: float | None
+    can_withdraw: bool | None
+    may: tuple[str, ...]
+    state: str
+
+
+class BudgetRow(Record):
+    """One rate budget; `left` is the free share, `reserve` of `cap` is kept for cancels."""
+
+    name: str
+    unit: str
+    used: float
+    cap: float
+    left: float
+    reserve: float
+    state: str
+
+
+class VenueView(Record):
+    """An engine's venue. `state` is closed (not armed), down, or up; `standing` is the last answer."""
+
+    venue: str
+    mode: str
+    environment: str
+    account: str
+    signer: str
+    state: str
+    custody: str
+    agreed_ms_ago: int | None
+    capabilities: Capabilities
+    dead_man: DeadManRow
+    keys: tuple[KeyRow, ...] = ()
+    budgets: tuple[BudgetRow, ...] = ()
+    standing: Standing | None = None
+    snapshot: AccountSnapshot | None = None
+    problems: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class KnownVenue(Record):
+    """An adapter of this build: what it can do, where it may be reached, whether this home names it."""
+
+    venue: str
+    environments: tuple[str, ...]
+    is_configured: bool
+    capabilities: Capabilities

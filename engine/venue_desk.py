@@ -1,0 +1,208 @@
+"""How an engine stands with its venue: keys and their end, rate budgets, the dead man's switch."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+
+from engine.api.venues import BudgetRow, KeyRow, VenueView
+from engine.api.views import PartHealth
+from engine.core import Core
+from engine.dead_man import ARMED, OFF, REFUSED, UNARMED, DeadMan
+from engine.trading.custody import Custody
+from safety.text import clean
+from seams.clock import NS_PER_MS, NS_PER_S
+from venues.contract import LiveVenue, VenueError
+from venues.standing import BudgetStanding, KeyStanding, Standing, Stands
+from venues.types import AccountSnapshot, Environment
+
+LOOK_NS = 120 * NS_PER_S
+RETRY_NS = 10 * NS_PER_S
+STALE_NS = 2 * LOOK_NS
+DAY_NS = 86_400 * NS_PER_S
+WARN_DAYS = 14.0
+NO_END_MS = 10**12
+ENDING, UNSAFE = "key_ending", "key_unsafe"
+
+
+class VenueDesk:
+    """The account's venue, looked at every two minutes."""
+
+    def __init__(self, core: Core, custody: Custody, venue: LiveVenue, stands: Stands) -> None:
+        self.core, self.custody, self.venue, self._stands = core, custody, venue, stands
+        self.standing: Standing | None = None
+        self.said = "not asked yet"
+        self.dead_man = DeadMan(core, custody, venue)
+        self._asked_ns: int | None = None
+        self._work: asyncio.Task[None] | None = None
+        custody.known_facts = self.facts
+
+    def tend(self) -> None:
+        """Once a second: look where it is time, and renew the dead man's switch."""
+        self.dead_man.tend()
+        now_ns = self.core.clock.monotonic_ns()
+        pause_ns = LOOK_NS if self.standing is not None and not self.said else RETRY_NS
+        is_due = self._asked_ns is None or now_ns - self._asked_ns >= pause_ns
+        if is_due and self.custody.is_open() and (self._work is None or self._work.done()):
+            self._asked_ns = now_ns
+            self._work = asyncio.get_running_loop().create_task(self._look(), name="venue standing")
+
+    async def ask(self) -> Standing:
+        """Ask the venue now and remember it. Raises `VenueError`."""
+        standing = await self._stands(self._nonce)
+        self.standing, self.said = standing, ""
+        self._ring(standing)
+        return standing
+
+    async def view(self, *, is_fresh: bool) -> VenueView:
+        """Return how we stand; `is_fresh`: the venue is asked now, and what it did not say is a problem."""
+        snapshot, problems = None, list[str]()
+        if is_fresh:
+            try:
+                await self.ask()
+                snapshot = await self.venue.account()
+            except VenueError as error:
+                problems.append(clean(f"{type(error).__name__}: {error}", 200))
+        return self._view(snapshot, tuple(problems))
+
+    def facts(self) -> dict[str, object]:
+        """Return what preflight may know of keys and budgets; on a loopback they are not about money."""
+        standing = self.standing
+        if standing is None or self.core.environment is Environment.SANDBOX:
+            return {}
+        now_ns = self.core.clock.now_ns()
+        if now_ns - standing.at_ns > STALE_NS:
+            return {}
+        found: dict[str, object] = {
+            "signer_is_master": any(key.can_withdraw is not False for key in standing.keys)
+        }
+        ends = [key.valid_until_ns for key in standing.keys]
+        if None not in ends:
+            finite = [end for end in ends if end]
+            found["signer_left_ms"] = (min(finite) - now_ns) // NS_PER_MS if finite else NO_END_MS
+        if standing.budgets:
+            found["budget_left"] = Decimal(str(round(min(each.left for each in standing.budgets), 4)))
+        return found
+
+    def parts(self) -> tuple[PartHealth, ...]:
+        """Return keys, budgets and the switch as parts of the engine's health, each with its age."""
+        standing = self.standing
+        switch = self.dead_man.row()
+        word = {ARMED: "ok", OFF: "off", UNARMED: "slow", REFUSED: "off"}.get(switch.state, "off")
+        left = f", {switch.left_s} s left" if switch.left_s else ""
+        man = PartHealth(
+            part="dead man", state=word, age_ms=0, detail=f"{switch.state.upper()}: {switch.said}{left}"
+        )
+        if standing is None:
+            return (PartHealth(part="venue keys", state="off", age_ms=0, detail=self.said), man)
+        now_ns = self.core.clock.now_ns()
+        age_ms = max(0, now_ns - standing.at_ns) // NS_PER_MS
+        keys = [_key(each, now_ns) for each in standing.keys]
+        budgets = [_budget(each) for each in standing.budgets]
+        worst = "failed" if any(each.state in ("unsafe", "ended") for each in keys) else "ok"
+        ending = "slow" if any(each.state == "ending" for each in keys) else worst
+        tight = "slow" if any(each.state != "ok" for each in budgets) else "ok"
+        key_state = worst if worst == "failed" else ending
+        return (
+            PartHealth(part="venue keys", state=key_state, age_ms=age_ms, detail=_keys_said(keys)),
+            PartHealth(part="venue budget", state=tight, age_ms=age_ms, detail=_budgets_said(budgets)),
+            man,
+        )
+
+    async def close(self) -> None:
+        await self.dead_man.close()
+        if self._work is not None:
+            self._work.cancel()
+            await asyncio.gather(self._work, return_exceptions=True)
+
+    # --- inside ----------------------------------------------------------------------------------
+
+    async def _look(self) -> None:
+        try:
+            await self.ask()
+        except VenueError as error:
+            self.said = clean(f"{type(error).__name__}: {error}", 200)
+
+    def _ring(self, standing: Standing) -> None:
+        """Ring for a key that ends soon, and for one that could take the money away."""
+        core = self.core
+        for key in (_key(each, standing.at_ns) for each in standing.keys):
+            subject, where = f"{standing.venue} {key.name}", f"{key.public} of {standing.account}"
+            if key.state in ("ending", "ended"):
+                core.alarm(ENDING, subject, "eng", f"{where} ends in {key.days_left} days")
+            else:
+                core.calm(ENDING, subject)
+            if key.state == "unsafe":
+                core.alarm(UNSAFE, subject, "eng", f"{where} can withdraw")
+            else:
+                core.calm(UNSAFE, subject)
+
+    def _view(self, snapshot: AccountSnapshot | None, problems: tuple[str, ...]) -> VenueView:
+        core, custody, standing = self.core, self.custody, self.standing
+        now_ns = core.clock.now_ns()
+        is_up = custody.is_open() and custody.is_in_touch()
+        said = () if standing is None else standing.problems
+        return VenueView(
+            venue=self.venue.name,
+            mode=core.mode.value,
+            environment=core.environment.value,
+            account=custody.account,
+            signer=self.venue.signer,
+            state="up" if is_up else "down" if custody.is_open() else "closed",
+            custody=custody.verdict.value,
+            agreed_ms_ago=custody.age_ms(),
+            capabilities=self.venue.capabilities(),
+            dead_man=self.dead_man.row(),
+            keys=() if standing is None else tuple(_key(each, now_ns) for each in standing.keys),
+            budgets=() if standing is None else tuple(_budget(each) for each in standing.budgets),
+            standing=standing,
+            snapshot=snapshot,
+            problems=(*problems, *said),
+            warnings=() if standing is None else standing.warnings,
+        )
+
+    def _nonce(self) -> int:
+        with self.core.store.transaction():
+            return self.custody.orders.nonces.next()
+
+
+def _key(key: KeyStanding, now_ns: int) -> KeyRow:
+    days = round((key.valid_until_ns - now_ns) / DAY_NS, 1) if key.valid_until_ns else None
+    state = "unknown" if key.valid_until_ns is None else "ok"
+    if days is not None and days < WARN_DAYS:
+        state = "ended" if days <= 0 else "ending"
+    if key.can_withdraw:
+        state = "unsafe"
+    return KeyRow(
+        name=key.name,
+        public=key.public,
+        role=key.role,
+        days_left=days,
+        can_withdraw=key.can_withdraw,
+        may=key.may,
+        state=state,
+    )
+
+
+def _budget(budget: BudgetStanding) -> BudgetRow:
+    return BudgetRow(
+        name=budget.name,
+        unit=budget.unit,
+        used=round(budget.used, 1),
+        cap=budget.cap,
+        left=round(budget.left, 4),
+        reserve=budget.reserve,
+        state="cancels only" if budget.is_for_cancels else "ok",
+    )
+
+
+def _keys_said(keys: list[KeyRow]) -> str:
+    ends = [
+        f"{key.name} {key.state}" + ("" if key.days_left is None else f" {key.days_left:.0f} d")
+        for key in keys
+    ]
+    return ", ".join(ends) or "no keys of its own"
+
+
+def _budgets_said(budgets: list[BudgetRow]) -> str:
+    return ", ".join(f"{each.name} {each.left:.0%} left" for each in budgets) or "no rate limit"
