@@ -21,6 +21,9 @@ app = typer.Typer(help="Simulate the whole engine under faults; every seed is ex
 Faults = Annotated[
     str, typer.Option("--faults", help="Only these kinds, by number or name: F1,F23.crash. Default: all.")
 ]
+Venue = Annotated[
+    str, typer.Option("--venue", help="The exchange of the world: sandbox, or the double of a venue.")
+]
 
 
 @app.callback()
@@ -41,6 +44,7 @@ def run(
         Path | None, typer.Option("--out", help="Append each batch to this file, and go on where it ends.")
     ] = None,
     for_s: Annotated[float, typer.Option("--for", min=0, help="With --out: stop after so many seconds.")] = 0,
+    venue: Venue = "sandbox",
     as_json: Json = False,
 ) -> int:
     """Run seeds and judge every invariant; ends with 1 where one did not hold.
@@ -50,7 +54,10 @@ def run(
     Example: interlock sim run --seeds 200 --from 1000 --jobs 2 --json
 
     Example: interlock sim run --seeds 100000 --out long.jsonl --for 3600
+
+    Example: interlock sim run --venue hyperliquid --seeds 10
     """
+    _demand_venue(venue)
     from engine.sim.campaign import doubt_times, run_on
     from engine.sim.runner import run_many
 
@@ -67,9 +74,9 @@ def run(
 
     kinds_chosen = _kinds(faults)
     if out is not None:
-        report = run_on(out, first, seeds, for_s, kinds_chosen, jobs, show)
+        report = run_on(out, first, seeds, for_s, kinds_chosen, jobs, show, venue)
     else:
-        report = run_many(range(first, first + seeds), kinds_chosen, jobs, show)
+        report = run_many(range(first, first + seeds), kinds_chosen, jobs, show, venue)
         report |= doubt_times([ms for result in results for ms in result.doubts.resolved_ms])
         del report["resolved_ms"]
     shown = {name: value for name, value in report.items() if name not in ("faults_by_kind", "broken")}
@@ -119,6 +126,7 @@ def replay(
     seed: Annotated[int, typer.Argument(min=0, help="The seed.")],
     trace: Annotated[Path | None, typer.Option("--trace", help="Write every fact to this file.")] = None,
     faults: Faults = "",
+    venue: Venue = "sandbox",
     as_json: Json = False,
 ) -> int:
     """Run one seed again, exactly as before, and show what happened.
@@ -127,7 +135,8 @@ def replay(
     """
     from engine.sim.runner import replay_seed
 
-    result, facts = replay_seed(seed, _kinds(faults))
+    _demand_venue(venue)
+    result, facts = replay_seed(seed, _kinds(faults), venue)
     if trace is not None:
         trace.write_bytes(b"\n".join(facts) + b"\n")
     heard = (b"start", b"crash", b"stop", b"refused", b"kill", b"calm", b"end")
@@ -162,6 +171,13 @@ def _told(fact: str) -> str:
     """Return one fact with its time in seconds."""
     at_us, _, rest = fact.partition(" ")
     return f"{int(at_us) / 1e6:10.3f} s  {rest}"
+
+
+def _demand_venue(name: str) -> None:
+    from engine.sim.bourses import BOURSES
+
+    if name not in BOURSES:
+        raise Failure("usage", f"no world has a venue called {name}", f"venues: {', '.join(BOURSES)}")
 
 
 def _kinds(text: str) -> frozenset[Fault] | None:

@@ -125,10 +125,12 @@ async def _account(judge: Judge, custody: Custody) -> None:
     judge.check("I16", ours == theirs, lambda: f"CLEAN, and {ours} is {theirs}")
     held = custody.ledger.holdings.values()
     cash = custody.ledger.cash_usd + sum((each.realised - each.fees for each in held), ZERO)
+    if judge.world.bourse.is_spot:
+        cash -= sum((each.quantity * each.entry_price for each in held), ZERO)
     judge.check("I18", abs(cash - snapshot.cash_usd) <= CENT, lambda: f"cash {cash} is {snapshot.cash_usd}")
     everything = {entry.request.client_order_id for entry in venue.working()}
     ours_too = {order.order_id for order in custody.orders.orders.values() if order.is_manual}
-    looked_at = {*judge.bytes_of, *ours_too, *(row.key.rpartition(":")[2] for row in custody.decided)}
+    looked_at = {*judge.bytes_of, *ours_too, *(row.key.partition(":")[2] for row in custody.decided)}
     judge.check("I17", everything <= looked_at, lambda: f"nobody has looked at {everything - looked_at}")
     working = everything & {*judge.bytes_of, *ours_too}
     alive = {order.order_id for order in custody.orders.alive()}
@@ -175,7 +177,8 @@ def _machine(judge: Judge, custody: Custody) -> None:
 def _is_refused(judge: Judge, name: str) -> bool:
     entry = judge.world.venue.journal.get(name)
     is_listed = entry is not None and entry.status is OrderStatus.REJECTED
-    return is_listed or name in judge.world.refused
+    is_ours = judge.world.bourse.refuses_locally and name not in judge.bytes_of  # it never left
+    return is_listed or is_ours or name in judge.world.refused
 
 
 def _adopted(judge: Judge, custody: Custody) -> None:

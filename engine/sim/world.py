@@ -180,6 +180,7 @@ class World:
         wire.on_delivered = lambda frame: self.on_delivered(frame)
         engine = Engine(core, link, ACCOUNT, self.views_every)
         engine.beat = self.beat
+        self.bourse.learn_desk(core)
         return Incarnation(number, engine, wire, self.loop.time())
 
     async def _serve(self, incarnation: Incarnation) -> None:

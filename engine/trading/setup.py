@@ -177,6 +177,8 @@ def _exchange_session(core: Core, start: PaperStart, session_id: str, custody: C
     symbols = list(start.symbols) or sorted(known)
     if any(symbol not in known for symbol in symbols):
         raise Refusal("invalid_config", f"symbols of {link.name}: {', '.join(sorted(known))}")
+    if not symbols:
+        raise Refusal("invalid_config", f"{link.name} has not listed a market yet")
     held = [name for name in symbols if custody.ledger.holding(name).quantity]
     if held:
         said = f"{', '.join(held)}: a session starts flat; flatten first"
@@ -202,19 +204,23 @@ def _exchange_session(core: Core, start: PaperStart, session_id: str, custody: C
         for symbol, choice in zip(symbols, chosen, strict=True)
     ]
     feed = LinkFeed(core.feeds.source(link))
-    session = _assemble(
-        core,
-        start,
-        session_id,
-        feed,
-        (custody.orders, custody.ledger),
-        config,
-        lanes,
-        chosen,
-        {symbol: known[symbol] for symbol in symbols},
-        round(SANDBOX_BAR_S * NS_PER_S),
-        False,
-    )
+    try:
+        session = _assemble(
+            core,
+            start,
+            session_id,
+            feed,
+            (custody.orders, custody.ledger),
+            config,
+            lanes,
+            chosen,
+            {symbol: known[symbol] for symbol in symbols},
+            round(SANDBOX_BAR_S * NS_PER_S),
+            False,
+        )
+    except BaseException:
+        feed.stop()  # a session that does not begin listens to nothing
+        raise
     session.venue_facts = custody.venue_facts
     session.clock_offset_ms = custody.offset_ms
     return session

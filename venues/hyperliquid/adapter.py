@@ -31,7 +31,7 @@ from venues.hyperliquid.cloids import Cloids
 from venues.hyperliquid.draft import draft
 from venues.hyperliquid.history import History, read
 from venues.hyperliquid.outcomes import Outcome, Verdict
-from venues.hyperliquid.readiness import UNASKED, examine
+from venues.hyperliquid.readiness import UNASKED, Answered, examine
 from venues.hyperliquid.stream import Stream
 from venues.hyperliquid.translate import Json, Market
 from venues.keyfile import KeyFile
@@ -117,8 +117,10 @@ class HyperliquidAdapter:
         return capabilities(self._lag_ns)
 
     def instruments(self) -> Sequence[Instrument]:
-        """Return the watched markets; none before the venue has listed them."""
-        found = []
+        """Return the watched markets; none before orders may leave, so that nobody trades on them."""
+        found: list[Instrument] = []
+        if not self.is_ready:
+            return ()
         for coin in self._coins:
             market, mark = self._markets.get(coin), self._mid(coin)
             if market is not None and not market.is_delisted and mark is not None:
@@ -199,20 +201,16 @@ class HyperliquidAdapter:
             found = await self._history.look(client_order_id)
             if found is None:
                 raise Refused("unknown_order", client_order_id)
-            order = translate.table(found["order"])
-            asset = self._asset(translate.text(order, "coin"))
-            action = actions.cancel([(asset, translate.number(order, "oid"))])
+            coin, oid = read(_place_of, found["order"])
+            action = actions.cancel([(self._asset(coin), oid)])
         demand((await self._client.act(action))[0], Outcome.CANCELLED)
 
     async def cancel_all(self) -> None:
         """Ask for the cancel of every working order of the account, whoever placed it."""
         await self._demand_lists()
-        listed = translate.rows(await self._client.about_us("frontendOpenOrders"))
-        items = [
-            (self._asset(translate.text(each, "coin")), translate.number(each, "oid"))
-            for each in listed
-            if translate.text(each, "coin") in self._markets
-        ]
+        said = await self._client.about_us("frontendOpenOrders")
+        listed = read(lambda rows: [_place_of(each) for each in translate.rows(rows)], said)
+        items = [(self._asset(coin), oid) for coin, oid in listed if coin in self._markets]
         if items:
             for verdict in await self._client.act(actions.cancel(items), len(items)):
                 if verdict.code != "already_ended":
@@ -293,12 +291,14 @@ class HyperliquidAdapter:
 
     async def _prepare(self) -> None:
         """Ask for markets, fees, keys and account mode until all is known; then tell the engine."""
+        answered: Answered = {}
         while not self.is_ready:
             try:
                 await self._demand_lists()
-                found = await examine(self._client, self._key, self._clock.now_ns() // NS_PER_MS)
+                found = await examine(self._client, self._key, self._clock.now_ns() // NS_PER_MS, answered)
                 self.problems, self.warnings, self._fees_bps = found.problems, found.warnings, found.fees_bps
                 self.is_ready = not self.problems
+                answered = {} if found.problems else answered
             except (VenueError, ValueError, KeyError) as error:
                 self.problems = (f"{type(error).__name__}: {error}",)
             if self.is_ready:
@@ -308,9 +308,12 @@ class HyperliquidAdapter:
 
     async def _demand_lists(self) -> None:
         if not self._markets:
-            mids = translate.table(await self._client.ask("allMids"))
-            self._mids = {coin: translate.amount(mids, coin) for coin in self._coins if coin in mids}
-            self._markets = translate.markets(await self._client.ask("meta"))
+            mids = read(translate.table, await self._client.ask("allMids"))
+            self._mids = read(
+                lambda said: {coin: translate.amount(said, coin) for coin in self._coins if coin in said},
+                mids,
+            )
+            self._markets = read(translate.markets, await self._client.ask("meta"))
 
     # --- inside ----------------------------------------------------------------------------------
 
@@ -338,6 +341,12 @@ class HyperliquidAdapter:
     def _whole(self, is_whole: bool) -> None:
         self.is_up = is_whole and self.is_ready
         self._heard.tell_link(self.is_up)
+
+
+def _place_of(order: object) -> tuple[str, int]:
+    """Return coin and number of an order. Raises `ValueError`."""
+    said = translate.table(order)
+    return translate.text(said, "coin"), translate.number(said, "oid")
 
 
 def _concerns_every_copy(verdict: Verdict) -> bool:

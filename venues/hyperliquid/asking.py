@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -12,20 +13,28 @@ from venues.contract import OutcomeUnknown, Refused, Retryable
 from venues.hyperliquid.budget import Budget
 
 TIMEOUT_S = 5.0
+READ_TIMEOUT_S, READ_ASKS = 2.5, 2
+"""What only asks is asked again once: a question that is lost costs nothing but the wait and its weight."""
 HEADERS = {"Content-Type": "application/json", "Connection": "close"}
 
 
 class Asker:
-    """One address, and what it may still be asked. Nothing here sends anything twice."""
+    """One address, and what it may still be asked. What acts is never sent twice."""
 
     def __init__(self, caller: Caller, authority: str, budget: Budget) -> None:
         self._caller, self._authority, self.budget = caller, authority, budget
 
     async def ask(self, kind: str, **given: Any) -> Any:
         """Ask `/info`; return its JSON. Raises `Retryable`, `Refused` or `OutcomeUnknown`."""
+        wire = self.request("/info", msgspec.json.encode({"type": kind, **given}))
+        for _ in range(READ_ASKS - 1):
+            with suppress(OutcomeUnknown):
+                return await self._ask(kind, wire)
+        return await self._ask(kind, wire)
+
+    async def _ask(self, kind: str, wire: bytes) -> Any:
         self.budget.ask(kind)
-        body = msgspec.json.encode({"type": kind, **given})
-        response = await self.call(self.request("/info", body), always)
+        response = await self.call(wire, always, READ_TIMEOUT_S)
         if response.status == 429:
             raise Retryable("the venue's request budget is used up")
         if response.status != 200:
@@ -41,10 +50,10 @@ class Asker:
         """Return one whole request; no I/O."""
         return encode_request("POST", path, self._authority, HEADERS, body)
 
-    async def call(self, wire: bytes, may_leave: MayLeave) -> Response:
+    async def call(self, wire: bytes, may_leave: MayLeave, timeout_s: float = TIMEOUT_S) -> Response:
         """Send one request and return its whole answer. Raises `Retryable` or `OutcomeUnknown`."""
         try:
-            answer = decode_response(await self._caller.call(wire, TIMEOUT_S, may_leave), is_at_end=True)
+            answer = decode_response(await self._caller.call(wire, timeout_s, may_leave), is_at_end=True)
         except Unsent as error:
             raise Retryable(str(error)) from error
         except Lost as error:

@@ -13,6 +13,13 @@ from venues.contract import Busy
 WEIGHT_A_MINUTE = 1_200
 RESERVE = 100
 """What questions leave unused, for orders and cancels."""
+HEAVY_RESERVE = 250
+"""What the heavy ones leave unused: without the light ones (the venue's clock, one order's state) the engine
+counts as cut off from its venue, and is stopped."""
+LIGHT_WEIGHT = 2
+OPENS_A_ROUND = {"userFillsByTime": 44}
+"""What the first question of a round of reconciliation leaves for the ones after it (open orders, balances,
+funding): a round that is given up in its midst has spent its weight for nothing, and so does the next."""
 MINUTE_NS = 60 * NS_PER_S
 LIGHT = frozenset(
     {"l2Book", "allMids", "clearinghouseState", "orderStatus", "spotClearinghouseState", "exchangeStatus"}
@@ -24,14 +31,14 @@ PER_ITEMS = 40
 
 def weight_of(kind: str) -> int:
     """Return what a question costs, without its parts per item."""
-    return 2 if kind in LIGHT else HEAVY.get(kind, 20)
+    return LIGHT_WEIGHT if kind in LIGHT else HEAVY.get(kind, 20)
 
 
 class Budget:
     """What this process has used in the last minute."""
 
     def __init__(self, clock: Clock, per_minute: int = WEIGHT_A_MINUTE) -> None:
-        assert per_minute > RESERVE
+        assert per_minute > HEAVY_RESERVE
         self._clock, self.per_minute = clock, per_minute
         self._spent: deque[tuple[int, int]] = deque()
         self._used = 0
@@ -47,7 +54,8 @@ class Budget:
     def ask(self, kind: str) -> None:
         """Count a question. Raises `Busy` where it must wait."""
         weight = weight_of(kind)
-        if self.used + weight > self.per_minute - RESERVE:
+        reserve = RESERVE if weight <= LIGHT_WEIGHT else HEAVY_RESERVE + OPENS_A_ROUND.get(kind, 0)
+        if self.used + weight > self.per_minute - reserve:
             raise Busy(f"the venue's request budget is kept: {self._used} of {self.per_minute} used")
         self._count(weight)
 

@@ -21,6 +21,8 @@ from venues.hyperliquid.cloids import Cloids
 from venues.types import MarketEvent, OrderEvent
 
 PING_EVERY_S = 4.0
+ACKNOWLEDGED_WITHIN = 2
+"""After so many pings without the acknowledgement of every subscription, the stream is opened anew."""
 PING = b'{"method":"ping"}'
 PERSONAL = ("orderUpdates", "userFills", "userEvents")
 
@@ -80,8 +82,13 @@ class Stream:
 
     async def _ping(self) -> None:
         """Keep the venue from closing an idle connection, and a dead one from looking alive."""
+        pings = 0
         while True:
             await self._clock.sleep(PING_EVERY_S)
+            pings += 1
+            if self._unheard and pings >= ACKNOWLEDGED_WITHIN:
+                self._link.drop()
+                return
             try:
                 self._link.send(PING)
             except Unsent:
@@ -142,7 +149,7 @@ class Stream:
             self._on_whole(True)
 
     def _quote(self, data: dict[str, Any]) -> None:
-        found = translate.quote(data)
+        found = translate.quote(data) if translate.text(data, "coin") in self._coins else None
         if found is None or found.at_ns < self._quoted_ns.get(found.symbol, 0):
             return  # an older one that comes late says nothing about now
         self._quoted_ns[found.symbol] = found.at_ns
@@ -152,7 +159,10 @@ class Stream:
         if len(trades) > 1:
             return  # the backfill: it was traded before the present bar
         for each in trades:
-            symbol = translate.symbol_of(translate.text(each, "coin"))
+            coin = translate.text(each, "coin")
+            if coin not in self._coins:
+                continue  # a market that nobody watches: its name goes nowhere
+            symbol = translate.symbol_of(coin)
             self.bars.traded(symbol, float(translate.amount(each, "sz")))
 
 

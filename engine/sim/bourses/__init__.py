@@ -17,7 +17,14 @@ def _sandbox(world: World) -> Bourse:
     return SandboxBourse(world)
 
 
+def _hyperliquid(world: World) -> Bourse:
+    from engine.sim.bourses.hyperliquid import HyperliquidBourse
+
+    return HyperliquidBourse(world)
+
+
 BOURSES: Mapping[str, Callable[[World], Bourse]] = {
     "sandbox": _sandbox,
+    "hyperliquid": _hyperliquid,
 }
 """Venue -> how its side of a world is made; each is imported when it is wanted."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple, Protocol
 
+from engine.core import Core
 from engine.sim.wires import SimWire
 from venues.contract import LiveVenue
 from venues.types import AccountSnapshot, Fill, Instrument, OrderRequest, OrderStatus
@@ -120,6 +121,10 @@ class Bourse(Protocol):
 
     def enter_guard(self, on_sent: Callable[[bytes], None]) -> tuple[LiveVenue, SimWire]:
         """Return the watchdog's adapter, which is never started, and its wire."""
+        ...
+
+    def learn_desk(self, core: Core) -> None:
+        """Learn from a starting engine's record by which mark its order ids are told from others."""
         ...
 
     def left(self, frame: bytes) -> Left | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from engine.core import Core
 from engine.sim.bourses.contract import LIVENESS_S, SAFETY_S, Left
 from engine.sim.faults import Fault
 from engine.sim.market import spoilt
@@ -99,6 +100,9 @@ class SandboxBourse:
     def enter_guard(self, on_sent: Callable[[bytes], None]) -> tuple[ExchangeLink, SimWire]:
         wire = SimWire(self._world.dice, self.handle, self._world.spawn, on_sent, lambda site: None)
         return ExchangeLink(wire, "watchdog", SECRET, ()), wire
+
+    def learn_desk(self, core: Core) -> None:
+        """The sandbox's orders go by the engine's own names."""
 
     def left(self, frame: bytes) -> Left | None:
         body = _body(frame)

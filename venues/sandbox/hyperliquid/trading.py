@@ -50,6 +50,10 @@ class Trading:
         """Let refusals end in ` asset=N`, as the venue often does."""
         self.post_only_period = False
         self.halted: set[str] = set()
+        self.refuses: Callable[[Order], bool] = lambda order: False
+        """Tells whether the account lacks the margin for an order, whatever its books say."""
+        self.part_of: Callable[[Decimal, Decimal], Decimal] = lambda size, lot: size
+        """How much of a size (in whole lots) a taker gets at one level; after 0 it gets no more."""
         self._oid = 1_000_000
 
     # --- requests ----------------------------------------------------------------------------------
@@ -165,6 +169,8 @@ class Trading:
             )
 
     def _judge_funds(self, user: User, listing: Listing, order: Order) -> None:
+        if self.refuses(order):
+            raise Refusal("Insufficient margin to place order.", "perpMarginRejected")
         if listing.is_perp:
             needs = margin.needed_with(user, listing, order.is_buy, order.size, order.price, self.marks)
             if needs > user.cross_value(self.marks):
@@ -256,6 +262,9 @@ class Trading:
             if size == 0:
                 self.end(self.orders[maker.order_id], "reduceOnlyCanceled")
                 continue
+            size = self.part_of(size, lot_of(listing.sz_decimals))
+            if size == 0:
+                break
             self._trade(listing, maker, order, size)
             filled, paid = filled + size, paid + size * maker.price
         return filled, paid

@@ -78,9 +78,10 @@ class Upkeep:
             for user in self._trading.registry.users.values():
                 position = user.positions.get(listing.coin)
                 if position is not None:
-                    self._pay(user, listing.coin, -usd(position.szi * oracle * rate), rate, at_ms)
+                    self.pay(user, listing.coin, -usd(position.szi * oracle * rate), rate, at_ms)
 
-    def _pay(self, user: User, coin: str, amount: Decimal, rate: Decimal, at_ms: int) -> None:
+    def pay(self, user: User, coin: str, amount: Decimal, rate: Decimal, at_ms: int) -> None:
+        """Move one payment of funding, and tell the account."""
         position = user.positions[coin]
         user.cash += amount
         position.funding_all -= amount

@@ -1,0 +1,131 @@
+"""Hyperliquid's questions under loss: asked again, remembered, within the budget; its stream made whole."""
+
+from __future__ import annotations
+
+import pytest
+
+from seams.http import decode_request
+from tests.venues.test_hyperliquid_adapter import Rig, on_rig
+from venues.contract import OutcomeUnknown, Retryable
+from venues.sandbox.hyperliquid.exchange import kind_of
+from venues.sandbox.programs import Strike
+from venues.sandbox.pushes import PushFault, PushStrike
+from venues.types import Quote
+
+
+def listen(rig: Rig) -> list[str]:
+    """Note the type of every request that leaves from now on."""
+    asked: list[str] = []
+    call = rig.wire.call
+
+    async def noting(body: bytes, *rest: object) -> bytes:
+        found = decode_request(body)
+        assert found is not None
+        asked.append(kind_of(found[0]))
+        return await call(body, *rest)  # type: ignore[arg-type]
+
+    rig.wire.call = noting  # type: ignore[method-assign]
+    return asked
+
+
+def test_a_question_that_is_lost_is_asked_once_more() -> None:
+    async def scene(rig: Rig) -> None:
+        asked = listen(rig)
+        rig.strike(Strike.DROP_WITHOUT_APPLY, "exchangeStatus")
+        assert await rig.adapter.time_ns() > 0
+        assert asked == ["exchangeStatus"] * 2
+        for nth in (1, 2):
+            rig.strike(Strike.DROP_WITHOUT_APPLY, "exchangeStatus", nth=nth)
+        with pytest.raises(OutcomeUnknown):
+            await rig.adapter.time_ns()
+
+    on_rig(scene)
+
+
+def test_an_order_is_never_asked_again_by_the_client() -> None:
+    async def scene(rig: Rig) -> None:
+        asked = listen(rig)
+        rig.strike(Strike.APPLY_THEN_DROP)
+        with pytest.raises(OutcomeUnknown):
+            await rig.place()
+        assert asked == ["order"]
+
+    on_rig(scene)
+
+
+def test_a_list_that_cannot_be_read_leaves_a_cancel_of_all_unknown() -> None:
+    async def scene(rig: Rig) -> None:
+        await rig.place()
+        for said in (b"null", b'[{"coin":"BTC"}]', b'"x"'):
+            rig.strike(Strike.SAY, "frontendOpenOrders", text=said.decode())
+            with pytest.raises(OutcomeUnknown):
+                await rig.adapter.cancel_all()
+
+    on_rig(scene)
+
+
+def test_what_was_answered_while_getting_ready_is_not_asked_again() -> None:
+    async def scene(rig: Rig) -> None:
+        asked = listen(rig)
+        await rig.adapter.close()
+        other = rig.make()
+        for nth in range(1, 7):
+            rig.strike(Strike.DROP_WITHOUT_APPLY, "userFees", nth=nth)
+        other.start()
+        await rig.clock.sleep(20)
+        assert other.is_ready, other.problems
+        assert {kind: asked.count(kind) for kind in ("extraAgents", "userRole", "userAbstraction")} == {
+            "extraAgents": 1,
+            "userRole": 1,  # of the agent without a name: the list of agents does not show it
+            "userAbstraction": 1,
+        }
+        await other.close()
+
+    on_rig(scene)
+
+
+def test_a_round_begins_only_where_the_budget_has_room_for_all_of_it() -> None:
+    async def scene(rig: Rig) -> None:
+        rig.exchange.has_ip_limit = True
+        while rig.adapter.budget.used + 20 <= 1_200 - 250 - 30:
+            await rig.adapter.open_orders()
+        with pytest.raises(Retryable):
+            await rig.adapter.fills_since(0)
+        assert await rig.adapter.open_orders() == []
+
+    on_rig(scene, weight_a_minute=1_200)
+
+
+def test_nothing_may_be_traded_before_keys_are_looked_at() -> None:
+    async def scene(rig: Rig) -> None:
+        other = rig.make()
+        assert other.instruments() == ()
+        assert rig.adapter.instruments() != ()
+
+    on_rig(scene)
+
+
+def test_a_subscription_that_nobody_acknowledges_opens_the_stream_anew() -> None:
+    async def scene(rig: Rig) -> None:
+        rig.link.drop()
+        rig.exchange.pushes.add(PushFault(nth=1, on="subscriptionResponse", strike=PushStrike.DROP))
+        await rig.clock.sleep(3)
+        assert not rig.adapter.is_up
+        await rig.clock.sleep(8)
+        assert rig.adapter.is_up
+
+    on_rig(scene)
+
+
+def test_a_market_that_nobody_watches_goes_nowhere() -> None:
+    async def scene(rig: Rig) -> None:
+        rig.market.clear()
+        hostile = b'{"channel":"bbo","data":{"coin":"\\u001b[2J","time":1790000000000,"bbo":'
+        hostile += b'[{"px":"1.0","sz":"1.0","n":1},{"px":"2.0","sz":"1.0","n":1}]}}'
+        rig.adapter._stream._frame(hostile)
+        trade = b'{"channel":"trades","data":[{"coin":"\\u001b[2J","sz":"1.0"}]}'
+        rig.adapter._stream._frame(trade)
+        assert [each for each in rig.market if isinstance(each, Quote) and "\x1b" in each.symbol] == []
+        assert rig.adapter.is_up
+
+    on_rig(scene)
