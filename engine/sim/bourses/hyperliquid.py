@@ -109,8 +109,8 @@ class HyperliquidBourse:
 
     name = "hyperliquid"
     safety_s, liveness_s = 60.0, 160.0
-    """The venue forgives its requests over a minute: an engine that has died often begins with none left, and of
-    what people have to decide it settles two or three differences a minute."""
+    """The venue forgives its requests over a minute: an engine that has died often begins with none left, and
+    two or three differences a minute are settled by people."""
     is_spot, refuses_locally = False, True
 
     def __init__(self, world: World) -> None:
