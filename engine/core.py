@@ -14,6 +14,7 @@ from engine.feed.markets import FeedMarkets
 from engine.limit_book import LimitBook
 from engine.ops.alarms import AlarmDesk
 from engine.ops.events import EventRing
+from engine.policies import PolicyDesk
 from engine.risk_memory import RiskMemory
 from engine.store.failures import StoreError
 from engine.store.store import Store
@@ -78,6 +79,7 @@ class Core:
 
     def __post_init__(self) -> None:
         self.feeds = FeedMarkets(self.clock)
+        self.policies = PolicyDesk(self.disk, self.paths.policies)
 
     @property
     def is_money(self) -> bool:

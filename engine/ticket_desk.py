@@ -80,7 +80,8 @@ class TicketDesk:
                 f"override of {', '.join(approved.overridden)}: {command.reason}" if body.is_override else ""
             )
             said = f"approved {_words(approved)}; a second person is needed {why}"
-            core.note("ticket_cosigning", command.operator, said, hash=approved.hash)
+            policy = self.core.policies.of_ticket(approved)
+            core.note("ticket_cosigning", command.operator, said, hash=approved.hash, policy=policy)
             return self._shown(approved)
         return await self._go(approved, command.operator, body.typed_size)
 
@@ -145,7 +146,9 @@ class TicketDesk:
         """Write the decision down, then send. Raises `Refusal` where the last checks refuse."""
         core = self.core
         self._decided(approved, approved.approved_by, "approved", "", str(typed_size or ""))
-        core.note("ticket_approved", operator, f"approved {_words(approved)}", hash=approved.hash)
+        policy = core.policies.of_ticket(approved)
+        said = f"approved {_words(approved)}"
+        core.note("ticket_approved", operator, said, hash=approved.hash, policy=policy)
         order = await self.desk.session_of_ticket(approved).execute(approved)
         after = core.tickets.get(approved.id)
         if order is None:
@@ -178,7 +181,8 @@ class TicketDesk:
         self._decided(closed, operator, "rejected", closed.closed_reason)
         session.refuse(closed, "ticket_rejected")
         session.counts.rejections += 1
-        core.note("ticket_rejected", operator, f"rejected {closed.id}: {closed.closed_reason}")
+        said, policy = f"rejected {closed.id}: {closed.closed_reason}", core.policies.of_ticket(closed)
+        core.note("ticket_rejected", operator, said, policy=policy)
 
     def drop_reviewed(self, operator: str, why: str) -> tuple[str, ...]:
         """Reject what an operator had in hand: they lost the lease, or nobody is there any more."""

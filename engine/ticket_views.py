@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ from engine.core import Core
 from engine.trading.session import PaperSession
 from safety.approval import OPEN_STATES, Ticket
 from safety.facts import CheckResult
+from safety.policies import PolicySnippet
 from seams.clock import NS_PER_S
 
 ZERO = Decimal(0)
@@ -27,6 +28,7 @@ class TicketSight(NamedTuple):
     parents: dict[str, str]
     open: tuple[Ticket, ...]
     second_above_usd: Decimal | None
+    policy: Callable[[Ticket], tuple[PolicySnippet, ...]]
 
     @classmethod
     def of(cls, core: Core, sessions: Sequence[PaperSession]) -> TicketSight:
@@ -42,10 +44,11 @@ class TicketSight(NamedTuple):
             parents={s.plan.session_id: _parent(s) for s in sessions},
             open=core.tickets.all()[-200:],
             second_above_usd=above if core.needs_two_persons else None,
+            policy=core.policies.of_ticket,
         )
 
 
-NOWHERE = TicketSight({}, {}, {}, (), None)
+NOWHERE = TicketSight({}, {}, {}, (), None, lambda ticket: ())
 
 
 class TicketRows:
@@ -134,6 +137,7 @@ def ticket_row(ticket: Ticket, sight: TicketSight = NOWHERE) -> TicketRow:
         first_approver=ticket.first_approver,
         overridden=ticket.overridden,
         override_reason=ticket.override_reason,
+        policy=sight.policy(ticket) if ticket.state in OPEN_STATES else (),
     )
 
 

@@ -18,6 +18,7 @@ SUBMITS = "engine.api.submits"
 COLUMNS = ("session_id", "opened_at", "venue", "environment", "status", "step", "alert", "said")
 STEP_COLUMNS = ("step", "state", "at", "by", "missing")
 ALERT_COLUMNS = ("session_id", "status", "severity", "code", "said")
+POLICY_COLUMNS = ("source", "title", "text")
 STEP_TIMEOUT_S = 20.0
 MAX_SUPERVISION_S = 90.0
 Note = Annotated[str, typer.Option("--note", help="What to remember about this step.")]
@@ -204,7 +205,15 @@ def show(session_id: str, as_json: Json = False) -> None:
         for row in output.records(found["steps"])
     ]
     facts = output.facts(output.record(found["state"]))
-    output.show({"submit": found}, f"{facts}\n\n{output.table(rows, STEP_COLUMNS, 'no steps')}", as_json)
+    policy = output.table(_policy(found), POLICY_COLUMNS, "no policy speaks to it")
+    text = f"{facts}\n\n{output.table(rows, STEP_COLUMNS, 'no steps')}\n\n{policy}"
+    output.show({"submit": found}, text, as_json)
+
+
+def _policy(found: dict[str, object]) -> list[dict[str, object]]:
+    """Return what the desk's policies say about the session's order (QT-08)."""
+    first = next((a for a in output.records(found["artifacts"]) if a["step"] == Step.PREFLIGHT), None)
+    return [] if first is None else output.records(output.record(first["body"]).get("policy", ()))
 
 
 @app.command()

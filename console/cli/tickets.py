@@ -30,6 +30,7 @@ from engine.api.views import TicketRow, TicketsView
 
 app = typer.Typer(help="Tickets: list, show, review, approve, cosign, reject.")
 COLUMNS = ("ticket_id", "state", "symbol", "side", "quantity", "limit_price", "worst", "ticket_hash")
+POLICY = ("source", "title", "text")
 CHECKS = ("name", "now", "after", "limit", "result", "reason")
 OPEN_STATES = ("PROPOSED", "REVIEWING", "COSIGNING")
 MIN_HASH = 8
@@ -67,8 +68,7 @@ def show(ticket_id: str, as_json: Json = False) -> None:
     Example: interlock tickets show T-00412
     """
     row = link.ask(TicketShow(ticket_id=ticket_id), TicketRow)
-    checks = output.table(row.checks, CHECKS, "no checks yet")
-    output.show({"ticket": row}, f"{output.facts(row)}\n\n{checks}", as_json)
+    output.show({"ticket": row}, _picture(row), as_json)
 
 
 @app.command()
@@ -83,8 +83,7 @@ def select(ticket_id: str, operator: Operator = "", as_json: Json = False) -> No
         return await client.query(TicketShow(ticket_id=ticket_id), TicketRow)
 
     row = link.talk(review, operator=operator_name(operator))
-    checks = output.table(row.checks, CHECKS, "no checks")
-    output.show({"ticket": row}, f"{output.facts(row)}\n\n{checks}", as_json)
+    output.show({"ticket": row}, _picture(row), as_json)
 
 
 @app.command()
@@ -188,6 +187,13 @@ def submit(
         raise Failure(reply.code, reply.message, reply.correction)
     row = msgspec.json.decode(reply.result, type=TicketRow)
     output.show({"ticket": row}, f"{row.ticket_id} waits for a review, worst check: {row.worst}", as_json)
+
+
+def _picture(row: TicketRow) -> str:
+    """Write a ticket with its checks and what the desk's policies say about it."""
+    checks = output.table(row.checks, CHECKS, "no checks yet")
+    policy = output.table(row.policy, POLICY, "no policy speaks to it")
+    return f"{output.facts(row)}\n\n{checks}\n\n{policy}"
 
 
 async def _approve(

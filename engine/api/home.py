@@ -17,6 +17,7 @@ Layout (paths are part of the contract; several desks run side by side with diff
     foundry/        components: strategies/LANG/VERSION/NAME/ and so on
     config/         interlock.yaml (user layer)
     operators/      NAME.json: each operator's public key
+    policies/       NAME.md: the desk's own policies, shown beside the orders that they are about
 """
 
 from __future__ import annotations
@@ -60,4 +61,5 @@ class HomePaths:
         self.submits = self.outputs / "submits"
         self.dry_runs = self.outputs / "broker_dry_runs"
         self.operators = home / "operators"
+        self.policies = home / "policies"
         self.user_config = home / "config" / "interlock.yaml"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from safety.policies import PolicySnippet as PolicySnippet
 from venues.types import Record
 
 
@@ -63,6 +64,8 @@ class TicketRow(Record):
     first_approver: str = ""
     overridden: tuple[str, ...] = ()
     override_reason: str = ""
+    policy: tuple[PolicySnippet, ...] = ()
+    """What the desk's policies say about an order like this; shown, recorded, and judging nothing (QT-08)."""
 
 
 class TicketsView(Record, tag="tickets"):

@@ -135,6 +135,7 @@ class CorridorDesk:
             "intent": case.intent,
             "local_preflight": verdict,
             "venue": probe.body,
+            "policy": self.core.policies.about(case.intent, verdict.checks),
             "note": clean(ask.note, 500),
         }
         reasons = (*probe.reasons, *(each for each in verdict.reasons if each not in probe.reasons))
@@ -173,6 +174,7 @@ class CorridorDesk:
             "reviewer": clean(ask.operator, 80),
             "principal": ask.principal,
             "note": clean(ask.note, 500),
+            "policy": _policy_of(case),
             "approves": case.folder.hashes()[prepared.number],
             "payload_sha256": prepared.body.get("payload_sha256", ""),
         }
@@ -271,6 +273,12 @@ class CorridorDesk:
 
     def _anchor(self, session_id: str) -> str:
         return self.core.store.facts.get(ANCHOR + session_id) or ""
+
+
+def _policy_of(case: Case) -> list[dict[str, Any]]:
+    """Return the policy that the preflight showed: what an approver had before their eyes (QT-08)."""
+    shown = newest(case.artifacts, Step.PREFLIGHT)
+    return [] if shown is None else list(shown.body.get("policy", ()))
 
 
 def _decision_of(step: Step, artifact: Artifact) -> str:

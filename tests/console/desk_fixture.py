@@ -27,7 +27,7 @@ from engine.api.lab import RunShow
 from engine.api.reconcile import Act
 from engine.api.risk import SoftCapRow
 from engine.api.run_views import JobRow, RunCheck, RunDetail, RunRow, RunsView, SessionRow, TradeRow
-from engine.api.ticket_views import LeaseRow, PairRow
+from engine.api.ticket_views import LeaseRow, PairRow, PolicySnippet
 from safety.reasons import REASONS
 from safety.rules import RULES
 from seams.clock import NS_PER_S, FixedClock
@@ -432,6 +432,20 @@ def ticket(**changes: Any) -> v.TicketRow:
         "expires_ns": NOW_NS + 21 * NS_PER_S,
         "reviewer": "",
         "worst": "warn",
+        "policy": (
+            PolicySnippet(
+                source="house.md",
+                title="Ether",
+                text="ETH-PERP above 5 coins is signed by two persons, whatever the size.",
+                sha256="5a" * 32,
+            ),
+            PolicySnippet(
+                source="rule max_symbol_exposure_exceeded",
+                title="worst-case exposure of the symbol",
+                text="Reduce the position or cancel its resting orders.",
+                sha256="6b" * 32,
+            ),
+        ),
         "reasons": (),
         "decided_by": "",
         "decided_ns": 0,

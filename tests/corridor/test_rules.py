@@ -183,3 +183,14 @@ async def test_a_small_order_needs_one_person(hall: Hall) -> None:
     for step in (Step.APPROVE, Step.BUNDLE, Step.GATE, Step.SUBMIT):
         state = await act(hall, session_id, step, "ann", "")
         assert not state.reasons, state
+
+
+async def test_the_policy_of_the_preflight_stands_in_the_approval(hall: Hall) -> None:
+    core = hall.house.custody.core
+    core.disk.make_folder(core.paths.policies)
+    book = f"# Coins\n{FORM['symbol']} is bought with two persons at the desk.".encode()
+    core.disk.write_atomic(core.paths.policies / "house.md", book)
+    session_id = await hall.at_gate()
+    shown = hall.artifact(session_id, "preflight")["body"]["policy"]
+    assert shown[0]["source"] == "house.md" and "two persons" in shown[0]["text"]
+    assert hall.artifact(session_id, "approval")["body"]["policy"] == shown

@@ -106,3 +106,19 @@ async def test_a_ticket_shown_by_itself_is_what_the_list_shows(desk: Supervised)
     shown = await desk.reviewed(ticket)
     listed = desk.engine.questions._ask(c.TicketShow(ticket_id=ticket.id))
     assert isinstance(listed, TicketRow) and listed.ticket_hash == shown.ticket_hash
+
+
+async def test_the_policy_that_an_approver_saw_stands_beside_the_decision(desk: Supervised) -> None:
+    folder = desk.core.paths.policies
+    desk.core.disk.make_folder(folder)
+    desk.core.disk.write_atomic(folder / "house.md", b"# Bitcoin\nBTC-PERP is bought in small parts only.")
+    ticket = await desk.open()
+    row = await desk.reviewed(ticket)
+    assert row.policy[0].source == "house.md" and "small parts" in row.policy[0].text
+    desk.core.disk.write_atomic(folder / "house.md", b"# Bitcoin\nchanged since")
+    assert await desk.code(approval(row)) == "ok"
+    lines = [msgspec.json.decode(line) for line in desk.core.paths.audit.read_bytes().splitlines()]
+    (noted,) = [each["body"] for each in lines if each["kind"] == "ticket_approved"]
+    assert noted["policy"] == [msgspec.to_builtins(each) for each in row.policy], (
+        "what was shown, not what is written now"
+    )

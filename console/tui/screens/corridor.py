@@ -165,7 +165,8 @@ class CorridorRoom(Room):
         if gate is None:
             last = view.artifacts[-1]
             lines: list[Line] = [rule(f"LAST: {last.step} {last.state}", width, look.rule, f"by {last.by}")]
-            return lines + [((f"  {code}", "p2-calm"),) for code in last.reasons]
+            lines += [((f"  {code}", "p2-calm"),) for code in last.reasons]
+            return [*lines, *_policy_lines(view, look.rule, width)]
         held = sum(1 for each in gate.body["conditions"] if each["ok"])
         lines = [
             rule(f"GATE {held} of {len(gate.body['conditions'])} hold", width, look.rule, f"by {gate.by}")
@@ -175,6 +176,17 @@ class CorridorRoom(Room):
             mark, style = ("ok ", "dim") if each["ok"] else ("NO ", "p2-calm")
             lines.append(((f" {mark}", style), (text.fit(each["code"], 26), style), (each["said"], "text")))
         return lines
+
+
+def _policy_lines(view: SubmitView, dash: str, width: int) -> list[Line]:
+    """What the desk's policies say about the order: before an approver's eyes until the gate (QT-08)."""
+    first = next((each for each in view.artifacts if each.step == "preflight"), None)
+    found = () if first is None else first.body.get("policy", ())
+    lines: list[Line] = [
+        ((f" {each['source']}: ", "dim"), (f"{each['title']}. ", "bright"), (each["text"], "text"))
+        for each in found
+    ]
+    return [rule("POLICY", width, dash), *lines] if lines else []
 
 
 def _order_said(order: dict[str, Any]) -> str:

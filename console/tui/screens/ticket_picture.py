@@ -25,6 +25,8 @@ LABELS = {
     "leverage_exceeded": "leverage",
 }
 """Rule -> what an operator calls its figure; these come first, in this order."""
+LEAST_CHECKS = 8
+"""How many lines of checks come before the first line of policy."""
 RANK = {"fail": 0, "warn": 1, "look": 1}
 
 
@@ -41,12 +43,21 @@ def ticket_lines(
         *_facts(ticket, width),
     ]
     state = _state_lines(ticket, width, left, next_step)
-    room = max(3, height - len(head) - len(state) - 2)
+    policy = _policy_lines(ticket, max(0, height - len(head) - len(state) - LEAST_CHECKS))
+    room = max(3, height - len(head) - len(state) - len(policy) - 2)
     rows = _ordered(ticket)
     table: list[Line] = [_check_line(check, width, ticket.altered) for check in rows]
     if len(table) > room:
         table = [*table[: room - 1], ((f"   and {len(table) - room + 1} more, none worse", "dim"),)]
-    return [*head, _check_head(width), *table, ((dash * width, "rule"),), *state]
+    return [*head, _check_head(width), *table, *policy, ((dash * width, "rule"),), *state]
+
+
+def _policy_lines(ticket: TicketRow, room: int) -> list[Line]:
+    """What the desk's policies say about such an order, where the checks leave room for it."""
+    return [
+        ((" policy ", "dim"), (f"{each.source}: ", "dim"), (f"{each.title}. ", "bright"), (each.text, "text"))
+        for each in ticket.policy[:room]
+    ]
 
 
 def _ordered(ticket: TicketRow) -> list[CheckRow]:
