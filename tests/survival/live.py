@@ -75,6 +75,9 @@ class ExchangeProcess:
 class LiveRig(Rig):
     """A home whose engine trades on an `ExchangeProcess`."""
 
+    engine_key = "engine"
+    """Which of the exchange's keys the engine signs with."""
+
     def __init__(self, home: Path, exchange: ExchangeProcess) -> None:
         super().__init__(home)
         self.exchange = exchange
@@ -85,7 +88,7 @@ class LiveRig(Rig):
             "INTERLOCK_ENGINE__MODE": "live",
             "INTERLOCK_ENGINE__ENVIRONMENT": "sandbox",
             "INTERLOCK_EXECUTION__VENUE_URL": self.exchange.ready.url,
-            "INTERLOCK_EXECUTION__VENUE_KEY_FILE": self.exchange.ready.keys["engine"],
+            "INTERLOCK_EXECUTION__VENUE_KEY_FILE": self.exchange.ready.keys[self.engine_key],
             "INTERLOCK_RISK__PRICE_DRIFT_5MIN": "0.5",
         }
 

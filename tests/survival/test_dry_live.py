@@ -14,12 +14,10 @@ import pytest
 from engine.api.commands import Flatten, FlattenDone, PaperStart, SessionStarted
 
 from .conftest import eventually
-from .live import LiveRig
-from .test_hyperliquid import HyperliquidProcess, HyperliquidRig
-from .test_kraken import KrakenProcess, KrakenRig
+from .loopback import LoopbackProcess, LoopbackRig
 
 
-class Dry(LiveRig):
+class Dry(LoopbackRig):
     """A rig whose engine runs in mode dry_live; its record is a database of its own."""
 
     def environ(self) -> dict[str, str]:
@@ -36,53 +34,43 @@ class Dry(LiveRig):
         return [json.loads(path.read_bytes()) for path in found]
 
 
-class DryHyperliquid(Dry, HyperliquidRig):
-    """On a loopback Hyperliquid."""
-
-
-class DryKraken(Dry, KrakenRig):
-    """On a loopback Kraken."""
-
-
-@pytest.fixture
-async def hyperliquid(tmp_path: Path) -> AsyncIterator[DryHyperliquid]:
-    venue = HyperliquidProcess(tmp_path / "venue")
-    rig = DryHyperliquid(tmp_path / "home", venue)
+async def dry(name: str, folder: Path) -> AsyncIterator[Dry]:
+    venue = LoopbackProcess(name, folder / "venue")
+    rig = Dry(folder / "home", venue)
     yield rig
     await rig.close()
     venue.close()
 
 
 @pytest.fixture
-async def kraken(tmp_path: Path) -> AsyncIterator[DryKraken]:
-    venue = KrakenProcess(tmp_path / "venue")
-    rig = DryKraken(tmp_path / "home", venue)
-    yield rig
-    await rig.close()
-    venue.close()
+async def hyperliquid(tmp_path: Path) -> AsyncIterator[Dry]:
+    async for rig in dry("hyperliquid", tmp_path):
+        yield rig
+
+
+@pytest.fixture
+async def kraken(tmp_path: Path) -> AsyncIterator[Dry]:
+    async for rig in dry("kraken", tmp_path):
+        yield rig
 
 
 async def trade(rig: Dry) -> None:
     """Let a session run until some of its orders would have been sent."""
     client = await rig.start()
     assert await rig.synced() == "clean", "the account is read like a live one"
-    request = PaperStart(feed="exchange", strategies=("ema_cross", "rsi_ma_cross"), symbols=rig_symbols(rig))
+    symbols = rig.venue.about.symbols
+    request = PaperStart(feed="exchange", strategies=("ema_cross", "rsi_ma_cross"), symbols=symbols)
     await client.demand(request, SessionStarted, timeout_s=10.0)
     await eventually(lambda: len(rig.kept()) >= 3, 60.0, rig.log)
-
-
-def rig_symbols(rig: Dry) -> tuple[str, ...]:
-    suffix = "USD" if isinstance(rig, DryKraken) else "PERP"
-    return tuple(f"{coin}-{suffix}" for coin in ("BTC", "ETH", "SOL", "XRP"))
 
 
 def endings(rig: Dry) -> set[tuple[object, ...]]:
     return set(rig.rows("SELECT status, reason, filled FROM orders WHERE done_ns > 0"))
 
 
-async def test_hyperliquid_orders_are_signed_and_none_reaches_the_book(hyperliquid: DryHyperliquid) -> None:
+async def test_hyperliquid_orders_are_signed_and_none_reaches_the_book(hyperliquid: Dry) -> None:
     await trade(hyperliquid)
-    venue = hyperliquid.hyperliquid
+    venue = hyperliquid.venue
     assert venue.arrived() == [], "not one action came to the venue"
     looking = venue.adapter()
     assert not await looking.open_orders() and not (await looking.account()).positions
@@ -96,12 +84,12 @@ async def test_hyperliquid_orders_are_signed_and_none_reaches_the_book(hyperliqu
     assert not hyperliquid.rows("SELECT 1 FROM fills")
 
 
-async def test_kraken_validates_orders_and_places_none(kraken: DryKraken) -> None:
+async def test_kraken_validates_orders_and_places_none(kraken: Dry) -> None:
     await trade(kraken)
-    bodies = [parse_qs(body.decode()) for body in kraken.kraken.arrived()]
+    bodies = [parse_qs(body.decode()) for body in kraken.venue.arrived()]
     assert bodies, "the venue was asked"
     assert all(body["validate"] == ["true"] for body in bodies), "and only to validate"
-    looking = kraken.kraken.adapter()
+    looking = kraken.venue.adapter()
     assert not await looking.open_orders() and not (await looking.account()).positions
     assert endings(kraken) == {("cancelled", "would", "0")}
     for made in kraken.kept():
@@ -109,9 +97,9 @@ async def test_kraken_validates_orders_and_places_none(kraken: DryKraken) -> Non
         assert made["said"].startswith(made["intent"]["side"]), "the venue described the order"
 
 
-async def test_a_flatten_in_a_dry_run_closes_nothing_and_says_so(hyperliquid: DryHyperliquid) -> None:
+async def test_a_flatten_in_a_dry_run_closes_nothing_and_says_so(hyperliquid: Dry) -> None:
     client = await hyperliquid.start()
     assert await hyperliquid.synced() == "clean"
     done = await client.demand(Flatten(confirm="FLATTEN"), FlattenDone, reason="try", timeout_s=15.0)
     assert done.is_flat, "there was nothing to close"
-    assert hyperliquid.hyperliquid.arrived() == []
+    assert hyperliquid.venue.arrived() == []

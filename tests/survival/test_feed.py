@@ -20,12 +20,12 @@ from engine.api.views import HealthReport
 from engine.feed.messages import FeedHealth
 
 from .conftest import REPOSITORY, eventually
-from .test_kraken import KrakenProcess, KrakenRig
+from .loopback import LoopbackProcess, LoopbackRig
 
 pytestmark = pytest.mark.slow
 
 
-class FeedRig(KrakenRig):
+class FeedRig(LoopbackRig):
     """A home with a loopback Kraken, an engine on it, and a feed process."""
 
     def start_feed(self) -> None:
@@ -49,7 +49,7 @@ class FeedRig(KrakenRig):
                 env={
                     **os.environ,
                     "PYTHONPATH": str(REPOSITORY),
-                    "INTERLOCK_FEED__KRAKEN_URL": self.kraken.ready.url,
+                    "INTERLOCK_FEED__KRAKEN_URL": self.venue.ready.url,
                 },
                 start_new_session=True,
             )
@@ -72,7 +72,7 @@ class FeedRig(KrakenRig):
 
 @pytest.fixture
 async def rig(tmp_path: Path) -> AsyncIterator[FeedRig]:
-    kraken = KrakenProcess(tmp_path / "kraken")
+    kraken = LoopbackProcess("kraken", tmp_path / "kraken")
     rig = FeedRig(tmp_path / "home", kraken)
     rig.start_feed()
     yield rig
