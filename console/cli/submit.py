@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Any, cast
 
 import typer
@@ -19,6 +20,7 @@ COLUMNS = ("session_id", "opened_at", "venue", "environment", "status", "step", 
 STEP_COLUMNS = ("step", "state", "at", "by", "missing")
 ALERT_COLUMNS = ("session_id", "status", "severity", "code", "said")
 POLICY_COLUMNS = ("source", "title", "text")
+CREDENTIAL_COLUMNS = ("corridor", "credential", "source", "is_present")
 STEP_TIMEOUT_S = 20.0
 MAX_SUPERVISION_S = 90.0
 Note = Annotated[str, typer.Option("--note", help="What to remember about this step.")]
@@ -264,10 +266,34 @@ evidence = typer.Typer(help="Evidence of supervised passes.")
 
 @evidence.callback()
 def evidence_room() -> None:
-    """Pack what a supervised pass has left.
+    """Say whether a supervised pass can begin, and pack what one has left.
 
     Example: interlock evidence pack X-01 --paper PS-20260101-1
     """
+
+
+@evidence.command("readiness")
+def evidence_readiness(
+    corridor: Annotated[str, typer.Option("--corridor", help="auto, hyperliquid or kraken.")] = "auto",
+    as_json: Json = False,
+) -> None:
+    """Say whether a supervised pass can leave its evidence: credentials by source, runbook, folders.
+
+    Exits 1 with everything that blocks; writes outputs/broker_evidence_readiness.json. No engine is needed.
+
+    Example: interlock evidence readiness --corridor kraken
+    """
+    with failures():
+        judge = facade.function(SUBMITS, "evidence_readiness")
+        found = output.record(judge(home_folder(), dict(os.environ), corridor))
+    reasons = cast(list[str], found["blocking_reasons"])
+    rows = output.table(output.records(found["credentials"]), CREDENTIAL_COLUMNS, "no credentials")
+    word = (
+        f"ready: {found['resolved_corridor']}" if not reasons else "\n".join(f"blocked: {r}" for r in reasons)
+    )
+    output.show({"readiness": found}, f"{rows}\n\n{word}", as_json)
+    if reasons:
+        raise typer.Exit(ExitCode.REFUSED)
 
 
 @evidence.command("pack")

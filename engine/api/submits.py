@@ -6,8 +6,11 @@ from pathlib import Path
 
 from engine.api.corridor import PackManifest, SubmitAlert, SubmitRow, SubmitsHealth, SubmitView
 from engine.api.home import HomePaths
-from engine.corridor import reading
+from engine.api.submits_views import EvidenceReadiness
+from engine.config import load_settings
+from engine.corridor import readiness, reading
 from engine.corridor.pack import pack
+from engine.venue import REPOSITORY
 from seams.clock import SystemClock
 from seams.disk import RealDisk
 
@@ -36,3 +39,12 @@ def pack_evidence(home: Path, session_id: str, paper_session: str) -> PackManife
     """Write a session's evidence pack. Raises `Refusal`: not_found, artifact_altered; `OSError`."""
     paths = HomePaths(home)
     return pack(paths.submits, paths.sessions, session_id, paper_session, RealDisk())
+
+
+def evidence_readiness(home: Path, environ: dict[str, str], corridor: str) -> EvidenceReadiness:
+    """Judge whether a supervised pass can leave its evidence, and write the artifact.
+
+    Raises `Refusal` (invalid_request), `ConfigError`, `OSError`.
+    """
+    settings = load_settings(home, environ).settings
+    return readiness.evidence_readiness(home, settings, corridor, REPOSITORY, RealDisk(), SystemClock())
