@@ -25,7 +25,11 @@ async def _ends_in_doubt(
     await bench.doubt(signed)
     assert len(bench.rig.sent()) == 1, "nothing is sent twice"
     await bench.clock.sleep(8.0)
+    if bench.capabilities.has_fence:
+        assert await bench.venue.fence(signed) is (Fence.ADMITTED if is_placed else Fence.DEAD)
     found = await bench.prove(signed)
+    with pytest.raises((AlreadySeen, OutcomeUnknown, Refused)):
+        await bench.venue.submit(signed)
     truth = bench.truth(signed.client_order_id)
     assert (truth is not None) is is_placed is (found is not None)
     assert bench.rig.live() == int(is_placed)
