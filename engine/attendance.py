@@ -84,10 +84,13 @@ class Attendance:
         self.core, self.tickets = core, tickets
 
     def demand_lease(self, command: c.Command) -> None:
-        """Act under the lease where the command needs one. Raises `Refusal("lease_held")`."""
+        """Act under the lease where the command needs one; what starts or restores risk is also recorded, or
+        not done (QT-13). Raises `Refusal`: lease_held, audit_broken."""
         if not needs_lease(command.body):
             return
         core = self.core
+        if core.audit.is_broken:
+            raise Refusal("audit_broken", "free space, then restart the engine")
         before = core.lease.holder(core.moment())
         held = core.lease.use(command.operator, command.console, core.moment())
         if before is None or (before.operator, before.console) != (held.operator, held.console):

@@ -8,6 +8,7 @@ from engine.api.views import View
 from engine.core import Core
 from engine.health import Health
 from engine.ops.decision_drift import DriftWatch
+from engine.ops.decision_stream import DecisionStream
 from engine.ops.drill_runs import DrillRuns
 from engine.ops.event_log import EventLog
 from engine.ops.incidents import IncidentBook
@@ -26,7 +27,7 @@ class Outlets:
         self.sinks = Sinks(core, core.settings.alarms.sinks)
         self._snapshots = Snapshots(core)
         self.incidents, self._views = IncidentBook(core), views
-        self.event_log = EventLog(core)
+        self.event_log, self.decisions = EventLog(core), DecisionStream(core)
         self.units = Units(core)
         self.drills = DrillRuns(core)
         self.drift = DriftWatch(core)
@@ -39,6 +40,7 @@ class Outlets:
         """Call about once a second."""
         self.sinks.tend()
         self.event_log.tend()
+        self.decisions.tend()
         self.units.tend()
         self.drift.tend()
         self._health.diagnostics = diagnostics(self.units)
@@ -51,6 +53,7 @@ class Outlets:
 
     async def close(self) -> None:
         self.event_log.tend()
+        self.decisions.tend()
         await self.units.close()
         await self.drills.close()
         await self.drift.close()

@@ -8,7 +8,7 @@ log goes on in a new segment (`audit.jsonl.1`, `.2`, ...) when one is full; the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -67,6 +67,8 @@ class AuditLog:
         self._head_path = head_path(path)
         self._segment_bytes, self._head_every_ns = segment_bytes, round(head_every_s * NS_PER_S)
         self._is_broken = False
+        self.on_decision: Callable[[AuditRecord], None] = lambda record: None
+        """Told of every decision once it is durable; what it does decides nothing."""
         disk.make_folder(path.parent)
         torn = self._quarantine_torn_tail()
         for book in (book_path(path), anchors):
@@ -142,7 +144,7 @@ class AuditLog:
         """Record a decision; both intent category and policy result are mandatory (QT-12)."""
         assert outcome in OUTCOMES, f"outcome is one of {OUTCOMES}"
         assert policy_result, "a decision record says what policy answered"
-        return self.append(
+        record = self.append(
             DECISION,
             {
                 "intent_category": intent_category,
@@ -151,6 +153,8 @@ class AuditLog:
                 **body,
             },
         )
+        self.on_decision(record)
+        return record
 
     def vouch_when_due(self) -> bool:
         """Write a signed head once a minute while there is something new to vouch for; call about 1/s.

@@ -11,6 +11,7 @@ Layout (paths are part of the contract; several desks run side by side with diff
     candles/        VENUE/SYMBOL/INTERVAL/YYYY-MM.parquet: what the feed keeps
     outputs/        runs/, runs_index.*, paper_sessions/, paper_sessions_index.*, jobs/, verify/,
                     alarms/ (dead letters), incidents/, past/ (what consoles were shown),
+                    decisions/ (ephemeral.jsonl: for programs that learn; the record is audit/),
                     submits/ (corridor sessions), broker_dry_runs/, drills/, exports/,
                     desk_health.json, desk_alerts.json
     forge/          builds of strategy files by their hash
