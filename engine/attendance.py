@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.api import commands as c
+from engine.api.arming import ArmAsk, ArmConfirm, Disarm
 from engine.api.corridor import Step, SubmitAct, SubmitOpen
 from engine.api.drills import DrillStart
 from engine.api.leased import needs_lease
@@ -33,6 +34,9 @@ CATEGORY: dict[type, IntentCategory] = {
     c.Reconcile: _I.RISK_REDUCE,
     SubmitOpen: _I.RISK_INCREASE,
     SubmitAct: _I.RISK_INCREASE,
+    ArmAsk: _I.CONFIG_CHANGE,
+    ArmConfirm: _I.CONFIG_CHANGE,
+    Disarm: _I.RISK_REDUCE,
     RiskCap: _I.RISK_REDUCE,
     RiskHydrate: _I.RISK_REDUCE,
     c.LeaseTake: _I.CONFIG_CHANGE,
