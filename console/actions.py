@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from console.arming_actions import ARM
+
 ANYWHERE: tuple[str, ...] = ()
 PAST = "past"
 """No screen of its own: every screen, while the record is looked at (`interlock past open`)."""
@@ -353,6 +355,7 @@ ACTIONS: tuple[Action, ...] = (
         "interlock resume",
         hint=2,
     ),
+    Action(*ARM),
     Action(
         "sign_pair",
         ("A",),

@@ -20,10 +20,12 @@ from safety.reasons import Refusal
 from safety.secrets import Secret
 from safety.text import clean
 from safety.two_person import Signature
+from seams.clock import NS_PER_S
 from venues.contract import VenueError
 from venues.standing import Standing, Stands
 from venues.types import Environment, Mode, Record
 
+SHOWN_NS = 5 * NS_PER_S
 HOLD, SEAL, LAPSED = "arming", "seal", "arming_lapsed"
 
 
@@ -37,6 +39,7 @@ class ArmingDesk:
         self.drill_key: Callable[[], Secret | None] = lambda: None
         self.standing: Standing | None = None
         self._has_started = False
+        self._shown: tuple[int, ArmingView] | None = None
         custody.is_open = self.is_open
         self._hold("this engine is not armed")
         if core.environment is Environment.MAINNET and core.mode is Mode.LIVE:
@@ -83,11 +86,18 @@ class ArmingDesk:
             until_ns=asked.until_ns if asked is not None else 0 if armed is None else armed.until_ns,
         )
 
+    def shown(self) -> ArmingView:
+        """Return how arming stands; conditions are judged anew every few seconds: they read files."""
+        now_ns = self.core.clock.monotonic_ns()
+        if self._shown is None or now_ns - self._shown[0] >= SHOWN_NS or self._shown[1].state != self.state():
+            self._shown = (now_ns, self.view())
+        return self._shown[1]
+
     # --- the steps -------------------------------------------------------------------------------
 
     async def act(self, command: Command, principal: str) -> Record:
         """Carry out one of the acts. Raises `Refusal`, also with everything that stands against it."""
-        body = command.body
+        body, self._shown = command.body, None
         if isinstance(body, ArmAsk):
             return self._ask(command, principal)
         if isinstance(body, ArmConfirm):

@@ -173,6 +173,8 @@ class Engine:
         self.venue = venue_desk(core, self.custody)
         self.arming = self.handlers.arming = arming_desk(core, self.custody, arming)
         self.publisher.pairs = self.handlers.pairs.rows
+        if self.arming is not None:
+            self.publisher.arming = self.arming.shown
         self.questions = Questions(core, self.desk, self.jobs, self._snapshot)
         self.questions.arming, self.questions.venue, self.health.venue = self.arming, self.venue, self.venue
         self.questions.schedules = self.handlers.schedules.rows

@@ -8,6 +8,7 @@ import msgspec
 
 from engine.api import subjects
 from engine.api import views as v
+from engine.api.arming import ArmingView
 from engine.api.ticket_views import PairRow
 from engine.core import Core
 from engine.desk import Desk
@@ -39,6 +40,7 @@ class Publisher:
         self.promotion: tuple[v.PromotionRow, ...] = ()
         self.rounds = 0
         self.pairs: Callable[[], tuple[PairRow, ...]] = lambda: ()
+        self.arming: Callable[[], ArmingView | None] = lambda: None
         """What waits for a second person."""
         self._sent: dict[str, bytes] = {}
         self._sent_ns: dict[str, int] = {}
@@ -56,7 +58,9 @@ class Publisher:
         self.rounds += 1
         core, sessions, seq = self.core, self.desk.sessions, self._seq
         accounts = self.desk.accounts()
-        self.latest["status"] = status_view(core, sessions, accounts, self.health.parts(), seq, self.pairs())
+        self.latest["status"] = status_view(
+            core, sessions, accounts, self.health.parts(), seq, self.pairs(), self.arming()
+        )
         self.latest["positions"] = positions_view(core, sessions, accounts, seq)
         orders = self.latest["orders"] = orders_view(core, accounts, seq)
         self.latest["tickets"] = tickets_view(core, sessions, seq, self._ticket_rows)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from engine.api import views as v
+from engine.api.arming import ArmingView
 from engine.api.lane_views import LaneStateRow
 from engine.api.run_views import SessionRow
 from engine.api.ticket_views import LeaseRow, PairRow
@@ -72,6 +73,7 @@ def status_view(
     health: tuple[v.PartHealth, ...],
     seq: int,
     pairs: tuple[PairRow, ...] = (),
+    arming: ArmingView | None = None,
 ) -> v.StatusView:
     """Return the status line's facts."""
     now_ns = core.clock.now_ns()
@@ -110,6 +112,7 @@ def status_view(
         lanes=tuple(row for session in sessions for row in lane_rows(session)),
         lease=lease_row(core),
         pairs=pairs,
+        arming=arming,
     )
 
 

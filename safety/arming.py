@@ -157,7 +157,7 @@ class Arming:
 
 def phrase_of(venue: str, environment: str, order_usd: str) -> str:
     """Return what is typed at the second step: where, with what money, and how much of it at once."""
-    return f"ARM {venue} {environment} {order_usd} USD"
+    return f"ARM {venue} {environment} {order_usd} USD".upper()
 
 
 def _is_over(step: Asked | Armed, moment: Moment) -> bool:

@@ -64,7 +64,7 @@ def confirm(
 
     Where two persons are needed it is another person, with a key of their own (INTERLOCK_OPERATOR_KEY).
 
-    Example: interlock arm confirm --hash 9c1e44d0 --phrase "ARM hyperliquid testnet 100 USD" --operator bob
+    Example: interlock arm confirm --hash 9c1e44d0 --phrase "ARM HYPERLIQUID TESTNET 100 USD" --operator bob
     """
     body = ArmConfirm(hash=step.strip().lower(), phrase=phrase)
     try:

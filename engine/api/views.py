@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from engine.api.arming import ArmingView
 from engine.api.lane_views import LaneStateRow
 from engine.api.reconcile import ReconcileView
 from engine.api.risk import SoftCapRow
@@ -72,6 +73,8 @@ class StatusView(Record, tag="status"):
     lease: LeaseRow | None = None
     """Who acts; None where nobody does."""
     pairs: tuple[PairRow, ...] = ()
+    arming: ArmingView | None = None
+    """How arming stands; None where no real venue is meant."""
     """What waits for a second person."""
 
 

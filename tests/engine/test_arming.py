@@ -290,7 +290,7 @@ def test_between_the_steps_the_venue_is_looked_at_and_nothing_can_act(tmp_path: 
     async def scene(place: Place) -> None:
         place.ready()
         asked = await place.ask()
-        assert asked.state == "asked" and asked.phrase == "ARM hyperliquid testnet 100 USD"
+        assert asked.state == "asked" and asked.phrase == "ARM HYPERLIQUID TESTNET 100 USD"
         assert place.wires.called and all(url.startswith(TESTNET) for url in place.wires.called)
         assert place.wires.opened == ["wss://api.hyperliquid-testnet.xyz/ws"]
         assert place.custody.verdict is Verdict.CLEAN

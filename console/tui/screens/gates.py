@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 
 from console.tui import text
 from console.tui.prompt import Kind
+from console.tui.screens.arming_part import arm, arming_lines
 from console.tui.screens.columns import HOLD_COLUMNS
 from console.tui.screens.room import Room
 from console.tui.widgets.lines import Line, Lines, rule
@@ -53,9 +54,11 @@ class Gates(Room):
             self.desk_app.open_runbook(self.hold.runbook)
         elif action_id == "resume":
             self._resume()
+        elif action_id == "arm":
+            arm(self.desk_app)
         elif action_id in ("sign_pair", "refuse_pair"):
             self._second(is_signing=action_id == "sign_pair")
-        return action_id in ("runbook", "resume", "sign_pair", "refuse_pair")
+        return action_id in ("runbook", "resume", "arm", "sign_pair", "refuse_pair")
 
     def open_row(self) -> None:
         self.act("runbook")
@@ -173,9 +176,12 @@ class Gates(Room):
         ]
 
     def _detail(self, width: int, height: int) -> Sequence[Line]:
+        """Show the hold that is chosen; that of arming, and none, with the conditions of arming."""
         hold, look = self.hold, self.desk_app.look
-        if hold is None:
-            return []
+        if hold is None or hold.code.startswith("arming"):
+            shown = arming_lines(self.desk_app, width, height)
+            if shown or hold is None:
+                return shown
         fields = (
             ("evidence", hold.evidence),
             ("clears when", hold.clear_rule),
