@@ -48,6 +48,7 @@ STATUS = (
     "problem",
 )
 SYMBOLS = ("venue", "symbol", "bid", "ask", "top_age_ms", "book_age_ms", "trades", "is_stale")
+BARS = ("at", "open", "high", "low", "close", "volume")
 FILLED = ("series", "requests", "added", "same", "revised", "refused", "is_whole")
 HOLES = ("first_at", "end_at", "missing_bars", "state", "answers")
 Venue = Annotated[str, typer.Option("--venue", help="hyperliquid or kraken.")]
@@ -118,6 +119,32 @@ def backfill(
     rows = [{**output.record(each), **output.record(each.merge)} for each in found]
     text = output.table(rows, FILLED, "nothing was asked for")
     output.show({"backfill": found}, text, as_json)
+
+
+@app.command()
+def candles(
+    series: Annotated[str, typer.Argument(help="VENUE/SYMBOL/INTERVAL, such as kraken/BTC-USD/1m.")],
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="How many of the newest.")] = 100,
+    as_json: Json = False,
+) -> None:
+    """Show the newest closed candles, from the store, else asked for; and where they came from.
+
+    Example: interlock feed candles kraken/BTC-USD/1m --limit 20
+    """
+    from engine.api import feed
+
+    venue, _, rest = series.partition("/")
+    demand_venue(venue)
+    symbol, _, interval = rest.partition("/")
+    with failures():
+        found = asyncio.run(feed.feed_candles(home_folder(), venue, symbol, interval, limit))
+    rows = [{**output.record(bar), "at": iso_z(bar.open_ns)[:16] + "Z"} for bar in found.bars]
+    said = ", ".join(f"{count} {name}" for name, count in found.sources.items()) or "none"
+    told = f"sources: {said}; missing: {found.missing_bars}"
+    text = (
+        output.table(rows, BARS, "no candles") + f"\n{told}" + (f"; {found.problem}" if found.problem else "")
+    )
+    output.show({"candles": found}, text, as_json)
 
 
 @app.command()

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from engine.feed.backfill import Filled
     from engine.feed.coverage import Coverage
     from engine.feed.messages import FeedHealth
+    from engine.feed.source import CandleSet
 
 READY_S, STOP_S, POLL_S = 15.0, 8.0, 0.05
 
@@ -186,3 +187,27 @@ def _spawn(home: Path, venue: str) -> subprocess.Popen[bytes]:
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             start_new_session=True,
         )
+
+
+async def feed_candles(home: Path, venue: str, symbol: str, interval: str, limit: int) -> CandleSet:
+    """Return the newest `limit` closed candles: stored ones first, then what the venue may be asked for.
+
+    Raises `LookupError` for a symbol or interval that the venue's feed has not, `Refusal`, `BadData`.
+    """
+    from engine.feed.candles import CandleStore, Series
+    from engine.feed.opening import configured_feed
+    from engine.feed.source import CandleSource
+
+    clock = SystemClock()
+    public, limits = configured_feed(home, dict(os.environ), venue, clock)
+    try:
+        if symbol not in public.symbols or interval not in public.intervals:
+            known = f"symbols {', '.join(public.symbols)}; intervals {', '.join(public.intervals)}"
+            raise LookupError(f"{venue} has no {symbol} {interval}; {known}")
+        series = Series(venue=venue, symbol=symbol, interval=interval)
+        source = CandleSource(CandleStore(home, RealDisk()), clock, public if limits.allows_rest else None)
+        now_ns = clock.now_ns()
+        start_ns = (now_ns // series.step_ns - limit) * series.step_ns
+        return await source.candles(series, start_ns, now_ns)
+    finally:
+        await public.close()

@@ -46,3 +46,19 @@ def test_coverage_shows_bars_holes_and_sources(shell: Shell, home: Path) -> None
     text = shell("feed", "coverage").out
     assert "kraken/BTC-USD/1m" in text and "holes, newest last" in text
     assert shell("feed", "coverage", "--symbol", "ETH-USD", "--json").body["coverage"] == []
+
+
+def test_feeds_that_do_not_run_are_off_and_nothing_is_stopped(shell: Shell) -> None:
+    body = shell("feed", "status", "--json").body
+    assert isinstance(body["feeds"], list)
+    assert [(each["venue"], each["state"]) for each in body["feeds"]] == [
+        ("hyperliquid", "off"),
+        ("kraken", "off"),
+    ]
+    assert shell("feed", "stop", "--venue", "kraken", "--json").body["stopped"] is False
+
+
+def test_what_cannot_be_is_refused_with_what_can(shell: Shell) -> None:
+    assert shell("feed", "status", "--venue", "nonsense").code == 2
+    refused = shell("feed", "backfill", "--venue", "kraken")
+    assert refused.code != 0 and "interlock sandbox start --venue kraken" in refused.err
