@@ -21,7 +21,7 @@ from engine.api.reconcile import (
 )
 from seams.clock import SystemClock, iso_z
 
-app = typer.Typer(help="Reconciliation: what record and venue say, and decisions about differences.")
+app = typer.Typer()
 ACCOUNTS = ("account", "venue", "verdict", "agreed_ns", "heard_ns", "standing", "ignored")
 DIFFERENCES = ("key", "local", "venue", "difference", "state", "seen", "proposed")
 DECISIONS = ("at_ns", "operator", "act", "key", "did", "reason")
@@ -37,12 +37,24 @@ Why = Annotated[str, typer.Option("--reason", help="Why; written to the audit lo
 Since = Annotated[str, typer.Option("--since", help="A date, a UTC time, or an age: 30m, 12h, 7d.")]
 
 
-@app.callback()
-def room() -> None:
-    """See both sides, and decide about differences; nothing is booked by itself.
+@app.callback(invoke_without_command=True)
+def room(
+    context: typer.Context,
+    venue: Annotated[str, typer.Option("--venue", help="Compare the account at this venue.")] = "",
+    since: Since = "24h",
+    as_json: Json = False,
+) -> None:
+    """Reconciliation: what record and venue say, and decisions about it; nothing is booked by itself.
 
-    Example: interlock reconcile ls
+    With --venue and no command: orders, positions, cash, and every execution since then, ours beside the
+    venue's; exit 1 on any difference.
+
+    Example: interlock reconcile --venue kraken --since 24h
     """
+    if context.invoked_subcommand is None and venue:
+        _compare(venue, since, as_json)
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 @app.command()
@@ -148,6 +160,27 @@ def fills(since: Since = "24h", as_json: Json = False) -> None:
     if wrong:
         text = f"{output.table(wrong, PAIRS, '')}\n\n{text}"
     output.show({"fills": found}, text, as_json)
+    if found.differing:
+        raise typer.Exit(ExitCode.REFUSED)
+
+
+def _compare(venue: str, since: str, as_json: bool) -> None:
+    """Show everything that is compared with one venue; exit 1 unless all of it agrees."""
+    view = link.view("reconcile", ReconcileView)
+    if venue not in {account.venue for account in view.accounts}:
+        held = ", ".join(account.venue for account in view.accounts) or "none: this engine runs in paper"
+        raise Failure("not_found", f"no account at {venue!r} is in custody", f"accounts are at: {held}")
+    found = link.ask(FillsCompared(since_ns=_since_ns(since)), FillComparison, timeout_s=ACT_ANSWER_S)
+    wrong = [row for row in found.rows if not row.is_same]
+    parts = [
+        output.table(view.accounts, ACCOUNTS, PAPER),
+        output.table(view.rows, DIFFERENCES, "no difference of orders, positions or cash"),
+        f"{found.compared} executions since {iso_z(found.since_ns)}, {found.differing} differ",
+    ]
+    parts += [output.table(wrong, PAIRS, "")] if wrong else []
+    payload = {"accounts": view.accounts, "differences": view.rows, "fills": found}
+    output.show(payload, "\n\n".join(parts), as_json)
+    _exit_by(view)
     if found.differing:
         raise typer.Exit(ExitCode.REFUSED)
 

@@ -51,6 +51,8 @@ def _leaves(words: str, command: Any, with_aliases: bool) -> Iterator[tuple[str,
     if children is None:
         yield words, command
         return
+    if words and command.invoke_without_command:
+        yield words, command
     for name, child in children.items():
         if child.hidden and not with_aliases:
             continue

@@ -36,7 +36,7 @@ def start(
     bar_seconds: Annotated[float, typer.Option("--bar-seconds", min=0.05, help="A bar's length.")] = 1.0,
     record: Annotated[Path | None, typer.Option("--record", help="Keep every arriving order here.")] = None,
     faults: Annotated[
-        Path | None, typer.Option("--faults", help="What goes wrong there: a JSON list (kraken).")
+        Path | None, typer.Option("--faults", help="What goes wrong there: a JSON list; not for exchange.")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -55,8 +55,8 @@ def start(
         raise Failure(
             "bad_parameter", f"there is no scenario {scenario!r}", f"one of: {', '.join(SCENARIOS)}"
         )
-    if faults is not None and venue != "kraken":
-        raise Failure("bad_parameter", f"{venue} takes no --faults", "leave it out, or use --venue kraken")
+    if faults is not None and venue == "exchange":
+        raise Failure("bad_parameter", f"{venue} takes no --faults", "leave it out, or use another --venue")
     if faults is not None and not faults.is_file():
         raise Failure("bad_parameter", f"there is no file {faults}", "name a JSON list of faults")
     market = Market(scenario=scenario, seed=seed, bar_s=bar_seconds)

@@ -32,6 +32,7 @@ from safety.intent import IntentCategory
 from safety.reasons import Refusal
 from safety.text import clean
 from safety.two_person import Signature
+from seams import chaos
 from seams.clock import NS_PER_S
 from venues.contract import Signed, VenueError
 from venues.evidence import CorridorVenue, Preparing, Probe
@@ -241,6 +242,7 @@ class CorridorDesk:
             body=msgspec.to_builtins(outcome.body),
             clock=core.clock,
         )
+        chaos.point("corridor.written")
         case.artifacts = (*case.artifacts, artifact)
         sha256 = case.folder.hashes()[artifact.number]
         now_ns = core.clock.now_ns()
@@ -248,6 +250,7 @@ class CorridorDesk:
         said = f"{case.folder.session_id} {ask.step}: {outcome.state}"
         core.note("corridor", ask.operator, said, artifact_sha256=sha256, number=artifact.number)
         self._decided(case, ask, artifact)
+        chaos.point("corridor.kept")
 
     def _decided(self, case: Case, ask: Ask, artifact: Artifact) -> None:
         if ask.step in (Step.GATE, Step.SUBMIT, Step.CANCEL):

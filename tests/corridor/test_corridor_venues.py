@@ -18,6 +18,7 @@ from safety.reasons import Refusal
 from seams import chaos
 from tests.corridor.halls import UP_TO_GATE, Hall, in_hall
 from tests.corridor.stages import STAGES, KrakenStage, client_id_of
+from venues.hyperliquid.asking import READ_ASKS
 from venues.sandbox.programs import Strike
 from venues.types import OrderStatus
 
@@ -137,7 +138,8 @@ def test_a_venue_in_maintenance_stops_the_corridor_and_says_so(venue: str, tmp_p
             state = await hall.opened()
             assert "system_maintenance" in state.reasons, state
             return
-        stage.strike(Strike.STATUS_WITHOUT_APPLY, on="exchangeStatus", value=502)
+        for nth in range(1, READ_ASKS + 1):
+            stage.strike(Strike.STATUS_WITHOUT_APPLY, on="exchangeStatus", nth=nth, value=502)
         state = await hall.opened()
         assert state.reasons == ("venue_unreachable",), state
         (row,) = hall.desk.sessions().rows

@@ -31,6 +31,8 @@ from seams.net import NetDown, NoAnswer
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CLOCK = SystemClock()
+START_S = 60.0
+"""How long a start may take where many processes share few cores; by itself it takes about one second."""
 PACE = 8.0
 """Market seconds in one of ours: a session that trades within two seconds."""
 
@@ -61,7 +63,7 @@ class Rig:
 
     async def start(self, **environ: str) -> EngineClient:
         self.process = self.spawn(**environ)
-        await eventually(self._is_ready, 15.0, self.log)
+        await eventually(self._is_ready, START_S, self.log)
         return await self.client()
 
     def _is_ready(self) -> bool:

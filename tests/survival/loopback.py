@@ -46,11 +46,13 @@ LOOPBACKS = {
 class LoopbackProcess:
     """The venue in a process of its own; every order that arrives there is kept in a file."""
 
-    def __init__(self, name: str, folder: Path, faults: Sequence[Fault] = ()) -> None:
+    def __init__(
+        self, name: str, folder: Path, faults: Sequence[Fault] = (), more: Sequence[str] = ()
+    ) -> None:
         folder.mkdir(parents=True, mode=0o700)
         self.about, self.record = LOOPBACKS[name], folder / "arrived"
         words = [sys.executable, "-P", "-m", self.about.server, "--folder", str(folder)]
-        words += ["--bar-seconds", "1", "--ticks-per-second", "8", "--record", str(self.record)]
+        words += ["--bar-seconds", "1", "--ticks-per-second", "8", "--record", str(self.record), *more]
         if faults:
             (folder / "faults.json").write_bytes(msgspec.json.encode(faults))
             words += ["--faults", str(folder / "faults.json")]

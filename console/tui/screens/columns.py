@@ -167,7 +167,7 @@ CORRIDOR_COLUMNS: tuple[Column[SubmitRow], ...] = (
     Column("OPENED", 11, lambda r: r.opened_at[5:16].replace("T", " "), value=lambda r: r.opened_at),
     Column("STATUS", 24, _corridor_state, value=lambda r: r.status),
     Column("ORDER", 0, lambda r: r.said),
-    Column("VENUE", 18, lambda r: f"{r.venue} {r.environment}", drop=1),
+    Column("VENUE", 20, lambda r: f"{r.venue} {r.environment}", drop=1),
     Column("ALERT", 24, lambda r: (r.alert, "dim"), drop=2),
 )
 

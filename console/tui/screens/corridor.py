@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from console.tui.screens.room import Room
 from console.tui.widgets.lines import Line, Lines, rule
 from console.tui.widgets.live_table import LiveTable
 from engine.api.corridor import (
+    Artifact,
     StepRow,
     SubmitAct,
     SubmitList,
@@ -28,6 +30,8 @@ from seams.clock import NS_PER_S
 ASK_EVERY_NS = 2 * NS_PER_S
 FORM = ("symbol", "side", "quantity", "limit_price", "stop_loss")
 ACTIONS = ("next_step", "look_step", "cancel_order", "new_order", "runbook")
+HASH = re.compile(r"(0x)?[0-9a-f]{40,}")
+"""What no person reads: it stands in the artifact."""
 STOPPED = ("filled", "canceled", "rejected", "submit_rejected", "submit_not_sent")
 
 
@@ -157,20 +161,23 @@ class CorridorRoom(Room):
         return lines
 
     def _evidence(self, width: int, height: int) -> Sequence[Line]:
-        """The gate's conditions, or what was refused last."""
+        """What the last step found, and the gate's conditions."""
         view, look = self.view, self.desk_app.look
         if view is None or height < 2:
             return []
+        last = view.artifacts[-1]
         gate = next((each for each in reversed(view.artifacts) if each.step == "gate"), None)
-        if gate is None:
-            last = view.artifacts[-1]
-            lines: list[Line] = [rule(f"LAST: {last.step} {last.state}", width, look.rule, f"by {last.by}")]
+        lines: list[Line] = []
+        if last is not gate:
+            lines.append(rule(f"LAST: {last.step} {last.state}", width, look.rule, f"by {last.by}"))
             lines += [((f"  {code}", "p2-calm"),) for code in last.reasons]
-            return [*lines, *_policy_lines(view, look.rule, width)]
+            lines += _policy_lines(view, look.rule, width) if gate is None else []
+            lines += [((f"    {text.fit(name, 26)}", "dim"), (said, "text")) for name, said in _facts(last)]
+        if gate is None:
+            return lines
         held = sum(1 for each in gate.body["conditions"] if each["ok"])
-        lines = [
-            rule(f"GATE {held} of {len(gate.body['conditions'])} hold", width, look.rule, f"by {gate.by}")
-        ]
+        title = f"GATE {held} of {len(gate.body['conditions'])} hold"
+        lines.append(rule(title, width, look.rule, f"by {gate.by}"))
         ordered = sorted(gate.body["conditions"], key=lambda each: bool(each["ok"]))
         for each in ordered:
             mark, style = ("ok ", "dim") if each["ok"] else ("NO ", "p2-calm")
@@ -187,6 +194,21 @@ def _policy_lines(view: SubmitView, dash: str, width: int) -> list[Line]:
         for each in found
     ]
     return [rule("POLICY", width, dash), *lines] if lines else []
+
+
+def _facts(artifact: Artifact) -> list[tuple[str, str]]:
+    """What an artifact says in single words and figures, also one level down: names and values."""
+    found: list[tuple[str, str]] = []
+    for name, value in artifact.body.items():
+        if name == "intent":
+            continue  # the order: the title says it
+        inner = value.items() if isinstance(value, dict) else [("", value)]
+        for key, each in inner:
+            said = ("yes" if each else "no") if isinstance(each, bool) else str(each)
+            is_plain = isinstance(each, str | int | float) and said and not HASH.fullmatch(said)
+            if is_plain:
+                found.append((f"{name}.{key}" if key else name, said))
+    return found
 
 
 def _order_said(order: dict[str, Any]) -> str:

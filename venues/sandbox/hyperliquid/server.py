@@ -87,11 +87,12 @@ def main() -> int:
     parser.add_argument("--lag-ms", type=int, default=600)
     parser.add_argument("--record", type=Path, help="append every arriving action to this file")
     parser.add_argument("--faults", type=Path, help="a JSON list of faults: nth, on, strike, value, text")
+    parser.add_argument("--no-ip-limit", action="store_true", help="do not count the weight of requests")
     given = parser.parse_args()
     os.umask(0o077)
     clock, disk, people = SystemClock(), RealDisk(), People(given.seed)
     exchange = HyperliquidExchange(clock, given.seed)
-    exchange.lag_ms = given.lag_ms
+    exchange.lag_ms, exchange.has_ip_limit = given.lag_ms, not given.no_ip_limit
     people.enter(exchange)
     market = SandboxMarket(seed=given.seed, scenario=given.scenario, symbols=symbol_specs())
     exchange.remember(market)

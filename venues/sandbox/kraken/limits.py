@@ -33,7 +33,11 @@ TIERS = {
     "pro": Tier(
         rest_max=20, rest_decay_per_s=1.0, engine_max=180, engine_decay_per_s=3.75, open_orders_per_pair=225
     ),
+    "unlimited": Tier(
+        rest_max=1e9, rest_decay_per_s=1.0, engine_max=1e9, engine_decay_per_s=1.0, open_orders_per_pair=225
+    ),
 }
+"""The last is nobody's: for desks that are started anew every few seconds, and ask for everything then."""
 REST_COST = {
     "Ledgers": 4,
     "QueryLedgers": 4,
