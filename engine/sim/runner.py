@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from engine.sim.bourses.contract import LIVENESS_S
 from engine.sim.doubts import Doubts, doubts_of
 from engine.sim.ending import settle
 from engine.sim.faults import Fault, draw
@@ -26,6 +27,7 @@ from engine.sim.people import Operator
 from engine.sim.standing import look
 from engine.sim.world import World
 from engine.store.store import Store
+from engine.trading.custody import Verdict
 from seams import chaos
 from seams.clock import NS_PER_S, FixedClock
 from venues.types import Environment, Mode, Record
@@ -189,7 +191,7 @@ def _run(
             Violation(seed=seed, invariant=name, at_s=round(at_s, 3), what=what)
             for name, at_s, what in judge.broken
         ),
-        simulated_s=round(world.true_clock.monotonic_ns() / NS_PER_S, 3) if stops_at_first else sum(phases_s),
+        simulated_s=min(sum(phases_s), round(world.true_clock.monotonic_ns() / NS_PER_S, 3)),
         sha256=world.sha256,
         doubts=doubts,
     )
@@ -214,7 +216,7 @@ async def _live(world: World, judge: Judge, safety_s: float, liveness_s: float, 
     for second in range(round(safety_s + liveness_s)):
         if second == round(safety_s):
             world.calm()
-        operator.is_closing = second >= round(safety_s + liveness_s / 4)
+        operator.is_closing = second >= round(safety_s + min(liveness_s, LIVENESS_S) / 4)
         await asyncio.sleep(1.0)
         look(judge)
         for task in tasks:
@@ -222,11 +224,24 @@ async def _live(world: World, judge: Judge, safety_s: float, liveness_s: float, 
                 task.result()  # a part of the world has broken: that is the simulator's own fault
         if stops_at_first and judge.broken:
             break
+        if second >= safety_s + LIVENESS_S and _is_quiet(world):
+            await settle(judge)
+            break
     else:
         await settle(judge)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _is_quiet(world: World) -> bool:
+    """Tell whether all has settled before a slow venue's time is up: nothing more is to be waited for."""
+    incarnation = world.incarnation
+    if incarnation is None or incarnation.engine.custody is None:
+        return False
+    engine, custody = incarnation.engine, incarnation.engine.custody
+    is_clean = custody.verdict is Verdict.CLEAN and not custody.is_dirty
+    return is_clean and not custody.orders.alive() and not engine.desk.running
 
 
 def summary(results: list[SeedResult]) -> dict[str, object]:
