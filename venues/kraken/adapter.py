@@ -20,7 +20,6 @@ from venues.contract import (
     Fence,
     OutcomeUnknown,
     Refused,
-    Retryable,
     Signed,
     VenueError,
 )
@@ -67,6 +66,7 @@ class KrakenAdapter:
         clock: Clock,
         *,
         bar_ns: int = 60 * NS_PER_S,
+        pairs: Sequence[Rules] = PAIRS,
         lookup_lag_ns: int = LOOKUP_LAG_NS,
         tier: Tier | None = None,
         desk: str = "",
@@ -77,14 +77,15 @@ class KrakenAdapter:
         self.on_market, self.off_market = heard.on_market, heard.off_market
         self._clock, self._key, self._lag_ns = clock, key, lookup_lag_ns
         self._client = KrakenClient(caller, authority, key, clock, tier or Tier())
-        self._rules = {each.symbol: each for each in PAIRS}
+        self._pairs = tuple(pairs)
+        self._rules = {each.symbol: each for each in pairs}
         self._symbols = {
-            name: each.symbol for each in PAIRS for name in (each.pair_id, each.altname, each.wsname)
+            name: each.symbol for each in pairs for name in (each.pair_id, each.altname, each.wsname)
         }
         self._names = Names(desk or key.key)
         self._history = History(self._client, self._symbols, self._names, clock)
         self._own = OwnStream(own, self._token, self._symbols, self._names, self._event, self._whole)
-        self._market = MarketStream(market, PAIRS, bar_ns, heard.tell_market)
+        self._market = MarketStream(market, pairs, bar_ns, heard.tell_market)
         self._outbox = Outbox()
         self._refreshing: asyncio.Task[None] | None = None
         self.is_up = False
@@ -134,7 +135,6 @@ class KrakenAdapter:
         name, wire, refusal = request.client_order_id, b"", self.judge(request)
         if refusal is None:
             wire = self._client.signed_order(self._fields(request, valid_until_ns), nonce)
-            self._outbox.add(nonce)
         else:
             self._outbox.refuse(name, refusal)
         return Signed(client_order_id=name, nonce=nonce, valid_until_ns=valid_until_ns, wire=wire)
@@ -149,13 +149,7 @@ class KrakenAdapter:
         name = signed.client_order_id
         if not signed.wire:
             raise self._outbox.refusal_of(name)
-        is_first = self._outbox.take(signed.nonce)
-        try:
-            outcome = await self._client.send(signed.wire, may_leave)
-        except Retryable:
-            if is_first:
-                self._outbox.add(signed.nonce)
-            raise
+        outcome = await self._client.send(signed.wire, may_leave)
         match submitted(outcome):
             case Submitted.ACCEPTED:
                 txid = txid_of(outcome)
@@ -163,10 +157,9 @@ class KrakenAdapter:
                 self._event(Accepted(client_order_id=name, venue_order_id=txid, at_ns=self._clock.now_ns()))
             case Submitted.REFUSED:
                 raise Refused(outcome.code, outcome.said)
-            case Submitted.NONCE_USED if is_first:
-                # These bytes were never out before: a refused nonce proves that they did nothing.
-                raise Refused("nonce_refused", outcome.said)
             case Submitted.NONCE_USED:
+                # Also where these bytes leave for the first time: what lies between us and the venue may
+                # have sent them twice, and the answer to the second copy came first.
                 raise AlreadySeen(outcome.said)
             case _:
                 raise OutcomeUnknown(f"{outcome.code}: {outcome.said}")
@@ -331,7 +324,7 @@ class KrakenAdapter:
             said = table(await self._client.public("AssetPairs"))
         except (VenueError, ValueError):
             return
-        for rules in PAIRS:
+        for rules in self._pairs:
             if rules.pair_id in said:
                 self._rules[rules.symbol] = translate.rules_of(rules.pair_id, table(said[rules.pair_id]))
 

@@ -23,8 +23,15 @@ def _hyperliquid(world: World) -> Bourse:
     return HyperliquidBourse(world)
 
 
+def _kraken(world: World) -> Bourse:
+    from engine.sim.bourses.kraken import KrakenBourse
+
+    return KrakenBourse(world)
+
+
 BOURSES: Mapping[str, Callable[[World], Bourse]] = {
     "sandbox": _sandbox,
     "hyperliquid": _hyperliquid,
+    "kraken": _kraken,
 }
 """Venue -> how its side of a world is made; each is imported when it is wanted."""

@@ -6,6 +6,7 @@ tiers; where its texts disagree, the stricter one.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from seams.clock import NS_PER_S
@@ -104,6 +105,12 @@ class Budgets:
         counter.level += points
         if may_refuse and level + points > self.tier.engine_max:
             raise KrakenError("EOrder:Rate limit exceeded")
+
+    def exhaust(self, key: str, account: str, pair_ids: Iterable[str], now_ns: int) -> None:
+        """Fill the counters, as somebody else with this key would: the next calls are refused."""
+        self._rest[key] = Counter(self.tier.rest_max, now_ns)
+        for pair_id in pair_ids:
+            self._engine[account, pair_id] = Counter(self.tier.engine_max, now_ns)
 
     def engine_level(self, account: str, pair_id: str, now_ns: int) -> float:
         """Return an account's counter in one pair."""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from seams.clock import NS_PER_S, Clock
 from seams.rng import Rng
 from venues.sandbox.kraken import keys, limits
-from venues.sandbox.kraken.books import ENDED, ZERO, Account, KrakenError, Order, Status, Trade
+from venues.sandbox.kraken.books import ENDED, ZERO, Account, KrakenError, NewOrder, Order, Status, Trade
 from venues.sandbox.kraken.keys import ApiKey
 from venues.sandbox.kraken.listing import PAIRS, TAKER_PERCENT, fee_percent
 from venues.sandbox.kraken.reading import (
@@ -66,6 +66,8 @@ class Private:
         self._clock, self._trading, self.lag_ns = clock, trading, lag_ns
         self._chance = Rng(seed).stream("kraken tokens")
         self.tokens: dict[str, Token] = {}
+        self.refuses: Callable[[NewOrder], bool] = lambda asked: False
+        """Tells whether the account lacks the funds for an order, whatever its balances say."""
         self.methods: Mapping[str, tuple[str, Method]] = {
             "Balance": (keys.QUERY, self._balance),
             "BalanceEx": (keys.QUERY, self._balance_ex),
@@ -90,6 +92,8 @@ class Private:
 
     def add_order(self, who: Asker, fields: Fields) -> Json:
         asked = read_order(fields, self._clock.now_ns())
+        if self.refuses(asked):
+            raise KrakenError("EOrder:Insufficient funds")
         order = self._trading.place(who.account, asked)
         answer: Json = {"descr": {"order": described(asked, asked.volume, asked.price)["order"]}}
         if order is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from seams.clock import Clock
@@ -83,6 +83,7 @@ class Trading:
         self.cancel_pause_ns = 0
         """How long a cancel stays pending; 0: it is done at once."""
         self._cancels: dict[str, int] = {}
+        self.part_of: Callable[[Decimal, Decimal], Decimal] = lambda quantity, lot: quantity
         self.hearers: list[Hearer] = []
         self._chance = Rng(seed).stream("kraken ids")
 
@@ -288,7 +289,8 @@ class Trading:
                 self._end(order, Status.CANCELED, SELF_TRADE)
                 self._tell_book(asked.pair)
                 return
-            done = min(order.left, resting.remaining)
+            if not (done := self.part_of(min(order.left, resting.remaining), asked.pair.lot)):
+                break
             match = Match(resting.order_id, resting.owner, is_buy, resting.price, done)
             book.reduce(resting.order_id, done)
             self._print(asked.pair, is_buy, match.price, done, is_market=not asked.is_limit)
