@@ -12,7 +12,7 @@ import pytest
 from seams.clock import NS_PER_MS, NS_PER_S
 from seams.virtual import VirtualClock, VirtualLoop, run_virtual
 from tests.venues.kraken_desk import SECRET, Desk
-from venues.contract import OutcomeUnknown, Refused, Retryable, Signed
+from venues.contract import AlreadySeen, OutcomeUnknown, Refused, Retryable, Signed
 from venues.keyfile import KeyFile
 from venues.kraken.adapter import KrakenAdapter
 from venues.kraken.client import Tier
