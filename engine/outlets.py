@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from engine.api.views import View
 from engine.core import Core
 from engine.health import Health
+from engine.ops.config_watch import ConfigWatch
 from engine.ops.decision_drift import DriftWatch
 from engine.ops.decision_stream import DecisionStream
 from engine.ops.drill_runs import DrillRuns
@@ -28,6 +29,7 @@ class Outlets:
         self._snapshots = Snapshots(core)
         self.incidents, self._views = IncidentBook(core), views
         self.event_log, self.decisions = EventLog(core), DecisionStream(core)
+        self.config = ConfigWatch(core)
         self.units = Units(core)
         self.drills = DrillRuns(core)
         self.drift = DriftWatch(core)
@@ -41,6 +43,7 @@ class Outlets:
         self.sinks.tend()
         self.event_log.tend()
         self.decisions.tend()
+        self.config.tend()
         self.units.tend()
         self.drift.tend()
         self._health.diagnostics = diagnostics(self.units)
@@ -52,6 +55,7 @@ class Outlets:
             self._core.halt(error, "desk snapshot")
 
     async def close(self) -> None:
+        self.config.close()
         self.event_log.tend()
         self.decisions.tend()
         await self.units.close()

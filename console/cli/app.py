@@ -45,6 +45,7 @@ NOUNS: dict[str, Noun] = {
     "limits": Noun("limits", "limits", is_group=True),
     "policy": Noun("limits", "policy", is_group=True),
     "risk": Noun("risk", "app", is_group=True),
+    "rollback": Noun("rollback", "rollback"),
     "kill": Noun("kill", "kill"),
     "resume": Noun("kill", "resume"),
     "flatten": Noun("kill", "flatten"),

@@ -16,7 +16,7 @@ Layout (paths are part of the contract; several desks run side by side with diff
                     desk_health.json, desk_alerts.json
     forge/          builds of strategy files by their hash
     foundry/        components: strategies/LANG/VERSION/NAME/ and so on
-    config/         interlock.yaml (user layer)
+    config/         interlock.yaml (user layer), history/ (what ended well), rollbacks/
     operators/      NAME.json: each operator's public key
     policies/       NAME.md: the desk's own policies, shown beside the orders that they are about
 """
