@@ -344,3 +344,16 @@ def test_validation_places_nothing_and_the_dead_mans_switch_is_armed_when_asked(
         assert "withdraw-funds" not in await rig.adapter.permissions()
 
     virtual(life)
+
+
+def test_a_question_repeated_on_its_way_does_not_push_the_nonces_ahead_of_the_clock() -> None:
+    """The simulator's seed 4: each start jumped over the last one's jumps, until the venue locked the key."""
+
+    async def life(rig: Rig) -> None:
+        said = '{"error":["EAPI:Invalid nonce"]}'
+        for _ in range(5):
+            rig.desk.exchange.script(Fault(nth=1, on="BalanceEx", strike=Strike.SAY, text=said))
+            await rig.adapter.account()
+        assert rig.adapter._client._nonce <= rig.clock.now_ns() // 1_000_000 + 100
+
+    virtual(life)

@@ -18,8 +18,10 @@ from venues.kraken.outcomes import Outcome, Proof
 from venues.kraken.signing import private_request
 from venues.types import Record
 
-NONCE_JUMPS = (1_000, 10_000, 100_000)
-"""How far a question's nonce jumps when the venue has seen a higher one (venues.md, fault 20)."""
+NONCE_JUMPS = (0, 1_000, 10_000, 100_000)
+"""How far a question's nonce jumps when the venue has seen a higher one (venues.md, fault 20). The first time
+not at all: a request that is repeated on its way is refused so as well, and a process that starts after us
+would have to jump over our jump, until the venue locks the key for its false nonces."""
 COSTS = {"TradesHistory": 4, "ClosedOrders": 4, "QueryTrades": 4}
 FREE = frozenset({"CancelOrder", "CancelAll", "CancelAllOrdersAfter"})
 URGENT = frozenset({"GetWebSocketsToken"})
