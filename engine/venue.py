@@ -11,7 +11,7 @@ import msgspec
 
 from engine.config.settings import Settings
 from engine.conformance import demand_conformance
-from engine.core import Core
+from engine.core import STORAGE_FAILURES, Core
 from engine.places import KRAKEN_SILENCE_S, Place, place_of
 from engine.transport import Reading, Sockets, Transport
 from safety.reasons import Refusal
@@ -43,7 +43,7 @@ LOOPBACK_LAG_NS = 2 * NS_PER_S
 """An upper bound of the loopback exchange's lag: it is told when it starts, and is below this."""
 BAR_NS = 60 * NS_PER_S
 """The bars that a real venue's stream is folded into; a loopback exchange's market runs by the second."""
-DESK_MARK = "desk_mark"
+DESK_MARK, ASK_NONCE = "desk_mark", "ask_nonce:"
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
@@ -238,3 +238,18 @@ def mark_orders(venue: VenueAdapter, core: Core) -> None:
         mark = f"{core.rng.stream(DESK_MARK).getrandbits(128):032x}"
         core.store.facts.set(DESK_MARK, mark, core.clock.now_ns())
     adapter.use_desk(mark)
+    _remember_questions(adapter, core)
+
+
+def _remember_questions(adapter: HyperliquidAdapter | KrakenAdapter, core: Core) -> None:
+    """Let the nonces of questions and cancels rise over restarts too; a record that cannot be kept halts us
+    and keeps no cancel back."""
+    name = f"{ASK_NONCE}{adapter.signer}"
+
+    def keep(nonce: int) -> None:
+        try:
+            core.store.facts.set(name, str(nonce), core.clock.now_ns())
+        except STORAGE_FAILURES as error:
+            core.halt(error, "nonces of questions")
+
+    adapter.client.nonces.remember(int(core.store.facts.get(name) or 0), keep)

@@ -10,8 +10,9 @@ from typing import Any
 
 import msgspec
 
-from seams.clock import NS_PER_MS, Clock
+from seams.clock import Clock
 from seams.wire import Caller, MayLeave, always
+from venues.ask_nonces import AskNonces
 from venues.contract import OutcomeUnknown, Refused
 from venues.hyperliquid.asking import Asker
 from venues.hyperliquid.budget import Budget
@@ -43,7 +44,7 @@ class HyperliquidClient:
         self.vault = key.vault.lower() or None
         self.user = key.vault.lower() or key.account.lower()
         self.budget = budget
-        self._nonce = 0
+        self.nonces = AskNonces(clock)
         for wallet, stated in ((self._orders, key.key), (self._asks, key.ask_key)):
             if wallet.address.lower() != stated.lower():
                 raise ValueError(f"the key file's secret does not belong to {stated}")
@@ -62,8 +63,7 @@ class HyperliquidClient:
 
         Raises `Retryable` or `OutcomeUnknown`.
         """
-        self._nonce = max(self._nonce + 1, self._clock.now_ns() // NS_PER_MS)
-        return await self.send(self._signed(self._asks, action, self._nonce, None), count)
+        return await self.send(self._signed(self._asks, action, self.nonces.next(), None), count)
 
     async def burn(self, action: Action, nonce: int) -> Verdict:
         """Send an action with an order's own nonce and key. Raises `Retryable` or `OutcomeUnknown`."""

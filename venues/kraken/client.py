@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 
-from seams.clock import NS_PER_MS, NS_PER_S, Clock
+from seams.clock import NS_PER_S, Clock
 from seams.wire import Caller, MayLeave, always
+from venues.ask_nonces import AskNonces
 from venues.contract import Retryable
 from venues.keyfile import KeyFile
 from venues.kraken.asking import Asker, result_of
@@ -46,7 +47,7 @@ class KrakenClient:
         self._asker, self._authority = Asker(caller, authority), authority
         self._key, self._clock = key, clock
         self._tier, self._level, self._level_ns = tier, 0.0, 0
-        self._nonce = 0
+        self.nonces = AskNonces(clock)
         self._orders, self._asks = asyncio.Lock(), asyncio.Lock()
 
     def signed_order(self, fields: Mapping[str, str], nonce: int) -> bytes:
@@ -68,9 +69,13 @@ class KrakenClient:
         """
         await self._spend(method)
         for jump in (0, *NONCE_JUMPS):
-            self._nonce = max(self._nonce + 1, self._clock.now_ns() // NS_PER_MS) + jump
             wire = private_request(
-                self._authority, self._key.ask_key, self._key.ask_secret, method, fields, self._nonce
+                self._authority,
+                self._key.ask_key,
+                self._key.ask_secret,
+                method,
+                fields,
+                self.nonces.next(jump),
             )
             outcome = await self._in_turn(self._asks, wire, always)
             if outcome.proof is not Proof.NONCE_USED:
