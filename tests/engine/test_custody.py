@@ -9,23 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from engine.daemon import Seams, build_core
-from engine.sim.world import ENVIRON
-from engine.store.rows import SessionRecord
 from engine.trading.adjustments import Adjustment
 from engine.trading.custody import Custody, Verdict
 from engine.trading.working import ManagedOrder
-from safety.approval import ApprovalRule
 from safety.canonical import changed
-from safety.facts import Preflight
-from safety.intent import ExecutionIntent, IntentCategory
 from safety.interlock import HoldLevel
-from safety.killbyte import KillByte
 from safety.reasons import Refusal
 from seams.clock import FixedClock
 from seams.disk import MemoryDisk
-from seams.rng import Rng
 from seams.wire import Lost, Unsent
+from tests.engine.house import begin_session, build_custody, send_whole
 from tests.venues.test_exchange import INSTRUMENT, SPEC, Desk
 from venues.types import OrderRequest, OrderStatus, OrderType, Side, TimeInForce
 
@@ -40,32 +33,14 @@ class House:
         self.folder, self.disk = folder, MemoryDisk()
         (folder / "db").mkdir(mode=0o700)
         self.custody = self._build()
-        store = self.custody.core.store
-        store.sessions.start(
-            SessionRecord(
-                session_id="S-1",
-                strategies=("ema_cross",),
-                symbols=(SPEC.symbol,),
-                feed="exchange",
-                is_supervised=False,
-                epoch=1,
-                folder="S-1",
-                config_fingerprint="c" * 64,
-                run_fingerprint="r" * 64,
-                started_ns=1,
-            )
-        )
+        begin_session(self.custody, SPEC.symbol)
 
     @property
     def clock(self) -> FixedClock:
         return self.desk.clock
 
     def _build(self) -> Custody:
-        seams = Seams(self.clock, None, Rng(1), self.disk, pid=1, commit="0" * 40)
-        core = build_core(seams, self.folder, ENVIRON, KillByte.anonymous())
-        custody = Custody(core, self.desk.link, "a")
-        custody.load()
-        return custody
+        return build_custody(self.clock, self.folder, self.disk, self.desk.link)
 
     def restart(self) -> None:
         """The engine dies and another starts on the same record."""
@@ -82,38 +57,6 @@ class House:
 
     async def send(self, name: str = "D-1", side: Side = Side.BUY) -> ManagedOrder:
         """Send one market order the whole way: ticket, rule, record, gate, wire."""
-        core, custody = self.custody.core, self.custody
-        intent = ExecutionIntent(
-            request_id=name,
-            session_id="S-1",
-            strategy_id="ema_cross",
-            decision_id=name,
-            config_fingerprint=core.config_fingerprint,
-            intent_category=IntentCategory.RISK_INCREASE,
-            broker_target=self.desk.link.name,
-            account_id="a",
-            symbol=SPEC.symbol,
-            side=side,
-            quantity=LOTS,
-            notional_usd=LOTS * 100,
-            limit_price=Decimal(110),
-            stop_loss=Decimal(90),
-            order_type=OrderType.MARKET,
-            time_in_force=TimeInForce.IOC,
-            reduce_only=False,
-            mark_price=Decimal(100),
-            mark_age_ms=0,
-        )
-        verdict = Preflight(allowed=True, reasons=(), checks=())
-        ticket = core.tickets.propose(
-            f"T-{name}", intent, verdict, epoch=core.epoch, moment=core.moment(), ttl_ns=10**12
-        )
-        ticket = core.tickets.approve_by_rule(
-            ticket.id, ApprovalRule.SANDBOX, epoch=core.epoch, moment=core.moment()
-        )
-        from engine.trading.rows import ticket_row
-
-        core.store.tickets.save_ticket(ticket_row(ticket))
         request = OrderRequest(
             client_order_id=f"O-{name}",
             symbol=SPEC.symbol,
@@ -125,7 +68,7 @@ class House:
             reduce_only=False,
             mark_price=Decimal(100),
         )
-        return await custody.orders.send(ticket, request, 0)
+        return await send_whole(self.custody, request, name, limit_price=Decimal(110), stop_loss=Decimal(90))
 
 
 @pytest.fixture

@@ -6,14 +6,11 @@ from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from pathlib import Path
 
-from engine.daemon import Seams, build_core
-from engine.sim.world import ENVIRON
 from engine.trading.adjustments import Adjustment
 from engine.trading.custody import Custody, Verdict
-from safety.killbyte import KillByte
 from seams.disk import MemoryDisk
-from seams.rng import Rng
 from seams.virtual import VirtualLoop, run_virtual
+from tests.engine.house import build_custody
 from tests.venues.test_hyperliquid_adapter import Rig
 
 HOUR_S = 3_600
@@ -28,11 +25,7 @@ class House:
         self.custody = self.build()
 
     def build(self) -> Custody:
-        seams = Seams(self.rig.clock, None, Rng(1), self.disk, pid=1, commit="0" * 40)
-        core = build_core(seams, self.folder, ENVIRON, KillByte.anonymous())
-        custody = Custody(core, self.rig.adapter, "a")
-        custody.load()
-        return custody
+        return build_custody(self.rig.clock, self.folder, self.disk, self.rig.adapter)
 
     async def settle(self) -> Verdict:
         for _ in range(5):

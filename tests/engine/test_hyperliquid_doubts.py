@@ -11,15 +11,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine.store.rows import SessionRecord
 from engine.trading.custody import Verdict
-from engine.trading.rows import ticket_row
 from engine.trading.working import ManagedOrder
-from safety.approval import ApprovalRule
-from safety.facts import Preflight
-from safety.intent import ExecutionIntent, IntentCategory
 from seams.http import decode_request
 from seams.virtual import VirtualLoop, run_virtual
+from tests.engine.house import begin_session, send_whole
 from tests.engine.test_custody_hyperliquid import House
 from tests.venues.test_hyperliquid_adapter import Rig
 from venues.contract import Fence, OutcomeUnknown, Refused, Signed
@@ -41,50 +37,22 @@ ORDERS = 12
 
 async def send(house: House, number: int, chance: random.Random) -> ManagedOrder:
     """Send one order the whole way: ticket, rule, record, gate, wire."""
-    core, name = house.custody.core, f"D-1-{number:04d}"
     is_market = chance.random() < 0.5
     price = Decimal(60_010) if is_market else Decimal(59_000 + 10 * number)
-    intent = ExecutionIntent(
-        request_id=name,
-        session_id="S-1",
-        strategy_id="ema_cross",
-        decision_id=name,
-        config_fingerprint=core.config_fingerprint,
-        intent_category=IntentCategory.RISK_INCREASE,
-        broker_target="hyperliquid",
-        account_id="a",
-        symbol="BTC-PERP",
-        side=Side.BUY,
-        quantity=Decimal("0.001"),
-        notional_usd=Decimal(60),
-        limit_price=price,
-        stop_loss=Decimal(50_000),
-        order_type=OrderType.MARKET if is_market else OrderType.LIMIT,
-        time_in_force=TimeInForce.IOC if is_market else TimeInForce.GTC,
-        reduce_only=False,
-        mark_price=Decimal(60_005),
-        mark_age_ms=0,
-    )
-    verdict = Preflight(allowed=True, reasons=(), checks=())
-    ticket = core.tickets.propose(
-        f"T-{name}", intent, verdict, epoch=core.epoch, moment=core.moment(), ttl_ns=10**12
-    )
-    ticket = core.tickets.approve_by_rule(
-        ticket.id, ApprovalRule.SANDBOX, epoch=core.epoch, moment=core.moment()
-    )
-    core.store.tickets.save_ticket(ticket_row(ticket))
     request = OrderRequest(
         client_order_id=f"O-1-{number:04d}",
         symbol="BTC-PERP",
         side=Side.BUY,
-        quantity=intent.quantity,
-        order_type=intent.order_type,
+        quantity=Decimal("0.001"),
+        order_type=OrderType.MARKET if is_market else OrderType.LIMIT,
         limit_price=price,
-        time_in_force=intent.time_in_force,
+        time_in_force=TimeInForce.IOC if is_market else TimeInForce.GTC,
         reduce_only=False,
         mark_price=Decimal(60_005),
     )
-    return await house.custody.orders.send(ticket, request, 0)
+    return await send_whole(
+        house.custody, request, f"D-1-{number:04d}", limit_price=price, stop_loss=Decimal(50_000)
+    )
 
 
 def strike_at_random(rig: Rig, chance: random.Random) -> None:
@@ -111,20 +79,7 @@ async def play(loop: VirtualLoop, folder: Path, seed: int) -> int:
     rig = await Rig(loop).up()
     rig.desk.user.cash = Decimal(1_000_000)
     house = House(folder, rig)
-    house.custody.core.store.sessions.start(
-        SessionRecord(
-            session_id="S-1",
-            strategies=("ema_cross",),
-            symbols=("BTC-PERP",),
-            feed="exchange",
-            is_supervised=False,
-            epoch=1,
-            folder="S-1",
-            config_fingerprint="c" * 64,
-            run_fingerprint="r" * 64,
-            started_ns=1,
-        )
-    )
+    begin_session(house.custody, "BTC-PERP")
     assert await house.settle() is Verdict.CLEAN
     rig.exchange.lag_ms = chance.choice((0, 300, 1_100))
     orders = []
