@@ -119,7 +119,7 @@ class Health:
         for fed in self.core.feeds.heard():
             said = f"{fed.events} events, {fed.holes} holes"
             detail = f"stale: {', '.join(fed.stale)}" if fed.state == "stale" else said
-            detail = "its process is silent; own streams are used" if fed.state == "lost" else detail
+            detail = "own streams are used" if fed.state == "lost" else detail
             found.append(_part(f"feed {fed.venue}", fed.state, fed.age_ms, detail))
         return tuple(found)
 

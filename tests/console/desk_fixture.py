@@ -50,6 +50,14 @@ HEALTH = (
     v.PartHealth(part="kraken", state="off", age_ms=0, detail="not configured"),
 )
 
+FEEDS = (
+    *HEALTH,
+    v.PartHealth(part="feed", state="ok", age_ms=180, detail="all symbols fresh"),
+    v.PartHealth(part="feed hyperliquid", state="stale", age_ms=240, detail="stale: SOL-PERP"),
+    v.PartHealth(part="feed kraken", state="lost", age_ms=61_000, detail="own streams are used"),
+)
+"""Health with two feed processes: one that lags with a symbol, one that is gone."""
+
 
 LEASE = LeaseRow(operator=OPERATOR, console=CONSOLE, since_ns=ago(300), until_ns=NOW_NS + 42 * NS_PER_S)
 PAIR = PairRow(

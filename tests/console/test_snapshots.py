@@ -17,6 +17,7 @@ from console.tui.model import Link
 from console.tui.screens import runbooks
 from console.tui.screens.research.launch_page import LaunchPage
 from console.tui.screens.runbooks import Book
+from safety.canonical import changed
 from seams.clock import FixedClock
 from seams.net import NetDown, NoAnswer
 from tests.console import desk_fixture as desk
@@ -73,6 +74,12 @@ def test_screen_without_colour(snap_compare: Compare, digit: str, monkeypatch: p
     monkeypatch.setenv("NO_COLOR", "1")
     app = desk.make_app(is_utf8=False)
     assert snap_compare(app, terminal_size=(80, 24), run_before=steps(digit))
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda s: f"{s[0]}x{s[1]}")
+def test_the_feeds_on_system(snap_compare: Compare, size: tuple[int, int]) -> None:
+    given = desk.gateway(system=changed(desk.system(), health=desk.FEEDS))
+    assert snap_compare(desk.make_app(given), terminal_size=size, run_before=steps("0"))
 
 
 def test_the_limits_without_colour(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
