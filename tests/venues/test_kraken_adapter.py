@@ -354,6 +354,6 @@ def test_a_question_repeated_on_its_way_does_not_push_the_nonces_ahead_of_the_cl
         for _ in range(5):
             rig.desk.exchange.script(Fault(nth=1, on="BalanceEx", strike=Strike.SAY, text=said))
             await rig.adapter.account()
-        assert rig.adapter._client._nonce <= rig.clock.now_ns() // 1_000_000 + 100
+        assert rig.adapter._client.nonces.next() <= rig.clock.now_ns() // 1_000_000 + 100
 
     virtual(life)
