@@ -42,10 +42,10 @@ class QuoteBars:
             self._bars[quote.symbol] = moved
         self._tell(quote)
 
-    def traded(self, symbol: str, quantity: float) -> None:
-        """Count what was traded into the present bar."""
+    def traded(self, symbol: str, quantity: float, at_ns: int | None = None) -> None:
+        """Count what was traded into the present bar; what was traded before it began is of another bar."""
         bar = self._bars.get(symbol)
-        if bar is not None:
+        if bar is not None and (at_ns is None or at_ns >= bar.open_ns):
             more: Bar = msgspec.structs.replace(bar, volume=bar.volume + quantity)  # type: ignore[type-var]
             self._bars[symbol] = more
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from seams.http import decode_request
@@ -127,5 +128,24 @@ def test_a_market_that_nobody_watches_goes_nowhere() -> None:
         rig.adapter._stream._frame(trade)
         assert [each for each in rig.market if isinstance(each, Quote) and "\x1b" in each.symbol] == []
         assert rig.adapter.is_up
+
+    on_rig(scene)
+
+
+def test_every_trade_of_the_present_bar_counts_once() -> None:
+    """A block may hold several trades; a subscription begins with trades from before, some of another bar."""
+
+    def told(*trades: tuple[int, int, str]) -> bytes:
+        rows = [{"coin": "BTC", "tid": tid, "time": at_ms, "sz": size} for tid, at_ms, size in trades]
+        return msgspec.json.encode({"channel": "trades", "data": rows})
+
+    async def scene(rig: Rig) -> None:
+        stream = rig.adapter._stream
+        bar = stream.bars._bars["BTC-PERP"]
+        before, now_ms = bar.volume, bar.open_ns // 1_000_000
+        begins = told((1, now_ms - 5, "100"), (2, now_ms, "1"), (3, now_ms + 1, "2"))
+        for frame in (begins, told((4, now_ms + 2, "4"), (5, now_ms + 2, "8")), begins):
+            stream._frame(frame)
+        assert stream.bars._bars["BTC-PERP"].volume == before + 15
 
     on_rig(scene)

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from seams.clock import Clock
+from seams.clock import NS_PER_MS, Clock
 from seams.wire import MessageLink, Unsent
 from venues.bars import QuoteBars
 from venues.hyperliquid import translate
@@ -24,6 +24,8 @@ PING_EVERY_S = 4.0
 ACKNOWLEDGED_WITHIN = 2
 """After so many pings without the acknowledgement of every subscription, the stream is opened anew."""
 PING = b'{"method":"ping"}'
+TRADES_KNOWN = 2_000
+"""How many trades are remembered: more than any (new) subscription begins with."""
 PERSONAL = ("orderUpdates", "userFills", "userEvents")
 
 
@@ -48,6 +50,8 @@ class Stream:
         self._unheard: set[str] = set()
         self._pinging: asyncio.Task[None] | None = None
         self._quoted_ns: dict[str, int] = {}
+        self._counted: dict[int, None] = {}
+        """The newest trades that were counted, oldest first."""
         self.bad_frames = 0
         self.is_whole = False
 
@@ -156,14 +160,19 @@ class Stream:
         self.bars.quote(found)
 
     def _trades(self, trades: list[dict[str, Any]]) -> None:
-        if len(trades) > 1:
-            return  # the backfill: it was traded before the present bar
+        """Count each trade once: a (new) subscription begins with those before it, which may be known."""
         for each in trades:
             coin = translate.text(each, "coin")
             if coin not in self._coins:
                 continue  # a market that nobody watches: its name goes nowhere
-            symbol = translate.symbol_of(coin)
-            self.bars.traded(symbol, float(translate.amount(each, "sz")))
+            name = int(each["tid"])
+            if name in self._counted:
+                continue
+            self._counted[name] = None
+            if len(self._counted) > TRADES_KNOWN:
+                del self._counted[next(iter(self._counted))]
+            at_ns = int(each["time"]) * NS_PER_MS
+            self.bars.traded(translate.symbol_of(coin), float(translate.amount(each, "sz")), at_ns)
 
 
 def _name(subscription: dict[str, Any]) -> str:
