@@ -24,7 +24,7 @@ from engine.trading.ledger import Ledger
 from engine.trading.machine import Evidence
 from engine.trading.orders import OrderManager
 from engine.trading.rows import fill_of
-from engine.trading.settle import OVERLAP_NS, settle, settle_unknown, working
+from engine.trading.settle import OVERLAP_NS, owes_fills, settle, settle_unknown, working
 from engine.trading.venue_clock import ask_time
 from engine.trading.working import ManagedOrder
 from safety.canonical import changed
@@ -306,7 +306,9 @@ class Custody:
             self.agreed_ns = core.clock.now_ns()
             self._clear("ambiguity", ACCOUNT, "ledger and venue agree")
             core.calm("reconciliation_difference", self.key)
-        elif self._same >= SETTLING_PASSES or any(each.kind == Kind.FOREIGN for each in differences):
+        elif (self._same >= SETTLING_PASSES and not owes_fills(self.orders, core.clock.now_ns())) or any(
+            each.kind == Kind.FOREIGN for each in differences
+        ):
             said = "; ".join(f"{d.kind} {d.subject}: ours {d.ours}, venue {d.theirs}" for d in differences)
             self.verdict = Verdict.AMBIGUOUS
             self._hold("ambiguity", HoldLevel.CLOSE_ONLY, said, ACCOUNT)

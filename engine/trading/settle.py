@@ -61,7 +61,19 @@ async def settle(
         for fill in await venue.fills_since(order.created_ns - OVERLAP_NS):
             if fill.client_order_id == order.order_id:
                 orders.fill(order, fill)
+    order.told = answer.filled
     orders.seen(order, answer)
+
+
+def owes_fills(orders: OrderManager, now_ns: int) -> bool:
+    """Tell whether the venue owes us fills of our own orders, which it tells of and does not list yet.
+
+    Until it does, what differs is no decision for anybody; but not for ever: a list may lack them for good.
+    """
+    patience_ns = orders.venue.capabilities().lookup_lag_ns + OVERLAP_NS
+    return any(
+        order.told > order.filled and now_ns - order.created_ns < patience_ns for order in orders.alive()
+    )
 
 
 async def _fence(orders: OrderManager, order: ManagedOrder, venue_ns: int) -> None:

@@ -62,6 +62,8 @@ class ManagedOrder:
     closing: Decimal | None = None
     """The venue said that it ended with this much filled; fills up to there are still to come."""
     closing_reason: str = ""
+    told: Decimal = ZERO
+    """How much of it the venue says is filled; more than `filled` while its lists of fills lag behind."""
     admitted_ns: int = 0
     """When its nonce was proved used, by the venue's clock; 0 while that is open."""
 

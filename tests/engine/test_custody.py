@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine.trading.adjustments import Adjustment
-from engine.trading.custody import Custody, Verdict
+from engine.trading.custody import SETTLING_PASSES, Custody, Verdict
 from engine.trading.working import ManagedOrder
 from safety.canonical import changed
 from safety.interlock import HoldLevel
@@ -230,3 +230,33 @@ def test_a_cancel_that_did_not_leave_is_not_shown_as_pending(house: House) -> No
         assert order.status is OrderStatus.CANCELLED
 
     run(house, work)
+
+
+def test_a_fill_of_ours_that_is_not_listed_yet_is_nothing_to_adopt(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found by the simulator on Kraken (seed 100): the operator adopted what was our own order's fill, and
+    when the venue listed it at last it was booked a second time."""
+
+    async def work() -> None:
+        await house.clean()
+        house.desk.exchange.listeners.clear()
+        order = await house.send()
+        house.desk.quote(100.0)
+        with monkeypatch.context() as lagging:
+            lagging.setattr(house.desk.link, "fills_since", _nothing)
+            for _ in range(3 * SETTLING_PASSES):
+                house.clock.advance(1.0)
+                assert await house.custody.reconcile() is not Verdict.AMBIGUOUS
+            assert order.is_alive and order.told > order.filled == 0
+            house.clock.advance(3600.0)
+            for _ in range(SETTLING_PASSES):
+                verdict = await house.custody.reconcile()
+            assert verdict is Verdict.AMBIGUOUS, "not for ever: then a person looks"
+        assert await house.custody.reconcile() is Verdict.CLEAN and order.status is OrderStatus.FILLED
+
+    run(house, work)
+
+
+async def _nothing(since_ns: int) -> tuple[()]:
+    return ()

@@ -23,6 +23,7 @@ from venues.types import (
     Accepted,
     Bar,
     BarOpen,
+    Fill,
     MarketEvent,
     OrderEvent,
     OrderRequest,
@@ -267,6 +268,22 @@ def test_a_hole_or_rubbish_in_our_executions_breaks_the_link_until_it_is_whole(s
         await rig.place(client_order_id="x", limit_price=Decimal(60_010))
         await rig.clock.sleep(1.0)
         assert False in rig.states and rig.states[-1] is True
+        listed = await rig.adapter.fills_since(0)
+        assert sum(fill.quantity for fill in listed) == Decimal("0.01")
+
+    virtual(life)
+
+
+def test_a_fill_that_nobody_heard_and_a_list_lacked_is_asked_for_again() -> None:
+    """Found by the simulator (seed 100): remembered as complete, the list hid our own fill for 20 s."""
+
+    async def life(rig: Rig) -> None:
+        rig.desk.exchange.private.lag_ns = 3 * NS_PER_S
+        rig.own.drop()
+        await rig.place(client_order_id="x", limit_price=Decimal(60_010))
+        await rig.clock.sleep(2.0)
+        assert rig.states[-1] is True and not rig.of(Fill, "x") and not await rig.adapter.fills_since(0)
+        await rig.clock.sleep(9.0)
         listed = await rig.adapter.fills_since(0)
         assert sum(fill.quantity for fill in listed) == Decimal("0.01")
 

@@ -83,7 +83,7 @@ class KrakenAdapter:
             name: each.symbol for each in pairs for name in (each.pair_id, each.altname, each.wsname)
         }
         self._names = Names(desk or key.key)
-        self._history = History(self._client, self._symbols, self._names, clock)
+        self._history = History(self._client, self._symbols, self._names, clock, lookup_lag_ns)
         self._own = OwnStream(own, self._token, self._symbols, self._names, self._event, self._whole)
         self._market = MarketStream(market, pairs, bar_ns, heard.tell_market)
         self._outbox = Outbox()
@@ -330,6 +330,8 @@ class KrakenAdapter:
 
     def _whole(self, is_whole: bool) -> None:
         self.is_up = is_whole
+        if is_whole:
+            self._history.on_whole()
         self._heard.tell_link(is_whole)
 
     def _event(self, event: OrderEvent) -> None:

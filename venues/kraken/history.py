@@ -20,6 +20,9 @@ from venues.types import Fill, VenueOrder
 PAGE = 50
 MAX_PAGES = 40
 FRESH_NS = 20 * NS_PER_S
+UNSURE_NS = 8 * NS_PER_S
+"""The same while the history, when it was last asked, may have lacked what happened before the stream was
+whole: lists lag, and what was pushed while nobody listened is told by them alone."""
 MAX_REMEMBERED = 20_000
 MISSING_NS = 10 * NS_PER_S
 """For how long "no such order" is repeated without asking: part of the lag that the adapter states."""
@@ -28,12 +31,26 @@ MISSING_NS = 10 * NS_PER_S
 class History:
     """Orders and fills of one account, by REST."""
 
-    def __init__(self, client: KrakenClient, symbols: Mapping[str, str], names: Names, clock: Clock) -> None:
+    def __init__(
+        self,
+        client: KrakenClient,
+        symbols: Mapping[str, str],
+        names: Names,
+        clock: Clock,
+        lag_ns: int,
+    ) -> None:
+        """`lag_ns`: how far the venue's lists may lag behind what happened."""
+        self._lag_ns = lag_ns
         self._client, self._symbols, self._names, self._clock = client, symbols, names, clock
         self._fills: dict[str, Fill] = {}
         self._asked_ns: int | None = None
         self._covers_ns = 0
+        self._whole_ns = 0
         self._missing: dict[str, int] = {}
+
+    def on_whole(self) -> None:
+        """The stream tells everything from now on."""
+        self._whole_ns = self._clock.monotonic_ns()
 
     def remember(self, fill: Fill) -> None:
         """Keep a fill that the stream told."""
@@ -66,7 +83,9 @@ class History:
     async def fills_since(self, since_ns: int, *, may_remember: bool) -> Sequence[Fill]:
         """Return the account's fills, oldest first; from memory only where that is fresh and complete."""
         now_ns = self._clock.monotonic_ns()
-        is_fresh = self._asked_ns is not None and now_ns - self._asked_ns < FRESH_NS
+        asked_ns = self._asked_ns
+        is_sure = asked_ns is not None and asked_ns >= self._whole_ns + self._lag_ns
+        is_fresh = asked_ns is not None and now_ns - asked_ns < (FRESH_NS if is_sure else UNSURE_NS)
         if not (may_remember and is_fresh and since_ns >= self._covers_ns):
             for fill in await self._ask_fills(since_ns):
                 self.remember(fill)
