@@ -27,7 +27,7 @@ DOUBLES = sorted(set(BOURSES) - {"sandbox"})
 SEEDS = {"hyperliquid": (2,), "kraken": (2,)}
 """Seeds with orders, faults and doubts in them."""
 SLOW_SEEDS = {"hyperliquid": range(100, 105), "kraken": range(100, 104)}
-"""Kraken's seed 38 breaks I42: a debt that docs/reliability.md names. Seed 100 once booked a fill twice."""
+"""Kraken's seed 100 once booked a fill of ours twice."""
 HASHES = """
 import sys, tempfile
 from pathlib import Path

@@ -29,6 +29,9 @@ URGENT = frozenset({"GetWebSocketsToken"})
 MAX_WAIT_S = 6.0
 
 
+Question = tuple[str, tuple[tuple[str, str], ...]]
+
+
 class Tier(Record):
     """The venue's REST budget: calls may add up to `most`, and `per_s` are forgiven each second."""
 
@@ -49,6 +52,8 @@ class KrakenClient:
         self._tier, self._level, self._level_ns = tier, 0.0, 0
         self.nonces = AskNonces(clock)
         self._orders, self._asks = asyncio.Lock(), asyncio.Lock()
+        self._waiting: dict[Question, asyncio.Task[object]] = {}
+        """The questions that have not left yet, for want of room."""
 
     def signed_order(self, fields: Mapping[str, str], nonce: int) -> bytes:
         """Return an order's exact bytes; no I/O."""
@@ -65,9 +70,28 @@ class KrakenClient:
     async def ask(self, method: str, **fields: str) -> object:
         """Ask, or cancel, for our account. Raises `Retryable`, `Refused` or `OutcomeUnknown`.
 
-        A question waits until the venue's budget has room for it; a cancel never does.
+        A question waits until the venue's budget has room for it; a cancel never does. Whoever asks what
+        another is waiting to ask hears the same answer: it is asked after both wished for it.
         """
-        await self._spend(method)
+        key = (method, tuple(sorted(fields.items())))
+        if key in self._waiting:
+            return await asyncio.shield(self._waiting[key])
+        if method in FREE or not self._must_wait(method):
+            await self._spend(method)
+            return await self._sent(method, fields)
+        waiting = asyncio.get_running_loop().create_task(self._waited(key, fields))
+        self._waiting[key] = waiting
+        waiting.add_done_callback(_look_at)
+        return await asyncio.shield(waiting)
+
+    async def _waited(self, key: Question, fields: Mapping[str, str]) -> object:
+        try:
+            await self._spend(key[0])
+        finally:
+            del self._waiting[key]
+        return await self._sent(key[0], fields)
+
+    async def _sent(self, method: str, fields: Mapping[str, str]) -> object:
         for jump in (0, *NONCE_JUMPS):
             wire = private_request(
                 self._authority,
@@ -99,6 +123,12 @@ class KrakenClient:
         passed_s = (self._clock.monotonic_ns() - self._level_ns) / NS_PER_S
         return max(0.0, self._level - self._tier.per_s * passed_s)
 
+    def _must_wait(self, method: str) -> bool:
+        return self.budget + COSTS.get(method, 1) > self._most(method)
+
+    def _most(self, method: str) -> float:
+        return self._tier.most - (0 if method in URGENT else self._tier.reserve)
+
     async def _spend(self, method: str) -> None:
         """Count a question against the budget, and wait for room. Raises `Retryable` where that is far.
 
@@ -107,7 +137,7 @@ class KrakenClient:
         """
         if method in FREE:
             return
-        cost, most = COSTS.get(method, 1), self._tier.most - (0 if method in URGENT else self._tier.reserve)
+        cost, most = COSTS.get(method, 1), self._most(method)
         self._level, self._level_ns = self.budget + cost, self._clock.monotonic_ns()
         wait_s = (self._level - most) / self._tier.per_s
         if wait_s > MAX_WAIT_S:
@@ -136,3 +166,9 @@ class KrakenClient:
 
     async def close(self) -> None:
         await self._asker.close()
+
+
+def _look_at(task: asyncio.Task[object]) -> None:
+    """Whoever asked may have gone meanwhile: then nobody hears how it ended."""
+    if not task.cancelled():
+        task.exception()
