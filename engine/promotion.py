@@ -42,7 +42,6 @@ MAX_STRATEGIES = 50
 NOT_BUILT: dict[str, str] = {
     "strategy_seal": "safety.seal",
     "promotion_checklist": "safety.gates",
-    "live_arming": "engine.arming",
 }
 """Gate → the module that will judge it. While it is in this table it blocks, also when the module is
 there: it is taken out where its evidence is read here instead (a test says when)."""

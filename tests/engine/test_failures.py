@@ -33,7 +33,7 @@ from venues.types import Mode
         (StoreConflict("twice"), "database_conflict"),
         (StoreUnreadable("bad"), "database_unreadable"),
         (StoreUnreadable("held", "database_locked"), "database_locked"),
-        (AlreadyRunning(1), "already_running"),
+        (AlreadyRunning(1, "an engine"), "already_running"),
         (BusFailed("no server"), "bus_failed"),
         (Refusal("invalid_config"), "invalid_config"),
         (EngineNotReady("engine_not_ready", "late"), "engine_not_ready"),

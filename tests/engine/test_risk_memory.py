@@ -177,9 +177,9 @@ def test_repetition_latches_until_a_person_re_enables(tmp_path: Path, clock: Wal
     )  # fmt: skip
     calm = Preflight(allowed=False, reasons=("market_gap",), checks=(check,))
     wish = cast(ExecutionIntent, SimpleNamespace(side="buy", symbol="BTC", strategy_id="trend"))
-    latch_repetition(core, running("0"), wish, calm)
+    latch_repetition(core, "S-1", wish, calm)
     assert core.interlock.level is HoldLevel.CLEAR
-    latch_repetition(core, running("0"), wish, changed(calm, reasons=("repeated_execution",)))
+    latch_repetition(core, "S-1", wish, changed(calm, reasons=("repeated_execution",)))
     assert core.interlock.has("order_storm", "BTC buy")
     core.store.close()
     core = _core(tmp_path, clock)

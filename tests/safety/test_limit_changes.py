@@ -11,7 +11,7 @@ from safety.limits import LOOSER, Looser, applied, is_looser, limits_hash, split
 
 NO_LIMITS = {
     "initial_equity_usd", "kelly_multiplier", "min_hold_minutes", "max_hold_minutes", "blocked_symbols",
-    "caps",
+    "caps", "soft_caps_generation",
 }  # fmt: skip
 """Settings of the risk block that bound nothing, and the two that have names of their own."""
 
