@@ -45,8 +45,8 @@ def fixed_books(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runbooks, "read_books", lambda: BOOKS)
 
 
-def steps(*keys: str, after: Callable[[InterlockApp], None] | None = None) -> Step:
-    """Press keys one by one and let each settle; then do something to the app."""
+def steps(*keys: str, after: Callable[[InterlockApp], None] | None = None, rest_s: float = 0.05) -> Step:
+    """Press keys one by one and let each settle; then do something to the app, and wait for its answers."""
 
     async def run(pilot: Pilot[Any]) -> None:
         app = pilot.app
@@ -58,7 +58,7 @@ def steps(*keys: str, after: Callable[[InterlockApp], None] | None = None) -> St
         if after is not None:
             after(app)
             app.paint()
-        await pilot.pause(0.05)
+        await pilot.pause(rest_s)
 
     return run
 
@@ -94,7 +94,8 @@ SIDE = ("i", "x")
 @pytest.mark.parametrize("size", SIZES, ids=lambda s: f"{s[0]}x{s[1]}")
 @pytest.mark.parametrize("key", SIDE)
 def test_side_screen(snap_compare: Compare, key: str, size: tuple[int, int]) -> None:
-    assert snap_compare(desk.make_app(), terminal_size=size, run_before=steps(key))
+    # Some ask twice, for a list and then for its first row: a busy host may need longer for that.
+    assert snap_compare(desk.make_app(), terminal_size=size, run_before=steps(key, rest_s=0.3))
 
 
 @pytest.mark.parametrize("key", SIDE)
