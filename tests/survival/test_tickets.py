@@ -35,10 +35,10 @@ def _approval(row: TicketRow, **changes: str) -> TicketApprove:
 
 
 async def test_an_approval_counts_only_for_what_was_reviewed_and_only_once(rig: Rig) -> None:
-    # The market runs at eight times its pace: two seconds under load can take it past a collar of 1 %.
+    # The market runs at four times its pace: two seconds under load can take it past a collar of 1 %.
     calm = {"INTERLOCK_RISK__PRICE_COLLAR": "0.5", "INTERLOCK_RISK__MARK_STALE_MS": "60000"}
     client = await rig.start(**calm, INTERLOCK_RISK__PRICE_DRIFT_5MIN="0.9")
-    await rig.trade(client, is_supervised=True)
+    await rig.trade(client, is_supervised=True, speed=4.0)
     row = await _first_open(client)
     assert (await client.command(_approval(row))).code == "ticket_review_required"
     shown = await client.demand(TicketSelect(ticket_id=row.ticket_id), TicketRow)
