@@ -25,6 +25,7 @@ print(json.dumps(shas))
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_a_hundred_seeds_are_the_same_bytes_under_three_hash_seeds() -> None:
     running = [
         subprocess.Popen(
@@ -40,6 +41,7 @@ def test_a_hundred_seeds_are_the_same_bytes_under_three_hash_seeds() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_twenty_thousand_faults_break_no_invariant() -> None:
     faults, first = 0, 20_000
     broken: list[Violation] = []
