@@ -88,7 +88,8 @@ async def _fence(orders: OrderManager, order: ManagedOrder, venue_ns: int) -> No
             # The noop and the order carry one nonce, and the venue took the noop's.
             orders.take(order, Evidence.FENCED, "never_reached_venue")
             return
-        order.admitted_ns = venue_ns
+        # Asked after the proof: `venue_ns` was read before it, perhaps long before the order arrived.
+        order.admitted_ns = await venue.time_ns()
     since_ns = order.admitted_ns or (signed.valid_until_ns if caps.has_expiry else 0)
     if since_ns and venue_ns > since_ns + caps.lookup_lag_ns and await _is_nowhere(orders, order):
         orders.take(order, Evidence.FENCED, "used up or expired, and in no list of the venue")

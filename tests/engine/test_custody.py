@@ -11,11 +11,12 @@ import pytest
 
 from engine.trading.adjustments import Adjustment
 from engine.trading.custody import SETTLING_PASSES, Custody, Verdict
+from engine.trading.settle import settle
 from engine.trading.working import ManagedOrder
 from safety.canonical import changed
 from safety.interlock import HoldLevel
 from safety.reasons import Refusal
-from seams.clock import FixedClock
+from seams.clock import NS_PER_S, FixedClock
 from seams.disk import MemoryDisk
 from seams.wire import Lost, Unsent
 from tests.engine.house import begin_session, build_custody, send_whole
@@ -117,6 +118,27 @@ def test_a_lost_answer_is_unknown_and_holds_until_the_venue_shows_the_order(hous
         await house.custody.reconcile()
         assert order.status is OrderStatus.OPEN
         assert not house.custody.core.interlock.has("ambiguity", SPEC.symbol)
+
+    run(house, work)
+
+
+def test_the_lag_is_counted_from_the_proof_and_not_from_a_clock_that_was_read_before_it(house: House) -> None:
+    async def work() -> None:
+        await house.clean()
+        orders, venue = house.custody.orders, house.desk.exchange
+        read_ns = house.clock.now_ns()
+        house.clock.advance(5.0)  # between the venue's clock and the fence a round may wait for long
+        house.desk.wire.fault = Lost("silence")
+        venue.listeners.clear()
+        order = await house.send()  # it arrives just before the fence does
+        house.desk.wire.fault = None
+        await settle(orders, order, read_ns)
+        assert order.status is OrderStatus.UNKNOWN and order.admitted_ns >= read_ns + 5 * NS_PER_S
+        await settle(orders, order, house.clock.now_ns())
+        assert order.status is OrderStatus.UNKNOWN, "no list can show it yet"
+        house.clock.advance(3.0)
+        await settle(orders, order, house.clock.now_ns())
+        assert order.status is OrderStatus.OPEN
 
     run(house, work)
 
