@@ -52,7 +52,7 @@ async def test_each_step_of_a_way_through_an_ambiguity_is_told(hall: Hall) -> No
     assert "type GATE" in await shown(hall)
     await hall.do(session_id, Step.GATE)
     told = await shown(hall)
-    assert "type SUBMIT" in told and "GATE 9 of 9 hold" in told
+    assert "type SUBMIT" in told and "GATE 10 of 10 hold" in told
     hall.house.desk.wire.fault = Lost("silence")
     hall.house.desk.exchange.listeners.clear()
     await hall.do(session_id, Step.SUBMIT)
@@ -74,7 +74,7 @@ async def test_the_gate_that_is_closed_shows_what_closes_it_first(hall: Hall) ->
     custody.core.sync_kill_hold()
     await hall.do(session_id, Step.GATE)
     told = await shown(hall)
-    assert "GATE 6 of 9 hold" in told and " NO hold_blocks_entry" in told
+    assert "GATE 7 of 10 hold" in told and " NO hold_blocks_entry" in told
 
 
 async def test_steps_of_a_person_want_their_word_and_others_a_yes(hall: Hall) -> None:
