@@ -240,6 +240,9 @@ class OrderManager:
             self._refused(order, "venue_query", "the venue lists it as rejected")
         elif answer.status is OrderStatus.CANCELLED:
             self._cancelled(order, answer.filled, "venue_query")
+        elif answer.status is OrderStatus.FILLED and order.is_whole:
+            if order.status not in TERMINAL:  # it was doubted after its last fill
+                self.take(order, Evidence.FULL_FILL, "venue_query")
         elif order.status in (OrderStatus.SUBMITTING, OrderStatus.UNKNOWN):
             # Open, or filled with fills still to come: either way it was taken, and stays alive here.
             self.take(order, Evidence.ACCEPTED, "venue_query")

@@ -67,6 +67,11 @@ class ManagedOrder:
     admitted_ns: int = 0
     """When its nonce was proved used, by the venue's clock; 0 while that is open."""
 
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether every execution of it is booked."""
+        return self.filled >= self.request.quantity
+
     @classmethod
     def from_row(cls, row: OrderRecord) -> ManagedOrder:
         """Rebuild an order from the record. Raises `ValueError` where the record cannot be read."""

@@ -11,6 +11,7 @@ import pytest
 
 from engine.trading.adjustments import Adjustment
 from engine.trading.custody import SETTLING_PASSES, Custody, Verdict
+from engine.trading.machine import Evidence
 from engine.trading.settle import settle
 from engine.trading.working import ManagedOrder
 from safety.canonical import changed
@@ -139,6 +140,24 @@ def test_the_lag_is_counted_from_the_proof_and_not_from_a_clock_that_was_read_be
         house.clock.advance(3.0)
         await settle(orders, order, house.clock.now_ns())
         assert order.status is OrderStatus.OPEN
+
+    run(house, work)
+
+
+def test_an_order_that_was_doubted_after_its_last_fill_is_ended_by_the_venues_word(house: House) -> None:
+    async def work() -> None:
+        await house.clean()
+        order = await house.send()
+        house.clock.advance(1.0)
+        house.desk.quote(100.0)
+        await asyncio.sleep(0)
+        assert order.status is OrderStatus.FILLED
+        house.custody.orders.take(order, Evidence.ALIVE, "a clock that jumped made a list look younger")
+        assert order.status is OrderStatus.UNKNOWN
+        house.clock.advance(3.0)
+        await house.custody.reconcile()
+        assert order.status is OrderStatus.FILLED and order.filled == LOTS
+        assert not house.custody.core.interlock.has("ambiguity", SPEC.symbol)
 
     run(house, work)
 
