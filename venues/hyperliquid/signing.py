@@ -36,7 +36,7 @@ class Unrecoverable(ValueError):
 
 class Wallet(LocalAccount):
     """A signing account that keeps its key: from bytes, the library would derive the public key anew for
-    each signature, which is half of the time of one (docs/benchmarks.md)."""
+    each signature, which is a fifth of the time of one (docs/benchmarks.md)."""
 
     def sign_message(self, signable_message: SignableMessage) -> SignedMessage:
         """Sign as `LocalAccount.sign_message` does."""
