@@ -10,19 +10,17 @@ import asyncio
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 
-import msgspec
-
 from engine.core import STORAGE_FAILURES, Core
-from engine.store.rows import OrderEventRecord
 from engine.trading.machine import Evidence, after
 from engine.trading.nonces import Nonces
 from engine.trading.owner import FillListener, ForeignListener, Owner
-from engine.trading.rows import fill_row, intent_row, order_row, ticket_row
+from engine.trading.rows import fill_row, intent_row, order_event_row, order_row
+from engine.trading.sequel import end_ambiguity, sound, step_ticket
 from engine.trading.throttle import note_sent, traffic_before
 from engine.trading.working import ManagedOrder
 from safety.approval import Ticket, TicketEvent, TicketState
 from safety.intent import IntentCategory
-from safety.interlock import Action, Clearance, HoldLevel, permits
+from safety.interlock import Action, permits
 from safety.killbyte import KillLevel
 from safety.reasons import Refusal
 from seams import chaos
@@ -312,19 +310,20 @@ class OrderManager:
         """Say what the step meant: alarm, end of an ambiguity, the ticket's and the owner's part."""
         alarm = after(was, evidence).alarm
         if alarm:
-            self._sound(order, alarm, was, evidence, why)
+            said = why if alarm == "order_unknown" else f"was {was}, now {evidence}: {why}"
+            sound(self.core, order, alarm, said)
         if was is OrderStatus.UNKNOWN and order.status is not OrderStatus.UNKNOWN:
-            self._end_ambiguity(order, why)
+            end_ambiguity(self.core, order, why, self.unknown())
         if evidence is Evidence.ACCEPTED:
-            self._ticket(order, TicketEvent.ACK)
+            step_ticket(self.core, order, TicketEvent.ACK)
         elif order.status is OrderStatus.UNKNOWN:
-            self._ticket(order, TicketEvent.LOSE)
+            step_ticket(self.core, order, TicketEvent.LOSE)
         elif order.status is OrderStatus.FILLED and was not in TERMINAL:
-            self._ticket(order, TicketEvent.FILL)
+            step_ticket(self.core, order, TicketEvent.FILL)
         elif order.status in TERMINAL and was not in TERMINAL:
             said = f"{order.order_id} {order.request.symbol}: {why}"
             self.core.note(f"order_{order.status}", self.venue.name, said)
-            self._ticket(order, TicketEvent.VENUE_REJECT, why)
+            step_ticket(self.core, order, TicketEvent.VENUE_REJECT, why)
         owner = self._owner(order)
         if owner is not None and order.status in TERMINAL and was not in TERMINAL:
             owner.on_end(order)
@@ -362,50 +361,10 @@ class OrderManager:
         self.orders[order_id] = order
         return order
 
-    def _sound(self, order: ManagedOrder, alarm: str, was: OrderStatus, evidence: Evidence, why: str) -> None:
-        """A step that is an alarm: UNKNOWN and contradictions also hold new risk on the desk."""
-        text = why if alarm == "order_unknown" else f"was {was}, now {evidence}: {why}"
-        if order.status is OrderStatus.UNKNOWN:
-            self.core.interlock.raise_hold(
-                "ambiguity",
-                subject=order.request.symbol,
-                since_ns=self.core.clock.now_ns(),
-                source=self.venue.name,
-                evidence=f"order {order.order_id}: {text}",
-                level=HoldLevel.CLOSE_ONLY,
-            )
-        self.core.alarm(alarm, order.order_id, self.venue.name, text)
-
     def _write(self, order: ManagedOrder, evidence: Evidence, why: str) -> None:
         now_ns = self.core.clock.now_ns()
-        event = OrderEventRecord(
-            client_order_id=order.order_id,
-            kind=order.status,
-            payload=msgspec.json.encode({"evidence": evidence, "why": why}).decode(),
-            at_ns=now_ns,
-            recorded_ns=now_ns,
-        )
+        event = order_event_row(order, evidence, why, now_ns)
         self.core.store.orders.record_order_event(event, order_row(order))
-
-    def _end_ambiguity(self, order: ManagedOrder, proof: str) -> None:
-        self.core.calm("order_unknown", order.order_id)
-        symbol = order.request.symbol
-        if self.core.interlock.has("ambiguity", symbol) and not any(
-            other.request.symbol == symbol for other in self.unknown()
-        ):
-            evidence = f"venue proof for {order.order_id}: {proof}"
-            self.core.interlock.clear_hold("ambiguity", Clearance(evidence=evidence), symbol)
-
-    def _ticket(self, order: ManagedOrder, event: TicketEvent, reason: str = "") -> None:
-        """Let the ticket follow; a step its table does not know (a late echo) changes nothing."""
-        if not order.ticket_id:
-            return  # placed by hand at the venue, and adopted: no ticket covers it
-        try:
-            after_it = self.core.tickets.advance(order.ticket_id, event, reason=reason)
-        except Refusal as refusal:
-            self.core.events.add("ticket_echo", "eng", str(refusal))
-            return
-        self.core.store.tickets.save_ticket(ticket_row(after_it))
 
     def _forget_oldest(self) -> None:
         if len(self.orders) <= MAX_KEPT_ORDERS:

@@ -11,11 +11,13 @@ from engine.store.rows import (
     FillRecord,
     IntentRecord,
     JudgementRecord,
+    OrderEventRecord,
     OrderRecord,
     PolicyRecord,
     SignalRecord,
     TicketRecord,
 )
+from engine.trading.machine import Evidence
 from engine.trading.working import ManagedOrder, Sent
 from native.intents import OrderIntent
 from safety.approval import FINAL_STATES, Ticket
@@ -103,6 +105,17 @@ def order_row(order: ManagedOrder) -> OrderRecord:
         sent_ns=order.sent_ns,
         acked_ns=order.acked_ns,
         done_ns=order.done_ns,
+    )
+
+
+def order_event_row(order: ManagedOrder, evidence: Evidence, why: str, at_ns: int) -> OrderEventRecord:
+    """Return the row of one step: the status after it, and the evidence that made it."""
+    return OrderEventRecord(
+        client_order_id=order.order_id,
+        kind=order.status,
+        payload=msgspec.json.encode({"evidence": evidence, "why": why}).decode(),
+        at_ns=at_ns,
+        recorded_ns=at_ns,
     )
 
 

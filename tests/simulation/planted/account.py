@@ -13,6 +13,7 @@ from engine.trading import ledger as ledger_module
 from engine.trading.custody import Custody, Verdict
 from engine.trading.ledger import Holding, Ledger
 from engine.trading.machine import Evidence
+from engine.trading.sequel import end_ambiguity
 from safety.canonical import changed
 from tests.simulation.planted.plant import P0, Plant, always, nothing, set_, wrap
 from venues.types import OrderStatus as S
@@ -87,7 +88,7 @@ def after_load(change: Callable[[Custody], None]) -> Callable[[Any], Any]:
 def still_submitting(self: Custody) -> None:
     for order in self.orders.unknown():
         order.status = S.SUBMITTING
-        self.orders._end_ambiguity(order, "restart")
+        end_ambiguity(self.core, order, "restart", self.orders.unknown())
 
 
 def without_fee(old: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from engine.core import Core
 from engine.sim.bourses.sandbox import SECRET
 from engine.trading import orders as orders_module
 from engine.trading import settle as settle_module
@@ -70,9 +71,9 @@ def says_secret(old: Any) -> Any:
 
 
 def cleared(old: Any) -> Any:
-    def end(self: OrderManager, order: ManagedOrder, proof: str) -> None:
-        for hold in self.core.interlock.holds:
-            self.core.interlock._holds.pop((hold.code, hold.subject), None)
+    def end(core: Core, *_: Any) -> None:
+        for hold in core.interlock.holds:
+            core.interlock._holds.pop((hold.code, hold.subject), None)
 
     return end
 
@@ -116,7 +117,7 @@ PLANTS: tuple[Plant, ...] = (
     Plant("ticket_hash_missing", "the ticket's hash is not recorded", False, wrap(OrderManager, "_record", recorded(ticket_hash=lambda *_: ""))),
     Plant("bytes_change_later", "the bytes change after the record", P0, wrap(OrderManager, "_record", recorded(signed=lambda self, signed: changed(signed, wire=signed.wire + b" ")))),
     Plant("epoch_of_tomorrow", "orders carry a later epoch", False, wrap(OrderManager, "_record", recorded(epoch=lambda self, epoch: epoch + 1))),
-    Plant("proof_clears_all", "one proof clears every hold", P0, wrap(OrderManager, "_end_ambiguity", cleared)),
+    Plant("proof_clears_all", "one proof clears every hold", P0, wrap(orders_module, "end_ambiguity", cleared)),
     Plant("secret_noted", "the secret is written to the log", P0, wrap(OrderManager, "_record", says_secret)),
     Plant("close_only_ignored", "the last gate takes close_only for clear", P0, wrap(OrderManager, "_gate_is_open", close_only_open)),
 )
