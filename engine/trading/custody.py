@@ -11,24 +11,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from decimal import Decimal
-from enum import StrEnum
 
 import msgspec
 
 from engine.api.reconcile import Act, DecidedRow
 from engine.core import STORAGE_FAILURES, Core
-from engine.trading.adjustments import Adjustment, booking_of
+from engine.trading.account_record import AccountRecord, booking_order
+from engine.trading.adjustments import Adjustment
 from engine.trading.cash import VenueCash
 from engine.trading.differences import Difference, ForeignOrder, Kind, compare
 from engine.trading.ledger import Ledger
 from engine.trading.machine import Evidence
 from engine.trading.orders import OrderManager
-from engine.trading.rows import fill_of
 from engine.trading.settle import OVERLAP_NS, owes_fills, settle, settle_unknown, working
 from engine.trading.venue_clock import ask_time
+from engine.trading.verdict import STATES
+from engine.trading.verdict import Verdict as Verdict
 from engine.trading.working import ManagedOrder
 from safety.canonical import changed
-from safety.facts import ReconcileState, VenueFacts
+from safety.facts import VenueFacts
 from safety.interlock import Clearance, HoldLevel
 from safety.killbyte import KillLevel
 from safety.reasons import Refusal
@@ -47,22 +48,6 @@ ACCOUNT = "account"
 """The subject of the holds that concern the whole account."""
 
 
-class Verdict(StrEnum):
-    HYDRATING = "hydrating"
-    CLEAN = "clean"
-    SETTLING = "settling"
-    AMBIGUOUS = "ambiguous"
-
-
-_STATES = {
-    Verdict.HYDRATING: ReconcileState.NEVER,
-    Verdict.CLEAN: ReconcileState.CLEAN,
-    Verdict.SETTLING: ReconcileState.AMBIGUOUS,
-    Verdict.AMBIGUOUS: ReconcileState.AMBIGUOUS,
-}
-"""What a verdict is to the pre-trade rules: only CLEAN lets new risk through."""
-
-
 class Custody:
     """The orders, the ledger and the standing verdict of one account."""
 
@@ -72,7 +57,9 @@ class Custody:
         self.orders.on_foreign = self._foreign
         self.orders.on_booked = lambda order, fill: self._book(fill)
         self.ledger = Ledger(Decimal(0))
-        self.cash = VenueCash(core, venue, f"{venue.name}:{account}")
+        self.record = AccountRecord(core.store, venue.name, account)
+        self.key = self.record.key
+        self.cash = VenueCash(core, venue, self.key)
         self.verdict = Verdict.HYDRATING
         self.is_open: Callable[[], bool] = lambda: True
         """Whether the venue may be asked at all: a real one only as arming says."""
@@ -94,9 +81,9 @@ class Custody:
         self.differs_ns = 0
         """Since when both sides differ, by the wall clock."""
         self.marks: dict[str, Decimal] = {}
+        """The venue's mark of each symbol that it showed a position in."""
         self.entries: dict[str, tuple[Decimal, Decimal]] = {}
         """What the venue last said of each position: signed quantity and average entry price in USD."""
-        """The venue's mark of each symbol that it showed a position in."""
         self.is_dirty = True
         self.foreign: dict[str, ForeignOrder] = {}
         """What the venue showed that is not ours, by order id."""
@@ -107,7 +94,6 @@ class Custody:
         self._booked_to = (0, "")
         """Time and id of the newest booking: one from before it is booked in its place."""
         self._same = 0
-        self.key = f"{venue.name}:{account}"
         venue.on_order_event(self._on_event)
         venue.on_link(self._on_link)
         self._hold("hydration", HoldLevel.HYDRATING, "the account is not yet synced with the venue")
@@ -124,38 +110,26 @@ class Custody:
                     self.orders.take(order, Evidence.NO_ANSWER, "the engine ended while it was on its way")
                 elif order.status is OrderStatus.UNKNOWN:
                     self._hold("ambiguity", HoldLevel.CLOSE_ONLY, order.order_id, order.request.symbol)
-        kept = store.facts.under(f"decided:{self.key}:")
-        self.decided = [msgspec.json.decode(text, type=DecidedRow) for text in kept.values()]
+        self.decided = self.record.decisions()
         self._rebuild()
 
     def adjustments(self) -> list[Adjustment]:
         """Return every operator's booking on record, oldest first."""
-        kept = self.core.store.facts.under(f"adjustment:{self.key}:")
-        return [msgspec.json.decode(text, type=Adjustment) for text in kept.values()]
+        return self.record.adjustments()
 
     def ledger_of_record(self) -> Ledger:
         """Return the ledger that a restart would build: without marks."""
         ledger = Ledger(Decimal(0))
-        ledger.rebook(*self._bookings())
+        ledger.rebook(*self.record.bookings(self.cash.total_usd))
         return ledger
-
-    def _bookings(self) -> tuple[Decimal, list[Fill]]:
-        """Return cash and fills on record, in the order of their time."""
-        store, adjustments = self.core.store, self.adjustments()
-        opening_usd = Decimal(store.facts.get(f"opening:{self.key}") or 0)
-        fills = [fill_of(row) for row in store.orders.fills_of_account(self.venue.name, self.account)]
-        fills += [booking_of(each) for each in adjustments if each.quantity]
-        fills.sort(key=_order)
-        booked_usd = sum((each.cash_usd for each in adjustments), self.cash.total_usd)
-        return opening_usd + booked_usd, fills
 
     def _rebuild(self) -> None:
         """Book everything on record in the order of its time: what arrived late is booked in its place,
         so that average prices are the venue's, and memory is what a restart would read."""
         self._settled = {name for each in self.adjustments() for name in each.settles}
-        cash_usd, fills = self._bookings()
+        cash_usd, fills = self.record.bookings(self.cash.total_usd)
         self.ledger.rebook(cash_usd, fills)
-        self._booked_to = max(map(_order, fills), default=(0, ""))
+        self._booked_to = max(map(booking_order, fills), default=(0, ""))
 
     async def run(self) -> None:
         """Tend the account once a second until cancelled. What we do not know how to handle halts."""
@@ -211,9 +185,7 @@ class Custody:
             raise Refusal("reason_required", "an adjustment needs a reason")
         text = msgspec.json.encode(adjustment).decode()
         self.core.note("adjustment", adjustment.operator, text)
-        number = len(self.core.store.facts.under(f"adjustment:{self.key}:")) + 1
-        key = f"adjustment:{self.key}:{number:06d}"
-        self.core.store.facts.set(key, text, self.core.clock.now_ns())
+        self.record.adjust(text, self.core.clock.now_ns())
         self._rebuild()
         for name in adjustment.settles:
             self.foreign.pop(name, None)
@@ -221,9 +193,7 @@ class Custody:
 
     def decide(self, row: DecidedRow) -> None:
         """Keep an operator's decision about a difference, durably."""
-        number = len(self.decided) + 1
-        text = msgspec.json.encode(row).decode()
-        self.core.store.facts.set(f"decided:{self.key}:{number:06d}", text, row.at_ns)
+        self.record.decide(len(self.decided) + 1, row)
         self.decided.append(row)
 
     def look_again(self) -> None:
@@ -255,7 +225,7 @@ class Custody:
         for order in self.orders.alive():
             await settle(self.orders, order, venue_ns, listed.get(order.order_id))
         snapshot = await self.venue.account()
-        if self.core.store.facts.get(f"opening:{self.key}") is None:
+        if not self.record.is_open:
             self._open_account(snapshot)
         differences = self._compare(snapshot)
         if any(each.kind == Kind.CASH for each in differences) and await self.cash.catch_up():
@@ -330,16 +300,16 @@ class Custody:
             self._foreign(fill)
 
     def _book(self, fill: Fill) -> None:
-        if _order(fill) < self._booked_to:
+        if booking_order(fill) < self._booked_to:
             self._rebuild()
             return
         self.ledger.book(fill)
-        self._booked_to = _order(fill)
+        self._booked_to = booking_order(fill)
 
     def _open_account(self, snapshot: AccountSnapshot) -> None:
         """First contact: what the account holds now is where our ledger begins; positions stay differences
         until an operator adopts them."""
-        self.core.store.facts.set(f"opening:{self.key}", f"{snapshot.cash_usd:f}", self.core.clock.now_ns())
+        self.record.open(snapshot.cash_usd, self.core.clock.now_ns())
         self.cash.open(snapshot.at_ns)
         self.core.note("account_opened", self.venue.name, f"{self.account}: {snapshot.cash_usd} USD")
         self._rebuild()
@@ -392,7 +362,7 @@ class Custody:
         """Return what preflight may know of this account: reconciliation and nonces."""
         last = self.orders.nonces.last
         facts = VenueFacts(
-            reconcile_state=_STATES[self.verdict],
+            reconcile_state=STATES[self.verdict],
             reconcile_age_ms=self.age_ms(),
             nonce_next=max(last + 1, self.core.clock.now_ns() // NS_PER_MS),
             nonce_durable=last,
@@ -427,8 +397,3 @@ class Custody:
         if self.core.interlock.has(code, subject):
             self.core.interlock.clear_hold(code, Clearance(evidence=evidence), subject)
             self.core.note("hold_cleared", self.venue.name, f"{code} {subject}: {evidence}")
-
-
-def _order(fill: Fill) -> tuple[int, str]:
-    """Return what fills are booked by: the venue's time, then its own numbering."""
-    return fill.at_ns, fill.fill_id

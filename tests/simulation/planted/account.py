@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.store.facts import FactRows
 from engine.store.orders import OrderRows
-from engine.trading import custody as custody_module
+from engine.trading import account_record as record_module
 from engine.trading import ledger as ledger_module
 from engine.trading.custody import Custody, Verdict
 from engine.trading.ledger import Holding, Ledger
@@ -151,8 +151,8 @@ PLANTS: tuple[Plant, ...] = (
     Plant("booked_twice", "the ledger books a fill again", P0, wrap(Ledger, "book", booked_again)),
     Plant("restart_hopes", "a restart takes what was on its way as fine", P0, wrap(Custody, "load", after_load(still_submitting))),
     Plant("restart_forgets_orders", "a restart forgets living orders", P0, wrap(Custody, "load", after_load(lambda custody: custody.orders.orders.clear()))),
-    Plant("restart_forgets_fees", "a restart reads fills without fees", False, wrap(custody_module, "fill_of", without_fee)),
-    Plant("restart_flips_sells", "a restart reads sales as purchases", P0, wrap(custody_module, "fill_of", bought_not_sold)),
+    Plant("restart_forgets_fees", "a restart reads fills without fees", False, wrap(record_module, "fill_of", without_fee)),
+    Plant("restart_flips_sells", "a restart reads sales as purchases", P0, wrap(record_module, "fill_of", bought_not_sold)),
     Plant("always_clean", "reconciliation always says CLEAN", P0, set_(Custody, "_judge", always_clean)),
     Plant("cash_overlooked", "cash is not compared", False, wrap(Custody, "_compare", without("cash"))),
     Plant("positions_overlooked", "positions are not compared", P0, wrap(Custody, "_compare", without("position"))),
