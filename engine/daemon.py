@@ -12,7 +12,6 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -21,12 +20,14 @@ from engine.api.endpoint import Credential, Endpoint
 from engine.api.home import HomePaths
 from engine.api.nats import NatsNet
 from engine.api.views import View
+from engine.assembly import ENGINE_VERSION
+from engine.assembly import Seams as Seams
+from engine.assembly import build_core as build_core
 from engine.breaker import DrawdownBreaker
 from engine.bus import ManagedBus, follow_parent
 from engine.config import load_settings
 from engine.config.reload import Reloader
-from engine.config.settings import config_fingerprint
-from engine.core import Core, two_persons
+from engine.core import Core
 from engine.corridor.desk import CorridorDesk
 from engine.desk import Desk
 from engine.failures import reason_code
@@ -36,113 +37,30 @@ from engine.health import Health
 from engine.jobs import Jobs
 from engine.keeping import arming_desk, custody_of, parts_of, venue_desk
 from engine.keys import drill_key, watch_keys
-from engine.limit_book import LimitBook
-from engine.limits import note_limits, restore_latches
 from engine.lock import EngineLock
-from engine.ops.alarms import AlarmDesk
-from engine.ops.events import EventRing
 from engine.outlets import Outlets
 from engine.publisher import FAST_S, Publisher
 from engine.questions import Questions
-from engine.record import open_audit, vouch
+from engine.record import vouch
 from engine.recovery import recover
 from engine.reloading import Reloading
-from engine.research.identity import git_commit
-from engine.risk_memory import RiskMemory
-from engine.store.store import Store, database_path
 from engine.unforeseen import halt_on_unforeseen
 from engine.watching import WatchdogWatch
-from native.identity import kernel_sha256
-from safety.alarm_codes import ALARMS
 from safety.arming import Arming
 from safety.beat import BEAT_FILE, WATCHDOG_BEAT_FILE, BeatPage, BeatState
 from safety.hardening import close_memory
-from safety.killbyte import KillByte, KillLevel
-from safety.killswitch import KillSwitch
-from safety.lease import OperatorLease
+from safety.killbyte import KillLevel
 from safety.reasons import Refusal
 from safety.text import clean
-from seams.clock import NS_PER_MS, NS_PER_S, Clock, SystemClock
-from seams.disk import Disk, RealDisk
-from seams.ids import EpochIds, Ids
+from seams.clock import NS_PER_MS, SystemClock
+from seams.disk import RealDisk
 from seams.net import Net
-from seams.rng import Rng, secret_token
+from seams.rng import Rng
 from venues.contract import VenueAdapter
 from venues.evidence import CorridorVenue
-from venues.types import Environment, Mode
 
-ENGINE_VERSION = "0.1.0"
 SLOW_S = 1.0
 MAX_SAID = 600
-
-
-@dataclass(frozen=True)
-class Seams:
-    """What the outside world is made of, for one engine."""
-
-    clock: Clock
-    ids: Ids | None
-    """None: short names that count within the engine's epoch."""
-    rng: Rng
-    disk: Disk
-    pid: int = field(default_factory=os.getpid)
-    commit: str = field(default_factory=git_commit)
-    token: Callable[[int], str] = secret_token
-    """Makes an unguessable text from so many bytes."""
-
-
-def build_core(seams: Seams, home: Path, environ: dict[str, str], kill_byte: KillByte | None = None) -> Core:
-    """Build the shared parts over one home folder.
-
-    Raises `ConfigError`, `StoreError`, `AuditBroken` or `OSError`: the engine must not start then.
-    """
-    paths = HomePaths(home)
-    for folder in (paths.run, paths.safety, paths.audit.parent, paths.database, paths.sessions, paths.runs):
-        seams.disk.make_folder(folder)
-    kill = KillSwitch(seams.disk, seams.clock, paths.safety, kill_byte)
-    kill.apply_environment(environ)
-    settings = load_settings(home, environ).settings
-    mode, environment = Mode(settings.engine.mode), Environment(settings.engine.environment)
-    store = Store.open(database_path(paths.database, mode), mode, seams.clock, environment)
-    alarms = AlarmDesk(ALARMS, store)
-    alarms.reload(seams.clock.now_ns())
-    epoch = store.next_epoch()
-    limits = LimitBook(store.risk, seams.clock, settings.risk, store.facts)
-    if two_persons(settings, mode, environment):
-        limits.may_raise = lambda change: False  # until the desk of pairs says who signed
-    noted = limits.take(settings.risk)
-    settings = settings.model_copy(update={"risk": limits.risk})
-    core = Core(
-        clock=seams.clock,
-        ids=seams.ids or EpochIds(epoch),
-        rng=seams.rng,
-        disk=seams.disk,
-        pid=seams.pid,
-        commit=seams.commit,
-        token=seams.token,
-        paths=paths,
-        settings=settings,
-        config_fingerprint=config_fingerprint(settings),
-        store=store,
-        kill=kill,
-        audit=open_audit(seams.disk, seams.clock, paths, settings.record),
-        mode=mode,
-        environment=environment,
-        epoch=epoch,
-        engine_version=ENGINE_VERSION,
-        kernel_sha256=kernel_sha256(),
-        alarms=alarms,
-        events=EventRing(seams.clock),
-        limits=limits,
-        risk_memory=RiskMemory(store.risk, seams.clock),
-        lease=OperatorLease(round(settings.supervision.operator_lease_s * NS_PER_S)),
-    )
-    core.note("engine_start", "eng", f"epoch {core.epoch}, {mode} / {environment}")
-    core.sync_kill_hold()
-    core.sync_entries_hold()
-    note_limits(core, noted)
-    restore_latches(core)
-    return core
 
 
 class Engine:

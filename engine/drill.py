@@ -11,7 +11,7 @@ from pathlib import Path
 from engine.api.commands import Kill, KillDone, PaperStart, SessionStarted
 from engine.api.home import HomePaths
 from engine.api.views import OrdersView, StatusView
-from engine.daemon import ENGINE_VERSION
+from engine.assembly import ENGINE_VERSION
 from engine.failures import reason_code
 from engine.keys import drill_key
 from engine.offline import flatten_offline

@@ -13,11 +13,12 @@ from pathlib import Path
 from engine.api.commands import FlattenDone
 from engine.api.home import HomePaths
 from engine.api.local import kill_direct
+from engine.assembly import Seams, build_core
 from engine.closing import closing_limit, slice_of
 from engine.config import load_settings
 from engine.config.settings import RiskBlock
 from engine.core import STORAGE_FAILURES
-from engine.daemon import Engine, Seams, build_core
+from engine.daemon import Engine
 from engine.flatten import UNVERIFIED, flatten
 from engine.keeping import transport_without_engine
 from engine.lock import AlreadyRunning, EngineLock

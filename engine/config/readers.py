@@ -20,7 +20,7 @@ POLICY, LIMITS, BOOK = "engine/trading/pipeline.py", "engine/limits.py", "engine
 SESSION, RUN = "engine/trading/setup.py", "engine/research/run.py"
 
 READ: Mapping[str, tuple[str, ...]] = {
-    "engine/daemon.py": ("engine.mode", "engine.environment", "supervision.operator_lease_s"),
+    "engine/assembly.py": ("engine.mode", "engine.environment", "supervision.operator_lease_s"),
     "engine/config/layers.py": ("engine.overlay",),
     "engine/config/settings.py": ("decision.provider",),
     "engine/core.py": (

@@ -14,8 +14,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from engine.assembly import Seams, build_core
 from engine.core import STORAGE_FAILURES
-from engine.daemon import Engine, Seams, build_core
+from engine.daemon import Engine
 from engine.sim.bourses import BOURSES
 from engine.sim.disk import DiskOfOne, SimDisk
 from engine.sim.faults import Dice, Fault, Plan

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine import daemon as daemon_module
+from engine import assembly
 from engine.handlers import Handlers
 from engine.market.hub import HubState
 from engine.research import sessions as sessions_module
@@ -80,6 +80,6 @@ PLANTS: tuple[Plant, ...] = (
     Plant("report_names_other", "a session's report names other bytes", False, wrap(SessionFolder, "_listing", listed_wrong)),
     Plant("written_after_the_end", "an ended session's trades are appended to", False, wrap(SessionFolder, "finish", written_after)),
     Plant("failed_feed_listens", "a failed session's feed goes on listening", False, wrap(PaperSession, "__init__", deaf_to_failure)),
-    Plant("kernel_misnamed", "another kernel is named than the one that runs", False, set_(daemon_module, "kernel_sha256", lambda: "0" * 64)),
+    Plant("kernel_misnamed", "another kernel is named than the one that runs", False, set_(assembly, "kernel_sha256", lambda: "0" * 64)),
 )
 # fmt: on

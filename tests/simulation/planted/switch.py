@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from engine import daemon as daemon_module
-from engine import views
+from engine import assembly, views
 from engine.daemon import Engine
 from engine.ops.watchdog import Watchdog
 from safety import killswitch
@@ -83,7 +82,7 @@ PLANTS: tuple[Plant, ...] = (
     Plant("kill_holds_nothing", "a kill raises no hold", False, wrap(Interlock, "raise_hold", unheld("kill"))),
     Plant("always_says_clear", "the status line always says clear", False, set_(views, "LEVEL_WORDS", dict.fromkeys(views.LEVEL_WORDS, "clear"))),
     Plant("start_obeys_unseen", "a kill while the engine starts counts as obeyed", P0, wrap(Engine, "recover", obeys_unseen)),
-    Plant("breaches_forgotten", "a start raises no latched breach again", P0, set_(daemon_module, "restore_latches", nothing)),
+    Plant("breaches_forgotten", "a start raises no latched breach again", P0, set_(assembly, "restore_latches", nothing)),
     Plant("watchdog_latches_nothing", "the watchdog never latches close_only", P0, set_(Watchdog, "_close_only", nothing_async)),
     Plant("watchdog_never_cancels", "the watchdog never cancels", P0, set_(Watchdog, "_cancel", nothing_async)),
 )
