@@ -8,6 +8,7 @@ from typing import TypeVar, get_args
 
 import msgspec
 
+from engine.alarm_acts import AlarmActs
 from engine.api import commands as c
 from engine.api import subjects
 from engine.api.arming import ArmBody
@@ -25,8 +26,7 @@ from engine.failures import reason_code
 from engine.flatten import flatten
 from engine.foundry import Foundry
 from engine.jobs import Jobs
-from engine.limits import clear_limits
-from engine.ops.alarms import UnknownAlarm
+from engine.loosening import loosen
 from engine.ops.drill_runs import DrillRuns
 from engine.ops.incidents import IncidentBook
 from engine.pairs import PairDesk
@@ -37,8 +37,6 @@ from engine.risk_desk import RiskDesk
 from engine.schedules import Schedules
 from engine.store.failures import StoreError
 from engine.ticket_desk import TicketDesk
-from engine.trading.custody import Verdict
-from engine.trading.settle import settle_unknown
 from safety.killbyte import KillLevel
 from safety.reasons import Refusal
 from safety.text import clean
@@ -64,6 +62,7 @@ class Handlers:
         self.people = Attendance(core, self.tickets)
         self.pairs = PairDesk(core, self._loosen)
         self.risk = RiskDesk(core, desk)
+        self.alarms = AlarmActs(core)
         self.incidents: IncidentBook | None = None
         self.drills: DrillRuns | None = None
         self.corridor: CorridorDesk | None = None
@@ -90,9 +89,9 @@ class Handlers:
             c.LeaseGive: self.people.give,
             c.OrderCancel: self._order_cancel,
             c.Reconcile: self._reconcile,
-            c.AlarmAck: self._alarm_ack,
-            c.AlarmShelve: self._alarm_shelve,
-            c.AlarmUnshelve: self._alarm_unshelve,
+            c.AlarmAck: self.alarms.ack,
+            c.AlarmShelve: self.alarms.shelve,
+            c.AlarmUnshelve: self.alarms.unshelve,
             c.IncidentWrite: self._incident_note,
             c.IncidentClose: self._incident_note,
             c.PaperStart: self._paper_start,
@@ -256,43 +255,16 @@ class Handlers:
         return None
 
     async def _loosen(self, operator: str, reason: str, note: str) -> None:
-        """Reset the latch once the books are clean. Raises `Refusal` where they are not."""
-        if not clean(reason):
-            raise Refusal("reason_required", "say why it is safe to go on")
-        if self.core.audit.is_broken:
-            raise Refusal("audit_broken", "free space, then restart the engine")
-        custody, began_ns = self.desk.custody, self.core.clock.monotonic_ns()
-        seen, halts = self.core.kill.standing, self.core.halts
-        if custody is not None:
-            await custody.reconcile()
-        for book in self.desk.books():
-            await settle_unknown(book)
-        if self.core.halts != halts:
-            raise Refusal("trip_in_progress", "the engine halted itself again meanwhile")
-        if self.incidents is not None:
-            self.incidents.demand_notes(operator, note, self.shown())
-        unknown = sum(len(book.unknown()) for book in self.desk.books())
-        # A venue that did not answer leaves the verdict as it was: an old CLEAN clears nothing.
-        is_clean = custody is None or (custody.verdict is Verdict.CLEAN and custody.reconciled_ns >= began_ns)
-        self.core.kill.reset(
-            operator=operator,
-            reason=reason,
-            clean_reconciliation=unknown == 0 and is_clean,
-            unknown_orders=unknown,
-            seen=seen,
-        )
-        self.core.sync_kill_hold()
-        self.desk.obeyed = self.core.kill.level
-        for code in ("kill_latched", "latch_unreadable", "database_error"):
-            self.core.calm(code, "desk")
-            self.core.alarms.reset(code, operator, self.core.clock.now_ns())
-        clear_limits(self.core, operator, reason)
-        self.core.note("resume", operator, f"latch cleared: {reason}")
+        def demand_notes() -> None:
+            if self.incidents is not None:
+                self.incidents.demand_notes(operator, note, self.shown())
+
+        await loosen(self.desk, operator, reason, demand_notes)
 
     async def _flatten(self, command: c.Command) -> Record:
         return await flatten(self.core, self.desk, command.operator, command.reason)
 
-    # --- tickets, orders, alarms -----------------------------------------------------------------
+    # --- tickets, orders, incidents --------------------------------------------------------------
 
     async def _ticket_approve(self, command: c.Command) -> Record:
         return await self.tickets.approve(command, self.people.principal(command))
@@ -316,38 +288,6 @@ class Handlers:
 
     async def _reconcile(self, command: c.Command) -> Record:
         return await act(self.desk, _body(command, c.Reconcile), command.operator, command.reason)
-
-    async def _alarm_ack(self, command: c.Command) -> Record:
-        try:
-            row = self.core.alarms.ack(
-                _body(command, c.AlarmAck).alarm_id, clean(command.operator, 80), self.core.clock.now_ns()
-            )
-        except UnknownAlarm as error:
-            raise Refusal("not_found", str(error)) from error
-        self.core.note("alarm_ack", command.operator, f"{row.code} {row.subject}", alarm_id=row.alarm_id)
-        return row
-
-    async def _alarm_shelve(self, command: c.Command) -> Record:
-        body, core = _body(command, c.AlarmShelve), self.core
-        try:
-            row = core.alarms.shelve(
-                body.alarm_id, clean(command.operator, 80), command.reason, body.minutes, core.clock.now_ns()
-            )
-        except UnknownAlarm as error:
-            raise Refusal("not_found", str(error)) from error
-        said = f"{row.code} {row.subject} for {body.minutes:g} min: {row.shelved_why}"
-        core.note("alarm_shelve", command.operator, said, alarm_id=row.alarm_id)
-        return row
-
-    async def _alarm_unshelve(self, command: c.Command) -> Record:
-        try:
-            row = self.core.alarms.unshelve(
-                _body(command, c.AlarmUnshelve).alarm_id, self.core.clock.now_ns()
-            )
-        except UnknownAlarm as error:
-            raise Refusal("not_found", str(error)) from error
-        self.core.note("alarm_unshelve", command.operator, f"{row.code} {row.subject}", alarm_id=row.alarm_id)
-        return row
 
     async def _incident_note(self, command: c.Command) -> Record:
         assert isinstance(command.body, c.IncidentWrite | c.IncidentClose)
