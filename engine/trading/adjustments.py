@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from safety.reasons import Refusal
 from venues.types import Fill, Record, Side
 
 
@@ -21,6 +22,14 @@ class Adjustment(Record):
     reason: str
     at_ns: int
     settles: tuple[str, ...] = ()
+
+
+def demand_named(adjustment: Adjustment) -> None:
+    """Raise `Refusal` where a booking lacks the name of who booked it, or why."""
+    if not adjustment.operator.strip():
+        raise Refusal("operator_required", "an adjustment needs a name")
+    if not adjustment.reason.strip():
+        raise Refusal("reason_required", "an adjustment needs a reason")
 
 
 def booking_of(adjustment: Adjustment) -> Fill:

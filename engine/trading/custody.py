@@ -17,12 +17,13 @@ import msgspec
 from engine.api.reconcile import Act, DecidedRow
 from engine.core import STORAGE_FAILURES, Core
 from engine.trading.account_record import AccountRecord, booking_order
-from engine.trading.adjustments import Adjustment
+from engine.trading.adjustments import Adjustment, demand_named
 from engine.trading.cash import VenueCash
 from engine.trading.differences import Difference, ForeignOrder, Kind, compare
 from engine.trading.ledger import Ledger
 from engine.trading.machine import Evidence
 from engine.trading.orders import OrderManager
+from engine.trading.pace import QUICK_PASSES, Pace
 from engine.trading.settle import OVERLAP_NS, owes_fills, settle, settle_unknown, working
 from engine.trading.venue_clock import ask_time
 from engine.trading.verdict import STATES
@@ -32,7 +33,6 @@ from safety.canonical import changed
 from safety.facts import VenueFacts
 from safety.interlock import Clearance, HoldLevel
 from safety.killbyte import KillLevel
-from safety.reasons import Refusal
 from seams import chaos
 from seams.clock import NS_PER_MS, NS_PER_S
 from venues.contract import VenueAdapter, VenueError
@@ -42,7 +42,7 @@ TEND_S = 1.0
 FULL_EVERY_NS = 5 * NS_PER_S
 IN_TOUCH_NS = 3 * NS_PER_S
 """With the watchdog's 10 s: cancels leave within 13.2 s of the last answer, proved within 15 s (S14)."""
-SETTLING_PASSES = 3
+SETTLING_PASSES = QUICK_PASSES
 MAX_FOREIGN = 500
 ACCOUNT = "account"
 """The subject of the holds that concern the whole account."""
@@ -94,6 +94,9 @@ class Custody:
         self._booked_to = (0, "")
         """Time and id of the newest booking: one from before it is booked in its place."""
         self._same = 0
+        self.pace = Pace(
+            core.clock, lambda: core.settings.risk.reconcile_stale_ms, lambda: not self.orders.alive()
+        )
         venue.on_order_event(self._on_event)
         venue.on_link(self._on_link)
         self._hold("hydration", HoldLevel.HYDRATING, "the account is not yet synced with the venue")
@@ -150,8 +153,9 @@ class Custody:
             chosen = [o for o in self.orders.alive() if (is_halt or not o.request.reduce_only)]
             await self.orders.cancel_each([order for order in chosen if not order.is_flatten])
         now_ns = self.core.clock.monotonic_ns()
-        is_due = self.is_dirty or self.verdict is not Verdict.CLEAN
-        if is_due or now_ns - self.reconciled_ns > FULL_EVERY_NS:
+        differs = self.verdict is not Verdict.CLEAN
+        is_due = self.pace.is_due if differs else now_ns - self.reconciled_ns > FULL_EVERY_NS
+        if self.is_dirty or is_due:
             await self.reconcile()
             return
         await settle_unknown(self.orders)
@@ -179,10 +183,7 @@ class Custody:
 
     def adjust(self, adjustment: Adjustment) -> None:
         """Book what an operator has established by other means. Raises `Refusal` without name or reason."""
-        if not adjustment.operator.strip():
-            raise Refusal("operator_required", "an adjustment needs a name")
-        if not adjustment.reason.strip():
-            raise Refusal("reason_required", "an adjustment needs a reason")
+        demand_named(adjustment)
         text = msgspec.json.encode(adjustment).decode()
         self.core.note("adjustment", adjustment.operator, text)
         self.record.adjust(text, self.core.clock.now_ns())
@@ -198,7 +199,8 @@ class Custody:
 
     def look_again(self) -> None:
         """What was compared before this is no basis for another booking: nothing is adopted twice."""
-        self.differences, self.is_dirty = (), True
+        self.differences = ()
+        self._news()
         if self.verdict is Verdict.AMBIGUOUS:
             self.verdict = Verdict.SETTLING
 
@@ -269,7 +271,9 @@ class Custody:
         core = self.core
         if not self.differences or not self.differs_ns:
             self.differs_ns = core.clock.now_ns()
-        self._same = self._same + 1 if differences and differences == self.differences else 0
+        is_same = bool(differences) and differences == self.differences
+        self._same = self._same + 1 if is_same else 0
+        self.pace.passed(is_same=is_same)
         self.differences = differences
         if not differences:
             self.verdict, self.reconciled_ns = Verdict.CLEAN, core.clock.monotonic_ns()
@@ -299,7 +303,13 @@ class Custody:
         else:
             self._foreign(fill)
 
+    def _news(self) -> None:
+        """Something has changed: what both sides say is compared anew, and soon."""
+        self.is_dirty = True
+        self.pace.news()
+
     def _book(self, fill: Fill) -> None:
+        self.pace.news()
         if booking_order(fill) < self._booked_to:
             self._rebuild()
             return
@@ -338,7 +348,8 @@ class Custody:
         known = self.foreign.get(name)
         if seen == known or name in self._settled or (known is None and len(self.foreign) >= MAX_FOREIGN):
             return
-        self.foreign[name], self.is_dirty = seen, True
+        self.foreign[name] = seen
+        self._news()
         if known is None:
             self.core.note("foreign", self.venue.name, f"{name}: {said}")
         if not self.is_ignored(Difference(kind=Kind.FOREIGN, subject=name, ours="unknown", theirs=said)):
@@ -350,12 +361,12 @@ class Custody:
         try:
             self.orders.on_event(event)
         except STORAGE_FAILURES as error:
-            self.is_dirty = True
+            self._news()
             self.core.halt(error, event.client_order_id)
 
     def _on_link(self, is_up: bool) -> None:
         """The stream broke or opened anew: what it told meanwhile must be asked."""
-        self.is_dirty = True
+        self._news()
         self.core.events.add("link", self.venue.name, "stream open" if is_up else "stream has a gap")
 
     def venue_facts(self) -> VenueFacts:
