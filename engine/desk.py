@@ -9,12 +9,14 @@ from functools import partial
 
 from engine.api.commands import KillArmed, KillDone, PaperStart
 from engine.api.run_views import SessionRow
-from engine.api.shadow import SHADOW_FILE, ShadowView, stored_shadow
+from engine.api.shadow import ShadowView, stored_shadow
 from engine.core import STORAGE_FAILURES, Core
 from engine.desk_evidence import (
+    Ending,
     add_trade,
-    metrics_of,
+    complete,
     progress_of,
+    put_artifacts,
     session_folder,
     session_record,
     share_board,
@@ -24,14 +26,11 @@ from engine.failures import reason_code
 from engine.limits import desk_facts, latch_repetition, restore_traffic, watch_limits
 from engine.market.hub import HubState
 from engine.research.run import INIT_STATE
-from engine.research.schemas import json_bytes
-from engine.research.session_health import refresh_sessions_index
 from engine.research.sessions import ENDINGS, SessionFolder
 from engine.store.failures import StoreError
 from engine.trading.accounts import Account, account_in
 from engine.trading.custody import Custody
 from engine.trading.feed_watch import watch_feed
-from engine.trading.inputs import JOURNAL, JournalledKernel
 from engine.trading.live_journal import LiveJournal, live_journal
 from engine.trading.orders import OrderManager
 from engine.trading.rows import ticket_row
@@ -226,33 +225,11 @@ class Desk:
         try:
             core.risk_memory.settle(session, self.sessions)
             self._close_tickets(session)
-            if isinstance(session.kernel, JournalledKernel):
-                entry.folder.put_artifact(JOURNAL, session.kernel.journal())
-            if session.shadow is not None:
-                session.shadow.catch_up()
-                entry.folder.put_artifact(SHADOW_FILE, json_bytes(session.shadow.view(session_id)))
+            put_artifacts(session, entry.folder)
             if entry.live is not None:
                 entry.live.close()
                 core.disk.remove(entry.live.path)
-            progress = progress_of(session)
-            entry.folder.update(**progress)
-            entry.folder.finish(
-                reason,
-                metrics=metrics_of(session),
-                decision_sha256=decision_sha256,
-                message=message,
-                error_type=error_type or None,
-            )
-            core.store.sessions.progress(session_id, **progress)
-            core.store.sessions.finish(
-                session_id,
-                status=status,
-                status_reason=reason,
-                finished_ns=core.clock.now_ns(),
-                message=message,
-                decision_sha256=decision_sha256,
-            )
-            refresh_sessions_index(core.paths.sessions, core.disk, core.clock)
+            complete(core, session, entry.folder, Ending(reason, message, error_type, decision_sha256))
         except STORAGE_FAILURES as error:
             status, message = "failed", message or f"{type(error).__name__}: {error}"
             core.halt(error, session_id)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 import msgspec
 
 from engine.api.commands import PaperStart
 from engine.api.lane_views import page_path
+from engine.api.shadow import SHADOW_FILE
 from engine.core import Core
 from engine.research.identity import python_facts
+from engine.research.schemas import json_bytes
+from engine.research.session_health import refresh_sessions_index
 from engine.research.session_records import SessionMetadata
-from engine.research.sessions import SessionFolder
+from engine.research.sessions import ENDINGS, SessionFolder
 from engine.store.rows import SessionRecord
+from engine.trading.inputs import JOURNAL, JournalledKernel
 from engine.trading.session import PaperSession
 from engine.trading.working import ManagedOrder
 from seams.clock import iso_z
@@ -139,3 +143,44 @@ def metrics_of(session: PaperSession) -> dict[str, float | int | str | None]:
         "trades": len(session.kernel.trades()),
         "errors": len(counts.errors),
     }
+
+
+class Ending(NamedTuple):
+    """How a session ended: a reason of `ENDINGS`, what was said, and what its kernel decided in all."""
+
+    reason: str
+    message: str
+    error_type: str
+    decision_sha256: str
+
+
+def put_artifacts(session: PaperSession, folder: SessionFolder) -> None:
+    """Put the kernel's journal and the shadow's last word into the folder. Raises what the disk refuses."""
+    if isinstance(session.kernel, JournalledKernel):
+        folder.put_artifact(JOURNAL, session.kernel.journal())
+    if session.shadow is not None:
+        session.shadow.catch_up()
+        folder.put_artifact(SHADOW_FILE, json_bytes(session.shadow.view(session.plan.session_id)))
+
+
+def complete(core: Core, session: PaperSession, folder: SessionFolder, ending: Ending) -> None:
+    """Complete a session's folder and its row in the database. Raises what disk and store refuse."""
+    session_id, progress = session.plan.session_id, progress_of(session)
+    folder.update(**progress)
+    folder.finish(
+        ending.reason,
+        metrics=metrics_of(session),
+        decision_sha256=ending.decision_sha256,
+        message=ending.message,
+        error_type=ending.error_type or None,
+    )
+    core.store.sessions.progress(session_id, **progress)
+    core.store.sessions.finish(
+        session_id,
+        status=ENDINGS[ending.reason],
+        status_reason=ending.reason,
+        finished_ns=core.clock.now_ns(),
+        message=ending.message,
+        decision_sha256=ending.decision_sha256,
+    )
+    refresh_sessions_index(core.paths.sessions, core.disk, core.clock)
