@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Sequence
 from decimal import Decimal
 
+from engine.trading.extremes import Extremes
 from safety.facts import MarketFacts
 from seams.clock import NS_PER_MS, NS_PER_S
 from venues.types import Bar, BarOpen, Quote
@@ -30,13 +31,14 @@ class MarketMemory:
         self._quote: Quote | None = None
         self._price = 0.0
         self._moved_ns = 0
-        self._now_ns = 0
-        self._window: deque[tuple[int, float]] = deque()
+        self._window = Extremes(DRIFT_WINDOW_NS)
         self._ranges: deque[float] = deque(maxlen=ATR_BARS)
         self._holes: deque[int] = deque(maxlen=GAP_WINDOW_BARS)
         self._last_bar: Bar | None = None
         self._day, self._day_close = -1, 0.0
         self._closes: deque[float] = deque(maxlen=VOLATILITY_DAYS + 1)
+        self._past: tuple[Decimal | None, int | None] | None = None
+        """The 90th percentile and its days, made when asked for; None once a day has ended."""
 
     def take(self, event: Quote | Bar | BarOpen) -> None:
         """Learn from one event of this symbol."""
@@ -56,19 +58,21 @@ class MarketMemory:
 
     def facts(self, now_ns: int) -> MarketFacts:
         """Return what is known now; None where it is not."""
-        prices = [price for at_ns, price in self._window if now_ns - at_ns < DRIFT_WINDOW_NS]
+        low, high = self._window.of(now_ns) or (None, None)
+        if self._past is None:
+            self._past = self._look_back()
+        volatility, days = self._past
         is_live = self._has_live_health and self._moved_ns > 0
-        returns = self.daily_returns()
         return MarketFacts(
             bid=None if self._quote is None else _exact(self._quote.bid),
             ask=None if self._quote is None else _exact(self._quote.ask),
             unchanged_ms=max(0, now_ns - self._moved_ns) // NS_PER_MS if is_live else None,
             gap_bars=sum(self._holes) if is_live else None,
-            window_low=_exact(min(prices)) if prices else None,
-            window_high=_exact(max(prices)) if prices else None,
+            window_low=None if low is None else _exact(low),
+            window_high=None if high is None else _exact(high),
             atr=_exact(math.fsum(self._ranges) / ATR_BARS) if len(self._ranges) == ATR_BARS else None,
-            p90_volatility=p90(returns) if len(returns) >= MIN_OBSERVATIONS else None,
-            volatility_days=len(returns) if len(returns) >= MIN_OBSERVATIONS else None,
+            p90_volatility=volatility,
+            volatility_days=days,
         )
 
     def daily_returns(self) -> list[float]:
@@ -76,13 +80,14 @@ class MarketMemory:
         closes = list(self._closes)
         return [abs(math.log(after / before)) for before, after in itertools.pairwise(closes)]
 
+    def _look_back(self) -> tuple[Decimal | None, int | None]:
+        returns = self.daily_returns()
+        return (p90(returns), len(returns)) if len(returns) >= MIN_OBSERVATIONS else (None, None)
+
     def _mark(self, price: float, at_ns: int) -> None:
         if price != self._price:
             self._price, self._moved_ns = price, at_ns
-        self._now_ns = max(self._now_ns, at_ns)
-        self._window.append((at_ns, price))
-        while self._window and self._now_ns - self._window[0][0] >= DRIFT_WINDOW_NS:
-            self._window.popleft()
+        self._window.add(at_ns, price)
 
     def _bar(self, bar: Bar) -> None:
         last, length_ns = self._last_bar, max(1, bar.close_ns - bar.open_ns)
@@ -93,6 +98,7 @@ class MarketMemory:
         if day != self._day:
             if self._day >= 0:
                 self._closes.append(self._day_close)
+                self._past = None
             self._day = day
         self._day_close, self._last_bar = bar.close, bar
 
