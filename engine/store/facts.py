@@ -23,14 +23,14 @@ class FactRows:
         self._link = link
 
     def get(self, key: str) -> str | None:
-        found = self._link.value(_VALUE, {"wanted": key})
+        found = self._link.ask(_VALUE, {"wanted": key})
         return found if isinstance(found, str) else None
 
     def set(self, key: str, value: str, at_ns: int) -> None:
         """Replace a value durably."""
         changes: dict[str, object] = {"wanted": key, "new_value": value, "new_ns": at_ns}
         with self._link.transaction():
-            if self._link.run(_CHANGE, changes).rowcount == 0:
+            if self._link.tell(_CHANGE, changes) == 0:
                 self._link.run(insert(KV).values(key=key, value=value, updated_ns=at_ns))
 
     def remove(self, key: str) -> None:

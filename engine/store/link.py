@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
-from functools import lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from sqlalchemy import (
     Connection,
     CursorResult,
     Executable,
-    Insert,
     Select,
     Table,
-    Update,
     bindparam,
     insert,
     update,
@@ -24,6 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from engine.store.failures import StoreConflict, StoreFailed, code_of
+from engine.store.prepared import Prepared, Statement, carry_out, prepare
 from seams import chaos
 from venues.types import Record
 
@@ -37,6 +35,8 @@ class Link:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._driver: Any = connection.dialect.loaded_dbapi
+        self._prepared: dict[object, Prepared] = {}
         self._depth = 0
         self.failures = 0
         self.last_failure = ""
@@ -58,9 +58,10 @@ class Link:
                 yield self._connection
                 chaos.point("store.before_commit")
             chaos.point("store.committed")
-        except IntegrityError as error:
-            raise StoreConflict(f"the database refused the row: {error.orig}") from error
-        except SQLAlchemyError as error:
+        except (IntegrityError, self._driver.IntegrityError) as error:
+            cause = error.orig if isinstance(error, IntegrityError) else error
+            raise StoreConflict(f"the database refused the row: {cause}") from error
+        except (SQLAlchemyError, self._driver.Error) as error:
             raise self._failed(error) from error
         finally:
             self._depth = 0
@@ -68,25 +69,38 @@ class Link:
     def add(self, table: Table, record: Record, *, without: Sequence[str] = ()) -> None:
         """Insert one record; `without` names the columns the database fills itself."""
         with self.transaction() as connection:
-            connection.execute(_insert_into(table), columns_of(record, without))
+            self._insert(connection, table, columns_of(record, without))
 
     def add_all(self, table: Table, records: Sequence[Record], *, without: Sequence[str] = ()) -> None:
         """Insert many records in one statement."""
         if records:
             with self.transaction() as connection:
-                connection.execute(_insert_into(table), [columns_of(record, without) for record in records])
+                connection.execute(insert(table), [columns_of(record, without) for record in records])
 
     def change(self, table: Table, key: str, values: dict[str, object], name: object) -> bool:
         """Write columns of the row whose `key` is `name`; tell whether there is one."""
+        names = (*values,)
+        prepared = self._prepared.get((table.name, key, names))
+        if prepared is None:
+            statement = update(table).where(table.c[key] == bindparam(_NAME))
+            prepared = prepare(statement, self._connection.dialect, names)
+            self._prepared[table.name, key, names] = prepared
         with self.transaction() as connection:
-            return connection.execute(_update_of(table, key), {**values, _NAME: name}).rowcount == 1
+            return bool(carry_out(connection, prepared, {**values, _NAME: name}).rowcount == 1)
 
     def put(self, table: Table, key: str, record: Record) -> None:
         """Write one record under its `key`, new or known."""
         values = columns_of(record)
         with self.transaction() as connection:
             if not self.change(table, key, values, values[key]):
-                connection.execute(_insert_into(table), values)
+                self._insert(connection, table, values)
+
+    def _insert(self, connection: Connection, table: Table, values: dict[str, object]) -> None:
+        names = (*values,)
+        prepared = self._prepared.get((table.name, names))
+        if prepared is None:
+            prepared = self._prepared[table.name, names] = prepare(insert(table), connection.dialect, names)
+        carry_out(connection, prepared, values)
 
     def rows(
         self, query: Select[*tuple[object, ...]], kind: type[R], values: dict[str, object] | None = None
@@ -103,34 +117,39 @@ class Link:
         found = self.rows(query.limit(1) if values is None else query, kind, values)
         return found[0] if found else None
 
-    def run(self, statement: Executable, values: dict[str, object] | None = None) -> CursorResult[object]:
+    def run(self, statement: Executable) -> CursorResult[object]:
         """Execute one statement and return its result (row count)."""
         with self.transaction() as connection:
-            return connection.execute(statement, values or {})
+            return connection.execute(statement)
 
-    def value(self, query: Select[*tuple[object, ...]], values: dict[str, object] | None = None) -> object:
+    def value(self, query: Select[*tuple[object, ...]]) -> object:
         """Return the first column of the first row, or None."""
         with self.transaction() as connection:
-            row = connection.execute(query, values or {}).first()
+            row = connection.execute(query).first()
             return None if row is None else row[0]
 
-    def _failed(self, error: SQLAlchemyError) -> StoreFailed:
+    def ask(self, statement: Statement, values: Mapping[str, object]) -> object:
+        """Return the first column of the first row of a statement that is built once, or None."""
+        with self.transaction() as connection:
+            row = carry_out(connection, self._kept(statement), values).fetchone()
+            return None if row is None else row[0]
+
+    def tell(self, statement: Statement, values: Mapping[str, object]) -> int:
+        """Carry out a statement that is built once; return how many rows it changed."""
+        with self.transaction() as connection:
+            return int(carry_out(connection, self._kept(statement), values).rowcount)
+
+    def _kept(self, statement: Statement) -> Prepared:
+        prepared = self._prepared.get(statement)
+        if prepared is None:
+            prepared = self._prepared[statement] = prepare(statement, self._connection.dialect)
+        return prepared
+
+    def _failed(self, error: Exception) -> StoreFailed:
         cause = error.orig if isinstance(error, DBAPIError) else error
         self.failures += 1
         self.last_failure = str(cause)
         return StoreFailed(f"the database failed: {cause}", code_of(cause))
-
-
-@lru_cache(maxsize=128)
-def _insert_into(table: Table) -> Insert:
-    """Return the one INSERT of a table: building a statement costs more than running it."""
-    return insert(table)
-
-
-@lru_cache(maxsize=128)
-def _update_of(table: Table, key: str) -> Update:
-    """Return the one UPDATE by a key; its columns are those of the values it is run with."""
-    return update(table).where(table.c[key] == bindparam(_NAME))
 
 
 def columns_of(record: Record, without: Sequence[str] = ()) -> dict[str, object]:

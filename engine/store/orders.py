@@ -86,7 +86,7 @@ class OrderRows:
     def has_fill(self, venue: str, account: str, fill_id: str) -> bool:
         """Tell whether this execution was recorded before."""
         values: dict[str, object] = {"venue": venue, "account": account, "fill_id": fill_id}
-        return self._link.value(_FILL, values) is not None
+        return self._link.ask(_FILL, values) is not None
 
     def order(self, client_order_id: str) -> OrderRecord | None:
         return self._link.row(_ORDER, OrderRecord, {"client_order_id": client_order_id})
@@ -139,7 +139,7 @@ class OrderRows:
 
     def newest_fill_ns(self, venue: str, account: str) -> int:
         """Return the venue's time of an account's newest recorded execution, 0 before the first."""
-        found = self._link.value(_NEWEST_FILL, {"venue": venue, "account": account})
+        found = self._link.ask(_NEWEST_FILL, {"venue": venue, "account": account})
         return found if isinstance(found, int) else 0
 
     def fills_of_session(self, session_id: str) -> list[FillRecord]:

@@ -93,7 +93,7 @@ class RiskRows:
     def record_judgement(self, judgement: JudgementRecord, policy: PolicyRecord) -> None:
         """Write what one verdict was made from; its policy is kept once for all that share it (I29)."""
         with self._link.transaction():
-            if self._link.value(_POLICY, {"sha256": policy.sha256}) is None:
+            if self._link.ask(_POLICY, {"sha256": policy.sha256}) is None:
                 self._link.add(POLICIES, policy)
             self._link.add(JUDGEMENTS, judgement, without=("seq",))
 
