@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from console.arming_actions import ARM
+from console.ticket_actions import ROWS as TICKET_ROWS
 
 ANYWHERE: tuple[str, ...] = ()
 PAST = "past"
@@ -226,6 +227,7 @@ ACTIONS: tuple[Action, ...] = (
         "interlock tickets reject",
         hint=5,
     ),
+    *(Action(*row) for row in TICKET_ROWS),
     Action(
         "cancel_order",
         ("c",),

@@ -15,6 +15,8 @@ class Row(NamedTuple):
     screens: tuple[str, ...]
     danger: int
     cli: str
+    is_priority: bool = False
+    hint: int = 0
 
 
 ARM = Row(

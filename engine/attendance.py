@@ -30,6 +30,8 @@ CATEGORY: dict[type, IntentCategory] = {
     c.TicketSubmit: _I.RISK_INCREASE,
     c.TicketReject: _I.RISK_REDUCE,
     c.TicketRejectAll: _I.RISK_REDUCE,
+    c.TicketDefer: _I.QUERY,
+    c.OrderAsk: _I.QUERY,
     c.OrderCancel: _I.CANCEL,
     c.Reconcile: _I.RISK_REDUCE,
     SubmitOpen: _I.RISK_INCREASE,

@@ -7,13 +7,18 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 import msgspec
 
+from engine.core import Core
+from engine.desk import Desk
 from engine.trading.hand_intent import hand_intent
 from engine.trading.pipeline import BY_HAND
 from engine.trading.session import PaperSession
 from safety.canonical import canonical, changed
+from safety.facts import Preflight
 from safety.intent import ExecutionIntent, MissingFields
 from safety.order_form import InvalidFields
+from safety.override import OVERRIDABLE
 from safety.reasons import Refusal
+from safety.text import clean
 
 CENT = Decimal("0.01")
 
@@ -32,6 +37,22 @@ class FormRefusal(Refusal):
             "correctiveAction": wrong.corrective_action,
         }
         self.feedback = msgspec.Raw(canonical(said))
+
+
+def session_for(desk: Desk, session_id: str, symbol: str) -> PaperSession:
+    """Return the session that an order by hand of this symbol is for. Raises `Refusal("unknown_session")`."""
+    if session_id:
+        found = [desk.session(session_id)]
+    else:
+        found = [s for s in desk.sessions if symbol in s.plan.instruments]
+    if len(found) != 1 or symbol not in found[0].plan.instruments:
+        raise Refusal("unknown_session", f"{len(found)} sessions trade {clean(symbol, 40)}; name one")
+    return found[0]
+
+
+def may_override(core: Core, verdict: Preflight) -> bool:
+    """Tell whether two persons may pass over all that failed here."""
+    return core.settings.supervision.allows_override and set(verdict.reasons) <= OVERRIDABLE
 
 
 def by_hand(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import TypeVar, get_args
 
 import msgspec
@@ -17,6 +18,7 @@ from engine.api.drills import DrillStarted
 from engine.api.risk import RiskCap, RiskHydrate
 from engine.api.views import View
 from engine.arming import ArmingDesk
+from engine.asking import ask_order
 from engine.attendance import Attendance
 from engine.core import STORAGE_FAILURES, Core
 from engine.corridor.case import asked
@@ -82,6 +84,8 @@ class Handlers:
             c.TicketReject: self.tickets.reject,
             c.TicketRejectAll: self.tickets.reject_all,
             c.TicketSubmit: self.tickets.submit,
+            c.TicketDefer: self.tickets.defer,
+            c.OrderAsk: partial(ask_order, desk),
             c.PairConfirm: self._pair_confirm,
             c.PairRefuse: self.pairs.refuse,
             c.LeaseTake: self.people.take,

@@ -22,6 +22,7 @@ from engine.api.incidents import (
     list_incidents,
 )
 from engine.api.lab import LabQuery
+from engine.api.order_judgement import OrderJudge
 from engine.api.reconcile import FillsCompared
 from engine.api.research import list_sessions
 from engine.api.risk import RiskShow
@@ -32,6 +33,7 @@ from engine.core import Core
 from engine.corridor.desk import CorridorDesk
 from engine.desk import Desk
 from engine.drop_copy import compare_fills
+from engine.dry_judging import judge_order
 from engine.jobs import Jobs
 from engine.lab import Lab
 from engine.portfolio_state import portfolio_state
@@ -84,6 +86,9 @@ class Questions:
             if isinstance(query.body, FillsCompared):
                 compared = await compare_fills(self.desk, query.body.since_ns)
                 return answer(self.core, query.request_id, None, compared)
+            if isinstance(query.body, OrderJudge):
+                judged = await judge_order(self.core, self.desk, self.corridor, query.body)
+                return answer(self.core, query.request_id, None, judged)
             if isinstance(query.body, VenueShow):
                 return answer(self.core, query.request_id, None, await self._venue(query.body))
             return answer(self.core, query.request_id, None, self._ask(query.body))

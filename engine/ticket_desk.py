@@ -11,17 +11,17 @@ from typing import TypeVar
 from engine.api import commands as c
 from engine.core import STORAGE_FAILURES, Core
 from engine.desk import Desk
-from engine.hand_orders import FormRefusal, by_hand
+from engine.hand_orders import FormRefusal, by_hand, may_override, session_for
 from engine.store.rows import ApprovalRecord
 from engine.ticket_views import TicketSight, ticket_row
 from engine.trading.rows import ticket_row as stored_row
 from engine.trading.session import PaperSession
 from safety.approval import Ticket, TicketEvent, TicketState
 from safety.order_form import feedback
-from safety.override import OVERRIDABLE, FirstSignature
+from safety.override import FirstSignature
 from safety.reasons import Refusal
-from safety.text import clean
 from safety.ticket import worse_than
+from seams.clock import NS_PER_S
 from venues.types import Record
 
 B = TypeVar("B")
@@ -92,12 +92,10 @@ class TicketDesk:
         if wrong is not None:
             raise FormRefusal(wrong)
         symbol = str(body.order["symbol"])
-        session = self._session_for(body.session_id, symbol)
+        session = session_for(self.desk, body.session_id, symbol)
         intent = by_hand(body.order, session, core.ids.new("M"), core.config_fingerprint)
         verdict = session.judge(intent)
-        failed = set(verdict.reasons)
-        may_override = core.settings.supervision.allows_override and failed <= OVERRIDABLE
-        if not verdict.allowed and not may_override:
+        if not verdict.allowed and not may_override(core, verdict):
             raise Refusal("checks_failed", ", ".join(verdict.reasons))
         ticket = core.tickets.propose(
             core.ids.new("T"),
@@ -114,15 +112,6 @@ class TicketDesk:
         core.store.tickets.save_ticket(stored_row(ticket))
         core.note("ticket", command.operator, f"{_words(ticket)} by hand waits", ticket_id=ticket.id)
         return self._shown(ticket)
-
-    def _session_for(self, session_id: str, symbol: str) -> PaperSession:
-        if session_id:
-            found = [self.desk.session(session_id)]
-        else:
-            found = [s for s in self.desk.sessions if symbol in s.plan.instruments]
-        if len(found) != 1 or symbol not in found[0].plan.instruments:
-            raise Refusal("unknown_session", f"{len(found)} sessions trade {clean(symbol, 40)}; name one")
-        return found[0]
 
     async def cosign(self, command: c.Command, principal: str) -> Record:
         """Let the second person's signature send the ticket."""
@@ -154,6 +143,18 @@ class TicketDesk:
         if order is None:
             raise Refusal("checks_failed", after.closed_reason)
         return self._shown(after)
+
+    async def defer(self, command: c.Command) -> Record:
+        """Put a ticket back for a while; it expires when it would."""
+        body, core = _is(command.body, c.TicketDefer), self.core
+        ticket = core.tickets.defer(
+            body.ticket_id, command.operator, core.moment(), body.seconds, command.reason
+        )
+        core.store.tickets.save_ticket(stored_row(ticket))
+        left_s = (ticket.deferred_until_ns - core.clock.now_ns()) / NS_PER_S
+        said = f"deferred {_words(ticket)} for {left_s:.0f} s: {ticket.deferred_why or 'no reason given'}"
+        core.note("ticket_deferred", command.operator, said, ticket_id=ticket.id, hash=ticket.hash)
+        return self._shown(ticket)
 
     async def reject(self, command: c.Command) -> Record:
         """Reject one ticket for one of the six reasons."""

@@ -10,7 +10,8 @@ from engine.api.ticket_views import CheckRow, TicketRow, TicketsView
 from engine.core import Core
 from engine.trading.session import PaperSession
 from safety.approval import OPEN_STATES, Ticket
-from safety.facts import CheckResult
+from safety.deferral import queue
+from safety.facts import Check, CheckResult
 from safety.policies import PolicySnippet
 from seams.clock import NS_PER_S
 
@@ -78,8 +79,8 @@ class TicketRows:
 
 
 def tickets_view(core: Core, sessions: list[PaperSession], seq: int, rows_of: TicketRows) -> TicketsView:
-    """Return open tickets by expiry, then the newest decided ones."""
-    waiting = core.tickets.open()
+    """Return open tickets in the order of the queue, then the newest decided ones."""
+    waiting = queue(core.tickets.open(), core.clock.now_ns())
     closed = [ticket for ticket in core.tickets.all() if ticket.state not in OPEN_STATES]
     rows = [*waiting, *reversed(closed[-SHOWN_CLOSED:])]
     sight = TicketSight.of(core, sessions)
@@ -123,12 +124,7 @@ def ticket_row(ticket: Ticket, sight: TicketSight = NOWHERE) -> TicketRow:
         decided_by=ticket.approved_by,
         decided_ns=ticket.decided_ns or ticket.approved_ns,
         decision_text=ticket.closed_reason,
-        checks=tuple(
-            CheckRow(
-                name=c.name, now=c.now, after=c.after, limit=c.limit, result=c.result, reason=c.reason or ""
-            )
-            for c in ticket.checks
-        ),
+        checks=check_rows(ticket.checks),
         looks=_looks(ticket, sight) if ticket.state in OPEN_STATES else (),
         altered=ticket.altered,
         proposed_by=ticket.proposed_by,
@@ -137,7 +133,18 @@ def ticket_row(ticket: Ticket, sight: TicketSight = NOWHERE) -> TicketRow:
         first_approver=ticket.first_approver,
         overridden=ticket.overridden,
         override_reason=ticket.override_reason,
+        deferred_until_ns=ticket.deferred_until_ns,
+        deferred_by=ticket.deferred_by,
+        deferred_why=ticket.deferred_why,
         policy=sight.policy(ticket) if ticket.state in OPEN_STATES else (),
+    )
+
+
+def check_rows(checks: Sequence[Check]) -> tuple[CheckRow, ...]:
+    """Return the checks of a verdict as they are shown."""
+    return tuple(
+        CheckRow(name=c.name, now=c.now, after=c.after, limit=c.limit, result=c.result, reason=c.reason or "")
+        for c in checks
     )
 
 

@@ -21,6 +21,7 @@ from engine.trading.working import ManagedOrder
 from safety.interlock import HOLDS, HoldLevel
 from safety.killbyte import KillLevel
 from safety.reasons import REASONS
+from safety.text import clean
 from seams.clock import NS_PER_S
 from venues.types import OrderStatus
 
@@ -319,6 +320,8 @@ def _order_row(order: ManagedOrder) -> v.OrderRow:
         sent_ns=order.sent_ns,
         acked_ns=order.acked_ns,
         done_ns=order.done_ns,
+        asked_ns=order.asked_ns,
+        heard=clean(order.heard, 160),
     )
 
 

@@ -6,9 +6,10 @@ monotonic, the earlier one), never under another hash, and a restart rejects eve
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from safety.canonical import changed
+from safety.deferral import put_back
 from safety.facts import Preflight
 from safety.intent import ExecutionIntent, IntentCategory
 from safety.override import FirstSignature, overridden
@@ -26,7 +27,9 @@ from safety.ticket import (
     Ticket,
     TicketEvent,
     TicketState,
+    demand_same,
     is_over,
+    is_size,
     named,
     ticket_hash,
     worse_than,
@@ -147,9 +150,7 @@ class TicketBook:
         """
         operator = named(operator)
         ticket = self._alive(ticket_id, moment)
-        is_reserved = ticket.reserved_until_monotonic_ns > moment.monotonic_ns
-        if ticket.state is TicketState.REVIEWING and ticket.reviewer != operator and is_reserved:
-            raise Refusal("ticket_reserved", ticket.reviewer)
+        _demand_free(ticket, operator, moment)
         ticket = self._step(ticket, TicketEvent.SELECT)
         ticket = changed(
             ticket,
@@ -159,11 +160,21 @@ class TicketBook:
             mark_before=ticket.mark_seen,
             mark_seen=mark if mark is not None else ticket.mark_seen,
             altered=(),
+            deferred_until_ns=0,
         )
         limits_epoch = ticket.limits_epoch if limits_epoch is None else limits_epoch
         if preflight is not None and (preflight.checks, limits_epoch) != (ticket.checks, ticket.limits_epoch):
             ticket = _revised(ticket, preflight, moment, limits_epoch)
         return self._keep(ticket)
+
+    def defer(self, ticket_id: str, operator: str, moment: Moment, seconds: float, why: str) -> Ticket:
+        """Put a ticket back for a while; a review of it ends. Raises `Refusal` as `select` and `put_back`."""
+        operator = named(operator)
+        ticket = self._alive(ticket_id, moment)
+        _demand_free(ticket, operator, moment)
+        if ticket.state is TicketState.REVIEWING:
+            ticket = changed(self._step(ticket, TicketEvent.RELEASE), reviewer="")
+        return self._keep(put_back(ticket, operator, why, moment, seconds))
 
     def revise(
         self, ticket_id: str, preflight: Preflight, moment: Moment, limits_epoch: int, mark: Decimal | None
@@ -202,14 +213,12 @@ class TicketBook:
         is_mine = ticket.reviewer == operator and ticket.reserved_until_monotonic_ns > moment.monotonic_ns
         if ticket.state is not TicketState.REVIEWING or not is_mine:
             raise Refusal("ticket_review_required", ticket_id)
-        _demand_same(ticket, hash, epoch, limits_epoch)
+        demand_same(ticket, hash, epoch, limits_epoch)
         if moment.monotonic_ns - ticket.changed_monotonic_ns < GRACE_NS:
             raise Refusal("ticket_changed", ticket_id)
         if not ticket.allowed:
             ticket = overridden(ticket, first)
-        if (ticket.needs_typed_size or ticket.overridden) and not _is_size(
-            typed_size, ticket.intent.quantity
-        ):
+        if (ticket.needs_typed_size or ticket.overridden) and not is_size(typed_size, ticket.intent.quantity):
             raise Refusal("bad_confirmation", "type the quantity exactly")
         if first is None:
             return self._approved(ticket, operator, moment)
@@ -236,7 +245,7 @@ class TicketBook:
         ticket = self._alive(ticket_id, moment)
         if ticket.state is not TicketState.COSIGNING:
             raise Refusal("ticket_review_required", f"{ticket_id} waits for no second person")
-        _demand_same(ticket, hash, epoch, limits_epoch)
+        demand_same(ticket, hash, epoch, limits_epoch)
         if operator == ticket.first_approver or (principal and principal == ticket.first_principal):
             raise Refusal("same_person", operator)
         if operator == ticket.proposed_by:
@@ -363,21 +372,11 @@ class TicketBook:
             del self._tickets[ticket_id]
 
 
-def _demand_same(ticket: Ticket, hash: str, epoch: int, limits_epoch: int | None) -> None:
-    """Refuse an approval of anything but this very ticket, engine and set of limits."""
-    if epoch != ticket.epoch:
-        raise Refusal("wrong_epoch", f"ticket of epoch {ticket.epoch}, engine in {epoch}")
-    if limits_epoch is not None and limits_epoch != ticket.limits_epoch:
-        raise Refusal("limits_changed", f"shown under {ticket.limits_epoch}, now {limits_epoch}")
-    if hash != ticket.hash:
-        raise Refusal("ticket_hash_mismatch", ticket.id)
-
-
-def _is_size(typed: str | None, quantity: Decimal) -> bool:
-    try:
-        return typed is not None and Decimal(typed.strip()) == quantity
-    except InvalidOperation:
-        return False
+def _demand_free(ticket: Ticket, operator: str, moment: Moment) -> None:
+    """Refuse a ticket that another operator has under review."""
+    is_reserved = ticket.reserved_until_monotonic_ns > moment.monotonic_ns
+    if ticket.state is TicketState.REVIEWING and ticket.reviewer != operator and is_reserved:
+        raise Refusal("ticket_reserved", ticket.reviewer)
 
 
 def _revised(ticket: Ticket, preflight: Preflight, moment: Moment, limits_epoch: int) -> Ticket:

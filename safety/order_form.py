@@ -25,6 +25,53 @@ OPTIONAL_FIELDS: Mapping[str, str] = {
 }
 
 
+FIELD_OF: Mapping[str, str] = {
+    "symbol_not_allowed": "symbol",
+    "symbol_blocked": "symbol",
+    "instrument_unknown": "symbol",
+    "symbol_has_unknown_order": "symbol",
+    "market_data_missing": "symbol",
+    "market_data_stale": "symbol",
+    "market_crossed": "symbol",
+    "market_frozen": "symbol",
+    "market_gap": "symbol",
+    "spread_too_wide": "symbol",
+    "price_drift_exceeded": "symbol",
+    "volatility_missing": "symbol",
+    "max_positions": "symbol",
+    "unsupported_side": "side",
+    "self_trade": "side",
+    "not_finite": "quantity",
+    "non_positive_quantity": "quantity",
+    "non_positive_notional": "quantity",
+    "lot_not_exact": "quantity",
+    "below_min_notional": "quantity",
+    "max_notional_exceeded": "quantity",
+    "micro_size_exceeded": "quantity",
+    "max_exposure_exceeded": "quantity",
+    "max_symbol_exposure_exceeded": "quantity",
+    "max_strategy_exposure_exceeded": "quantity",
+    "max_venue_exposure_exceeded": "quantity",
+    "max_desk_exposure_exceeded": "quantity",
+    "volatility_exposure_exceeded": "quantity",
+    "leverage_exceeded": "quantity",
+    "margin_use_exceeded": "quantity",
+    "liquidation_too_near": "quantity",
+    "duplicate_intent": "quantity",
+    "time_in_force_invalid": "time_in_force",
+    "missing_limit_price": "limit_price",
+    "price_collar_exceeded": "limit_price",
+    "tick_not_exact": "limit_price",
+    "missing_stop_loss": "stop_loss",
+    "stop_on_wrong_side": "stop_loss",
+    "trade_risk_exceeded": "stop_loss",
+    "portfolio_risk_exceeded": "stop_loss",
+    "take_profit_on_wrong_side": "take_profit",
+    "reduce_only_increases": "reduce_only",
+}
+"""Rule -> the field of the form that it is about. The rest are about the desk, not about what was typed."""
+
+
 class InvalidFields(Record):
     """Corrective feedback for an order whose fields are there and wrong."""
 
@@ -42,9 +89,7 @@ def feedback(raw: Mapping[str, object], tool_name: str) -> MissingFields | Inval
     missing = missing_fields(raw, tool_name)
     if missing is not None:
         return missing
-    wrong = {name: said for name, value in sorted(raw.items()) if (said := _problem(name, value))}
-    if not wrong:
-        wrong = _wrong_side(raw)
+    wrong = _wrong(raw)
     if not wrong:
         return None
     advice = "; ".join(f"{name}: {said}" for name, said in wrong.items())
@@ -54,6 +99,18 @@ def feedback(raw: Mapping[str, object], tool_name: str) -> MissingFields | Inval
         invalid_fields=tuple(wrong),
         corrective_action=f"Correct the order and send it again. {advice}.",
     )
+
+
+def corrections(raw: Mapping[str, object]) -> dict[str, str]:
+    """Return what to do about each field of an unfinished form: lacking ones, then wrong ones."""
+    missing = missing_fields(raw)
+    lacking = () if missing is None else missing.missing_fields
+    return {**{name: REQUIRED_FIELDS[name] for name in lacking}, **_wrong(raw)}
+
+
+def _wrong(raw: Mapping[str, object]) -> dict[str, str]:
+    wrong = {name: said for name, value in sorted(raw.items()) if (said := _problem(name, value))}
+    return wrong or _wrong_side(raw)
 
 
 def _problem(name: str, value: object) -> str:
@@ -84,6 +141,8 @@ def figure(value: object) -> Decimal | None:
 
 def _wrong_side(raw: Mapping[str, object]) -> dict[str, str]:
     limit, stop, target = (figure(raw.get(name)) for name in ("limit_price", "stop_loss", "take_profit"))
+    if not raw.get("side"):
+        return {}
     sign = Side(str(raw["side"])).sign
     wrong: dict[str, str] = {}
     if limit is not None and stop is not None and (limit - stop) * sign <= 0:

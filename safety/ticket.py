@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 
 from safety.canonical import digest
@@ -123,7 +123,8 @@ class Ticket(Record):
     `mark_seen` is the market's price at the last look, `mark_before` at the look before it; `altered` names
     the checks that the newest version shows otherwise than the one before. `reviewed_ns` is since when the
     present version could be read. `proposed_by` is the person who wrote it by hand; empty: a strategy did.
-    `overridden` are the failed checks that two persons pass over, once (C34).
+    `overridden` are the failed checks that two persons pass over, once (C34). Until
+    `deferred_until_ns` others are read before it, because `deferred_by` put it back.
     """
 
     id: str
@@ -157,6 +158,9 @@ class Ticket(Record):
     first_principal: str = ""
     overridden: tuple[str, ...] = ()
     override_reason: str = ""
+    deferred_until_ns: int = 0
+    deferred_by: str = ""
+    deferred_why: str = ""
 
 
 def ticket_hash(
@@ -174,6 +178,24 @@ def ticket_hash(
 def is_over(ticket: Ticket, moment: Moment) -> bool:
     """Tell whether a ticket's time is up on either clock."""
     return moment.now_ns >= ticket.expires_ns or moment.monotonic_ns >= ticket.expires_monotonic_ns
+
+
+def demand_same(ticket: Ticket, hash: str, epoch: int, limits_epoch: int | None) -> None:
+    """Refuse an approval of anything but this very ticket, engine and set of limits."""
+    if epoch != ticket.epoch:
+        raise Refusal("wrong_epoch", f"ticket of epoch {ticket.epoch}, engine in {epoch}")
+    if limits_epoch is not None and limits_epoch != ticket.limits_epoch:
+        raise Refusal("limits_changed", f"shown under {ticket.limits_epoch}, now {limits_epoch}")
+    if hash != ticket.hash:
+        raise Refusal("ticket_hash_mismatch", ticket.id)
+
+
+def is_size(typed: str | None, quantity: Decimal) -> bool:
+    """Tell whether what was typed is exactly this quantity."""
+    try:
+        return typed is not None and Decimal(typed.strip()) == quantity
+    except InvalidOperation:
+        return False
 
 
 def named(operator: str) -> str:

@@ -17,9 +17,12 @@ from console.cli.order_file import read_form
 from engine.api.client import EngineClient
 from engine.api.commands import (
     REJECT_REASONS,
+    OrderJudge,
+    OrderJudged,
     RejectedAll,
     TicketApprove,
     TicketCosign,
+    TicketDefer,
     TicketReject,
     TicketRejectAll,
     TicketSelect,
@@ -27,12 +30,14 @@ from engine.api.commands import (
     TicketSubmit,
 )
 from engine.api.views import TicketRow, TicketsView
+from seams.clock import iso_z
 
-app = typer.Typer(help="Tickets: list, show, review, approve, cosign, reject.")
+app = typer.Typer(help="Tickets: list, show, review, approve, cosign, reject, defer.")
 COLUMNS = ("ticket_id", "state", "symbol", "side", "quantity", "limit_price", "worst", "ticket_hash")
 POLICY = ("source", "title", "text")
 CHECKS = ("name", "now", "after", "limit", "result", "reason")
 OPEN_STATES = ("PROPOSED", "REVIEWING", "COSIGNING")
+SAID = ("field", "code", "said")
 MIN_HASH = 8
 FORM_CODES = ("order_incomplete", "order_invalid")
 REASON_HELP = ", ".join(f"{digit} {text}" for digit, text in REJECT_REASONS.items())
@@ -163,9 +168,30 @@ def reject(
 
 
 @app.command()
+def defer(
+    ticket_id: str,
+    seconds: Annotated[
+        float, typer.Option("--seconds", min=0, help="For how long; 0: half of what is left of its life.")
+    ] = 0.0,
+    reason: Reason = "",
+    operator: Operator = "",
+    as_json: Json = False,
+) -> None:
+    """Put a ticket back: others are read first. It expires when it would, and comes back in time to be read.
+
+    Example: interlock tickets defer T-00412 --seconds 30 --reason "waiting for the funding print"
+    """
+    body = TicketDefer(ticket_id=ticket_id, seconds=seconds)
+    row = link.act(body, TicketRow, operator=operator_name(operator), reason=reason)
+    said = f"{row.ticket_id} is deferred until {iso_z(row.deferred_until_ns)}"
+    output.show({"ticket": row}, f"{said}; it expires {iso_z(row.expires_ns)}", as_json)
+
+
+@app.command()
 def submit(
     file: Annotated[Path, typer.Option("--file", help="A JSON object with the order's fields.")],
     session: Annotated[str, typer.Option("--session", help="Which session, where several trade it.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only judge it now; make no ticket.")] = False,
     reason: Reason = "",
     operator: Operator = "",
     as_json: Json = False,
@@ -173,9 +199,13 @@ def submit(
     """Make a ticket of an order that you wrote; limit price and protective stop are mandatory.
 
     Exit 2: fields are missing or wrong, and the answer says how to correct them. Figures are text.
+    With --dry-run the rules judge it as they would now, nothing is recorded, and exit 1 is a refusal.
 
     Example: interlock tickets submit --file order.json --reason "hedge of the spot leg"
     """
+    if dry_run:
+        _judge(OrderJudge(order=read_form(file), session_id=session), as_json)
+        return
     body = TicketSubmit(order=read_form(file), session_id=session)
     name = operator_name(operator)
     reply = link.talk(lambda client: client.command(body, reason=reason), operator=name)
@@ -187,6 +217,16 @@ def submit(
         raise Failure(reply.code, reply.message, reply.correction)
     row = msgspec.json.decode(reply.result, type=TicketRow)
     output.show({"ticket": row}, f"{row.ticket_id} waits for a review, worst check: {row.worst}", as_json)
+
+
+def _judge(body: OrderJudge, as_json: bool) -> None:
+    """Show what the pre-trade table says of an order now."""
+    found = link.ask(body, OrderJudged)
+    facts = {name: getattr(found, name) for name in ("goes", "venue", "account", "session_id", "worst")}
+    tables = (output.table(found.checks, CHECKS, "not judged"), output.table(found.said, SAID, "all is well"))
+    output.show({"judged": found}, "\n\n".join((output.facts(facts), *tables)), as_json)
+    if not found.can_submit:
+        raise typer.Exit(int(ExitCode.REFUSED if found.checks else ExitCode.USAGE))
 
 
 def _picture(row: TicketRow) -> str:

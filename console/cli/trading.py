@@ -6,10 +6,13 @@ import typer
 
 from console.cli import link, output
 from console.cli.options import Json, Operator, operator_name
-from engine.api.commands import OrderCancel
+from engine.api.commands import OrderAsk, OrderAsked, OrderCancel
 from engine.api.views import OrdersView, PositionsView
+from seams.clock import iso_z
 
-orders = typer.Typer(help="Orders: list, cancel.")
+VENUE_S = 10.0
+"""How long a venue is given to answer a question."""
+orders = typer.Typer(help="Orders: list, cancel, ask the venue.")
 ORDER_COLUMNS = ("order_id", "symbol", "side", "quantity", "filled", "limit_price", "status", "pending")
 POSITION_COLUMNS = (
     "symbol", "venue", "side", "quantity", "entry_price", "mark_price", "unrealised_usd", "stop_price",
@@ -44,6 +47,21 @@ def cancel(order_id: str, operator: Operator = "", as_json: Json = False) -> Non
     """
     link.act(OrderCancel(order_id=order_id), object, operator=operator_name(operator))
     output.show({"order_id": order_id}, f"cancel of {order_id} requested", as_json)
+
+
+@orders.command()
+def ask(order_id: str, operator: Operator = "", as_json: Json = False) -> None:
+    """Ask the venue again about exactly this order, by its own id; nothing is sent or signed again.
+
+    Exit 1: the venue said nothing, and nothing changed.
+
+    Example: interlock orders ask O-00017 --json
+    """
+    asked = link.act(
+        OrderAsk(order_id=order_id), OrderAsked, operator=operator_name(operator), timeout_s=VENUE_S
+    )
+    said = f"asked {asked.venue} at {iso_z(asked.asked_ns)} about {order_id}: {asked.said}"
+    output.show({"asked": asked}, f"{said}; it is {asked.status}, {asked.filled} filled", as_json)
 
 
 def positions(as_json: Json = False) -> None:

@@ -11,7 +11,7 @@ import msgspec
 from console.tui.gateway import Gateway, send_urgently
 from console.tui.kill import KillFlow, Stage
 from console.tui.model import Desk
-from console.tui.text import clean
+from console.tui.text import clean, hms, number
 from engine.api.client import EngineRefused
 from engine.api.commands import (
     CommandBody,
@@ -20,6 +20,8 @@ from engine.api.commands import (
     KillArm,
     KillArmed,
     KillDone,
+    OrderAsk,
+    OrderAsked,
     PairConfirm,
     QueryBody,
     Reply,
@@ -34,8 +36,8 @@ from seams.clock import Clock
 from seams.net import NetDown, NoAnswer
 
 T = TypeVar("T")
-PATIENCE_S: dict[type, float] = {Reconcile: 30.0, TicketApprove: 1.0, TicketCosign: 1.0}
-"""How long a command may stay without an answer, where it is not 2 s: a reconciliation waits for a venue; an
+PATIENCE_S: dict[type, float] = {Reconcile: 30.0, OrderAsk: 10.0, TicketApprove: 1.0, TicketCosign: 1.0}
+"""How long a command may stay without an answer, where it is not 2 s: what asks a venue waits for it; an
 approval that is not answered at once counts as unknown."""
 
 
@@ -141,6 +143,10 @@ def _said(body: CommandBody, reply: Reply) -> str:
         if isinstance(body, Reconcile):
             done = msgspec.json.decode(reply.result, type=Reconciled)
             return f"{clean(done.did)}; the account is {clean(done.verdict)}"
+        if isinstance(body, OrderAsk):
+            asked = msgspec.json.decode(reply.result, type=OrderAsked)
+            filled = f", {number(asked.filled)} filled" if asked.filled else ""
+            return f"asked {hms(asked.asked_ns)}Z: {clean(asked.said)}; it is {asked.status.upper()}{filled}"
         if isinstance(body, Resume | PairConfirm):
             pair = msgspec.json.decode(reply.result, type=PairRow | None)
             if pair is not None and len(pair.signed_by) < 2:

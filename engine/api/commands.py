@@ -17,6 +17,8 @@ from engine.api.drills import DrillList as DrillList
 from engine.api.drills import DrillStart as DrillStart
 from engine.api.incidents import IncidentList, IncidentShow
 from engine.api.lab import LabQuery
+from engine.api.order_judgement import OrderJudge as OrderJudge
+from engine.api.order_judgement import OrderJudged as OrderJudged
 from engine.api.reconcile import FillsCompared
 from engine.api.reconcile import Reconcile as Reconcile
 from engine.api.risk import RiskBody, RiskShow
@@ -25,11 +27,15 @@ from engine.api.ticket_commands import LeaseGive as LeaseGive
 from engine.api.ticket_commands import LeaseHeld as LeaseHeld
 from engine.api.ticket_commands import LeaseKeep as LeaseKeep
 from engine.api.ticket_commands import LeaseTake as LeaseTake
+from engine.api.ticket_commands import OrderAsk as OrderAsk
+from engine.api.ticket_commands import OrderAsked as OrderAsked
 from engine.api.ticket_commands import PairConfirm as PairConfirm
 from engine.api.ticket_commands import PairRefuse as PairRefuse
 from engine.api.ticket_commands import RejectedAll as RejectedAll
 from engine.api.ticket_commands import TicketApprove as TicketApprove
+from engine.api.ticket_commands import TicketBody
 from engine.api.ticket_commands import TicketCosign as TicketCosign
+from engine.api.ticket_commands import TicketDefer as TicketDefer
 from engine.api.ticket_commands import TicketReject as TicketReject
 from engine.api.ticket_commands import TicketRejectAll as TicketRejectAll
 from engine.api.ticket_commands import TicketSelect as TicketSelect
@@ -247,12 +253,7 @@ CommandBody = (
     | Kill
     | Resume
     | Flatten
-    | TicketSelect
-    | TicketApprove
-    | TicketReject
-    | TicketRejectAll
-    | TicketCosign
-    | TicketSubmit
+    | TicketBody
     | LeaseTake
     | LeaseKeep
     | LeaseGive
@@ -366,6 +367,7 @@ QueryBody = (
     | PortfolioShow
     | EventsPage
     | FillsCompared
+    | OrderJudge
     | LabQuery
 )
 

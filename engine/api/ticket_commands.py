@@ -51,6 +51,33 @@ class TicketRejectAll(Record, tag="ticket_reject_all"):
     text: str = ""
 
 
+class TicketDefer(Record, tag="ticket_defer"):
+    """Put a ticket back: others are read before it, it expires when it would; the envelope's reason may say
+    why. `seconds` 0 is half of what is left of its life."""
+
+    ticket_id: str
+    seconds: float = 0
+
+
+class OrderAsk(Record, tag="order_ask"):
+    """Ask the venue again about exactly this order, by its own id. A question: nothing is sent again, signed
+    again or burnt."""
+
+    order_id: str
+
+
+class OrderAsked(Record):
+    """What was asked, when, what the venue said, and what the order is by it."""
+
+    order_id: str
+    venue: str
+    asked_ns: int
+    answered_ns: int
+    said: str
+    status: str
+    filled: Decimal
+
+
 class TicketSubmit(Record, tag="ticket_submit"):
     """An order by hand becomes a ticket of a running session. `order` is the form of `docs/policy.md`:
     figures as text; limit price and protective stop are mandatory (QT-10)."""
@@ -83,6 +110,18 @@ class PairRefuse(Record, tag="pair_refuse"):
     """Refuse a request for two persons; the envelope's reason says why."""
 
     pair_id: str
+
+
+TicketBody = (
+    TicketSelect
+    | TicketApprove
+    | TicketReject
+    | TicketRejectAll
+    | TicketCosign
+    | TicketDefer
+    | TicketSubmit
+    | OrderAsk
+)
 
 
 class RejectedAll(Record):

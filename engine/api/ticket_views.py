@@ -64,12 +64,16 @@ class TicketRow(Record):
     first_approver: str = ""
     overridden: tuple[str, ...] = ()
     override_reason: str = ""
+    deferred_until_ns: int = 0
+    """Until then others come before it: `deferred_by` put it back."""
+    deferred_by: str = ""
+    deferred_why: str = ""
     policy: tuple[PolicySnippet, ...] = ()
     """What the desk's policies say about an order like this; shown, recorded, and judging nothing (QT-08)."""
 
 
 class TicketsView(Record, tag="tickets"):
-    """Open tickets by expiry, then the most recent decided ones."""
+    """Open tickets by expiry, deferred ones last; then the most recent decided ones."""
 
     seq: int
     at_ns: int

@@ -173,6 +173,10 @@ class OrderRow(Record):
     sent_ns: int
     acked_ns: int
     done_ns: int
+    asked_ns: int = 0
+    """When the venue was last asked about it by its own id; 0: never."""
+    heard: str = ""
+    """What the venue said then."""
 
 
 class OrdersView(Record, tag="orders"):

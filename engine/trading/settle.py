@@ -25,6 +25,7 @@ async def settle_unknown(orders: OrderManager) -> int:
             await settle(orders, order, await orders.venue.time_ns())
         except VenueError as error:
             orders.core.events.add("query_failed", orders.venue.name, f"{order.order_id}: {error}")
+            order.asked_ns, order.heard = orders.core.clock.now_ns(), f"no answer: {error}"
             break
     return len(orders.unknown())
 
@@ -48,17 +49,32 @@ async def settle(
 
     `venue_ns` is the venue's clock, read before. Raises `VenueError` where the venue does not say.
     """
-    venue = orders.venue
-    answer = seen or await venue.query(order.order_id)
+    answer = seen or await orders.venue.query(order.order_id)
+    await _take_answer(orders, order, answer)
+    if answer is None and order.status is OrderStatus.UNKNOWN:
+        await _fence(orders, order, venue_ns)
+
+
+async def ask(orders: OrderManager, order: ManagedOrder) -> None:
+    """Ask about one order by its own id, and take the answer as evidence; nothing is burnt or sent again.
+
+    Raises `VenueError` where the venue does not say.
+    """
+    order.asked_ns, order.heard = orders.core.clock.now_ns(), ""
+    await _take_answer(orders, order, await orders.venue.query(order.order_id))
+
+
+async def _take_answer(orders: OrderManager, order: ManagedOrder, answer: VenueOrder | None) -> None:
+    """Note what the venue said of an order, book the fills that it tells of, and follow it."""
+    said = "venue knows no such order" if answer is None else f"venue says {answer.status}"
     if order.status is OrderStatus.UNKNOWN:
-        said = "venue knows no such order" if answer is None else f"venue says {answer.status}"
-        orders.core.note("query", venue.name, f"{order.order_id}: {said}", order_id=order.order_id)
+        orders.core.note("query", orders.venue.name, f"{order.order_id}: {said}", order_id=order.order_id)
+        order.asked_ns = orders.core.clock.now_ns()
+    order.heard = said
     if answer is None:
-        if order.status is OrderStatus.UNKNOWN:
-            await _fence(orders, order, venue_ns)
         return
     if answer.filled > order.filled:
-        for fill in await venue.fills_since(order.created_ns - OVERLAP_NS):
+        for fill in await orders.venue.fills_since(order.created_ns - OVERLAP_NS):
             if fill.client_order_id == order.order_id:
                 orders.fill(order, fill)
     order.told = answer.filled

@@ -64,6 +64,10 @@ class ManagedOrder:
     closing_reason: str = ""
     told: Decimal = ZERO
     """How much of it the venue says is filled; more than `filled` while its lists of fills lag behind."""
+    asked_ns: int = 0
+    """When the venue was last asked about it, in doubt or because a person wished it; 0: never."""
+    heard: str = ""
+    """What came of that question."""
     admitted_ns: int = 0
     """When its nonce was proved used, by the venue's clock; 0 while that is open."""
 

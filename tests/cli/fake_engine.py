@@ -19,12 +19,15 @@ from engine.api.commands import (
     Health,
     Kill,
     KillDone,
+    OrderAsk,
+    OrderAsked,
     PaperStart,
     Query,
     Reply,
     SessionShow,
     SessionStarted,
     Snapshot,
+    TicketDefer,
     TicketSelect,
     TicketShow,
 )
@@ -130,6 +133,13 @@ class FakeEngine:
             )  # fmt: skip
         if isinstance(body, Flatten):
             return FlattenDone(is_flat=False, closed=("BTC-PERP",), remaining=("ETH-PERP",))
+        if isinstance(body, TicketDefer):
+            return changed(self.ticket, deferred_until_ns=2, deferred_by="alice")
+        if isinstance(body, OrderAsk):
+            return OrderAsked(
+                order_id=body.order_id, venue="sandbox", asked_ns=1, answered_ns=2, said="venue says open",
+                status="open", filled=Decimal(0),
+            )  # fmt: skip
         if isinstance(body, PaperStart):
             return SessionStarted(session_id="P-1", folder="outputs/paper_sessions/P-1")
         return None

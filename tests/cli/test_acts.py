@@ -11,7 +11,15 @@ from pathlib import Path
 import pytest
 
 from console.cli import diagnostics
-from engine.api.commands import Kill, KillDone, PaperStart, TicketApprove, TicketSelect
+from engine.api.commands import (
+    Kill,
+    KillDone,
+    OrderAsk,
+    PaperStart,
+    TicketApprove,
+    TicketDefer,
+    TicketSelect,
+)
 from engine.api.endpoint import Endpoint
 
 from .conftest import Shell
@@ -135,6 +143,22 @@ def test_a_ticket_that_changed_under_review_is_not_approved(shell: Shell, engine
 def test_reject_takes_one_of_the_six_reasons(shell: Shell, engine: FakeEngine) -> None:
     assert shell("tickets", "reject", "T-1", "--reason", "7").code == 2
     assert shell("tickets", "reject", "T-1", "--reason", "1").code == 0
+
+
+def test_a_deferral_carries_its_time_and_its_reason(shell: Shell, engine: FakeEngine) -> None:
+    assert shell("tickets", "defer", "T-1", "--seconds", "-1").code == 2
+    answer = shell("tickets", "defer", "T-1", "--seconds", "30", "--reason", "the print", "--json")
+    assert answer.code == 0 and answer.body["ticket"]["deferred_by"] == "alice"  # type: ignore[index]
+    assert engine.bodies == [TicketDefer(ticket_id="T-1", seconds=30)]
+    assert engine.told[0].reason == "the print"
+
+
+def test_asking_about_an_order_shows_what_the_venue_said(shell: Shell, engine: FakeEngine) -> None:
+    answer = shell("orders", "ask", "O-7", "--json")
+    assert answer.code == 0 and answer.body["asked"]["said"] == "venue says open"  # type: ignore[index]
+    assert engine.bodies == [OrderAsk(order_id="O-7")]
+    engine.refusal = "venue_unreachable"
+    assert shell("orders", "ask", "O-7").code == 1
 
 
 def test_paper_start_carries_every_choice_and_waits_for_the_hash(shell: Shell, engine: FakeEngine) -> None:

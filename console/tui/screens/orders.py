@@ -9,10 +9,11 @@ from textual.app import ComposeResult
 from console.tui import text
 from console.tui.prompt import Kind
 from console.tui.screens.columns import ORDER_COLUMNS
+from console.tui.screens.doubt import heard_words
 from console.tui.screens.room import Room
 from console.tui.widgets.lines import Line, Lines, rule
 from console.tui.widgets.live_table import LiveTable
-from engine.api.commands import OrderCancel
+from engine.api.commands import OrderAsk, OrderCancel
 from engine.api.views import OrderRow, OrdersView
 from seams.clock import NS_PER_MS
 
@@ -45,10 +46,14 @@ class Orders(Room):
 
     def act(self, action_id: str) -> bool:
         order = self.order
-        if action_id != "cancel_order" or order is None:
+        if action_id not in ("cancel_order", "ask_venue") or order is None:
             return False
         if order.status not in WORKING:
-            self.desk_app.say(f"{order.order_id} is {order.status}: nothing to cancel", "p3-calm")
+            what = "cancel" if action_id == "cancel_order" else "ask"
+            self.desk_app.say(f"{order.order_id} is {order.status}: nothing to {what}", "p3-calm")
+            return True
+        if action_id == "ask_venue":
+            self.desk_app.send(OrderAsk(order_id=order.order_id), f"question about {order.order_id}")
             return True
         what = described(order)
         self.desk_app.ask(
@@ -69,7 +74,7 @@ class Orders(Room):
             return [rule("SELECTED", width, look.rule), (("  none", "dim"),)]
         average = text.number(order.average_price)
         unknown = "   UNKNOWN: not proved either way; do not repeat it" if order.status == "unknown" else ""
-        fields = (
+        fields: tuple[tuple[str, str], ...] = (
             (
                 "order",
                 f"{described(order)} {order.order_type} {order.time_in_force}"
@@ -81,7 +86,10 @@ class Orders(Room):
             ("venue", f"{order.venue} {order.venue_order_id or '(no venue id yet)'}"),
             ("owner", f"{order.strategy}, session {order.session_id}, ticket {order.ticket_id or 'none'}"),
         )
-        lines: list[Line] = [rule(f"SELECTED {order.order_id}", width, look.rule, "c = cancel")]
+        if order.asked_ns or order.status == "unknown":
+            fields += (("asked", heard_words(order, self.desk_app.desk.now_ns)),)
+        keys = "c = cancel  v = ask the venue"
+        lines: list[Line] = [rule(f"SELECTED {order.order_id}", width, look.rule, keys)]
         lines += [((f" {text.fit(name, 9)}", "dim"), (value, "text")) for name, value in fields]
         return [*lines, ((" path     ", "dim"), *_path(order))]
 

@@ -219,8 +219,9 @@ def _left(pair: PairRow, now_ns: int) -> str:
 
 
 def _mark(ticket: TicketRow, now_ns: int) -> str:
-    """Write what presses: the worst check, if not ok, and the time left."""
+    """Write what presses: the worst check, if not ok, `z` for what is deferred, and the time left."""
     worst = "" if ticket.worst == "ok" else f"{ticket.worst.upper()} "
+    worst += "z " if ticket.deferred_until_ns > now_ns else ""
     return f"{worst}{text.left(ticket.expires_ns - now_ns)}"
 
 

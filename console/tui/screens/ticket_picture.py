@@ -49,7 +49,11 @@ def ticket_lines(
     table: list[Line] = [_check_line(check, width, ticket.altered) for check in rows]
     if len(table) > room:
         table = [*table[: room - 1], ((f"   and {len(table) - room + 1} more, none worse", "dim"),)]
-    return [*head, _check_head(width), *table, *policy, ((dash * width, "rule"),), *state]
+    checks: list[Line] = [_check_head(width), *table, *policy]
+    line: Line = ((dash * width, "rule"),)
+    if ticket.state == "unknown":  # what became of it comes before what was once checked
+        return [*head, *state, line, *checks]
+    return [*head, *checks, line, *state]
 
 
 def _policy_lines(ticket: TicketRow, room: int) -> list[Line]:
@@ -83,9 +87,14 @@ def _state_lines(ticket: TicketRow, width: int, left: str, next_step: str) -> li
         lines += [((f"       {row}", "p3-calm"),) for row in text.wrap(passed, width - 8, 2)]
     if ticket.state in ("proposed", "reviewing", "cosigning"):
         lines.append(((f"       expires in {left} -> rejected by itself", "text"),))
+        if ticket.deferred_until_ns:
+            why = f": {ticket.deferred_why}" if ticket.deferred_why else ""
+            said = f"deferred by {ticket.deferred_by} until {text.hms(ticket.deferred_until_ns)}Z{why}"
+            lines += [((f"       {row}", "p3-calm"),) for row in text.wrap(said, width - 8, 2)]
         lines += [((f"       {row}", "bright"),) for row in text.wrap(next_step, width - 8, 2)]
     elif ticket.state == "unknown":
         lines += [((f"       {row}", "p1-calm"),) for row in text.wrap(UNCONFIRMED, width - 8, 3)]
+        lines += [((f"       {row}", "bright"),) for row in text.wrap(next_step, width - 8, 4)]
     elif ticket.decided_by or ticket.decision_text:
         why = f' "{ticket.decision_text}"' if ticket.decision_text else ""
         by = f"by {ticket.decided_by} at {text.hms(ticket.decided_ns)}" if ticket.decided_by else "closed"
@@ -115,10 +124,15 @@ def said(check: CheckRow) -> str:
     return check.name if check.reason in ("", check.name) else f"{check.name}: {check.reason}"
 
 
-def what(ticket: TicketRow) -> Cell:
-    """What it would do, marked with `!` over a WARN and `!!` over a FAIL: a narrow queue has only this."""
+def what(ticket: TicketRow, is_deferred: bool = False) -> Cell:
+    """What it would do, marked with `!` over a WARN and `!!` over a FAIL: a narrow queue has only this.
+
+    What is deferred is marked `z` and stands back.
+    """
     mark = {"warn": "! ", "fail": "!! "}.get(ticket.worst, "")
     said = f"{mark}{ticket.side.upper()} {ticket.symbol} {text.number(ticket.quantity)}"
+    if is_deferred:
+        return f"z {said}", "dim"
     return said, {"warn": "p3-calm", "fail": "p1-calm"}.get(ticket.worst, "text")
 
 

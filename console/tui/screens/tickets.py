@@ -10,19 +10,22 @@ from textual.app import ComposeResult
 from console.tui import text
 from console.tui.prompt import Kind
 from console.tui.screens.columns import worst
+from console.tui.screens.doubt import asked_words, order_of
 from console.tui.screens.room import Room
 from console.tui.screens.ticket_picture import said, ticket_lines, what
 from console.tui.widgets.lines import Line, Lines, rule
 from console.tui.widgets.live_table import Column, LiveTable
 from engine.api.commands import (
     REJECT_REASONS,
+    OrderAsk,
     TicketApprove,
     TicketCosign,
+    TicketDefer,
     TicketReject,
     TicketRejectAll,
     TicketSelect,
 )
-from engine.api.views import EventsView, TicketRow, TicketsView
+from engine.api.views import EventsView, OrdersView, TicketRow, TicketsView
 from seams.clock import NS_PER_MS
 
 GRACE_MS = 500
@@ -46,8 +49,8 @@ class Tickets(Room):
                 Column[TicketRow]("TICKET", 9, lambda t: t.ticket_id, value=lambda t: t.ticket_id),
                 Column[TicketRow]("LEFT", 5, now, ">", value=lambda t: t.expires_ns),
                 Column[TicketRow]("WORST", 5, worst, drop=1),
-                Column[TicketRow]("STATE", 10, lambda t: t.state.upper(), drop=2),
-                Column[TicketRow]("WHAT", 0, what),
+                Column[TicketRow]("STATE", 10, self._state, drop=2),
+                Column[TicketRow]("WHAT", 0, lambda t: what(t, self._is_deferred(t))),
             ),
             lambda t: t.ticket_id,
             look=self.desk_app.look,
@@ -77,6 +80,12 @@ class Tickets(Room):
         is_open = ticket.state in (*REJECTABLE, "approved")
         return text.left(ticket.expires_ns - self.desk_app.desk.now_ns) if is_open else "-"
 
+    def _is_deferred(self, ticket: TicketRow) -> bool:
+        return ticket.state in REJECTABLE and ticket.deferred_until_ns > self.desk_app.desk.now_ns
+
+    def _state(self, ticket: TicketRow) -> str:
+        return "DEFERRED" if self._is_deferred(ticket) else ticket.state.upper()
+
     def is_reviewed(self, ticket: TicketRow) -> bool:
         return ticket.state == "reviewing" and ticket.reviewer == self.desk_app.desk.operator
 
@@ -101,6 +110,8 @@ class Tickets(Room):
             "reject": self._reject,
             "override": self._override,
             "reject_all": self._reject_all,
+            "defer": self._defer,
+            "ask_venue": self._ask_venue,
         }
         if action_id in acts:
             acts[action_id](ticket)
@@ -222,6 +233,31 @@ class Tickets(Room):
         else:
             self.desk_app.say("no open ticket is shown", "p3-calm")
 
+    def _defer(self, ticket: TicketRow) -> None:
+        """Put it back; the cursor goes on to the one that is read next."""
+        if ticket.state not in REJECTABLE:
+            self.desk_app.say(f"{ticket.ticket_id} is {ticket.state}: nothing to defer", "p3-calm")
+            return
+
+        def send(why: str) -> None:
+            body = TicketDefer(ticket_id=ticket.ticket_id)
+            self.desk_app.send(body, f"deferral of {ticket.ticket_id}", reason=why.strip())
+            self.query_one("#queue", LiveTable).move(1)
+
+        self.desk_app.ask(
+            f"Defer {ticket.ticket_id} (expires in {self._left(ticket)}). Why, or Enter:",
+            send,
+            note="others first; it is back with half of its time left",
+        )
+
+    def _ask_venue(self, ticket: TicketRow) -> None:
+        """Ask about the ticket's order: a question, nothing is sent again."""
+        order = order_of(self.desk_app.desk.shown(OrdersView), ticket.ticket_id)
+        if order is None:
+            self.desk_app.say(f"{ticket.ticket_id} has become no order: there is nothing to ask", "p3-calm")
+            return
+        self.desk_app.send(OrderAsk(order_id=order.order_id), f"question about {order.order_id}")
+
     def _ask_reason(self, names: tuple[str, ...]) -> None:
         what = names[0] if len(names) == 1 else f"ALL {len(names)} shown"
         self.desk_app.ask(
@@ -250,7 +286,11 @@ class Tickets(Room):
         return ticket_lines(ticket, width, height, look.rule, self._left(ticket), self._next_step(ticket))
 
     def _next_step(self, ticket: TicketRow) -> str:
-        """Say what the keys would do now."""
+        """Say what the keys would do now, and of an order in doubt what the venue last said."""
+        if ticket.state == "unknown":
+            desk = self.desk_app.desk
+            asked = asked_words(order_of(desk.shown(OrdersView), ticket.ticket_id), desk.now_ns)
+            return f"{asked}.  v asks again"
         if ticket.state == "cosigning":
             if ticket.first_approver == self.desk_app.desk.operator:
                 return "a second, other person must sign it: A on their console, or interlock tickets cosign"
