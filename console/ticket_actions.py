@@ -1,10 +1,10 @@
-"""The console's actions on what waits and what is in doubt; `console.actions` takes them into its table."""
+"""The console's actions on what waits and what is in doubt."""
 
 from __future__ import annotations
 
-from console.arming_actions import Row
+from console.action import Action
 
-DEFER = Row(
+DEFER = Action(
     "defer",
     ("D",),
     "defer",
@@ -14,7 +14,7 @@ DEFER = Row(
     "interlock tickets defer",
     hint=4,
 )
-ASK_VENUE = Row(
+ASK_VENUE = Action(
     "ask_venue",
     ("v",),
     "ask venue",
