@@ -11,17 +11,33 @@ from typing import Any
 
 import msgspec
 
-from engine.api.arming import ArmBody, ArmShow
-from engine.api.corridor import SubmitAct, SubmitList, SubmitOpen, SubmitShow
+from engine.api.arming import ArmBody
+from engine.api.corridor import SubmitAct, SubmitOpen
 from engine.api.drills import DrillList as DrillList
 from engine.api.drills import DrillStart as DrillStart
-from engine.api.incidents import IncidentList, IncidentShow
-from engine.api.lab import LabQuery
+from engine.api.job_commands import FoundryForge as FoundryForge
+from engine.api.job_commands import FoundryVerify as FoundryVerify
+from engine.api.job_commands import JobBody as JobBody
+from engine.api.job_commands import JobCancel as JobCancel
+from engine.api.job_commands import RunStart as RunStart
+from engine.api.job_commands import ScheduleAct as ScheduleAct
+from engine.api.job_commands import ScheduleAdd as ScheduleAdd
+from engine.api.job_commands import SweepStart as SweepStart
 from engine.api.order_judgement import OrderJudge as OrderJudge
 from engine.api.order_judgement import OrderJudged as OrderJudged
-from engine.api.reconcile import FillsCompared
+from engine.api.queries import SCHEMA_VERSION as SCHEMA_VERSION
+from engine.api.queries import AlarmSinks as AlarmSinks
+from engine.api.queries import EventsPage as EventsPage
+from engine.api.queries import Health as Health
+from engine.api.queries import PortfolioShow as PortfolioShow
+from engine.api.queries import Query as Query
+from engine.api.queries import ScheduleList as ScheduleList
+from engine.api.queries import SessionShow as SessionShow
+from engine.api.queries import ShadowShow as ShadowShow
+from engine.api.queries import Snapshot as Snapshot
+from engine.api.queries import TicketShow as TicketShow
 from engine.api.reconcile import Reconcile as Reconcile
-from engine.api.risk import RiskBody, RiskShow
+from engine.api.risk import RiskBody
 from engine.api.ticket_commands import REJECT_REASONS as REJECT_REASONS
 from engine.api.ticket_commands import LeaseGive as LeaseGive
 from engine.api.ticket_commands import LeaseHeld as LeaseHeld
@@ -40,10 +56,7 @@ from engine.api.ticket_commands import TicketReject as TicketReject
 from engine.api.ticket_commands import TicketRejectAll as TicketRejectAll
 from engine.api.ticket_commands import TicketSelect as TicketSelect
 from engine.api.ticket_commands import TicketSubmit as TicketSubmit
-from engine.api.venues import VenueShow
 from venues.types import Record
-
-SCHEMA_VERSION = 1
 
 
 class KillArm(Record, tag="kill_arm"):
@@ -154,96 +167,6 @@ class PaperStop(Record, tag="paper_stop"):
     session_id: str
 
 
-class RunStart(Record, tag="run_start"):
-    """Start a research run as a job of its own process. Same fields as `interlock run start`.
-
-    `start_ns` and `end_ns` (excluded) bound bar open times; costs left None are the preset's, else the
-    settings'; `funding` is `data` (that of the data's venue and symbol), VENUE/SYMBOL, or none.
-    `version` makes it a crucible run of that version of the strategy: one at a time.
-    """
-
-    strategy: str
-    preset: str = ""
-    data: str
-    params: dict[str, float | str] = {}
-    max_bars: int = 0
-    start_ns: int | None = None
-    end_ns: int | None = None
-    fee_bps: float | None = None
-    slippage_bps: float | None = None
-    funding: str = ""
-    name: str = ""
-    version: str = ""
-
-
-class SweepStart(Record, tag="sweep_start"):
-    """Start a sweep as a job. `grid` maps a parameter to its axis, `5:50:5` or `20,50,100`.
-
-    Window, costs and funding as in `RunStart`.
-    """
-
-    strategy: str
-    preset: str = ""
-    data: str
-    params: dict[str, float | str] = {}
-    grid: dict[str, str] = {}
-    method: str = "grid"
-    trials: int = 0
-    seed: int = 0
-    max_bars: int = 0
-    start_ns: int | None = None
-    end_ns: int | None = None
-    fee_bps: float | None = None
-    slippage_bps: float | None = None
-    funding: str = ""
-    name: str = ""
-
-
-class FoundryForge(Record, tag="foundry_forge"):
-    """Make a component as a job; on the bus also as plain JSON, without the envelope (`foundry.forge`).
-
-    `component_type` is indicator, entry, exit or strategy; `target_lang` python, cython or cpp,
-    `target_version` that language's (empty: what is installed). `prompt`: a sentence of the grammar of
-    `docs/foundry.md`; empty: the IR that is kept under this name, or the bundled strategy of this name.
-    """
-
-    component_type: str
-    name: str
-    target_lang: str
-    target_version: str = ""
-    prompt: str = ""
-
-
-class FoundryVerify(Record, tag="foundry_verify"):
-    """Verify a component in every language it was made in, or a bundled strategy, as a job."""
-
-    strategy_name: str
-
-
-JobBody = RunStart | SweepStart | FoundryForge | FoundryVerify
-
-
-class JobCancel(Record, tag="job_cancel"):
-    """Stop a job; what it was making is not published."""
-
-    job_id: str
-
-
-class ScheduleAdd(Record, tag="schedule_add"):
-    """Let a research run start by itself every so many minutes, until one fails."""
-
-    name: str
-    every_minutes: float
-    run: RunStart
-
-
-class ScheduleAct(Record, tag="schedule_act"):
-    """`act` is pause, resume (with a reason) or remove."""
-
-    name: str
-    act: str
-
-
 class EngineStop(Record, tag="engine_stop"):
     """Orderly shutdown: sessions are aborted with their evidence, the latch keeps its state."""
 
@@ -301,83 +224,6 @@ class Command(Record):
     body: CommandBody
     console: str = ""
     signature: str = ""
-
-
-class Snapshot(Record, tag="snapshot"):
-    """Ask for the latest of the named views (all when empty)."""
-
-    views: tuple[str, ...] = ()
-
-
-class Health(Record, tag="health"):
-    """Ask for the health of each part, each with its age."""
-
-
-class TicketShow(Record, tag="ticket_show"):
-    ticket_id: str
-
-
-class SessionShow(Record, tag="session_show"):
-    session_id: str
-
-
-class PortfolioShow(Record, tag="portfolio_show"):
-    """Ask what a running session's account is worth and holds."""
-
-    session_id: str
-
-
-class ShadowShow(Record, tag="shadow_show"):
-    """Ask how often a session's twin agreed, and where it did not."""
-
-    session_id: str
-
-
-class EventsPage(Record, tag="events_page"):
-    """Ask for events older than `before_seq`, newest first."""
-
-    before_seq: int = 0
-    limit: int = 100
-
-
-class AlarmSinks(Record, tag="alarm_sinks"):
-    """Ask what each alarm sink delivered, and what it could not."""
-
-
-class ScheduleList(Record, tag="schedule_list"):
-    """Ask for the schedules."""
-
-
-QueryBody = (
-    ScheduleList
-    | AlarmSinks
-    | IncidentList
-    | DrillList
-    | IncidentShow
-    | SubmitList
-    | SubmitShow
-    | RiskShow
-    | ArmShow
-    | VenueShow
-    | Snapshot
-    | Health
-    | TicketShow
-    | SessionShow
-    | ShadowShow
-    | PortfolioShow
-    | EventsPage
-    | FillsCompared
-    | OrderJudge
-    | LabQuery
-)
-
-
-class Query(Record):
-    """The envelope of every query."""
-
-    schema_version: int = SCHEMA_VERSION
-    request_id: str
-    body: QueryBody
 
 
 def _no_result() -> msgspec.Raw:
