@@ -6,7 +6,7 @@ and the test that each action has a twin on the command line. Pure data: importi
 
 from __future__ import annotations
 
-from console.action import PAST
+from console.action import PAST as PAST
 from console.action import Action as Action
 from console.screen_actions import ON_SCREENS
 

@@ -31,6 +31,7 @@ from engine.api.queries import EventsPage as EventsPage
 from engine.api.queries import Health as Health
 from engine.api.queries import PortfolioShow as PortfolioShow
 from engine.api.queries import Query as Query
+from engine.api.queries import QueryBody as QueryBody
 from engine.api.queries import ScheduleList as ScheduleList
 from engine.api.queries import SessionShow as SessionShow
 from engine.api.queries import ShadowShow as ShadowShow
