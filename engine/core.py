@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -31,6 +32,9 @@ from seams.disk import Disk
 from seams.ids import Ids
 from seams.rng import Rng
 from venues.types import Environment, Mode
+
+if TYPE_CHECKING:
+    from engine.market_watch import MarketWatch
 
 STORAGE_FAILURES = (StoreError, AuditBroken, OSError)
 """What a record that cannot be kept raises; whoever meets one calls `Core.halt`."""
@@ -73,6 +77,8 @@ class Core:
     lease: OperatorLease = field(default_factory=OperatorLease)
     feeds: FeedMarkets = field(init=False)
     """The feed processes that are heard."""
+    market: MarketWatch | None = None
+    """What is known of the markets of a real venue; None where there is none."""
     standing: set[tuple[str, str]] = field(default_factory=set)
     halts: int = 0
     """How often something could not be kept or was not known: no resume that began before may undo it."""

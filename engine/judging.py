@@ -6,6 +6,7 @@ in `engine.trading.gather`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from engine.arming_rules import bounded
@@ -14,9 +15,11 @@ from engine.trading.custody import Custody
 from engine.trading.pipeline import openable, policy_of
 from engine.trading.throttle import counted
 from safety.canonical import changed
+from safety.exposure import Carrying
 from safety.facts import AccountFacts, DeskFacts, MarketFacts, OrderFact, PositionFact, Preflight
 from safety.intent import ExecutionIntent, ExecutionPolicy
 from safety.preflight import preflight
+from safety.reasons import REASONS
 from seams.clock import NS_PER_MS
 from venues.evidence import Market
 from venues.types import Environment, Instrument, Mode, VenuePosition
@@ -40,7 +43,7 @@ def judge_opening(core: Core, custody: Custody, intent: ExecutionIntent, market:
         mark_price=None if market is None else market.mark,
         mark_age_ms=None if market is None else (now_ns - market.at_ns) // NS_PER_MS,
         orders=_orders(custody),
-        market=MarketFacts() if market is None else MarketFacts(bid=market.bid, ask=market.ask),
+        market=_market(core, intent.symbol, market),
         desk=DeskFacts(
             other_exposure_usd=NOTHING,
             venue_other_exposure_usd=NOTHING,
@@ -63,6 +66,16 @@ def judge_closing(
     return preflight(intent, facts, policy_by_hand(core, intent), instrument)
 
 
+def facts_told(core: Core, symbol: str) -> dict[str, object]:
+    """Return where a market's facts come from, for an artifact; nothing at a loopback."""
+    return {} if core.market is None else {"market_facts": core.market.told(symbol)}
+
+
+def corrections(codes: Sequence[str]) -> dict[str, str]:
+    """Return what to do about each reason that refused."""
+    return {code: REASONS[code].correction for code in codes}
+
+
 def policy_by_hand(core: Core, intent: ExecutionIntent) -> ExecutionPolicy:
     """Return the bounds of one such order: the desk's limits, for this symbol at this venue."""
     mode = Mode.PAPER if core.environment is Environment.SANDBOX else core.mode
@@ -74,7 +87,9 @@ def _facts(
     core: Core, custody: Custody, intent: ExecutionIntent, positions: tuple[PositionFact, ...]
 ) -> AccountFacts:
     """Return what is known of the account and its traffic whatever the order is: no mark, no orders."""
-    ledger = custody.ledger
+    ledger, orders = custody.ledger, _orders(custody)
+    mark = intent.mark_price
+    margin = {} if core.market is None else core.market.margin(intent, Carrying(positions, orders, mark))
     return AccountFacts(
         account_id=custody.account,
         kill_level=int(core.kill.level),
@@ -90,9 +105,15 @@ def _facts(
         positions=positions,
         orders=(),
         lease_left_ms=core.lease.left_ms(core.moment()) if core.is_money else None,
-        venue=custody.venue_facts(),
+        venue=changed(custody.venue_facts(), **margin),
         **counted(custody.orders, intent),
     )
+
+
+def _market(core: Core, symbol: str, market: Market | None) -> MarketFacts:
+    """Return what is known of a market: its past as it was gathered, its book as the corridor shows it."""
+    known = MarketFacts() if core.market is None else core.market.facts(symbol)
+    return known if market is None else changed(known, bid=market.bid, ask=market.ask)
 
 
 def _holdings(custody: Custody) -> tuple[PositionFact, ...]:

@@ -9,10 +9,11 @@ from engine.arming import ArmingDesk
 from engine.arming_note import is_tended
 from engine.config.settings import Settings
 from engine.core import Core
+from engine.market_watch import MarketWatch
 from engine.trading.custody import Custody
 from engine.trading.would import WouldBook
 from engine.transport import Gated, Reading, Sockets, Transport
-from engine.venue import configured_venue, evidence_of, mark_orders, standing_of
+from engine.venue import configured_venue, evidence_of, facts_of, mark_orders, standing_of
 from engine.venue_desk import VenueDesk
 from safety.arming import MAY_ACT, MAY_ASK, Arming, ArmingState
 from seams.clock import NS_PER_S
@@ -71,7 +72,14 @@ def venue_desk(core: Core, custody: Custody | None) -> VenueDesk | None:
     venue = None if custody is None else custody.venue
     if custody is None or not isinstance(venue, LiveVenue):
         return None
+    core.market = market_watch(core, custody, venue)
     return VenueDesk(core, custody, venue, standing_of(venue, core.clock))
+
+
+def market_watch(core: Core, custody: Custody, venue: LiveVenue) -> MarketWatch | None:
+    """Return who gathers what the rules must know of a real venue's markets; a loopback's are its own."""
+    facts = None if core.environment is Environment.SANDBOX else facts_of(venue)
+    return None if facts is None else MarketWatch(core, custody, venue, facts)
 
 
 def transport_without_engine(settings: Settings, disk: Disk, safety: Path) -> Transport | None:

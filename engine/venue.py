@@ -20,16 +20,18 @@ from seams.clock import NS_PER_S, Clock
 from seams.tcp import TcpWire
 from venues.contract import LiveVenue, VenueAdapter
 from venues.dry import DryVenue, undressed
-from venues.evidence import CorridorVenue
+from venues.evidence import CorridorVenue, FactVenue
 from venues.hyperliquid.adapter import HyperliquidAdapter
 from venues.hyperliquid.capabilities import LOOKUP_LAG_NS as HYPERLIQUID_LAG_NS
 from venues.hyperliquid.capabilities import NAME as HYPERLIQUID
 from venues.hyperliquid.evidence import HyperliquidEvidence
+from venues.hyperliquid.facts import HyperliquidFacts
 from venues.hyperliquid.standing import standing as hyperliquid_standing
 from venues.keyfile import KeyFile
 from venues.kraken.adapter import KrakenAdapter
 from venues.kraken.capabilities import LOOKUP_LAG_NS as KRAKEN_LAG_NS
 from venues.kraken.evidence import KrakenEvidence
+from venues.kraken.facts import KrakenFacts
 from venues.kraken.precision import NAME as KRAKEN
 from venues.kraken.standing import standing as kraken_standing
 from venues.sandbox import messages as m
@@ -209,6 +211,14 @@ def evidence_of(venue: LiveVenue, clock: Clock) -> CorridorVenue:
         return HyperliquidEvidence(adapter, clock)
     assert isinstance(adapter, ExchangeLink)
     return ExchangeEvidence(adapter, clock)
+
+
+def facts_of(venue: VenueAdapter) -> FactVenue | None:
+    """Return who is asked for this venue's candles and margin rates; None where there is nobody."""
+    adapter = undressed(venue)
+    if isinstance(adapter, KrakenAdapter):
+        return KrakenFacts(adapter)
+    return HyperliquidFacts(adapter) if isinstance(adapter, HyperliquidAdapter) else None
 
 
 def standing_of(venue: VenueAdapter, clock: Clock) -> Stands:

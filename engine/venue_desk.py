@@ -40,6 +40,8 @@ class VenueDesk:
     def tend(self) -> None:
         """Once a second: look where it is time, and renew the dead man's switch."""
         self.dead_man.tend()
+        if self.core.market is not None:
+            self.core.market.tend()
         now_ns = self.core.clock.monotonic_ns()
         pause_ns = LOOK_NS if self.standing is not None and not self.said else RETRY_NS
         is_due = self._asked_ns is None or now_ns - self._asked_ns >= pause_ns
@@ -111,6 +113,8 @@ class VenueDesk:
 
     async def close(self) -> None:
         await self.dead_man.close()
+        if self.core.market is not None:
+            await self.core.market.close()
         if self._work is not None:
             self._work.cancel()
             await asyncio.gather(self._work, return_exceptions=True)

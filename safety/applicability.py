@@ -1,6 +1,7 @@
-"""Which facts a mode's venue cannot supply, and why; everything else that is missing refuses.
+"""Which facts a mode, or a spot venue, cannot supply, and why; everything else that is missing refuses.
 
-A rule whose optional facts are all absent is reported as not applicable in these modes and in no other.
+A rule whose optional facts are all absent is reported as not applicable in these modes (or at a venue that
+says itself that everything is paid in full) and nowhere else.
 A fact that is supplied is judged in every mode.
 """
 
@@ -15,10 +16,12 @@ from venues.types import Mode
 
 
 class Absence(NamedTuple):
-    """In which modes a fact may be missing, and the reason."""
+    """In which modes a fact may be missing, and the reason. `at_spot`: why there is no such fact where
+    everything is paid in full, in live too; empty where there is one."""
 
     modes: frozenset[Mode]
     why: str
+    at_spot: str = ""
 
 
 _OFFLINE = frozenset({Mode.SIM, Mode.PAPER})
@@ -26,7 +29,11 @@ _SAME_CLOCK = Absence(_OFFLINE, "the paper venue runs on the engine's own clock"
 _IN_PROCESS = Absence(_OFFLINE, "the paper venue is in the engine's process; there is nothing to reconcile")
 _NO_SIGNER = Absence(_OFFLINE, "a paper order carries no signature")
 _NO_BUDGET = Absence(_OFFLINE, "the paper venue has no rate limit")
-_NO_MARGIN = Absence(_OFFLINE, "the paper account is not liquidated")
+_NO_MARGIN = Absence(
+    _OFFLINE,
+    "the paper account is not liquidated",
+    at_spot="nothing is borrowed at spot, so that nothing can be liquidated",
+)
 _NO_BOOK = Absence(_OFFLINE, "a replay of bars has no bid and offer")
 _NO_FEED = Absence(_OFFLINE, "recorded bars have the gaps that the back-test saw")
 _NO_PAST = Absence(_OFFLINE, "a new paper market has no window or days of its own yet")
@@ -61,5 +68,11 @@ ABSENT: Mapping[str, Absence] = {
 def may_be_absent(names: tuple[str, ...], facts: AccountFacts, mode: Mode) -> bool:
     """Tell whether a rule that needs these facts does not apply: all are missing, and may be."""
     return bool(names) and all(
-        name in ABSENT and mode in ABSENT[name].modes and attrgetter(name)(facts) is None for name in names
+        name in ABSENT and attrgetter(name)(facts) is None and _has_none(ABSENT[name], facts, mode)
+        for name in names
     )
+
+
+def _has_none(absence: Absence, facts: AccountFacts, mode: Mode) -> bool:
+    """Only a literal True of the venue makes it a spot venue: what is not known of it excuses nothing."""
+    return mode in absence.modes or (bool(absence.at_spot) and facts.venue.pays_in_full is True)

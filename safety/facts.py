@@ -65,7 +65,8 @@ class VenueFacts(Record):
 
     `nonce_durable` is the highest nonce on disk, `nonce_next` the one this order would use;
     `signer_left_ms` how long the signing agent stays valid; `budget_left` the free share of the venue's
-    rate limit in [0, 1]; `maintenance_rate` maintenance margin as a fraction of notional.
+    rate limit in [0, 1]; `maintenance_rate` maintenance margin as a fraction of notional; `pays_in_full`
+    tells of spot: a purchase takes its whole price at once, so that nothing is owed and nothing liquidated.
     """
 
     reconcile_state: ReconcileState | None = None
@@ -76,6 +77,7 @@ class VenueFacts(Record):
     signer_is_master: bool | None = None
     budget_left: Decimal | None = None
     maintenance_rate: Decimal | None = None
+    pays_in_full: bool | None = None
 
 
 class DeskFacts(Record):
@@ -134,7 +136,7 @@ class CheckResult(StrEnum):
     WARN = "warn"
     FAIL = "fail"
     NOT_APPLICABLE = "n/a"
-    """This mode's venue has no such fact (`safety.applicability`); never given in live."""
+    """There is no such fact in this mode, or at this venue (`safety.applicability`)."""
 
 
 SEVERITY: Mapping[CheckResult, int] = {

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
 from venues.contract import Refused, Signed
+from venues.public import CandleVenue
 from venues.types import OrderRequest, Record
 
 
@@ -71,6 +72,16 @@ class Judges(Protocol):
     """An adapter that says itself why an order would not leave."""
 
     def judge(self, request: OrderRequest) -> Refused | None: ...
+
+
+class FactVenue(CandleVenue, Protocol):
+    """What the rules must know of a venue's markets beyond their price now: their past, and what a position
+    in them must keep."""
+
+    def maintenance_rate(self, symbol: str, notional_usd: Decimal) -> Decimal | None:
+        """Return maintenance margin as a fraction of notional, for a position of this size in USD; None where
+        it is not known, or where nothing is borrowed."""
+        ...
 
 
 class CorridorVenue(Protocol):

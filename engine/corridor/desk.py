@@ -21,7 +21,7 @@ from engine.corridor.folder import CorridorFolder
 from engine.corridor.gate import conditions, open_gate
 from engine.corridor.status import state_of
 from engine.corridor.steps import CONFIRMATIONS, STEPS, lacks, newest
-from engine.judging import judge_opening
+from engine.judging import corrections, facts_told, judge_opening
 from engine.limits import latch_repetition
 from engine.trading.custody import Custody, Verdict
 from engine.trading.rows import ticket_row
@@ -138,6 +138,8 @@ class CorridorDesk:
             "venue": probe.body,
             "policy": self.core.policies.about(case.intent, verdict.checks),
             "note": clean(ask.note, 500),
+            **facts_told(self.core, case.intent.symbol),
+            "corrections": corrections(verdict.reasons),
         }
         reasons = (*probe.reasons, *(each for each in verdict.reasons if each not in probe.reasons))
         return Outcome(ok, "preflight_passed" if ok else "preflight_refused", reasons, body)

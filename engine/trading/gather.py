@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from engine.trading.throttle import counted
 from engine.trading.working import ManagedOrder
+from safety.canonical import changed
 from safety.exposure import Carrying, gross_exposure
 from safety.facts import AccountFacts, MarketFacts, OrderFact, PositionFact
 from safety.intent import ExecutionIntent
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 def account_facts(session: PaperSession, intent: ExecutionIntent) -> AccountFacts:
     """Return everything that an intent is judged by."""
     core, ledger = session.core, session.ledger
-    memory = session.memory.get(intent.symbol)
+    positions, orders = position_facts(session), order_facts(session)
+    mark = ledger.holding(intent.symbol).mark_price or None
+    margin = {} if core.market is None else core.market.margin(intent, Carrying(positions, orders, mark))
     return AccountFacts(
         account_id=session.plan.account,
         kill_level=int(core.kill.level),
@@ -27,19 +30,27 @@ def account_facts(session: PaperSession, intent: ExecutionIntent) -> AccountFact
         now_ns=core.clock.now_ns(),
         last_ns=core.audit.last_ns,
         clock_offset_ms=session.clock_offset_ms(),
-        mark_price=ledger.holding(intent.symbol).mark_price or None,
+        mark_price=mark,
         mark_age_ms=session.mark_age_ms(intent.symbol),
         equity_usd=ledger.equity_usd,
         peak_equity_usd=ledger.peak_usd,
         day_pnl_usd=ledger.day_pnl_usd,
-        positions=position_facts(session),
-        orders=order_facts(session),
+        positions=positions,
+        orders=orders,
         lease_left_ms=core.lease.left_ms(core.moment()) if core.is_money else None,
-        market=MarketFacts() if memory is None else memory.facts(session.market_ns),
-        venue=session.venue_facts(),
+        market=_market(session, intent.symbol),
+        venue=changed(session.venue_facts(), **margin),
         desk=session.desk_facts(),
         **counted(session.orders, intent),
     )
+
+
+def _market(session: PaperSession, symbol: str) -> MarketFacts:
+    """Return what is known of a market: what the engine gathered at a real venue, else what was seen."""
+    if session.core.market is not None:
+        return session.core.market.facts(symbol)
+    memory = session.memory.get(symbol)
+    return MarketFacts() if memory is None else memory.facts(session.market_ns)
 
 
 def position_facts(session: PaperSession) -> tuple[PositionFact, ...]:

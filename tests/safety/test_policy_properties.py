@@ -68,7 +68,14 @@ GROUPS = {"market": market(), "venue": venue(), "desk": desk()}
 FLAT = [
     name for name in fields_of(facts()) if name not in ("account_id", "now_ns", "exits_in_minute", *GROUPS)
 ]
-NESTED = [f"{group}.{name}" for group, record in GROUPS.items() for name in fields_of(record)]
+NOT_JUDGED = "venue.pays_in_full"
+"""It says which facts there are, and is none that a rule compares."""
+NESTED = [
+    name
+    for group, record in GROUPS.items()
+    for each in fields_of(record)
+    if (name := f"{group}.{each}") != NOT_JUDGED
+]
 
 
 @pytest.mark.parametrize("bad", [*BAD_NUMBERS, D(0)], ids=repr)
@@ -247,3 +254,17 @@ def test_the_record_of_another_version_is_refused_and_not_guessed() -> None:
     for name in texts:
         with pytest.raises(Refusal, match="journal_damaged"):
             rejudge(**{**texts, name: '{"made": "up"}'})
+
+
+@pytest.mark.parametrize("said", [None, False, 1, "yes"])
+def test_only_a_venue_that_says_so_is_spot(said: object) -> None:
+    """Nothing is borrowed at spot, so that no margin rule applies; what is not known excuses nothing."""
+    account = with_fact("venue.maintenance_rate", None)
+    spot = changed(account, venue=changed(account.venue, pays_in_full=True))
+    verdict = judged(f=spot)
+    absent = {check.name for check in verdict.checks if check.result is CheckResult.NOT_APPLICABLE}
+    assert verdict.allowed and absent == {"margin_use_exceeded", "liquidation_too_near"}
+    unsaid = changed(account, venue=changed(account.venue, pays_in_full=said))
+    assert {"margin_use_exceeded", "liquidation_too_near"} <= set(judged(f=unsaid).reasons)
+    other = changed(spot, market=changed(spot.market, p90_volatility=None, volatility_days=None))
+    assert "volatility_missing" in judged(f=other).reasons

@@ -7,7 +7,7 @@ order breaks the connection: everything is subscribed to anew, and each first bo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -17,6 +17,7 @@ from seams.clock import NS_PER_MS, Clock
 from seams.wire import MessageLink, Unsent
 from venues.hyperliquid import translate
 from venues.hyperliquid.asking import Asker
+from venues.hyperliquid.budget import Budget
 from venues.hyperliquid.capabilities import NAME, WATCHED
 from venues.hyperliquid.history import read
 from venues.public import Book, Candle, Funding, Level, Mids, PublicEvent, Tell, Top, Trade
@@ -29,6 +30,8 @@ PAGE_BARS = 1_500
 BARS_A_WEIGHT = 60
 INTERVALS_MS = {"1m": 60_000, "3m": 180_000, "5m": 300_000, "15m": 900_000, "30m": 1_800_000, "1h": 3_600_000}
 """The intervals that are kept (OC-20), and their length."""
+ASKED_MS = INTERVALS_MS | {"1d": 86_400_000}
+"""Those that may be asked for."""
 
 
 class HyperliquidPublic:
@@ -68,12 +71,7 @@ class HyperliquidPublic:
 
     async def candles(self, symbol: str, interval: str, start_ns: int, end_ns: int) -> Sequence[Bar]:
         """See `CandleVenue.candles`."""
-        span = {"startTime": start_ns // NS_PER_MS, "endTime": end_ns // NS_PER_MS - 1}
-        req = {"coin": symbol.removesuffix(translate.SUFFIX), "interval": interval, **span}
-        said = await self._asker.ask("candleSnapshot", req=req)
-        bars = read(lambda rows: [candle(each).bar for each in translate.rows(rows)], said)
-        self._asker.budget.answered(len(bars) // BARS_A_WEIGHT)
-        return [bar for bar in bars if bar.symbol == symbol and start_ns <= bar.open_ns < end_ns]
+        return await asked_candles(self._asker.ask, self._asker.budget, symbol, interval, (start_ns, end_ns))
 
     def start(self, tell: Tell, on_whole: Callable[[bool], None]) -> None:
         """See `PublicVenue.start`."""
@@ -172,10 +170,23 @@ class HyperliquidPublic:
                 yield candle(translate.table(each))
 
 
+async def asked_candles(
+    ask: Callable[..., Awaitable[Any]], budget: Budget, symbol: str, interval: str, window: tuple[int, int]
+) -> list[Bar]:
+    """Ask for the bars that open in `window` (UTC ns, end excluded), oldest first. Raises `VenueError`."""
+    start_ns, end_ns = window
+    span = {"startTime": start_ns // NS_PER_MS, "endTime": end_ns // NS_PER_MS - 1}
+    req = {"coin": symbol.removesuffix(translate.SUFFIX), "interval": interval, **span}
+    said = await ask("candleSnapshot", req=req)
+    bars = read(lambda rows: [candle(each).bar for each in translate.rows(rows)], said)
+    budget.answered(len(bars) // BARS_A_WEIGHT)
+    return [bar for bar in bars if bar.symbol == symbol and start_ns <= bar.open_ns < end_ns]
+
+
 def candle(said: dict[str, Any]) -> Candle:
     """Read one candle, asked or pushed. Raises `ValueError` or `KeyError`."""
     interval, start_ms = translate.text(said, "i"), translate.number(said, "t")
-    length_ms = INTERVALS_MS[interval]
+    length_ms = ASKED_MS[interval]
     if translate.number(said, "T") != start_ms + length_ms - 1:
         raise ValueError("a candle of another length than its interval")
     prices = {name: float(translate.amount(said, key)) for name, key in _PRICES}

@@ -44,6 +44,15 @@ class Market(Record):
     sz_decimals: int
     max_leverage: int
     is_delisted: bool
+    tiers: tuple[tuple[Decimal, int], ...] = ()
+    """From which notional (USD, ascending) which maximum leverage holds; empty where it was not told."""
+
+    def maintenance_rate(self, notional_usd: Decimal) -> Decimal | None:
+        """Return maintenance margin as a fraction of notional: half of the initial margin at the tier's
+        maximum leverage (venues.md 3.12). The venue's deduction for lower tiers is left out: it only
+        lowers."""
+        reached = [leverage for lower, leverage in self.tiers if lower <= notional_usd]
+        return 1 / Decimal(2 * reached[-1]) if reached else None
 
     @property
     def symbol(self) -> str:
@@ -64,17 +73,43 @@ class Market(Record):
 
 def markets(meta: Any) -> dict[str, Market]:
     """Read `meta`: coin -> market, in the venue's order."""
-    found = {}
+    found, tables = {}, dict(map(_margin_table, table(meta).get("marginTables", [])))
     for index, each in enumerate(rows(table(meta)["universe"])):
-        coin = text(each, "name")
+        coin, leverage = text(each, "name"), number(each, "maxLeverage")
         found[coin] = Market(
             coin=coin,
             asset=asset_of(MarketKind.PERP, index),
             sz_decimals=number(each, "szDecimals"),
-            max_leverage=number(each, "maxLeverage"),
+            max_leverage=leverage,
             is_delisted=bool(each.get("isDelisted", False)),
+            tiers=_tiers(each.get("marginTableId"), leverage, tables),
         )
     return found
+
+
+Tiers = tuple[tuple[Decimal, int], ...]
+
+
+def _margin_table(said: Any) -> tuple[int, Tiers]:
+    """Read one margin table. Raises `ValueError` for one whose tiers are not in order."""
+    if not isinstance(said, list) or len(said) != 2 or not isinstance(said[0], int):
+        raise ValueError("a margin table of another form")
+    tiers = [
+        (amount(each, "lowerBound"), number(each, "maxLeverage"))
+        for each in rows(table(said[1])["marginTiers"])
+    ]
+    if tiers != sorted(tiers, key=lambda tier: tier[0]) or any(leverage < 1 for _, leverage in tiers):
+        raise ValueError(f"margin table {said[0]} is not in order")
+    return said[0], tuple(tiers)
+
+
+def _tiers(table_id: object, max_leverage: int, tables: dict[int, Tiers]) -> Tiers:
+    """Return a market's tiers. Without a table, or with one that is named by its leverage and not listed,
+    there is one tier; a table that is nowhere told leaves the rate unknown."""
+    if isinstance(table_id, int) and table_id in tables:
+        return tables[table_id]
+    is_single = table_id is None or table_id == max_leverage
+    return ((Decimal(0), max_leverage),) if is_single and max_leverage >= 1 else ()
 
 
 def symbol_of(coin: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -30,6 +30,8 @@ CAP_BARS = 720
 MIDS_EVERY_NS = NS_PER_S
 INTERVALS_MIN = {"1m": 1, "5m": 5, "15m": 15, "30m": 30, "1h": 60}
 """The intervals that are kept and that the venue has, in minutes."""
+ASKED_MIN = INTERVALS_MIN | {"1d": 1_440}
+"""Those that may be asked for."""
 
 
 class KrakenPublic:
@@ -71,17 +73,7 @@ class KrakenPublic:
     async def candles(self, symbol: str, interval: str, start_ns: int, end_ns: int) -> Sequence[Bar]:
         """See `CandleVenue.candles`; `since` is exclusive, and the venue takes no end."""
         rules = next(each for each in self._rules.values() if each.symbol == symbol)
-        minutes = INTERVALS_MIN[interval]
-        since = str(max(0, start_ns // NS_PER_S - 1))
-        said = await self._asker.public("OHLC", pair=rules.altname, interval=str(minutes), since=since)
-        try:
-            rows = table(said)[rules.pair_id]
-            if not isinstance(rows, list):
-                raise ValueError("no list of candles")
-            bars = [bar_of(row, symbol, minutes) for row in rows]
-        except (ValueError, KeyError, TypeError) as error:
-            raise OutcomeUnknown(f"an answer that cannot be read: {error}") from error
-        return [bar for bar in bars if start_ns <= bar.open_ns < end_ns]
+        return await asked_candles(self._asker.public, rules, interval, (start_ns, end_ns))
 
     def start(self, tell: Tell, on_whole: Callable[[bool], None]) -> None:
         """See `PublicVenue.start`."""
@@ -195,6 +187,22 @@ class KrakenPublic:
             self._mids_ns = now_ns
             mids = {symbol: (each.bid + each.ask) / 2 for symbol, each in self._tops.items()}
             yield Mids(at_ns=now_ns, mids=mids)
+
+
+async def asked_candles(
+    ask: Callable[..., Awaitable[object]], rules: Rules, interval: str, window: tuple[int, int]
+) -> list[Bar]:
+    """Ask for the bars that open in `window` (UTC ns, end excluded), oldest first. Raises `VenueError`."""
+    minutes, since = ASKED_MIN[interval], str(max(0, window[0] // NS_PER_S - 1))
+    said = await ask("OHLC", pair=rules.altname, interval=str(minutes), since=since)
+    try:
+        rows = table(said)[rules.pair_id]
+        if not isinstance(rows, list):
+            raise ValueError("no list of candles")
+        bars = [bar_of(row, rules.symbol, minutes) for row in rows]
+    except (ValueError, KeyError, TypeError) as error:
+        raise OutcomeUnknown(f"an answer that cannot be read: {error}") from error
+    return [bar for bar in bars if window[0] <= bar.open_ns < window[1]]
 
 
 def bar_of(row: object, symbol: str, minutes: int) -> Bar:

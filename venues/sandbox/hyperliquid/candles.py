@@ -19,6 +19,7 @@ INTERVALS_MS = {
     "12h": 720 * MINUTE_MS,
     "1d": 1_440 * MINUTE_MS,
 }
+DAY_MS = INTERVALS_MS["1d"]
 KEPT = 5_000
 """Only the newest of an interval exist, as at the venue."""
 
@@ -61,11 +62,16 @@ class Candles:
 
     def __init__(self) -> None:
         self._minutes: dict[str, list[Candle]] = {}
+        self._days: dict[str, list[Candle]] = {}
 
     def past(self, coin: str, candles: list[Candle]) -> None:
         """Give a coin its history, oldest first, before the first trade."""
         assert coin not in self._minutes
         self._minutes[coin] = candles[-KEPT:]
+
+    def past_days(self, coin: str, candles: list[Candle]) -> None:
+        """Give a coin the days before its minutes, oldest first: of every interval the newest 5000 exist."""
+        self._days[coin] = candles[-KEPT:]
 
     def trade(self, coin: str, at_ms: int, price: float, size: float) -> None:
         minutes = self._minutes.setdefault(coin, [])
@@ -97,6 +103,9 @@ class Candles:
             group.append(minute)
         if group:
             found.append(_joined(group, span_ms))
+        if span_ms == DAY_MS:
+            first = found[0].start_ms if found else last_ms + 1
+            found = [each for each in self._days.get(coin, ()) if each.start_ms < first] + found
         return [each for each in found if first_ms <= each.start_ms <= last_ms][-KEPT:]
 
 

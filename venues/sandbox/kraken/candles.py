@@ -39,6 +39,12 @@ class Candles:
         self._pair = pair
         self._kept: dict[int, list[Candle]] = {minutes: [] for minutes in INTERVALS_MIN}
 
+    def past(self, minutes: int, candles: list[Candle]) -> None:
+        """Give an interval its history, oldest first, up to what has been printed."""
+        kept = self._kept[minutes]
+        older = [each for each in candles if not kept or each.open_ns < kept[0].open_ns]
+        kept[:] = (older + kept)[-KEPT:]
+
     def take(self, seen: Print) -> None:
         """Add one trade."""
         for minutes, kept in self._kept.items():
