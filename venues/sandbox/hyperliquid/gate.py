@@ -7,6 +7,7 @@ trace; everything after it has consumed the nonce, whatever the answer says.
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -33,6 +34,7 @@ SCHEDULE_AHEAD_MS = 5_000
 FIRINGS_A_DAY = 10
 DAY_MS = 86_400_000
 MAX_OPEN_ORDERS = 1_000
+ADMITTED_KEPT = 10_000
 AGENT_TYPES = [
     {"name": "hyperliquidChain", "type": "string"},
     {"name": "agentAddress", "type": "address"},
@@ -56,8 +58,8 @@ class Gate:
         self.sub_account_needs_usd = Decimal(100_000)
         self.has_budget = True
         """Count requests against each address."""
-        self.admitted: list[tuple[int, str, int, str]] = []
-        """(time, signer, nonce, type) of everything that consumed a nonce, for whoever audits us."""
+        self.admitted: deque[tuple[int, str, int, str]] = deque(maxlen=ADMITTED_KEPT)
+        """(time, signer, nonce, type) of what consumed a nonce last, for whoever audits us."""
         self._carriers: dict[type, Callable[[User, Any], dict[str, Any]]] = {
             w.Place: self._place,
             w.Cancel: self._cancel,

@@ -10,6 +10,7 @@ from decimal import Decimal
 from venues.hyperliquid.precision import size_down
 from venues.sandbox.hyperliquid import margin
 from venues.sandbox.hyperliquid.accounts import ZERO, User, usd
+from venues.sandbox.hyperliquid.forgetting import forget
 from venues.sandbox.hyperliquid.house import House
 from venues.sandbox.hyperliquid.listing import BY_COIN, perps
 from venues.sandbox.hyperliquid.orders import wire_float
@@ -23,6 +24,7 @@ SLICE_ABOVE_USD, SLICE, COOLDOWN_MS = Decimal(100_000), Decimal("0.2"), 30_000
 BACKSTOP = Decimal(2) / 3
 """Below this share of the maintenance margin the book is not asked any more."""
 FIRINGS_A_DAY = 10
+RATES_KEPT = 10_000
 
 
 def hourly_rate(premium: Decimal) -> Decimal:
@@ -41,6 +43,7 @@ class Upkeep:
         self.oracles: dict[str, Decimal] = {}
         """Set to let the oracle stray from the mark."""
         self.rates: list[dict[str, object]] = []
+        """What funding cost, hour by hour: the newest of all coins."""
 
     def rate_of(self, coin: str) -> Decimal:
         return hourly_rate(self.premiums.get(coin, ZERO))
@@ -54,6 +57,8 @@ class Upkeep:
         while self._hour < hour:
             self._hour += 1
             self._fund(self._hour * HOUR_MS)
+            forget(self._trading, now_ms)
+            del self.rates[:-RATES_KEPT]
         for user in list(self._trading.registry.users.values()):
             if user.scheduled_ms is not None and user.scheduled_ms <= now_ms:
                 self._fire_schedule(user, now_ms)

@@ -58,8 +58,9 @@ class NewOrder(Record):
 
 @dataclass(slots=True)
 class Order:
-    """One order and all that has happened to it."""
+    """One order and all that has happened to it. `number` is its place among all orders that came."""
 
+    number: int
     txid: str
     account: str
     asked: NewOrder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from urllib.parse import parse_qsl
 
@@ -11,6 +12,7 @@ from seams.clock import Clock
 from seams.http import Request, Response, json_response
 from venues.sandbox.kraken import keys
 from venues.sandbox.kraken.books import Account, KrakenError
+from venues.sandbox.kraken.forgetting import Forgetting
 from venues.sandbox.kraken.keys import ApiKey, Gate
 from venues.sandbox.kraken.limits import TIERS
 from venues.sandbox.kraken.listing import BY_SYMBOL
@@ -26,7 +28,7 @@ PUBLIC, PRIVATE, SOCKET = "/0/public/", "/0/private/", "/v2"
 AUTH_SOCKET = "/v2-auth"
 """The authenticated WebSocket at every door; the venue has a host for it, the process a port as well."""
 ENCODER = msgspec.json.Encoder()
-MAX_LOG = 100_000
+LOG_KEPT = 10_000
 
 
 class KrakenExchange:
@@ -44,12 +46,13 @@ class KrakenExchange:
     ) -> None:
         self.clock = clock
         self.trading = Trading(clock, accounts, TIERS[tier], seed)
+        self.forgetting = Forgetting(clock, self.trading)
         self.public = Public(clock, self.trading)
         self.private = Private(clock, self.trading, seed, lag_ns)
         self.gate = Gate(tuple(api_keys))
         self.program = Program()
-        self.log: list[tuple[int, str, bytes]] = []
-        """Every request that arrived: the clock, the method's name, the body's exact bytes."""
+        self.log: deque[tuple[int, str, bytes]] = deque(maxlen=LOG_KEPT)
+        """The newest requests that arrived: the clock, the method's name, the body's exact bytes."""
         self.on_order: Callable[[int, bytes], None] = lambda at_ns, body: None
         self.sockets = Sockets(self)
         self.trading.hearers += [self.public, self.sockets]
@@ -66,11 +69,11 @@ class KrakenExchange:
     def advance(self) -> None:
         self.trading.advance()
         self.sockets.advance()
+        self.forgetting.advance()
 
     def answer(self, request: Request) -> Reply:
         name = request.path.rpartition("/")[2]
-        if len(self.log) < MAX_LOG:
-            self.log.append((self.clock.now_ns(), name, request.body))
+        self.log.append((self.clock.now_ns(), name, request.body))
         return carried_out(self.program.next(name), lambda: self._apply(request))
 
     def again(self, request: Request) -> Reply:

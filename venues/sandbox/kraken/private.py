@@ -35,6 +35,7 @@ from venues.sandbox.kraken.trading import Trading
 
 PAGE = 50
 TOKEN_NS = 900 * NS_PER_S
+TOKENS_KEPT = 1_000
 CANCEL_ALL_MAX_S = 86_400
 Fields = Mapping[str, str]
 
@@ -261,6 +262,8 @@ class Private:
             self._chance.choice("ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789")
             for _ in range(43)
         )
+        while len(self.tokens) >= TOKENS_KEPT:  # an old one may be in use on the connection it opened
+            del self.tokens[next(iter(self.tokens))]
         self.tokens[token] = Token(who.key, self._clock.now_ns() + TOKEN_NS)
         return {"token": token, "expires": TOKEN_NS // NS_PER_S}
 
@@ -281,7 +284,9 @@ class Private:
     def _shown(self, who: Asker, fields: Fields) -> dict[str, Json]:
         """Return the account's orders as the lists show them now: late, and as they were."""
         limit_ns = self._clock.now_ns() - self.lag_ns
-        trades = self._visible(who.account)
+        trades: dict[str, list[Trade]] = {}
+        for trade in self._visible(who.account):
+            trades.setdefault(trade.txid, []).append(trade)
         shown = {}
         for order in self._trading.orders.values():
             asked = order.asked
@@ -291,7 +296,7 @@ class Private:
                 continue
             if fields.get("cl_ord_id", asked.cl_ord_id) != asked.cl_ord_id:
                 continue
-            mine = [trade for trade in trades if trade.txid == order.txid]
+            mine = trades.get(order.txid, [])
             status = order.status
             if status in ENDED and self.lag_ns and order.close_ns > limit_ns:
                 status = Status.OPEN

@@ -74,8 +74,8 @@ class Trading:
         self._streets = {pair.symbol: Street(spec_of(pair), seed) for pair in PAIRS.values()}
         self.orders: dict[str, Order] = {}
         self._open: dict[int, Order] = {}
-        self._number_of: dict[str, int] = {}
         self.trades: list[Trade] = []
+        self._placed = self._traded = 0
         self.prints: dict[str, list[Print]] = {pair_id: [] for pair_id in PAIRS}
         self.last: dict[str, Decimal] = {}
         self.system = "online"
@@ -103,7 +103,9 @@ class Trading:
         self._judge_worth(account, asked)
         if asked.is_validate_only:
             return None
+        self._placed += 1
         order = Order(
+            number=self._placed,
             txid=self._name("O"),
             account=account.name,
             asked=asked,
@@ -112,9 +114,7 @@ class Trading:
             price=asked.price,
             changed_ns=now_ns,
         )
-        number = len(self.orders) + 1
-        self.orders[order.txid], self._number_of[order.txid] = order, number
-        self._open[number] = order
+        self.orders[order.txid] = self._open[order.number] = order
         self._tell_order(order, "pending_new")
         order.status = Status.OPEN
         self._tell_order(order, "new")
@@ -156,7 +156,7 @@ class Trading:
         needed = self._need(order.asked, volume - order.filled, price)
         if needed > self.available(account, self._held_asset(order.asked)) + freed:
             raise KrakenError("EOrder:Insufficient funds")
-        number, is_less = self._number_of[order.txid], volume <= order.volume and price == order.price
+        number, is_less = order.number, volume <= order.volume and price == order.price
         book = self.books[pair.id]
         if is_less and number in book and volume < order.volume:
             book.reduce(number, order.volume - volume)
@@ -299,8 +299,7 @@ class Trading:
                 self._settle_resting(asked.pair, match, is_printed=True)
         if order.left > 0:
             if asked.is_limit and asked.timeinforce in ("GTC", "GTD"):
-                number = self._number_of[order.txid]
-                book.rest(Resting(number, order.account, is_buy, order.price, order.left))
+                book.rest(Resting(order.number, order.account, is_buy, order.price, order.left))
             else:
                 self._end(order, Status.CANCELED, UNFILLED)
         self._tell_book(asked.pair)
@@ -324,9 +323,10 @@ class Trading:
         for asset, amount in moves.items():
             account.balances[asset] = account.balances.get(asset, ZERO) + amount
         account.volume_usd += cost
+        self._traded += 1
         trade = Trade(
             trade_id=self._name("T"),
-            number=len(self.trades) + 1,
+            number=self._traded,
             txid=order.txid,
             account=account.name,
             pair=pair,
@@ -353,9 +353,8 @@ class Trading:
 
     def _end(self, order: Order, status: Status, reason: str) -> None:
         assert status in ENDED and order.status not in ENDED
-        number = self._number_of[order.txid]
-        self.books[order.asked.pair.id].remove(number)
-        del self._open[number]
+        self.books[order.asked.pair.id].remove(order.number)
+        del self._open[order.number]
         order.status, order.reason, order.close_ns = status, reason, self._clock.now_ns()
         order.changed_ns = order.close_ns
         self._tell_order(order, "filled" if status is Status.CLOSED else str(status))
