@@ -5,6 +5,7 @@ from __future__ import annotations
 from engine.api.reconcile import FillComparison, FillPair
 from engine.desk import Desk
 from engine.trading.rows import fill_of
+from engine.unanswered import unanswered
 from safety.reasons import Refusal
 from safety.text import clean
 from venues.contract import VenueError
@@ -16,7 +17,7 @@ MAX_SHOWN = 1_000
 async def compare_fills(desk: Desk, since_ns: int) -> FillComparison:
     """Ask the venue for its executions since `since_ns` (UTC) and lay them beside ours; books nothing.
 
-    Raises `Refusal`: not_found in paper, reconcile_unanswered where the venue does not say.
+    Raises `Refusal`: not_found in paper, venue_busy, or reconcile_unanswered where the venue does not say.
     """
     custody = desk.custody
     if custody is None:
@@ -25,7 +26,7 @@ async def compare_fills(desk: Desk, since_ns: int) -> FillComparison:
     try:
         theirs = {fill.fill_id: fill for fill in await custody.venue.fills_since(since_ns)}
     except VenueError as error:
-        raise Refusal("reconcile_unanswered", clean(str(error), 120)) from error
+        raise unanswered(error) from error
     kept = desk.core.store.orders.fills_of_account(venue, account, since_ns)
     ours = {row.fill_id: fill_of(row) for row in kept}
     pairs = [_pair(name, ours.get(name), theirs.get(name)) for name in ours.keys() | theirs.keys()]

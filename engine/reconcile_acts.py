@@ -22,6 +22,7 @@ from engine.trading.custody import Custody
 from engine.trading.differences import Kind
 from engine.trading.machine import Evidence
 from engine.trading.manual import adopt_order
+from engine.unanswered import unanswered
 from safety.intent import IntentCategory
 from safety.reasons import Refusal
 from safety.text import clean
@@ -80,7 +81,7 @@ async def _held(custody: Custody, found: Found) -> VenuePosition | None:
     try:
         positions = (await custody.venue.account()).positions
     except VenueError as error:
-        raise Refusal("reconcile_unanswered", str(error)) from error
+        raise unanswered(error) from error
     return next((each for each in positions if each.symbol == found.symbol and each.quantity), None)
 
 

@@ -141,6 +141,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     ("difference_settling", "It is too early to decide about this difference", "Answers of a venue lag, or another difference must be decided first; booking now could book twice.", "Wait a few seconds, or decide about the one that is named first.", _RECONCILE),
     ("act_not_possible", "This act does not fit this difference", "A position is real whether we like it or not, and closing may only make one smaller.", "Choose one of the acts that the difference offers.", _RECONCILE),
     ("reconcile_unanswered", "The venue did not answer", "Nothing is decided about a picture that may be old. Nothing was booked.", "Check the venue's connection; try again.", _RECONCILE),
+    ("venue_busy", "The venue's request budget is kept", "What is left of the venue's requests a minute is kept for orders, cancels and orders in doubt. Nothing was booked.", "Wait a minute; interlock venue limits shows what is left.", _RECONCILE),
     ("reconciliation_not_clean", "Ledger and venue disagree", "The switch is not loosened on a book that nobody trusts.", "Settle each difference on the reconciliation desk, then resume.", _RECONCILE),
     ("unknown_orders_remain", "Orders are still unknown", "The switch is not loosened while an order may be alive.", "Settle every unknown order, then resume.", _UNKNOWN),
     ("kill_request_present", "The kill file still asks for a stop", "`kill.request` is in the engine's folder; it would pull the switch again at once.", "Find out who wrote it and remove it, then resume.", _KILL),

@@ -39,7 +39,6 @@ from venues.contract import VenueAdapter, VenueError
 from venues.types import AccountSnapshot, Fill, OrderEvent, OrderStatus, VenueOrder
 
 TEND_S = 1.0
-FULL_EVERY_NS = 5 * NS_PER_S
 IN_TOUCH_NS = 3 * NS_PER_S
 """With the watchdog's 10 s: cancels leave within 13.2 s of the last answer, proved within 15 s (S14)."""
 SETTLING_PASSES = QUICK_PASSES
@@ -154,7 +153,8 @@ class Custody:
             await self.orders.cancel_each([order for order in chosen if not order.is_flatten])
         now_ns = self.core.clock.monotonic_ns()
         differs = self.verdict is not Verdict.CLEAN
-        is_due = self.pace.is_due if differs else now_ns - self.reconciled_ns > FULL_EVERY_NS
+        clean_ns = self.pace.clean_ns(is_counted=self.venue.capabilities().has_request_budget)
+        is_due = self.pace.is_due if differs else now_ns - self.reconciled_ns > clean_ns
         if self.is_dirty or is_due:
             await self.reconcile()
             return

@@ -15,6 +15,8 @@ QUICK_PASSES = 3
 """So many passes that find the same again come at the usual pace: then the difference is a verdict."""
 BUSY_NS = 5 * NS_PER_S
 """The longest wait while an order of ours may act at the venue: what a clean account waits, too."""
+QUIET_NS = 15 * NS_PER_S
+"""The wait of a clean account where nothing of ours works, at a venue that counts requests."""
 
 
 class Pace:
@@ -52,3 +54,9 @@ class Pace:
     def is_due(self) -> bool:
         """Whether the account is to be compared again."""
         return self._clock.monotonic_ns() - self._passed_ns >= self.wait_ns
+
+    def clean_ns(self, *, is_counted: bool) -> int:
+        """How long after a whole pass the next is due while both sides agree; `is_counted`: the venue has a
+        budget of requests, which orders and people's own questions need more."""
+        longest_ns = QUIET_NS if is_counted and self._is_idle() else BUSY_NS
+        return min(longest_ns, self._stale_ms() * NS_PER_MS // 2)

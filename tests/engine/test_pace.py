@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from engine.api.reconcile import Act
 from engine.trading.custody import Verdict
-from engine.trading.pace import BUSY_NS, QUICK_PASSES, Pace
+from engine.trading.pace import BUSY_NS, QUICK_PASSES, QUIET_NS, Pace
 from seams.clock import NS_PER_MS, NS_PER_S, FixedClock
 from tests.engine.test_reconciliation import DEPOSIT, Office, run
 
@@ -48,6 +48,22 @@ def test_the_wait_doubles_up_to_half_of_what_a_reconciliation_may_be_old() -> No
         pace.passed(is_same=True)
         waits.append(pace.wait_ns // NS_PER_S)
     assert waits == [0, 0, 0, 2, 4, 8, 15, 15, 15, 15, 15]
+
+
+@pytest.mark.parametrize(
+    ("is_counted", "is_idle", "stale_ms", "wait_ns"),
+    [
+        (True, True, STALE_MS, QUIET_NS),
+        (True, False, STALE_MS, BUSY_NS),
+        (False, True, STALE_MS, BUSY_NS),
+        (True, True, 8_000, 4 * NS_PER_S),
+    ],
+)
+def test_a_clean_account_is_compared_more_rarely_where_requests_count_and_nothing_works(
+    is_counted: bool, is_idle: bool, stale_ms: int, wait_ns: int
+) -> None:
+    pace = pace_of(FixedClock(), stale_ms=stale_ms, is_idle=is_idle)
+    assert pace.clean_ns(is_counted=is_counted) == wait_ns
 
 
 async def _tended(office: Office, seconds: int) -> list[float]:

@@ -29,6 +29,7 @@ from seams.clock import NS_PER_S
 from seams.wire import Lost, Unsent
 from tests.engine.test_custody import LOTS, House
 from tests.venues.test_exchange import SPEC
+from venues.contract import Busy
 from venues.types import OrderRequest, OrderStatus, OrderType, Side, TimeInForce
 
 DEPOSIT = Decimal(250)
@@ -393,3 +394,17 @@ def test_what_is_adopted_is_booked_at_the_price_that_the_venues_average_tells(
         marks={"X": Decimal(110)},
     )
     assert _price(custody, "X", Decimal(theirs) - Decimal(held)) == Decimal(booked_at)
+
+
+def test_a_question_that_we_kept_back_ourselves_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work(office: Office) -> None:
+        async def kept(since_ns: int) -> None:
+            raise Busy("the venue's request budget is kept: 901 of 1200 used")
+
+        monkeypatch.setattr(office.house.custody.venue, "fills_since", kept)
+        with pytest.raises(Refusal, match="venue_busy"):
+            await compare_fills(office.desk, 0)
+
+    run(tmp_path, work)
