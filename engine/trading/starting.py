@@ -18,7 +18,8 @@ from safety.reasons import Refusal
 from seams.clock import NS_PER_MS
 from venues.sandbox.account import AccountState
 from venues.sandbox.account import Holding as VenueHolding
-from venues.sandbox.venue import STATE_VERSION, SandboxState, SandboxVenue
+from venues.sandbox.journal import STATE_VERSION, SandboxState
+from venues.sandbox.venue import SandboxVenue
 
 MICRO = Decimal("0.000001")
 

@@ -13,7 +13,9 @@ import msgspec
 
 from seams.clock import Clock
 from venues.contract import Capabilities, OrderListener, OutcomeUnknown, Refused, Retryable
-from venues.sandbox.account import Account, AccountState
+from venues.sandbox.account import Account
+from venues.sandbox.admission import judge
+from venues.sandbox.journal import STATE_VERSION, JournalEntry, SandboxState, as_venue_order, changed
 from venues.sandbox.matching import FillAt, Matching, PriceGrid, bounded, is_through
 from venues.sandbox.scenarios import DEFAULT_SYMBOLS, VENUE_NAME, SymbolSpec, instrument_of
 from venues.sandbox.script import Fault, FaultKind, FaultScript
@@ -33,43 +35,12 @@ from venues.types import (
     OrderStatus,
     OrderType,
     Quote,
-    Record,
     Side,
     TimeInForce,
     VenueOrder,
 )
 
 MAX_ORDERS = 1_000_000
-STATE_VERSION = 1
-
-
-class JournalEntry(Record):
-    """Everything the venue knows about one `client_order_id`.
-
-    `received` counts identical requests; `accepted_ns` is the venue's clock, `placed_ns` market time.
-    """
-
-    request: OrderRequest
-    venue_order_id: str
-    status: OrderStatus
-    filled: Decimal
-    received: int
-    accepted_ns: int
-    placed_ns: int
-    refused_code: str = ""
-    refused_message: str = ""
-
-
-class SandboxState(Record):
-    """The whole venue as data: what `export_state` writes and `import_state` reads."""
-
-    version: int
-    account: AccountState
-    journal: tuple[JournalEntry, ...]
-    fills: tuple[Fill, ...]
-    marks: dict[str, float]
-    market_ns: int
-    attempts: int
 
 
 class SandboxVenue:
@@ -158,7 +129,7 @@ class SandboxVenue:
             raise Retryable("scripted: connection refused before anything was sent")
         if kind is FaultKind.DROP_WITHOUT_APPLY:
             raise OutcomeUnknown("scripted: no answer (the order did not arrive)")
-        refusal = self._judge(request)
+        refusal = self._refusal_of(request)
         if fault is not None and kind is FaultKind.REJECT:
             refusal = Refused(fault.code, "scripted refusal")
         self._receive(request, refusal)
@@ -179,10 +150,10 @@ class SandboxVenue:
 
     async def query(self, client_order_id: str) -> VenueOrder | None:
         entry = self.journal.get(client_order_id)
-        return None if entry is None else _as_venue_order(entry)
+        return None if entry is None else as_venue_order(entry)
 
     async def open_orders(self) -> Sequence[VenueOrder]:
-        return tuple(_as_venue_order(self.journal[oid]) for oid in self._working)
+        return tuple(as_venue_order(self.journal[oid]) for oid in self._working)
 
     async def fills_since(self, since_ns: int) -> Sequence[Fill]:
         return tuple(fill for fill in self._fills if fill.at_ns >= since_ns)
@@ -275,63 +246,16 @@ class SandboxVenue:
         """Give a repeat its first outcome; refuse another order under the same id."""
         if known.request != request:
             raise Refused("duplicate_client_order_id", "this id already names a different order")
-        self.journal[request.client_order_id] = _changed(known, received=known.received + 1)
+        self.journal[request.client_order_id] = changed(known, received=known.received + 1)
         if known.refused_code:
             raise Refused(known.refused_code, known.refused_message)
         self._acknowledge(known)
 
-    def _judge(self, request: OrderRequest) -> Refused | None:
-        """Return why an order cannot be taken, or None."""
-        instrument = self._instruments.get(request.symbol)
+    def _refusal_of(self, request: OrderRequest) -> Refused | None:
         if len(self.journal) >= MAX_ORDERS:
             return Refused("venue_full", f"at most {MAX_ORDERS} orders")
-        if instrument is None:
-            return Refused("unknown_symbol", request.symbol)
-        if (
-            not request.quantity.is_finite()
-            or request.quantity <= 0
-            or request.quantity % instrument.lot != 0
-        ):
-            return Refused(
-                "bad_quantity", f"{request.quantity} is not a positive multiple of {instrument.lot}"
-            )
-        if not request.limit_price.is_finite():
-            return Refused("bad_price", f"{request.limit_price} is no price")
-        price = self._reference_price(request)
-        if request.order_type is OrderType.LIMIT and (price <= 0 or price % instrument.tick != 0):
-            return Refused("bad_price", f"{price} is not a positive multiple of {instrument.tick}")
-        if request.time_in_force is TimeInForce.POST_ONLY and self._would_cross(request):
-            return Refused("post_only_would_cross", f"{price} crosses the market")
-        if request.reduce_only:
-            reducible = self._account.reducible(request.symbol, request.side)
-            return None if reducible > 0 else Refused("reduce_only_nothing", "no position to reduce")
-        if price > 0 and request.quantity * price < instrument.min_notional_usd:
-            return Refused("min_notional", f"below {instrument.min_notional_usd} USD")
-        return self._judge_margin(request, price)
-
-    def _judge_margin(self, request: OrderRequest, price: Decimal) -> Refused | None:
-        snapshot = self._account.snapshot(self.account_id, self._marks, self._clock.now_ns())
-        held = {position.symbol: position.quantity for position in snapshot.positions}
-        marks = {position.symbol: position.mark_price for position in snapshot.positions} | {
-            request.symbol: price
-        }
-        held[request.symbol] = held.get(request.symbol, Decimal(0)) + request.side.sign * request.quantity
-        exposure_usd = sum((abs(quantity) * marks[symbol] for symbol, quantity in held.items()), Decimal(0))
-        if exposure_usd <= self._max_leverage * snapshot.equity_usd:
-            return None
-        return Refused(
-            "insufficient_margin", f"exposure {exposure_usd:.2f} USD above {self._max_leverage}x equity"
-        )
-
-    def _would_cross(self, request: OrderRequest) -> bool:
-        mark = self._marks.get(request.symbol)
-        return mark is not None and (float(request.limit_price) - mark) * request.side.sign >= 0
-
-    def _reference_price(self, request: OrderRequest) -> Decimal:
-        if request.order_type is OrderType.LIMIT:
-            return request.limit_price
-        mark = self._marks.get(request.symbol)
-        return request.mark_price if mark is None else Decimal(repr(mark))
+        instrument = self._instruments.get(request.symbol)
+        return judge(request, instrument, self._account, self._marks, self._max_leverage)
 
     def _receive(self, request: OrderRequest, refusal: Refused | None) -> None:
         """Write an order down, working or refused."""
@@ -399,7 +323,7 @@ class SandboxVenue:
             self._fills.append(fill)
             filled = entry.filled + quantity
             status = OrderStatus.FILLED if filled == request.quantity else OrderStatus.PARTIAL
-            self.journal[oid] = _changed(entry, filled=filled, status=status)
+            self.journal[oid] = changed(entry, filled=filled, status=status)
             if status is OrderStatus.FILLED:
                 del self._working[oid]
             self._tell(fill)
@@ -410,7 +334,7 @@ class SandboxVenue:
 
     def _end(self, oid: str, status: OrderStatus, reason: str, at_ns: int) -> None:
         assert status in TERMINAL
-        self.journal[oid] = _changed(self.journal[oid], status=status)
+        self.journal[oid] = changed(self.journal[oid], status=status)
         self._working.pop(oid, None)
         filled = self.journal[oid].filled
         self._tell(Cancelled(client_order_id=oid, reason=reason, at_ns=at_ns, filled=filled))
@@ -418,12 +342,6 @@ class SandboxVenue:
     def _tell(self, event: OrderEvent) -> None:
         if self._listener is not None:
             self._listener(event)
-
-
-def _changed(entry: JournalEntry, **changes: OrderStatus | Decimal | int) -> JournalEntry:
-    """Return a copy; the library's own type for `replace` does not know derived structs."""
-    changed: JournalEntry = msgspec.structs.replace(entry, **changes)  # type: ignore[type-var]
-    return changed
 
 
 def _mark_of(event: Bar | BarOpen | Quote) -> float:
@@ -436,19 +354,6 @@ def _time_of(event: Bar | BarOpen | Quote) -> int:
     if isinstance(event, Quote):
         return event.at_ns
     return event.open_ns if isinstance(event, BarOpen) else event.close_ns
-
-
-def _as_venue_order(entry: JournalEntry) -> VenueOrder:
-    request = entry.request
-    return VenueOrder(
-        client_order_id=request.client_order_id,
-        venue_order_id=entry.venue_order_id,
-        symbol=request.symbol,
-        side=request.side,
-        quantity=request.quantity,
-        filled=entry.filled,
-        status=entry.status,
-    )
 
 
 __all__ = ["Fault", "FaultKind", "FillAt", "JournalEntry", "PriceGrid", "SandboxState", "SandboxVenue"]
