@@ -11,7 +11,7 @@ from engine.limits import latch_repetition
 from engine.trading.custody import Custody, Verdict
 from safety.interlock import Action, permits
 from safety.killbyte import KillLevel
-from safety.reasons import Refusal
+from safety.reasons import REASONS, Refusal
 from safety.two_person import Signature
 from seams.clock import NS_PER_S
 from venues.evidence import CorridorVenue
@@ -72,6 +72,10 @@ async def conditions(
     for check in verdict.checks:
         if check.reason is not None and check.reason not in named:
             said = f"{check.name}: now {check.now}, after {check.after}, limit {check.limit}"
+            if check.now == "unknown":
+                said = (
+                    f"{check.name}: a figure that it needs is not known. {REASONS[check.reason].correction}"
+                )
             found.append(Condition(code=check.reason, ok=False, said=said))
     said = f"{len(verdict.checks)} rules judged, {len(verdict.reasons)} refuse"
     found.append(Condition(code="checks_failed", ok=verdict.allowed, said=said))

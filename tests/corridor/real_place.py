@@ -25,6 +25,7 @@ from seams.virtual import VirtualLoop, run_virtual
 from tests.corridor.halls import Hall, House
 from tests.corridor.stages import STAGES, HyperliquidStage, KrakenStage
 from tests.venues.hyperliquid_desk import AGENT, ASKER, MASTER
+from tests.venues.test_hyperliquid_adapter import Rig as HyperliquidRig
 from venues.sandbox.hyperliquid.candles import Candle as HyperliquidCandle
 from venues.sandbox.kraken.candles import Candle as KrakenCandle
 from venues.types import Bar
@@ -55,9 +56,11 @@ def past_bars(symbol: str, now_ns: int, step_ns: int, count: int, spread: float)
     return found
 
 
-def remember(stage: HyperliquidStage | KrakenStage, minutes: list[Bar], days: list[Bar]) -> None:
+def remember(
+    stage: HyperliquidStage | KrakenStage | HyperliquidRig, minutes: list[Bar], days: list[Bar]
+) -> None:
     """Give a double this past."""
-    if isinstance(stage, HyperliquidStage):
+    if not isinstance(stage, KrakenStage):
         candles = stage.exchange.candles
         candles._minutes.clear()
         candles.past("BTC", [_hyperliquid(bar) for bar in minutes])
