@@ -173,7 +173,9 @@ class Watchdog:
             self._time("verified_ms")
             await self._say("cancelled", f"no progress for {silent_s:.1f} s: no order is open any more")
             return
-        self._wait(VERIFY_PAUSE_S)
+        # What is listed right after the first cancel is mostly a list that lags: it is asked again sooner.
+        is_lag = bool(left) and self.timings[-1].cancels_sent == 1
+        self._wait(CANCEL_AGAIN_S[0] if is_lag else VERIFY_PAUSE_S)
         if left and is_first:
             names = ", ".join(order.client_order_id for order in left[:5])
             await self._say("cancelling", f"cancel of all asked; still listed: {len(left)} ({names})")

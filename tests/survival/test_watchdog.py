@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -17,90 +14,12 @@ import pytest
 
 from engine.api.commands import EngineStop
 from engine.api.views import StatusView
-from safety.beat import WATCHDOG_BEAT_FILE, BeatPage, BeatState
 from safety.killbyte import KillByte, KillLevel
 from safety.killswitch import BYTE_FILE
 
-from .conftest import REPOSITORY, eventually
-from .live import ExchangeProcess, LiveRig
-from .test_exchange import order
-
-FAST = {"INTERLOCK_WATCHDOG__CLOSE_ONLY_AFTER_S": "1.5", "INTERLOCK_WATCHDOG__CANCEL_AFTER_S": "2.5"}
-
-
-class WatchedRig(LiveRig):
-    """A live rig with its watchdog process."""
-
-    watchdog: subprocess.Popen[bytes] | None = None
-    timing: dict[str, str] = FAST
-
-    def environ(self) -> dict[str, str]:
-        return (
-            super().environ()
-            | self.timing
-            | {"INTERLOCK_WATCHDOG__KEY_FILE": self.exchange.ready.keys["watchdog"]}
-        )
-
-    def watch(self) -> None:
-        """Start the watchdog as an operator would."""
-        base = {k: v for k, v in os.environ.items() if not k.startswith("INTERLOCK_")}
-        words = [sys.executable, "-P", "-m", "interlock", "--home", str(self.home), "watchdog", "run"]
-        environ = {**base, "PYTHONPATH": str(REPOSITORY), **self.environ()}
-        with self.paths.log.open("ab") as log:
-            self.watchdog = subprocess.Popen(words, env=environ, stdout=log, stderr=log)
-
-    def pages(self) -> list[str]:
-        """Return the kinds of the messages it has sent."""
-        path = self.paths.safety / "watchdog.pages.jsonl"
-        lines = path.read_bytes().splitlines() if path.exists() else []
-        return [json.loads(line)["kind"] for line in lines]
-
-    async def rest_an_order(self) -> None:
-        """Put an order on the book that only a cancel ends."""
-        link = self.exchange.link("engine")
-        await link.submit(link.sign(order("resting-1"), await link.time_ns() // 1_000_000, 0))
-
-    async def is_open(self) -> bool:
-        return bool(await self.exchange.link().open_orders())
-
-    async def close(self) -> None:
-        if self.watchdog is not None:
-            self.watchdog.terminate()
-            self.watchdog.wait(10)
-        await super().close()
-
-
-class Relay:
-    """A line between an engine and its exchange that can be cut: bytes stop, connections stay open."""
-
-    def __init__(self, port: int) -> None:
-        self._target = port
-        self._server: asyncio.Server | None = None
-        self.is_cut = False
-        self._writers: list[asyncio.StreamWriter] = []
-
-    async def open(self) -> str:
-        """Return the address that leads over this line."""
-        self._server = await asyncio.start_server(self._join, "127.0.0.1", 0)
-        return f"tcp://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-
-    async def _join(self, near_in: asyncio.StreamReader, near_out: asyncio.StreamWriter) -> None:
-        far_in, far_out = await asyncio.open_connection("127.0.0.1", self._target)
-        self._writers += [near_out, far_out]
-        await asyncio.gather(self._pump(near_in, far_out), self._pump(far_in, near_out))
-
-    async def _pump(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
-            while data := await source.read(65_536):
-                if not self.is_cut:
-                    target.write(data)
-            target.close()
-
-    async def close(self) -> None:
-        for writer in self._writers:
-            writer.close()
-        if self._server is not None:
-            self._server.close()
+from .conftest import eventually
+from .live import ExchangeProcess
+from .watched import FAST, Relay, WatchedRig, beats
 
 
 @pytest.fixture
@@ -116,7 +35,7 @@ async def begun(rig: WatchedRig) -> None:
     await rig.start()
     await rig.synced()
     rig.watch()
-    await rig.rest_an_order()
+    await rig.rest_orders(1)
     await eventually(rig.is_open, 5.0)
 
 
@@ -125,7 +44,7 @@ async def test_an_engine_that_freezes_or_dies_is_latched_and_its_orders_go(
     rig: WatchedRig, number: signal.Signals
 ) -> None:
     await begun(rig)
-    await eventually(lambda: _beats(rig), 5.0, rig.log)
+    await eventually(lambda: beats(rig), 5.0, rig.log)
     os.kill(rig.pid, number)
     await eventually(lambda: rig.latch() is KillLevel.CLOSE_ONLY, 6.0, rig.log)
     assert KillByte.shared(rig.paths.safety / BYTE_FILE).level is KillLevel.CLOSE_ONLY
@@ -155,8 +74,8 @@ async def test_an_engine_cut_off_from_its_venue_is_latched_and_its_orders_go_wit
         await rig.start(INTERLOCK_EXECUTION__VENUE_URL=address)
         await rig.synced()
         rig.watch()
-        await rig.rest_an_order()
-        await eventually(lambda: _beats(rig), 5.0, rig.log)
+        await rig.rest_orders(1)
+        await eventually(lambda: beats(rig), 5.0, rig.log)
         await asyncio.sleep(3.0)
         began = time.monotonic()
         relay.is_cut = True
@@ -185,7 +104,7 @@ async def test_each_page_is_given_to_the_command_and_one_that_fails_or_hangs_sto
     script.chmod(0o700)
     rig.timing = FAST | {"INTERLOCK_WATCHDOG__ALARM_COMMAND": json.dumps([str(script)])}
     await begun(rig)
-    await eventually(lambda: _beats(rig), 5.0, rig.log)
+    await eventually(lambda: beats(rig), 5.0, rig.log)
     os.kill(rig.pid, signal.SIGSTOP)
     await eventually(lambda: rig.pages()[-1:] == ["cancelled"], 12.0, rig.log)
 
@@ -209,7 +128,7 @@ async def test_a_working_engine_and_one_that_stops_in_order_are_left_alone(rig: 
     assert rig.pages() == [] and rig.latch() is KillLevel.CLEAR
 
 
-async def test_without_a_required_watchdog_only_exits_pass_until_it_beats(rig: WatchedRig) -> None:
+async def test_without_a_required_watchdog_only_exits_pass_until_itbeats(rig: WatchedRig) -> None:
     client = await rig.start(INTERLOCK_WATCHDOG__IS_REQUIRED="true")
 
     def holds(code: str) -> Callable[[], Awaitable[bool]]:
@@ -231,8 +150,3 @@ async def test_without_a_required_watchdog_only_exits_pass_until_it_beats(rig: W
     assert rig.watchdog is not None
     rig.watchdog.kill()
     await eventually(holds("watchdog"), 6.0, rig.log)
-
-
-def _beats(rig: WatchedRig) -> bool:
-    beat = BeatPage.shared(rig.paths.safety / WATCHDOG_BEAT_FILE).read()
-    return beat is not None and beat.state is BeatState.RUNNING
