@@ -39,6 +39,7 @@ from engine.keeping import arming_desk, custody_of, parts_of, venue_desk
 from engine.keys import drill_key, watch_keys
 from engine.lock import EngineLock
 from engine.outlets import Outlets
+from engine.outside_kill import OutsideKill, tell_of_kill_file
 from engine.publisher import FAST_S, Publisher
 from engine.questions import Questions
 from engine.record import vouch
@@ -50,7 +51,6 @@ from safety.arming import Arming
 from safety.beat import BEAT_FILE, WATCHDOG_BEAT_FILE, BeatPage, BeatState
 from safety.hardening import close_memory
 from safety.killbyte import KillLevel
-from safety.reasons import Refusal
 from safety.text import clean
 from seams.clock import NS_PER_MS, SystemClock
 from seams.disk import RealDisk
@@ -88,6 +88,7 @@ class Engine:
         self.publisher = Publisher(core, self.desk, self.health)
         self.foundry = Foundry(core, self.jobs)
         self.handlers = Handlers(core, self.desk, self.jobs, self.foundry)
+        self.outside = OutsideKill(core, self.desk, self.handlers.background)
         self.venue = venue_desk(core, self.custody)
         self.arming = self.handlers.arming = arming_desk(core, self.custody, arming)
         self.publisher.pairs = self.handlers.pairs.rows
@@ -158,7 +159,7 @@ class Engine:
             is_slow = began_ns - slow_ns >= SLOW_S * 1e9
             slow_ns = began_ns if is_slow else slow_ns
             is_whole = True
-            for step in (self._obey_outside_kill, *((self._tend,) if is_slow else ()), self._publish):
+            for step in (self._look_outside, *((self._tend,) if is_slow else ()), self._publish):
                 try:
                     await step()
                 except Exception as error:  # what we do not know how to handle halts; it never ends us
@@ -205,6 +206,9 @@ class Engine:
             watch_keys(self.core)
         vouch(self.core)
 
+    async def _look_outside(self) -> None:
+        self.outside.look()
+
     async def _publish(self) -> None:
         self._turns += 1
         if self._turns % self._views_every:
@@ -213,35 +217,6 @@ class Engine:
         if self.net is not None:
             await self.publisher.publish(self.net)
             await self.foundry.publish()
-
-    async def _obey_outside_kill(self) -> None:
-        """Do what a kill does once the switch is stricter than what the desk has obeyed: it was pulled
-        by the command line, a file, the byte, or by the engine itself over a record it cannot keep."""
-        kill = self.core.kill
-        try:
-            kill.poll()
-        except OSError as error:  # the byte is set, its latch file still is not: tried again next turn
-            self.core.halt(error, "kill latch")
-        if kill.level > self.desk.obeyed:
-            record = kill.record
-            self.obey(kill.level, record.by, record.reason, record.source)
-
-    def obey(self, level: KillLevel, by: str, reason: str, source: str) -> None:
-        """Carry a kill out beside the main loop: a venue that does not answer cancels must not keep the
-        next file or byte from being seen."""
-        self.desk.obeyed = level
-        self.core.sync_kill_hold()  # now: what is published next must show it
-        task = asyncio.get_running_loop().create_task(self._carry_out(level, by, reason, source))
-        self.handlers.background.add(task)
-        task.add_done_callback(self.handlers.background.discard)
-
-    async def _carry_out(self, level: KillLevel, by: str, reason: str, source: str) -> None:
-        try:
-            await self.desk.kill(level, by, reason, source, cancels=True)
-        except Refusal as refusal:
-            self.core.events.add("kill", "eng", str(refusal))
-        except Exception as error:  # what we do not know how to handle halts
-            self.core.halt(error, "kill")
 
     def _snapshot(self) -> dict[str, View]:
         self.publisher.rebuild(self.questions)
@@ -295,7 +270,8 @@ async def _serve_on_bus(engine: Engine, paths: HomePaths) -> None:
     halt_on_unforeseen(core, loop)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, engine.handlers.stop_requested.set)
-    loop.add_signal_handler(signal.SIGUSR1, kill_by_signal, engine)
+    loop.add_signal_handler(signal.SIGUSR1, engine.outside.by_signal)
+    told = tell_of_kill_file(paths.safety, engine.outside)
     endpoint = Endpoint(
         url=url,
         pid=os.getpid(),
@@ -312,23 +288,13 @@ async def _serve_on_bus(engine: Engine, paths: HomePaths) -> None:
     try:
         await engine.serve(net, announce)
     finally:
+        if told is not None:
+            told.close()
         await engine.close()
         watcher.cancel()
         await asyncio.gather(watcher, return_exceptions=True)
         await net.close()
         await bus.stop()
-
-
-def kill_by_signal(engine: Engine) -> None:
-    """SIGUSR1: latch now; the main loop cancels within one turn."""
-    core = engine.core
-    by, reason = "signal", "SIGUSR1"
-    try:
-        core.kill.trip(KillLevel.HALT_ALL, by=by, reason=reason, source="signal")
-    except OSError as error:
-        core.halt(error, "kill latch")  # the byte is set; the main loop cancels
-        return
-    engine.obey(KillLevel.HALT_ALL, by, reason, "signal")
 
 
 def main() -> int:

@@ -22,11 +22,11 @@ import msgspec
 
 from engine.api import subjects
 from engine.api.commands import Command, Kill, Resume
-from engine.daemon import kill_by_signal
 from engine.sim.ending import ask
 from engine.sim.faults import Fault, draw
 from engine.sim.guard import Guard
 from engine.sim.invariants import Judge
+from engine.sim.mischief import put_kill_file
 from engine.sim.people import Operator
 from engine.sim.runner import Violation, in_fresh_folder, make_template, pool_of
 from engine.sim.standing import look
@@ -221,7 +221,8 @@ def _by_byte(world: World, incarnation: Incarnation, level: KillLevel) -> None:
 
 def _by_file(world: World, incarnation: Incarnation, level: KillLevel) -> None:
     """Somebody lays `kill.request` beside the latch."""
-    world.disk.files[KILL_FILE] = bytearray(b"halt" if level is KillLevel.HALT_ALL else b"close_only")
+    text = b"halt" if level is KillLevel.HALT_ALL else b"close_only"
+    put_kill_file(world, text, is_told=world.dice.stream("told").random() < 0.5)
 
 
 def _by_process(source: str) -> Callable[[World, Incarnation, KillLevel], None]:
@@ -237,7 +238,7 @@ def _by_process(source: str) -> Callable[[World, Incarnation, KillLevel], None]:
 
 def _by_signal(world: World, incarnation: Incarnation, level: KillLevel) -> None:
     """SIGUSR1: the loop runs the engine's handler between two callbacks, as the engine."""
-    world.loop.call_soon(kill_by_signal, incarnation.engine, context=incarnation.wire.context)
+    world.loop.call_soon(incarnation.engine.outside.by_signal, context=incarnation.wire.context)
 
 
 def _by_command(world: World, incarnation: Incarnation, level: KillLevel) -> None:

@@ -111,9 +111,18 @@ def at_gate(world: World, seconds: float) -> None:
 
 def lay_kill_file(world: World) -> None:
     """Somebody writes `kill.request`, by hand, on the engine's host."""
-    text = world.dice.stream(Fault.KILL_FILE).choice((b"", b"halt", b"close_only", b"\xff\xfe", b"now!"))
-    world.disk.files[KILL_FILE] = bytearray(text)
+    stream = world.dice.stream(Fault.KILL_FILE)
+    text = stream.choice((b"", b"halt", b"close_only", b"\xff\xfe", b"now!"))
+    put_kill_file(world, text, is_told=stream.random() < 0.5)
     world.fact("kill", f"by file {text!r}")
+
+
+def put_kill_file(world: World, text: bytes, *, is_told: bool) -> None:
+    """Write the file; `is_told`: the host tells the engine so, which it need not (`seams.watch`)."""
+    world.disk.files[KILL_FILE] = bytearray(text)
+    incarnation = world.incarnation
+    if is_told and incarnation is not None:
+        world.loop.call_soon(incarnation.engine.outside.look, context=incarnation.wire.context)
 
 
 async def trade_by_hand(world: World, *, is_resting: bool = False) -> None:

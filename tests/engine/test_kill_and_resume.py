@@ -61,12 +61,12 @@ async def test_a_kill_while_the_engine_starts_is_held_and_obeyed_by_its_first_tu
     engine = Pulled(tmp_path).engine
     engine.core.kill.byte.raise_to(KillLevel.HALT_ALL)  # after the start has read the latch
     engine.recover()
-    await engine._obey_outside_kill()
+    engine.outside.look()
     assert engine.core.interlock.has("kill") and engine.core.interlock.level is HoldLevel.HALT
     assert engine.desk.obeyed is KillLevel.HALT_ALL
     await asyncio.gather(*engine.handlers.background)
     assert engine.desk.kills == 1
-    await engine._obey_outside_kill()
+    engine.outside.look()
     await asyncio.gather(*engine.handlers.background)
     assert engine.desk.kills == 1
 

@@ -17,6 +17,7 @@ from engine.sim.faults import draw
 from engine.sim.guard import Guard
 from engine.sim.invariants import Judge
 from engine.sim.kills import PATHS, KillOperator, add_up, run_world
+from engine.sim.mischief import put_kill_file
 from engine.sim.runner import in_fresh_folder, make_template
 from engine.sim.world import HOME, KILL_FILE, World
 from safety.killbyte import KillLevel
@@ -93,6 +94,20 @@ def test_a_kill_file_is_obeyed_while_a_cancel_goes_unanswered(template: Path) ->
         await _until(world, lambda: _engine(world).desk.obeyed is KillLevel.CLOSE_ONLY)
         world.disk.files[KILL_FILE] = bytearray(b"halt")
         await asyncio.sleep(0.5)
+        assert _engine(world).core.kill.level is KillLevel.HALT_ALL
+
+    _tell(template, story)
+
+
+@pytest.mark.parametrize(("is_told", "within_s"), [(True, 0.002), (False, 0.5)])
+def test_a_kill_file_trips_at_the_hosts_word_and_without_it_within_a_turn(
+    template: Path, is_told: bool, within_s: float
+) -> None:
+    async def story(world: World, operator: KillOperator) -> None:
+        await _until(world, lambda: bool(_engine(world).desk.running))
+        put_kill_file(world, b"halt", is_told=is_told)
+        assert _engine(world).core.kill.level is KillLevel.CLEAR, "nobody has looked yet"
+        await asyncio.sleep(within_s)
         assert _engine(world).core.kill.level is KillLevel.HALT_ALL
 
     _tell(template, story)
