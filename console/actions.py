@@ -24,7 +24,7 @@ SCREENS: tuple[tuple[str, str, str], ...] = (
 )
 """(digit, name, title) of each screen, in the order of the digits."""
 
-SIDE_SCREENS = ("limits", "incidents", "reconcile", "drill", "corridor")
+SIDE_SCREENS = ("limits", "incidents", "reconcile", "drill", "corridor", "order_form")
 """Screens with a letter of their own."""
 
 _ASKS: dict[str, tuple[str, str]] = {

@@ -284,16 +284,6 @@ ON_SCREENS: tuple[Action, ...] = (
         hint=5,
     ),
     Action(
-        "new_order",
-        ("N",),
-        "new",
-        "open a session with the preflight of an order; nothing is sent",
-        ("corridor",),
-        1,
-        "interlock submit open",
-        hint=6,
-    ),
-    Action(
         "note_incident",
         ("n",),
         "note",

@@ -89,7 +89,7 @@ def feedback(raw: Mapping[str, object], tool_name: str) -> MissingFields | Inval
     missing = missing_fields(raw, tool_name)
     if missing is not None:
         return missing
-    wrong = _wrong(raw)
+    wrong = _wrong(raw) or _wrong_side(raw)
     if not wrong:
         return None
     advice = "; ".join(f"{name}: {said}" for name, said in wrong.items())
@@ -105,12 +105,11 @@ def corrections(raw: Mapping[str, object]) -> dict[str, str]:
     """Return what to do about each field of an unfinished form: lacking ones, then wrong ones."""
     missing = missing_fields(raw)
     lacking = () if missing is None else missing.missing_fields
-    return {**{name: REQUIRED_FIELDS[name] for name in lacking}, **_wrong(raw)}
+    return {**{name: REQUIRED_FIELDS[name] for name in lacking}, **_wrong_side(raw), **_wrong(raw)}
 
 
 def _wrong(raw: Mapping[str, object]) -> dict[str, str]:
-    wrong = {name: said for name, value in sorted(raw.items()) if (said := _problem(name, value))}
-    return wrong or _wrong_side(raw)
+    return {name: said for name, value in sorted(raw.items()) if (said := _problem(name, value))}
 
 
 def _problem(name: str, value: object) -> str:
@@ -141,7 +140,7 @@ def figure(value: object) -> Decimal | None:
 
 def _wrong_side(raw: Mapping[str, object]) -> dict[str, str]:
     limit, stop, target = (figure(raw.get(name)) for name in ("limit_price", "stop_loss", "take_profit"))
-    if not raw.get("side"):
+    if raw.get("side") not in WORDS["side"]:
         return {}
     sign = Side(str(raw["side"])).sign
     wrong: dict[str, str] = {}

@@ -1,7 +1,8 @@
 """The one Textual screen: the fixed frame, the rooms inside it, and the single path of every key.
 
-Nothing in it can take focus, so a key has one way to go: the guard bar if it is up, else the open
-question, else the action table. (^X and ^Q come before all of these, from the app.)
+Only the fields of an order by hand can take focus, and lose it to a guard or a question; so a key has one way
+to go: the guard bar if it is up, else the open question, else a field, else the action table. (^X and ^Q come
+before all of these, from the app.)
 """
 
 from __future__ import annotations
@@ -89,6 +90,8 @@ class Desktop(Screen[None], inherit_bindings=False):
         """Bring everything around the room up to date."""
         if not self.is_composed:
             return
+        if self.focused is not None and (self.console_app.flow.is_open or self.console_app.prompt.is_open):
+            self.set_focus(None)  # the guard and a question come before any field
         guard = self.query_one("#guard", GuardBar)
         desk = self.console_app.desk
         guard.operator = desk.operator

@@ -9,6 +9,7 @@ from console.tui.screens.events import Events
 from console.tui.screens.gates import Gates
 from console.tui.screens.incidents import IncidentRoom
 from console.tui.screens.limits import Limits
+from console.tui.screens.order_form import OrderForm
 from console.tui.screens.orders import Orders
 from console.tui.screens.positions import Positions
 from console.tui.screens.reconcile import ReconcileRoom
@@ -33,6 +34,7 @@ _KINDS: tuple[type[Room], ...] = (
     ReconcileRoom,
     DrillRoom,
     CorridorRoom,
+    OrderForm,
 )
 
 

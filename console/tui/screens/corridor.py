@@ -19,7 +19,6 @@ from engine.api.corridor import (
     StepRow,
     SubmitAct,
     SubmitList,
-    SubmitOpen,
     SubmitRow,
     Submits,
     SubmitShow,
@@ -28,8 +27,7 @@ from engine.api.corridor import (
 from seams.clock import NS_PER_S
 
 ASK_EVERY_NS = 2 * NS_PER_S
-FORM = ("symbol", "side", "quantity", "limit_price", "stop_loss")
-ACTIONS = ("next_step", "look_step", "cancel_order", "new_order", "runbook")
+ACTIONS = ("next_step", "look_step", "cancel_order", "runbook")
 HASH = re.compile(r"(0x)?[0-9a-f]{40,}")
 """What no person reads: it stands in the artifact."""
 STOPPED = ("filled", "canceled", "rejected", "submit_rejected", "submit_not_sent")
@@ -73,9 +71,7 @@ class CorridorRoom(Room):
         return self._view if is_his else None
 
     def act(self, action_id: str) -> bool:
-        if action_id == "new_order":
-            self._open()
-        elif action_id == "runbook":
+        if action_id == "runbook":
             self.desk_app.open_runbook("corridor.md")
         elif self.view is None:
             self.desk_app.say("select a session first", "p3-calm")
@@ -111,20 +107,6 @@ class CorridorRoom(Room):
             send("")
         else:
             self.desk_app.ask(f"{name} of {session_id}? y", send, kind=Kind.YES)
-
-    def _open(self) -> None:
-        label = "New order: SYMBOL buy|sell QUANTITY LIMIT STOP (preflight only, nothing is sent)"
-        self.desk_app.ask(label, self._opened)
-
-    def _opened(self, said: str) -> None:
-        words = said.split()
-        if len(words) != len(FORM):
-            self.desk_app.say("not sent: give symbol, side, quantity, limit and stop", "p3-calm")
-            return
-        form: dict[str, Any] = dict(zip(FORM, words, strict=True))
-        form |= {"order_type": "limit", "time_in_force": "gtc", "reduce_only": False}
-        self._asked = ("", 0)
-        self.desk_app.send(SubmitOpen(form=form), "the preflight")
 
     def _look_again(self) -> None:
         """Ask every two seconds while this screen is shown, and at once for another row."""

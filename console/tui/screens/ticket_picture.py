@@ -44,12 +44,9 @@ def ticket_lines(
     ]
     state = _state_lines(ticket, width, left, next_step)
     policy = _policy_lines(ticket, max(0, height - len(head) - len(state) - LEAST_CHECKS))
-    room = max(3, height - len(head) - len(state) - len(policy) - 2)
-    rows = _ordered(ticket)
-    table: list[Line] = [_check_line(check, width, ticket.altered) for check in rows]
-    if len(table) > room:
-        table = [*table[: room - 1], ((f"   and {len(table) - room + 1} more, none worse", "dim"),)]
-    checks: list[Line] = [_check_head(width), *table, *policy]
+    room = height - len(head) - len(state) - len(policy) - 1
+    table = checks_table(ticket.looks, ticket.checks, ticket.altered, width, room)
+    checks: list[Line] = [*table, *policy]
     line: Line = ((dash * width, "rule"),)
     if ticket.state == "unknown":  # what became of it comes before what was once checked
         return [*head, *state, line, *checks]
@@ -64,11 +61,22 @@ def _policy_lines(ticket: TicketRow, room: int) -> list[Line]:
     ]
 
 
-def _ordered(ticket: TicketRow) -> list[CheckRow]:
+def checks_table(
+    looks: Sequence[CheckRow], checks: Sequence[CheckRow], altered: Sequence[str], width: int, height: int
+) -> list[Line]:
+    """Return NOW / AFTER / LIMIT / RESULT in `height` lines, at least four; what is cut off is counted."""
+    room = max(3, height - 1)
+    table: list[Line] = [_check_line(check, width, altered) for check in _ordered(looks, checks)]
+    if len(table) > room:
+        table = [*table[: room - 1], ((f"   and {len(table) - room + 1} more, none worse", "dim"),)]
+    return [_check_head(width), *table]
+
+
+def _ordered(seen: Sequence[CheckRow], checks: Sequence[CheckRow]) -> list[CheckRow]:
     """Put what speaks against it first, then what must be seen, then the figures that people know."""
     known = {name: place for place, name in enumerate(LABELS)}
-    rows = [*ticket.looks, *ticket.checks]
-    looks = {check.name for check in ticket.looks}
+    rows = [*seen, *checks]
+    looks = {check.name for check in seen}
 
     def place(check: CheckRow) -> tuple[int, int, int]:
         return (
