@@ -6,13 +6,17 @@ JSON values and never a secret.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
 from venues.contract import Refused, Signed
 from venues.public import CandleVenue
-from venues.types import OrderRequest, Record
+from venues.types import MarketEvent, OrderRequest, Quote, Record
+
+MAX_SKEW_MS = 1_000
+"""How far a venue's clock may stand from ours before an order is prepared."""
 
 
 class Probe(Record):
@@ -31,6 +35,32 @@ class Market(Record):
     bid: Decimal | None
     ask: Decimal | None
     at_ns: int
+
+
+class Quotes:
+    """The newest best bid and offer of each symbol, as an adapter's market stream tells them."""
+
+    def __init__(self) -> None:
+        self._newest: dict[str, Quote] = {}
+
+    def heard(self, event: MarketEvent) -> None:
+        """Take one event of the stream."""
+        if isinstance(event, Quote):
+            self._newest[event.symbol] = event
+
+    def market(self, symbol: str) -> Market | None:
+        """Return a symbol's price, its mark in the middle; None before the first quote."""
+        quote = self._newest.get(symbol)
+        if quote is None:
+            return None
+        bid, ask = Decimal(repr(quote.bid)), Decimal(repr(quote.ask))
+        return Market(mark=(bid + ask) / 2, bid=bid, ask=ask, at_ns=quote.at_ns)
+
+
+def probe(what: str, reasons: Sequence[str], body: Mapping[str, Any]) -> Probe:
+    """Return the answer of a question: passed where there is no reason against it."""
+    state = f"{what}_passed" if not reasons else f"{what}_refused"
+    return Probe(ok=not reasons, state=state, reasons=tuple(reasons), body=dict(body))
 
 
 class Preparing(StrEnum):

@@ -29,11 +29,12 @@ from venues.hyperliquid.capabilities import LOOKUP_LAG_NS, NAME, WATCHED, capabi
 from venues.hyperliquid.client import HyperliquidClient, demand
 from venues.hyperliquid.cloids import Cloids
 from venues.hyperliquid.draft import draft
-from venues.hyperliquid.history import History, read
+from venues.hyperliquid.history import History
 from venues.hyperliquid.outcomes import Outcome, Verdict
 from venues.hyperliquid.readiness import UNASKED, Answered, examine
 from venues.hyperliquid.stream import Stream
 from venues.hyperliquid.translate import Json, Market
+from venues.json_fields import read
 from venues.keyfile import KeyFile
 from venues.listeners import Listeners
 from venues.outbox import Outbox

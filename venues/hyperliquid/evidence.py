@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
 from seams.clock import NS_PER_MS, Clock
 from seams.http import decode_request
-from venues.evidence import Market, Prepared, Preparing, Probe
+from venues.evidence import MAX_SKEW_MS, Market, Prepared, Preparing, Probe, Quotes, probe
 from venues.hyperliquid.adapter import HyperliquidAdapter
 from venues.hyperliquid.capabilities import MIN_NOTIONAL_USD
 from venues.hyperliquid.draft import limit_of
 from venues.hyperliquid.precision import MarketKind, is_price
-from venues.types import MarketEvent, OrderRequest, Quote
-
-MAX_SKEW_MS = 1_000
+from venues.types import OrderRequest
 
 
 class HyperliquidEvidence:
@@ -25,15 +22,11 @@ class HyperliquidEvidence:
 
     def __init__(self, venue: HyperliquidAdapter, clock: Clock) -> None:
         self._venue, self._clock = venue, clock
-        self._quotes: dict[str, Quote] = {}
-        venue.on_market(self._heard)
+        self._quotes = Quotes()
+        venue.on_market(self._quotes.heard)
 
     async def market(self, symbol: str) -> Market | None:
-        quote = self._quotes.get(symbol)
-        if quote is None:
-            return None
-        bid, ask = Decimal(repr(quote.bid)), Decimal(repr(quote.ask))
-        return Market(mark=(bid + ask) / 2, bid=bid, ask=ask, at_ns=quote.at_ns)
+        return self._quotes.market(symbol)
 
     async def preflight(self, request: OrderRequest) -> Probe:
         skew_ms = (await self._venue.time_ns() - self._clock.now_ns()) // NS_PER_MS
@@ -56,7 +49,7 @@ class HyperliquidEvidence:
             "clock_skew_ms": skew_ms,
             "problems": list(self._venue.problems),
         }
-        return _probe("preflight", reasons, body)
+        return probe("preflight", reasons, body)
 
     async def readiness(self, request: OrderRequest) -> Probe:
         snapshot = await self._venue.account()
@@ -81,7 +74,7 @@ class HyperliquidEvidence:
             "warnings": list(self._venue.warnings),
             "positions": {each.symbol: f"{each.quantity:f}" for each in snapshot.positions},
         }
-        return _probe("readiness", reasons, body)
+        return probe("readiness", reasons, body)
 
     async def prepare(self, request: OrderRequest, nonce: int, valid_until_ns: int) -> Prepared:
         """Sign the order offline; what is hashed is the body exactly as it would leave."""
@@ -102,12 +95,3 @@ class HyperliquidEvidence:
             "body_sha256": sha256(found[0].body).hexdigest(),
         }
         return Prepared(probe=Probe(ok=True, state="signed", body=body), signed=signed)
-
-    def _heard(self, event: MarketEvent) -> None:
-        if isinstance(event, Quote):
-            self._quotes[event.symbol] = event
-
-
-def _probe(what: str, reasons: list[str], body: dict[str, Any]) -> Probe:
-    state = f"{what}_passed" if not reasons else f"{what}_refused"
-    return Probe(ok=not reasons, state=state, reasons=tuple(reasons), body=body)

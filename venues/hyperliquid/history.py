@@ -6,7 +6,7 @@ Pages overlap and are joined by name; a list that will not end, or that cannot b
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from seams.clock import NS_PER_MS
 from venues.contract import OutcomeUnknown
@@ -14,6 +14,7 @@ from venues.hyperliquid import translate
 from venues.hyperliquid.client import HyperliquidClient
 from venues.hyperliquid.cloids import FOREIGN, Cloids
 from venues.hyperliquid.translate import Json
+from venues.json_fields import read
 from venues.types import CashEvent, Fill, VenueOrder
 
 FILLS_PAGE, FUNDING_PAGE = 2_000, 500
@@ -101,11 +102,3 @@ class History:
                 raise OutcomeUnknown(f"{kind}: more than {size} in one millisecond")
             start_ms = newest_ms
         raise OutcomeUnknown(f"{kind}: more than {MAX_PAGES} pages")
-
-
-def read(reader: Callable[[Any], T], said: object) -> T:
-    """Read an answer; one that cannot be read says nothing. Raises `OutcomeUnknown`."""
-    try:
-        return reader(said)
-    except (ValueError, KeyError, TypeError, ArithmeticError) as error:
-        raise OutcomeUnknown(f"an answer that cannot be read: {error}") from error

@@ -19,7 +19,7 @@ from venues.hyperliquid import translate
 from venues.hyperliquid.asking import Asker
 from venues.hyperliquid.budget import Budget
 from venues.hyperliquid.capabilities import NAME, WATCHED
-from venues.hyperliquid.history import read
+from venues.json_fields import read
 from venues.public import Book, Candle, Funding, Level, Mids, PublicEvent, Tell, Top, Trade
 from venues.seen import Seen
 from venues.types import Bar

@@ -5,13 +5,19 @@ Whatever is missing or of another kind raises `ValueError`: what cannot be read 
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from seams.clock import NS_PER_MS
 from venues.hyperliquid.capabilities import MIN_NOTIONAL_USD, NAME
 from venues.hyperliquid.cloids import Cloids
 from venues.hyperliquid.precision import MarketKind, asset_of, lot_of, tick_at
+from venues.json_fields import Json as Json
+from venues.json_fields import amount as amount
+from venues.json_fields import number as number
+from venues.json_fields import rows as rows
+from venues.json_fields import table as table
+from venues.json_fields import text as text
 from venues.types import (
     Accepted,
     AccountSnapshot,
@@ -33,7 +39,6 @@ SIDES = {"B": Side.BUY, "A": Side.SELL}
 SUFFIX = "-PERP"
 LIVE = frozenset({"open", "triggered"})
 ENDED = frozenset({"canceled", "scheduledCancel", "internalCancel"})
-Json = dict[str, Any]
 
 
 class Market(Record):
@@ -231,40 +236,3 @@ def account(said: Any, account_id: str) -> AccountSnapshot:
         positions=tuple(positions),
         at_ns=number(state, "time") * NS_PER_MS,
     )
-
-
-def table(value: Any) -> Json:
-    if not isinstance(value, dict):
-        raise ValueError(f"not an object: {str(value)[:60]!r}")
-    return value
-
-
-def rows(value: Any) -> list[Json]:
-    if not isinstance(value, list):
-        raise ValueError(f"not a list: {str(value)[:60]!r}")
-    return [table(each) for each in value]
-
-
-def text(said: Json, name: str) -> str:
-    found = said.get(name)
-    if not isinstance(found, str):
-        raise ValueError(f"{name} is no text")
-    return found
-
-
-def number(said: Json, name: str) -> int:
-    found = said.get(name)
-    if isinstance(found, bool) or not isinstance(found, int):
-        raise ValueError(f"{name} is no whole number")
-    return found
-
-
-def amount(said: Json, name: str) -> Decimal:
-    """Read a decimal text. Raises `ValueError` for what is none, and for NaN and infinities."""
-    try:
-        found = Decimal(text(said, name))
-    except InvalidOperation as error:
-        raise ValueError(f"{name} is no number") from error
-    if not found.is_finite():
-        raise ValueError(f"{name} is not finite")
-    return found

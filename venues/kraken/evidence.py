@@ -7,11 +7,10 @@ from typing import Any
 
 from seams.clock import NS_PER_MS, Clock
 from venues.contract import Refused
-from venues.evidence import Market, Prepared, Preparing, Probe
+from venues.evidence import MAX_SKEW_MS, Market, Prepared, Preparing, Probe, Quotes, probe
 from venues.kraken.adapter import KrakenAdapter
-from venues.types import MarketEvent, OrderRequest, Quote, Side
+from venues.types import OrderRequest, Side
 
-MAX_SKEW_MS = 1_000
 WITHDRAW = "withdraw-funds"
 
 
@@ -22,15 +21,11 @@ class KrakenEvidence:
 
     def __init__(self, venue: KrakenAdapter, clock: Clock) -> None:
         self._venue, self._clock = venue, clock
-        self._quotes: dict[str, Quote] = {}
-        venue.on_market(self._heard)
+        self._quotes = Quotes()
+        venue.on_market(self._quotes.heard)
 
     async def market(self, symbol: str) -> Market | None:
-        quote = self._quotes.get(symbol)
-        if quote is None:
-            return None
-        bid, ask = Decimal(repr(quote.bid)), Decimal(repr(quote.ask))
-        return Market(mark=(bid + ask) / 2, bid=bid, ask=ask, at_ns=quote.at_ns)
+        return self._quotes.market(symbol)
 
     async def preflight(self, request: OrderRequest) -> Probe:
         status = await self._venue.system_status()
@@ -58,7 +53,7 @@ class KrakenEvidence:
             "ordermin": None if rules is None else f"{rules.ordermin:f}",
             "costmin": None if rules is None else f"{rules.costmin:f}",
         }
-        return _probe("preflight", reasons, body)
+        return probe("preflight", reasons, body)
 
     async def readiness(self, request: OrderRequest) -> Probe:
         permissions = await self._venue.permissions()
@@ -77,7 +72,7 @@ class KrakenEvidence:
             "order_value_usd": f"{value:f}",
             "positions": {symbol: f"{quantity:f}" for symbol, quantity in held.items()},
         }
-        return _probe("readiness", reasons, body)
+        return probe("readiness", reasons, body)
 
     async def prepare(self, request: OrderRequest, nonce: int, valid_until_ns: int) -> Prepared:
         """Let the venue validate the order under this nonce. Raises `VenueError` where it does not say."""
@@ -89,12 +84,3 @@ class KrakenEvidence:
         body: dict[str, Any] = {"signer": self._venue.signer, "nonce": nonce, "venue_said": said}
         state = "validated" if not reasons else "validation_refused"
         return Prepared(probe=Probe(ok=not reasons, state=state, reasons=tuple(reasons), body=body))
-
-    def _heard(self, event: MarketEvent) -> None:
-        if isinstance(event, Quote):
-            self._quotes[event.symbol] = event
-
-
-def _probe(what: str, reasons: list[str], body: dict[str, Any]) -> Probe:
-    state = f"{what}_passed" if not reasons else f"{what}_refused"
-    return Probe(ok=not reasons, state=state, reasons=tuple(reasons), body=body)

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 
 from seams.clock import NS_PER_S, utc_ns
+from venues.json_fields import Json as Json
+from venues.json_fields import table as table
 from venues.kraken.precision import Rules
 from venues.types import (
     Accepted,
@@ -24,7 +26,6 @@ from venues.types import (
     VenueOrder,
 )
 
-Json = Mapping[str, object]
 NAMES = {"XBT": "BTC", "XDG": "DOGE"}
 """What the venue's older names are called everywhere else."""
 STATUSES = {
@@ -47,13 +48,6 @@ def amount(value: object) -> Decimal:
     if not read.is_finite():
         raise ValueError(f"not an amount: {value!r}")
     return read
-
-
-def table(value: object) -> Json:
-    """Read one JSON object. Raises `ValueError`."""
-    if not isinstance(value, dict):
-        raise ValueError(f"not an object: {str(value)[:60]}")
-    return value
 
 
 def rules_of(pair_id: str, said: Json) -> Rules:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
 from seams.clock import NS_PER_MS, Clock
-from venues.evidence import Market, Prepared, Preparing, Probe
+from venues.evidence import MAX_SKEW_MS, Market, Prepared, Preparing, Probe, Quotes, probe
 from venues.sandbox.link import ExchangeLink
-from venues.types import Instrument, MarketEvent, OrderRequest, Quote
-
-MAX_SKEW_MS = 1_000
+from venues.types import Instrument, OrderRequest
 
 
 class ExchangeEvidence:
@@ -21,19 +18,11 @@ class ExchangeEvidence:
 
     def __init__(self, link: ExchangeLink, clock: Clock) -> None:
         self._link, self._clock = link, clock
-        self._quotes: dict[str, Quote] = {}
-        link.on_market(self._heard)
+        self._quotes = Quotes()
+        link.on_market(self._quotes.heard)
 
     async def market(self, symbol: str) -> Market | None:
-        quote = self._quotes.get(symbol)
-        if quote is None:
-            return None
-        bid, ask = Decimal(repr(quote.bid)), Decimal(repr(quote.ask))
-        return Market(mark=(bid + ask) / 2, bid=bid, ask=ask, at_ns=quote.at_ns)
-
-    def _heard(self, event: MarketEvent) -> None:
-        if isinstance(event, Quote):
-            self._quotes[event.symbol] = event
+        return self._quotes.market(symbol)
 
     async def preflight(self, request: OrderRequest) -> Probe:
         skew_ms = (await self._link.time_ns() - self._clock.now_ns()) // NS_PER_MS
@@ -48,7 +37,7 @@ class ExchangeEvidence:
             "tick": None if known is None else str(known.tick),
             "lot": None if known is None else str(known.lot),
         }
-        return _probe("preflight", reasons, body)
+        return probe("preflight", reasons, body)
 
     async def readiness(self, request: OrderRequest) -> Probe:
         snapshot = await self._link.account()
@@ -62,7 +51,7 @@ class ExchangeEvidence:
             "order_value_usd": str(value),
             "positions": {each.symbol: str(each.quantity) for each in snapshot.positions},
         }
-        return _probe("readiness", reasons, body)
+        return probe("readiness", reasons, body)
 
     async def prepare(self, request: OrderRequest, nonce: int, valid_until_ns: int) -> Prepared:
         signed = self._link.sign(request, nonce, valid_until_ns)
@@ -87,8 +76,3 @@ def _form(request: OrderRequest, known: Instrument | None) -> list[str]:
     if not request.reduce_only and request.quantity * request.limit_price < known.min_notional_usd:
         found.append("below_min_notional")
     return found
-
-
-def _probe(what: str, reasons: list[str], body: dict[str, str | int | bool | dict[str, str] | None]) -> Probe:
-    state = f"{what}_passed" if not reasons else f"{what}_refused"
-    return Probe(ok=not reasons, state=state, reasons=tuple(reasons), body=body)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
 
 from seams.clock import NS_PER_MS, Clock
 from seams.wire import Caller, MayLeave, MessageLink, always
 from venues.contract import AlreadySeen, Capabilities, Fence, OutcomeUnknown, Refused, Retryable, Signed
+from venues.json_fields import read
 from venues.keyfile import KeyFile
 from venues.listeners import Listeners
 from venues.outbox import Outbox
@@ -18,8 +18,6 @@ from venues.template.client import TemplateClient
 from venues.template.stream import Stream
 from venues.template.translate import Json, Names
 from venues.types import Accepted, AccountSnapshot, Fill, Instrument, OrderRequest, VenueOrder
-
-T = TypeVar("T")
 
 
 class TemplateAdapter:
@@ -111,7 +109,7 @@ class TemplateAdapter:
             if is_first:
                 raise
             raise OutcomeUnknown(f"of a second copy: {refusal}") from refusal
-        venue_id = _read(lambda answer: translate.text(translate.table(answer), "venue_id"), said)
+        venue_id = read(lambda answer: translate.text(translate.table(answer), "venue_id"), said)
         now_ns = self._clock.now_ns()
         self._heard.tell_event(Accepted(client_order_id=name, venue_order_id=venue_id, at_ns=now_ns))
 
@@ -141,29 +139,21 @@ class TemplateAdapter:
 
     async def time_ns(self) -> int:
         said = await self._client.ask("/time")
-        return _read(lambda answer: translate.number(translate.table(answer), "at_ms") * NS_PER_MS, said)
+        return read(lambda answer: translate.number(translate.table(answer), "at_ms") * NS_PER_MS, said)
 
     async def query(self, client_order_id: str) -> VenueOrder | None:
         said = await self._client.ask("/query", id=self._names.of(client_order_id))
-        found = _read(translate.rows, said)
-        return _read(lambda each: translate.venue_order(each, self._names), found[0]) if found else None
+        found = read(translate.rows, said)
+        return read(lambda each: translate.venue_order(each, self._names), found[0]) if found else None
 
     async def open_orders(self) -> Sequence[VenueOrder]:
         said = await self._client.ask("/orders")
-        return _read(lambda rows: [translate.venue_order(e, self._names) for e in translate.rows(rows)], said)
+        return read(lambda rows: [translate.venue_order(e, self._names) for e in translate.rows(rows)], said)
 
     async def fills_since(self, since_ns: int) -> Sequence[Fill]:
         said = await self._client.ask("/fills", since_ms=since_ns // NS_PER_MS)
-        return _read(lambda rows: [translate.fill(each, self._names) for each in translate.rows(rows)], said)
+        return read(lambda rows: [translate.fill(each, self._names) for each in translate.rows(rows)], said)
 
     async def account(self) -> AccountSnapshot:
         said = await self._client.ask("/account")
-        return _read(lambda answer: translate.account(translate.table(answer)), said)
-
-
-def _read(reader: Callable[[Any], T], said: object) -> T:
-    """Read an answer; one that cannot be read says nothing. Raises `OutcomeUnknown`."""
-    try:
-        return reader(said)
-    except (ValueError, KeyError, TypeError) as error:
-        raise OutcomeUnknown(f"an answer that cannot be read: {error}") from error
+        return read(lambda answer: translate.account(translate.table(answer)), said)

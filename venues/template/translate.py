@@ -6,11 +6,16 @@ What the venue says is read here and nowhere else; what cannot be read raises `V
 from __future__ import annotations
 
 import hashlib
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
-from typing import Any
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from seams.clock import NS_PER_MS
 from venues.contract import Refused
+from venues.json_fields import Json as Json
+from venues.json_fields import amount as amount
+from venues.json_fields import number as number
+from venues.json_fields import rows as rows
+from venues.json_fields import table as table
+from venues.json_fields import text as text
 from venues.template.capabilities import INSTRUMENTS
 from venues.types import (
     Accepted,
@@ -28,7 +33,6 @@ from venues.types import (
     VenuePosition,
 )
 
-Json = dict[str, Any]
 FOREIGN = "tpl:"
 """Stands before the venue's own name of an order that is not this desk's."""
 MARK_DIGITS = 8
@@ -146,39 +150,3 @@ def quote(said: Json) -> Quote:
     """Read a best bid and offer."""
     bid, ask = float(amount(said, "bid")), float(amount(said, "ask"))
     return Quote(symbol=text(said, "symbol"), at_ns=number(said, "at_ms") * NS_PER_MS, bid=bid, ask=ask)
-
-
-def table(value: Any) -> Json:
-    if not isinstance(value, dict):
-        raise ValueError(f"not an object: {str(value)[:60]!r}")
-    return value
-
-
-def rows(value: Any) -> list[Json]:
-    if not isinstance(value, list):
-        raise ValueError(f"not a list: {str(value)[:60]!r}")
-    return [table(each) for each in value]
-
-
-def text(said: Json, name: str) -> str:
-    found = said.get(name)
-    if not isinstance(found, str):
-        raise ValueError(f"{name} is no text")
-    return found
-
-
-def number(said: Json, name: str) -> int:
-    found = said.get(name)
-    if isinstance(found, bool) or not isinstance(found, int):
-        raise ValueError(f"{name} is no whole number")
-    return found
-
-
-def amount(said: Json, name: str) -> Decimal:
-    try:
-        found = Decimal(text(said, name))
-    except InvalidOperation as error:
-        raise ValueError(f"{name} is no number") from error
-    if not found.is_finite():
-        raise ValueError(f"{name} is not finite")
-    return found
