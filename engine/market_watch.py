@@ -152,7 +152,16 @@ class MarketWatch:
             heard = self._heard.get(event.symbol)
             if heard is None:
                 heard = self._heard[event.symbol] = HeardMarket(event.symbol)
+            second, before = event.at_ns // NS_PER_S, heard.quote
             heard.take(event)
+            if heard.quote is event and (before is None or before.at_ns // NS_PER_S < second):
+                self._value(event)
+
+    def _value(self, quote: Quote) -> None:
+        """Once a second: what is held is worth what the market says, also where no session runs."""
+        ledger = self._custody.ledger
+        if ledger.holding(quote.symbol).quantity:
+            ledger.mark(quote.symbol, _exact(quote.mid), quote.at_ns)
 
     def _series(self, symbol: str, interval: str) -> Series:
         return Series(venue=self._facts.name, symbol=symbol, interval=interval)

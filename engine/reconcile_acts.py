@@ -209,9 +209,23 @@ def _book_position(doing: _Doing) -> str:
     price = _price(custody, difference.subject, difference.amount)
     if price <= 0:
         raise Refusal("difference_settling", f"{difference.subject} has no price yet")
-    did = doing.keep(f"booked {difference.amount:+f} {difference.subject} at {price:f}")
-    custody.adjust(_adjustment(doing, difference.subject, difference.amount, price, ZERO))
+    in_kind = _in_kind(custody, difference.amount * price)
+    how = ", in kind: no cash was paid for it" if in_kind else ""
+    did = doing.keep(f"booked {difference.amount:+f} {difference.subject} at {price:f}{how}")
+    custody.adjust(_adjustment(doing, difference.subject, difference.amount, price, in_kind))
     return did
+
+
+def _in_kind(custody: Custody, worth_usd: Decimal) -> Decimal:
+    """Return the cash to book with an unexplained position that is worth so much (USD, signed).
+
+    At spot a booking takes its price out of the cash that we expect. Where the venue's cash shows no such
+    payment the coins were there before us, or came as coins: then they are paid in at their worth.
+    """
+    if not custody.venue.capabilities().pays_in_full:
+        return ZERO
+    cash_usd = sum((each.amount for each in custody.differences if each.kind == Kind.CASH), ZERO)
+    return worth_usd if abs(cash_usd) < abs(cash_usd + worth_usd) else ZERO
 
 
 async def _flatten_position(doing: _Doing) -> str:

@@ -197,9 +197,9 @@ def configured_venue(
         demand_conformance(key.venue)
     opener = OPENERS[key.venue]
     if Mode(engine.mode) is not Mode.DRY_LIVE:
-        return opener(execution.venue_url, key, clock, environment, transport), key.account
+        return opener(execution.venue_url, key, clock, environment, transport), key.trades
     reading = Reading(transport or Sockets()) if needs_url or transport is not None else None
-    return DryVenue(opener(execution.venue_url, key, clock, environment, reading), clock), key.account
+    return DryVenue(opener(execution.venue_url, key, clock, environment, reading), clock), key.trades
 
 
 def evidence_of(venue: LiveVenue, clock: Clock) -> CorridorVenue:

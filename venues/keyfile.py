@@ -21,3 +21,8 @@ class KeyFile(Record):
     ask_secret: str = ""
     vault: str = ""
     """The sub-account or vault to act for, led by `account`; empty: the account itself (Hyperliquid)."""
+
+    @property
+    def trades(self) -> str:
+        """The account whose money moves: the sub-account or vault where one is named."""
+        return self.vault or self.account

@@ -22,6 +22,7 @@ class VenueCash:
 
     def __init__(self, core: Core, venue: VenueAdapter, key: str) -> None:
         self._core, self._venue, self._key = core, venue, key
+        self._opened_ns = 0
 
     @property
     def total_usd(self) -> Decimal:
@@ -31,13 +32,21 @@ class VenueCash:
     def open(self, at_ns: int) -> None:
         """The account's opening balance holds everything up to this time of the venue's."""
         self._core.store.facts.set(f"opened_ns:{self._key}", str(at_ns), self._core.clock.now_ns())
+        self._opened_ns = at_ns
+
+    @property
+    def opened_ns(self) -> int:
+        """When the account was first seen, by the venue's time; 0 before."""
+        if not self._opened_ns:
+            self._opened_ns = int(self._core.store.facts.get(f"opened_ns:{self._key}") or 0)
+        return self._opened_ns
 
     async def catch_up(self) -> bool:
         """Ask for events and record the new ones; return whether there were any. Raises `VenueError`."""
-        opened = self._core.store.facts.get(f"opened_ns:{self._key}")
-        if opened is None or not isinstance(self._venue, CashTeller):
+        opened_ns = self.opened_ns
+        if not opened_ns or not isinstance(self._venue, CashTeller):
             return False
-        known, opened_ns = self._known(), int(opened)
+        known = self._known()
         newest_ns = max((each.at_ns for each in known.values()), default=opened_ns)
         told = await self._venue.cash_events_since(max(opened_ns, newest_ns - OVERLAP_NS))
         fresh = [each for each in told if each.at_ns > opened_ns and each.event_id not in known]

@@ -216,6 +216,8 @@ class Custody:
     async def _pass(self) -> tuple[Difference, ...]:
         venue_ns = await ask_time(self.orders, self.core.clock)
         self.heard_ns = self.core.clock.monotonic_ns()
+        if not self.record.is_open:
+            self._open_account(await self.venue.account())
         for fill in await self.venue.fills_since(self._fills_from()):
             chaos.point("custody.between_fills")
             self._take_fill(fill)
@@ -227,8 +229,6 @@ class Custody:
         for order in self.orders.alive():
             await settle(self.orders, order, venue_ns, listed.get(order.order_id))
         snapshot = await self.venue.account()
-        if not self.record.is_open:
-            self._open_account(snapshot)
         differences = self._compare(snapshot)
         if any(each.kind == Kind.CASH for each in differences) and await self.cash.catch_up():
             self._rebuild()
@@ -318,20 +318,24 @@ class Custody:
 
     def _open_account(self, snapshot: AccountSnapshot) -> None:
         """First contact: what the account holds now is where our ledger begins; positions stay differences
-        until an operator adopts them."""
-        self.record.open(snapshot.cash_usd, self.core.clock.now_ns())
-        self.cash.open(snapshot.at_ns)
+        until an operator adopts them, and what was traded before is history: its cash is in the opening."""
+        with self.core.store.transaction():
+            self.record.open(snapshot.cash_usd, self.core.clock.now_ns())
+            self.cash.open(snapshot.at_ns)
         self.core.note("account_opened", self.venue.name, f"{self.account}: {snapshot.cash_usd} USD")
         self._rebuild()
 
     def _fills_from(self) -> int:
         newest = self.core.store.orders.newest_fill_ns(self.venue.name, self.account)
         oldest_open = min((order.created_ns for order in self.orders.alive()), default=newest)
-        return max(0, min(newest, oldest_open) - OVERLAP_NS)
+        return max(0, self.cash.opened_ns - OVERLAP_NS, min(newest, oldest_open) - OVERLAP_NS)
 
     def _foreign(self, event: OrderEvent) -> None:
-        """The venue told of an order that is not in our record: somebody else acts on this account."""
-        name = event.client_order_id
+        """The venue told of an order that is not in our record: somebody else acts on this account. What was
+        executed before our first contact is history; before that contact a pass asks for what came since."""
+        name, opened_ns = event.client_order_id, self.cash.opened_ns
+        if isinstance(event, Fill) and (not opened_ns or event.at_ns < opened_ns):
+            return
         seen = self.foreign.get(name) or self._foreign_order(name)
         if isinstance(event, Fill):
             if event.fill_id in self._settled:

@@ -44,6 +44,8 @@ async def examine(
     if "agents" not in said:
         said["agents"] = translate.rows(await client.ask("extraAgents", user=key.account.lower()))
     problems = [await _key_problem(client, key, address, now_ms, said) for address in _ours(key)]
+    if key.vault:
+        problems.append(await _vault_problem(client, key, said))
     if "mode" not in said:
         said["mode"] = await client.about_us("userAbstraction")
     if said["mode"] not in MODES:
@@ -84,6 +86,24 @@ async def _key_problem(
     if (role, str(master).lower()) == ("agent", key.account.lower()):
         return ""
     return f"{address} is {str(role)[:20]!r}, not an agent of {key.account}"
+
+
+async def _vault_problem(client: HyperliquidClient, key: KeyFile, answered: Answered) -> str:
+    """Return why our keys may not act for the sub-account or vault; empty where its master is our account.
+
+    The venue would refuse each order for it; asked here, it is told before anybody approves one.
+    """
+    vault, master = key.vault.lower(), key.account.lower()
+    if "vault" not in answered:
+        said = translate.table(await client.ask("userRole", user=vault))
+        if said.get("role") == "vault":
+            said = {"role": "vault", "data": await client.ask("vaultDetails", vaultAddress=vault)}
+        answered["vault"] = said
+    role, data = answered["vault"].get("role"), translate.table(answered["vault"].get("data") or {})
+    leader = str(data.get({"subAccount": "master", "vault": "leader"}.get(str(role), ""), "")).lower()
+    if leader and leader == master:
+        return ""
+    return f"{vault} is {str(role)[:20]!r}, not a sub-account or vault of {key.account}"
 
 
 def _expiries(key: KeyFile, now_ms: int, agents: list[translate.Json]) -> list[str]:

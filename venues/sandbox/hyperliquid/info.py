@@ -74,7 +74,7 @@ class Info:
             "userAbstraction": lambda user, body: "disabled",
             "extraAgents": lambda user, body: self._agents(user),
             "subAccounts": lambda user, body: self._sub_accounts(user),
-            "vaultDetails": lambda user, body: None,
+            "vaultDetails": lambda user, body: _vault(user),
             "userVaultEquities": lambda user, body: [],
             "userTwapSliceFills": lambda user, body: [],
             "portfolio": lambda user, body: self._portfolio(user),
@@ -333,3 +333,18 @@ def _window(items: list[Any], body: Body, limit: int) -> list[Any]:
     """Return the oldest items inside the asked times, both ends inclusive, one page of them."""
     first, last = _time(body, "startTime", 0), _time(body, "endTime", 1 << 62)
     return [item for item in items if first <= item["time"] <= last][:limit]
+
+
+def _vault(user: User) -> Body | None:
+    """Return what is told of a vault; nothing of any other address."""
+    if user.role != "vault":
+        return None
+    return {
+        "name": user.name,
+        "vaultAddress": user.address,
+        "leader": user.master,
+        "followers": [],
+        "isClosed": False,
+        "relationship": {"type": "normal"},
+        "allowDeposits": True,
+    }
