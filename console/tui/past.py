@@ -6,15 +6,20 @@ Only the kill leaves it: it goes to the engine of the present, for a stop must w
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
+
+import msgspec
 
 from console.tui.model import Desk, Link
 from console.tui.widgets.lines import Line, Lines
 from engine.api.client import EngineClient
 from engine.api.commands import CommandBody, Kill, KillArm, QueryBody, Reply
 from engine.api.past import NotRecorded, PastRecord
+from engine.api.past_answers import past_answer
+from engine.api.views import StatusView
 from seams.clock import NS_PER_S, Clock, SystemClock, iso_z
 from seams.ids import Ids, SortableIds
 from seams.net import NetDown, NoAnswer
@@ -54,6 +59,8 @@ class PastGateway:
         self._record = PastRecord(home)
         self._ids: Ids = ids or SortableIds(SystemClock())
         self._present: EngineClient | None = None
+        self._kernel = ""
+        """Of the engine of then: a drill counts only for the kernel it was made with."""
 
     async def run(self, desk: Desk) -> None:
         """Show the instant, then wait."""
@@ -73,6 +80,7 @@ class PastGateway:
         desk.set_link(Link.UP)
         for view in moment.views:
             desk.store(view)
+            self._kernel = view.kernel_sha256 if isinstance(view, StatusView) else self._kernel
         desk.note_resync()
         self.clock.at_ns = at_ns
         return True
@@ -114,7 +122,14 @@ class PastGateway:
         return await self._present.command(body, reason=reason, timeout_s=timeout_s, request_id=request_id)
 
     async def query(self, body: QueryBody, result: type[T]) -> T:
-        raise NoAnswer("the record holds what panels showed, not answers to questions")
+        """Answer from the record, as of the instant shown. Raises `NoAnswer` where it does not tell."""
+        at_ns = self.clock.at_ns
+        try:
+            found = past_answer(self._home, dict(os.environ), body, at_ns, self._kernel)
+        except (NotRecorded, OSError, msgspec.MsgspecError) as error:
+            raise NoAnswer(str(error)) from error
+        assert isinstance(found, result)
+        return found
 
     def new_id(self) -> str:
         return self._ids.new("C")

@@ -55,7 +55,11 @@ def read_incident(folder: Path, disk: Disk) -> Incident:
     found = msgspec.json.decode(disk.read(folder / INCIDENT_FILE), type=Incident)
     data = disk.read(folder / NOTES_FILE) if disk.exists(folder / NOTES_FILE) else b""
     whole = data.split(b"\n")[:-1]  # a last line without its end was never acknowledged
-    notes = tuple(msgspec.json.decode(line, type=IncidentNote) for line in whole)
+    return with_notes(found, tuple(msgspec.json.decode(line, type=IncidentNote) for line in whole))
+
+
+def with_notes(found: Incident, notes: tuple[IncidentNote, ...]) -> Incident:
+    """Return an incident as these notes make it: open, noted or closed."""
     is_closed = any(note.kind == "close" for note in notes)
     status = "closed" if is_closed else "noted" if notes else "open"
     return msgspec.structs.replace(found, status=status, notes=notes)  # type: ignore[type-var]

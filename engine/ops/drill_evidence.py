@@ -96,10 +96,14 @@ def keep(outputs: Path, disk: Disk, sealed: SealedDrill) -> Path:
     """Write the evidence and return its path."""
     folder = outputs / FOLDER
     disk.make_folder(folder)
-    stamp = iso_z(sealed.drill.began_ns).replace("-", "").replace(":", "").replace(".", "_")
-    path = folder / f"{stamp}_{sealed.drill.kind}.json"
+    path = folder / f"{_stamp(sealed.drill.began_ns)}_{sealed.drill.kind}.json"
     disk.write_atomic(path, canonical(sealed))
     return path
+
+
+def _stamp(at_ns: int) -> str:
+    """Write an instant as file names have it: they sort by time."""
+    return iso_z(at_ns).replace("-", "").replace(":", "").replace(".", "_")
 
 
 def drills_in(outputs: Path, disk: Disk) -> list[tuple[str, SealedDrill | None]]:
@@ -128,10 +132,18 @@ def drill_blockers(
     )
 
 
-def newest_drills(outputs: Path, disk: Disk) -> dict[str, tuple[str, SealedDrill | None]]:
-    """Return the last drill of each kind: its file, and None where it cannot be read."""
+def newest_drills(
+    outputs: Path, disk: Disk, by_ns: int | None = None
+) -> dict[str, tuple[str, SealedDrill | None]]:
+    """Return the last drill of each kind: its file, and None where it cannot be read.
+
+    With `by_ns` (UTC) those that had begun by then; of one that cannot be read the name says when.
+    """
     newest: dict[str, tuple[str, SealedDrill | None]] = {}
+    last = None if by_ns is None else f"{_stamp(by_ns)}_~"
     for name, sealed in drills_in(outputs, disk):
+        if last is not None and name > last:
+            continue
         kind = sealed.drill.kind if sealed is not None else name.removesuffix(".json").rsplit("_", 1)[-1]
         newest[kind] = (name, sealed)
     return newest

@@ -7,9 +7,9 @@ import os
 import sys
 from pathlib import Path
 
-from engine.api.drills import DRILL_KINDS, DrillFigure, DrillRow, DrillRun, Drills
+from engine.api.drills import DRILL_KINDS, DrillRun, Drills
 from engine.core import Core
-from engine.ops.drill_evidence import DAY_NS, MAX_AGE_DAYS, SealedDrill, newest_drills, problem_of
+from engine.ops.drill_rows import drill_rows
 from safety.reasons import Refusal
 from safety.secrets import KeyReference, Secret, load_secret
 from safety.text import clean
@@ -50,9 +50,9 @@ class DrillRuns:
     def view(self) -> Drills:
         """Return the last drill of each kind with its figures, and the run."""
         core = self._core
-        newest = newest_drills(core.paths.outputs, core.disk)
-        rows = tuple(self._row(kind, newest.get(kind, ("", None))) for kind in DRILL_KINDS)
-        return Drills(at_ns=core.clock.now_ns(), rows=rows, run=self._run)
+        now_ns = core.clock.now_ns()
+        rows = drill_rows(core.paths.outputs, core.disk, now_ns, core.kernel_sha256, self._key())
+        return Drills(at_ns=now_ns, rows=rows, run=self._run)
 
     async def _perform(self, kind: str, who: str, reason: str) -> None:
         words = ["-m", "interlock", "--home", str(self._core.paths.home), "drill", kind]
@@ -92,34 +92,9 @@ class DrillRuns:
                 exit_code=exit_code,
             )
 
-    def _row(self, kind: str, newest: tuple[str, SealedDrill | None]) -> DrillRow:
-        core, (file, found) = self._core, newest
-        now_ns = core.clock.now_ns()
-        try:
-            problem = problem_of(file, found, now_ns, core.kernel_sha256, self._key())
-        except Refusal as refusal:
-            problem = refusal.code
-        if found is None:
-            return DrillRow(kind=kind, problem=problem, began_ns=0, days_left=0.0, operator="", reason="",
-                            is_signed=False, said="", figures=(), file=file)  # fmt: skip
-        drill = found.drill
-        left = MAX_AGE_DAYS - (now_ns - drill.began_ns) / DAY_NS
-        return DrillRow(
-            kind=kind,
-            problem=problem,
-            began_ns=drill.began_ns,
-            days_left=0.0 if problem else round(left, 1),
-            operator=drill.operator,
-            reason=drill.reason,
-            is_signed=bool(found.signature),
-            said=drill.problem,
-            figures=tuple(
-                DrillFigure(name=goal.name, value=goal.value, at_most=goal.at_most, is_met=goal.is_met)
-                for goal in drill.goals
-            ),
-            file=file,
-        )
-
-    def _key(self) -> Secret | None:
+    def _key(self) -> Secret | Refusal | None:
         path = self._core.settings.watchdog.drill_key_file
-        return load_secret(KeyReference(name="watchdog.drill_key_file", path=path)) if path else None
+        try:
+            return load_secret(KeyReference(name="watchdog.drill_key_file", path=path)) if path else None
+        except Refusal as refusal:
+            return refusal

@@ -56,7 +56,10 @@ class CorridorRoom(Room):
 
     def feed(self) -> None:
         self._look_again()
-        self.query_one("#list", LiveTable).set_rows(self._found.rows)
+        table = self.query_one("#list", LiveTable)
+        if self.desk_app.desk.is_past:
+            table.empty = "not on record: interlock submit ls lists the sessions with their times"
+        table.set_rows(self._found.rows)
 
     @property
     def row(self) -> SubmitRow | None:

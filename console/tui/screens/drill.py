@@ -34,6 +34,8 @@ class DrillRoom(Room):
         super().__init__()
         self._drills: Drills | None = None
         self._asked_ns = 0
+        self._instant_ns = 0
+        """Of the past, where one is looked at: what was answered is of it."""
 
     def compose(self) -> ComposeResult:
         look = self.desk_app.look
@@ -46,9 +48,10 @@ class DrillRoom(Room):
     def feed(self) -> None:
         app = self.desk_app
         now_ns = app.clock.monotonic_ns()
-        is_told = bool(self._asked_ns) and app.desk.is_past
-        if self.display and not is_told and (not self._asked_ns or now_ns - self._asked_ns >= ASK_EVERY_NS):
-            self._asked_ns = now_ns
+        instant_ns = app.desk.now_ns if app.desk.is_past else 0
+        is_due = not self._asked_ns or (not app.desk.is_past and now_ns - self._asked_ns >= ASK_EVERY_NS)
+        if self.display and (is_due or instant_ns != self._instant_ns):
+            self._asked_ns, self._instant_ns = now_ns, instant_ns
             app.ask_engine(DrillList(), Drills, self._take, "drills")
         self.query_one("#list", LiveTable).set_rows(self._drills.rows if self._drills else ())
 
@@ -101,7 +104,9 @@ class DrillRoom(Room):
             )
         run = found.run
         if run is None:
-            return [*lines, ((" no drill is under way", "dim"),)]
+            is_past = self.desk_app.desk.is_past
+            said = "not on record: a drill under way" if is_past else "no drill is under way"
+            return [*lines, ((f" {said}", "dim"),)]
         is_over = run.exit_code >= 0
         age = text.age((self.desk_app.desk.now_ns - run.began_ns) / NS_PER_MS)
         state = "ended" if is_over else f"under way for {age}"

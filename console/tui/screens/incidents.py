@@ -26,6 +26,7 @@ from seams.clock import NS_PER_S
 
 ASK_EVERY_NS = 2 * NS_PER_S
 SHOWN_NOTES = 3
+NEVER = ("", -1)
 
 
 class IncidentRoom(Room):
@@ -35,7 +36,7 @@ class IncidentRoom(Room):
         super().__init__()
         self._rows: tuple[Incident, ...] = ()
         self._detail: IncidentDetail | None = None
-        self._asked: tuple[str, int] = ("", 0)
+        self._asked: tuple[tuple[str, int], int] = (NEVER, 0)
 
     def compose(self) -> ComposeResult:
         look = self.desk_app.look
@@ -100,18 +101,19 @@ class IncidentRoom(Room):
         if not body.text.strip():
             self.desk_app.say(f"{what} is not sent: say it in words", "p3-calm")
             return
-        self._asked = ("", 0)
+        self._asked = (NEVER, 0)
         self.desk_app.send(body, what)
 
     def _look_again(self) -> None:
-        """Ask every two seconds while this screen is shown, and at once for another row."""
+        """Ask every two seconds while this is shown; at once for another row, or instant of the past."""
+        desk = self.desk_app.desk
         row, now_ns = self.incident, self.desk_app.clock.monotonic_ns()
         wanted = row.incident_id if row is not None else ""
-        if not self.display or (self._asked[0] == wanted and now_ns - self._asked[1] < ASK_EVERY_NS):
+        asked = (wanted, desk.now_ns if desk.is_past else 0)
+        is_answered = self._asked[0] == asked and (desk.is_past or now_ns - self._asked[1] < ASK_EVERY_NS)
+        if not self.display or is_answered:
             return
-        if self._asked[1] and self.desk_app.desk.is_past:
-            return  # the record holds no answers: told once
-        self._asked = (wanted, now_ns)
+        self._asked = (asked, now_ns)
         self.desk_app.ask_engine(IncidentList(), Incidents, self._take, "incidents")
         if wanted:
             ask = IncidentShow(incident_id=wanted)
