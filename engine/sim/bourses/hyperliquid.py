@@ -14,6 +14,17 @@ import msgspec
 from engine.core import Core
 from engine.sim.bourses.contract import Left
 from engine.sim.bourses.faults import STRIKES, VenueDice, VenueFault
+from engine.sim.bourses.habits import (
+    BAR_S,
+    CASH_USD,
+    Parts,
+    answer_of,
+    dripped,
+    engine_wire,
+    feed_of,
+    guard_wire,
+    run_prices,
+)
 from engine.sim.bourses.hyperliquid_truth import SYMBOLS, HyperliquidTruth, read_order
 from engine.sim.bourses.sockets import DoubleWire, Kind
 from engine.sim.bourses.spoiling import spoilt_prices
@@ -28,16 +39,13 @@ from venues.hyperliquid.signing import throwaway_key, wallet_of
 from venues.keyfile import KeyFile
 from venues.sandbox.hyperliquid.exchange import HyperliquidExchange, kind_of
 from venues.sandbox.hyperliquid.listing import symbol_specs
-from venues.sandbox.market import SandboxFeed, SandboxMarket
 from venues.sandbox.programs import HTML
-from venues.types import FeedEnd, Instrument
+from venues.types import Instrument
 
 if TYPE_CHECKING:
     from engine.sim.world import World
 
 AUTHORITY = "hyperliquid.invalid"
-CASH_USD = Decimal(100_000)
-BAR_S, TICKS_PER_S = 0.25, 4.0
 TICK_S = 0.5
 KINDS = (*STRIKES, VenueFault.HANG_UP, VenueFault.FUNDING, VenueFault.POST_ONLY)
 BUSY = encode_response(Response(503, {"content-type": "text/html"}, HTML))
@@ -125,13 +133,9 @@ class HyperliquidBourse:
         self.dice = VenueDice(world.seed, self.name, world.dice, KINDS)
         trading = self.double.trading
         trading.refuses = lambda order: order.cloid is not None and world.dice.strikes(Fault.VENUE_REJECTS)
-        trading.part_of = self._part_of
-        self._is_gone = False
+        trading.part_of = Parts(world)
         specs = tuple(each for each in symbol_specs() if each.symbol in SYMBOLS)
-        market = SandboxMarket(seed=seed, scenario="sideways", symbols=specs)
-        self.feed = SandboxFeed(
-            market, world.true_clock, bar_seconds=BAR_S, ticks_per_second=TICKS_PER_S, stalls=()
-        )
+        self.feed = feed_of(world, specs)
         self._shown: dict[str, bytes] = {}
         self.lag_ns = NS_PER_S
 
@@ -159,12 +163,7 @@ class HyperliquidBourse:
     # --- its time --------------------------------------------------------------------------------
 
     async def run_market(self) -> None:
-        await asyncio.gather(self._prices(), self._keep_house())
-
-    async def _prices(self) -> None:
-        async for event in self.feed.events():
-            if not isinstance(event, FeedEnd):
-                self.double.on_market(event)
+        await asyncio.gather(run_prices(self.feed, self.double.on_market), self._keep_house())
 
     async def _keep_house(self) -> None:
         """Let the venue do what it does by the clock, and what a fault makes it do."""
@@ -182,16 +181,6 @@ class HyperliquidBourse:
                 trading.post_only_period = True
                 seconds = dice.stream(VenueFault.POST_ONLY).uniform(1, 10)
                 loop.call_later(seconds, setattr, trading, "post_only_period", False)
-
-    def _part_of(self, size: Decimal, lot: Decimal) -> Decimal:
-        """Let an order execute in parts; after one of two parts somebody else has the rest."""
-        if self._is_gone:
-            self._is_gone = False
-            return Decimal(0)
-        part = self._world.part_of(size, lot)
-        if part < size:
-            self._is_gone = self._world.dice.stream("parts").random() < 0.5
-        return part
 
     def settle(self) -> None:
         self.lag_ns = NS_PER_S
@@ -216,17 +205,11 @@ class HyperliquidBourse:
         fault = self.dice.of_request()
         if fault is not None:
             self.double.program.add(fault)
-        reply = self.double.answer(request)
-        if reply.is_late:
-            await asyncio.sleep(reply.pause_s)
-            reply = self.double.again(request)
+        reply = await answer_of(self.double, request)
         name = hashlib.sha256(body).hexdigest()[:16].encode()
         world.fact("venue", name + b" " + reply.data.rpartition(b"\r\n")[2])
         self._note_refusal(body, reply.data)
-        if reply.is_silent:
-            await asyncio.sleep(60.0)
-        await asyncio.sleep(reply.drip_s * len(reply.data))
-        return reply.data
+        return await dripped(reply)
 
     def _note_refusal(self, body: bytes, data: bytes) -> None:
         """Remember an order that the exchange has truly refused."""
@@ -272,21 +255,11 @@ class HyperliquidBourse:
     # --- the adapter -----------------------------------------------------------------------------
 
     def enter(self, number: int) -> tuple[HyperliquidAdapter, DoubleWire]:
-        world = self._world
-        wire = DoubleWire(
-            world.dice,
-            self.handle,
-            world.spawn,
-            world.sent_out,
-            world.at_point,
-            lambda seconds: world.on_clogged(seconds),
-            DIALECT,
-        )
+        wire = engine_wire(self._world, self.handle, DIALECT)
         return self._adapter(self._configured(wire), _keys()["engine"]), wire
 
     def enter_guard(self, on_sent: Callable[[bytes], None]) -> tuple[HyperliquidAdapter, DoubleWire]:
-        world = self._world
-        wire = DoubleWire(world.dice, self.handle, world.spawn, on_sent, lambda site: None, dialect=DIALECT)
+        wire = guard_wire(self._world, self.handle, on_sent, DIALECT)
         return self._adapter(self._configured(wire), _keys()["watchdog"]), wire
 
     def _configured(self, wire: DoubleWire) -> DoubleWire:

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from engine.sim.bourses.habits import Entry, by_hand
 from seams.clock import NS_PER_MS, Clock
 from venues.contract import Refused
 from venues.hyperliquid.actions import order_wire
@@ -21,11 +22,9 @@ from venues.sandbox.hyperliquid.wires import OrderWire
 from venues.types import (
     AccountSnapshot,
     Fill,
-    Instrument,
     OrderRequest,
     OrderStatus,
     OrderType,
-    Record,
     Side,
     TimeInForce,
     VenuePosition,
@@ -38,14 +37,6 @@ SLIPPAGE = Decimal("0.05")
 ZERO = Decimal(0)
 
 
-class Entry(Record):
-    """One order as the exchange keeps it."""
-
-    request: OrderRequest
-    filled: Decimal
-    status: OrderStatus
-
-
 class HyperliquidTruth:
     """One account. `names` tells the engine's orders by their client ids, once its mark is known."""
 
@@ -53,16 +44,7 @@ class HyperliquidTruth:
         self._double, self._user, self._clock = double, user, clock
         self.names = Cloids("nobody")
         self.instruments = tuple(
-            Instrument(
-                symbol=f"{coin}-PERP",
-                venue="hyperliquid",
-                tick=tick,
-                lot=lot,
-                min_notional_usd=ZERO,
-                maker_fee_bps=ZERO,
-                taker_fee_bps=ZERO,
-            )
-            for coin, (lot, tick) in HAND_LOTS.items()
+            by_hand("hyperliquid", f"{coin}-PERP", lot, tick) for coin, (lot, tick) in HAND_LOTS.items()
         )
 
     @property

@@ -17,6 +17,17 @@ from engine.core import Core
 from engine.places import KRAKEN_SILENCE_S
 from engine.sim.bourses.contract import Left
 from engine.sim.bourses.faults import STRIKES, VenueDice, VenueFault
+from engine.sim.bourses.habits import (
+    BAR_S,
+    CASH_USD,
+    Parts,
+    answer_of,
+    dripped,
+    engine_wire,
+    feed_of,
+    guard_wire,
+    run_prices,
+)
 from engine.sim.bourses.kraken_truth import HAND_LOTS, KrakenTruth
 from engine.sim.bourses.sockets import DoubleWire, Kind
 from engine.sim.bourses.spoiling import spoilt_prices
@@ -33,16 +44,13 @@ from venues.sandbox.kraken.books import Account
 from venues.sandbox.kraken.exchange import KrakenExchange
 from venues.sandbox.kraken.keys import ApiKey
 from venues.sandbox.kraken.listing import PAIRS, spec_of
-from venues.sandbox.market import SandboxFeed, SandboxMarket
 from venues.sandbox.programs import HTML
-from venues.types import FeedEnd, Instrument
+from venues.types import Instrument
 
 if TYPE_CHECKING:
     from engine.sim.world import World
 
 AUTHORITY = "kraken.invalid"
-CASH_USD = Decimal(100_000)
-BAR_S, TICKS_PER_S = 0.25, 4.0
 TICK_S = 0.25
 KINDS = (
     *STRIKES,
@@ -119,13 +127,9 @@ class KrakenBourse:
         self.venue = KrakenTruth(self.double, account, world.true_clock)
         self.dice = VenueDice(world.seed, self.name, world.dice, KINDS)
         self.double.private.refuses = lambda asked: world.dice.strikes(Fault.VENUE_REJECTS)
-        self.double.trading.part_of = self._part_of
-        self._is_gone = False
+        self.double.trading.part_of = Parts(world)
         specs = [spec_of(PAIRS[pair_id]) for pair_id in HAND_LOTS]
-        market = SandboxMarket(seed=seed, scenario="sideways", symbols=specs)
-        self.feed = SandboxFeed(
-            market, world.true_clock, bar_seconds=BAR_S, ticks_per_second=TICKS_PER_S, stalls=()
-        )
+        self.feed = feed_of(world, specs)
         self._shown: dict[str, bytes] = {}
 
     @property
@@ -147,12 +151,7 @@ class KrakenBourse:
     # --- its time --------------------------------------------------------------------------------
 
     async def run_market(self) -> None:
-        await asyncio.gather(self._prices(), self._keep_house())
-
-    async def _prices(self) -> None:
-        async for event in self.feed.events():
-            if not isinstance(event, FeedEnd):
-                self.double.on_market(event)
+        await asyncio.gather(run_prices(self.feed, self.double.on_market), self._keep_house())
 
     async def _keep_house(self) -> None:
         """Let the venue do what it does by the clock, and what a fault makes it do."""
@@ -171,16 +170,6 @@ class KrakenBourse:
                 if dice.strikes(kind):
                     setattr(trading, name, struck)
                     loop.call_later(dice.stream(kind).uniform(1, 10), setattr, trading, name, sound)
-
-    def _part_of(self, size: Decimal, lot: Decimal) -> Decimal:
-        """Let an order execute in parts; after one of two parts somebody else has the rest."""
-        if self._is_gone:
-            self._is_gone = False
-            return Decimal(0)
-        part = self._world.part_of(size, lot)
-        if part < size:
-            self._is_gone = self._world.dice.stream("parts").random() < 0.5
-        return part
 
     def settle(self) -> None:
         self.lag_ns = NS_PER_S
@@ -207,15 +196,9 @@ class KrakenBourse:
         fault = self.dice.of_request()
         if fault is not None:
             self.double.program.add(fault)
-        reply = self.double.answer(request)
-        if reply.is_late:
-            await asyncio.sleep(reply.pause_s)
-            reply = self.double.again(request)
+        reply = await answer_of(self.double, request)
         self._note(body, reply.data)
-        if reply.is_silent:
-            await asyncio.sleep(60.0)
-        await asyncio.sleep(reply.drip_s * len(reply.data))
-        return reply.data
+        return await dripped(reply)
 
     def _note(self, body: bytes, data: bytes) -> None:
         """Put an answer on the trace, and remember an order that the exchange has truly refused."""
@@ -259,21 +242,11 @@ class KrakenBourse:
     # --- the adapter -----------------------------------------------------------------------------
 
     def enter(self, number: int) -> tuple[KrakenAdapter, DoubleWire]:
-        world = self._world
-        wire = DoubleWire(
-            world.dice,
-            self.handle,
-            world.spawn,
-            world.sent_out,
-            world.at_point,
-            lambda seconds: world.on_clogged(seconds),
-            DIALECT,
-        )
+        wire = engine_wire(self._world, self.handle, DIALECT)
         return self._adapter(wire, _file("engine", "asker")), wire
 
     def enter_guard(self, on_sent: Callable[[bytes], None]) -> tuple[KrakenAdapter, DoubleWire]:
-        world = self._world
-        wire = DoubleWire(world.dice, self.handle, world.spawn, on_sent, lambda site: None, dialect=DIALECT)
+        wire = guard_wire(self._world, self.handle, on_sent, DIALECT)
         return self._adapter(wire, _file("watchdog", "watchdog")), wire
 
     def _adapter(self, wire: DoubleWire, key: KeyFile) -> KrakenAdapter:

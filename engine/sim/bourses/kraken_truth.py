@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from urllib.parse import parse_qsl
 
+from engine.sim.bourses.habits import Entry, by_hand
 from seams.clock import Clock
 from venues.contract import Refused
 from venues.kraken.names import Names
@@ -16,11 +17,9 @@ from venues.sandbox.kraken.listing import BY_NAME, PAIRS
 from venues.types import (
     AccountSnapshot,
     Fill,
-    Instrument,
     OrderRequest,
     OrderStatus,
     OrderType,
-    Record,
     Side,
     TimeInForce,
     VenuePosition,
@@ -35,14 +34,6 @@ PAIR_OF = {symbol: PAIRS[pair_id] for pair_id, (symbol, _, _) in HAND_LOTS.items
 ZERO = Decimal(0)
 
 
-class Entry(Record):
-    """One order as the exchange keeps it."""
-
-    request: OrderRequest
-    filled: Decimal
-    status: OrderStatus
-
-
 class KrakenTruth:
     """One account. The engine's orders are told by the mark of its desk, once that is known."""
 
@@ -50,16 +41,7 @@ class KrakenTruth:
         self._double, self._account, self._clock = double, account, clock
         self._names = Names("nobody")
         self.instruments = tuple(
-            Instrument(
-                symbol=symbol,
-                venue="kraken",
-                tick=tick,
-                lot=lot,
-                min_notional_usd=ZERO,
-                maker_fee_bps=ZERO,
-                taker_fee_bps=ZERO,
-            )
-            for symbol, lot, tick in HAND_LOTS.values()
+            by_hand("kraken", symbol, lot, tick) for symbol, lot, tick in HAND_LOTS.values()
         )
 
     def learn(self, mark: str) -> None:

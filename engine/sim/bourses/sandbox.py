@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from engine.core import Core
 from engine.sim.bourses.contract import LIVENESS_S, SAFETY_S, Left
+from engine.sim.bourses.habits import CASH_USD, feed_of, run_prices
 from engine.sim.faults import Fault
 from engine.sim.market import spoilt
 from engine.sim.wires import ORDER, REFUSAL, SimWire
@@ -16,21 +17,17 @@ from seams.clock import NS_PER_S
 from venues.sandbox import messages as m
 from venues.sandbox.exchange import Exchange
 from venues.sandbox.link import ExchangeLink
-from venues.sandbox.market import SandboxFeed, SandboxMarket
 from venues.sandbox.scenarios import DEFAULT_SYMBOLS, instrument_of
 from venues.sandbox.venue import SandboxVenue
-from venues.types import FeedEnd, OrderRequest
+from venues.types import OrderRequest
 
 if TYPE_CHECKING:
     from engine.sim.world import World
 
 SYMBOLS = DEFAULT_SYMBOLS[:2]
-CASH_USD = Decimal(100_000)
 KEY, SECRET = "engine", b"a throw-away secret of the simulator"
 ECHOES = (b'"nonce_used"', b'"nonce_too_low"')
 """Refusals that say nothing about the order: its bytes, or later ones, came before."""
-BAR_S = 0.25
-TICKS_PER_S = 4.0
 
 
 class SandboxBourse:
@@ -43,10 +40,7 @@ class SandboxBourse:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        market = SandboxMarket(seed=world.dice.plan.market_seed, scenario="sideways", symbols=SYMBOLS)
-        self.feed = SandboxFeed(
-            market, world.true_clock, bar_seconds=BAR_S, ticks_per_second=TICKS_PER_S, stalls=()
-        )
+        self.feed = feed_of(world, SYMBOLS)
         self.instruments = tuple(instrument_of(s, Decimal("1.5"), Decimal("4.5")) for s in SYMBOLS)
         self.venue = SandboxVenue(
             world.true_clock,
@@ -65,9 +59,7 @@ class SandboxBourse:
         self._last_shown: dict[str, bytes] = {}
 
     async def run_market(self) -> None:
-        async for event in self.feed.events():
-            if not isinstance(event, FeedEnd):
-                self.exchange.on_market(event)
+        await run_prices(self.feed, self.exchange.on_market)
 
     async def handle(self, body: bytes) -> bytes:
         world, strikes = self._world, self._world.dice.strikes
