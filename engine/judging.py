@@ -12,6 +12,7 @@ from decimal import Decimal
 from engine.arming_rules import bounded
 from engine.core import Core
 from engine.trading.custody import Custody
+from engine.trading.gather import order_fact
 from engine.trading.pipeline import openable, policy_of
 from engine.trading.throttle import counted
 from safety.canonical import changed
@@ -124,15 +125,4 @@ def _holdings(custody: Custody) -> tuple[PositionFact, ...]:
 
 
 def _orders(custody: Custody) -> tuple[OrderFact, ...]:
-    return tuple(
-        OrderFact(
-            symbol=order.request.symbol,
-            side=order.request.side,
-            remaining=order.remaining,
-            price=order.request.limit_price,
-            reduce_only=order.request.reduce_only,
-            status=order.status,
-            strategy_id=order.strategy,
-        )
-        for order in custody.orders.alive()
-    )
+    return tuple(order_fact(order) for order in custody.orders.alive())

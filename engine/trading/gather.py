@@ -77,18 +77,20 @@ def position_facts(session: PaperSession) -> tuple[PositionFact, ...]:
 
 def order_facts(session: PaperSession) -> tuple[OrderFact, ...]:
     """Return the orders that may still trade, with the stop that each one's ticket states."""
-    return tuple(
-        OrderFact(
-            symbol=order.request.symbol,
-            side=order.request.side,
-            remaining=order.remaining,
-            price=order.request.limit_price,
-            reduce_only=order.request.reduce_only,
-            status=order.status,
-            strategy_id=order.strategy,
-            stop_price=_stop_of(session, order),
-        )
-        for order in session.orders.alive()
+    return tuple(order_fact(order, stop_price=_stop_of(session, order)) for order in session.orders.alive())
+
+
+def order_fact(order: ManagedOrder, stop_price: Decimal | None = None) -> OrderFact:
+    """Return one order that may still trade as the rules are told of it."""
+    return OrderFact(
+        symbol=order.request.symbol,
+        side=order.request.side,
+        remaining=order.remaining,
+        price=order.request.limit_price,
+        reduce_only=order.request.reduce_only,
+        status=order.status,
+        strategy_id=order.strategy,
+        stop_price=stop_price,
     )
 
 
