@@ -3,9 +3,10 @@
     h5py.File("artifacts/live.h5", "r", swmr=True)["decisions"][:]
 
 For watching only: at the session's end the sealed `journal.h5` takes its place, and orders stand in the
-database. What a commit wrote survives a crash of the engine and of the host (flush, then fsync). A host
-that tears a write inside one sector of 512 bytes makes HDF5's reader try again for ever: after a crash read
-it in a process of its own, with a deadline.
+database. What a commit wrote survives a crash of the engine (flush, then fsync). HDF5 changes its heads in
+place, so a host that loses power in the middle of a commit, or tears a write inside one sector of 512 bytes,
+may leave a file on which its reader tries again for ever: after a crash read it in a process of its own, with
+a deadline.
 """
 
 from __future__ import annotations

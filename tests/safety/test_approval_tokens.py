@@ -29,7 +29,7 @@ def shown() -> Desk:
     ("name", "broken"),
     [
         ("is_over", lambda ticket, moment: False),
-        ("_is_size", lambda typed, quantity: True),
+        ("is_size", lambda typed, quantity: True),
         ("_demand_same", lambda *_: None),
     ],
 )
@@ -41,10 +41,10 @@ def test_a_book_that_lets_one_thing_pass_is_found_out(
     token = desk.tokens[0]
     wrong = {
         "is_over": lambda: desk.wait(0, 61 * SECOND),
-        "_is_size": lambda: None,
+        "is_size": lambda: None,
         "_demand_same": lambda: None,
     }
     wrong[name]()
-    altered = {"_is_size": token._replace(size="5"), "_demand_same": token._replace(hash="0" * 64)}
+    altered = {"is_size": token._replace(size="5"), "_demand_same": token._replace(hash="0" * 64)}
     with pytest.raises(AssertionError, match="ACCEPTED, and it was wrong"):
         desk.bring(altered.get(name, token))

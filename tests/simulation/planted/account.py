@@ -6,8 +6,12 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+from sqlalchemy import select
+
 from engine.store.facts import FactRows
 from engine.store.orders import OrderRows
+from engine.store.rows import OrderRecord
+from engine.store.tables import INTENTS, ORDERS
 from engine.trading import account_record as record_module
 from engine.trading import ledger as ledger_module
 from engine.trading.custody import Custody, Verdict
@@ -44,6 +48,23 @@ def counted_unwritten(old: Any) -> Any:
         return True if fill.fill_id.endswith("3") else bool(old(self, fill, order))
 
     return record_fill
+
+
+def intent_passed_on(old: Any) -> Any:
+    """The order before keeps its row, under the new wish; the database's own rule is kept."""
+
+    def record(self: OrderRows, intent: Any, order: Any) -> None:
+        last = self._link.row(select(ORDERS).order_by(ORDERS.c.client_order_id.desc()), OrderRecord)
+        if last is None:
+            old(self, intent, order)
+            return
+        with self._link.transaction():
+            self._link.add(INTENTS, intent)
+            given = {"intent_id": intent.intent_id}
+            self._link.change(ORDERS, "client_order_id", given, last.client_order_id)
+            self._link.add(ORDERS, changed(order, intent_id=last.intent_id))
+
+    return record
 
 
 def end_untold(old: Any) -> Any:
@@ -165,6 +186,7 @@ PLANTS: tuple[Plant, ...] = (
     Plant("old_verdict_resumes", "a pass without an answer counts as fresh", P0, wrap(Custody, "reconcile", always_fresh)),
     Plant("in_touch_always", "progress is told without an exchange", False, set_(Custody, "is_in_touch", always)),
     Plant("adds_replace", "adding to a holding replaces it", P0, wrap(ledger_module, "_apply", adds_replace)),
+    Plant("intent_passed_on", "an order takes over the wish of the one before", P0, wrap(OrderRows, "record_intent_and_order", intent_passed_on)),
     Plant("counted_unwritten", "some fills count and are not on the disk", P0, wrap(OrderRows, "record_fill", counted_unwritten)),
     Plant("end_untold", "a cancelled order's last event is not written", False, wrap(OrderRows, "record_order_event", end_untold)),
     Plant("passes_leave_traces", "each reconciliation writes every order anew", False, wrap(Custody, "reconcile", written_anew)),

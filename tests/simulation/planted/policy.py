@@ -115,6 +115,8 @@ PLANTS: tuple[Plant, ...] = (
     Plant("nobody_asks", "supervised entries wait for nobody", P0, set_(PaperSession, "_needs_operator", never)),
     Plant("hash_of_nothing", "an approval is bound to a number only", False, set_(approval, "ticket_hash", hash_of_id)),
     Plant("double_size", "an order is twice its ticket", P0, wrap(session_module, "request_of", request(quantity=lambda quantity: quantity * 2))),
+    Plant("tenfold_size", "an order is ten times its ticket", P0, wrap(session_module, "request_of", request(quantity=lambda quantity: quantity * 10))),
+    Plant("priced_in_cents", "an order carries a price a hundred times the market's", P0, wrap(session_module, "request_of", request(mark_price=lambda price: price * 100))),
     Plant("other_side", "an order is the opposite of its ticket", P0, wrap(session_module, "request_of", request(side=lambda side: Side.SELL if side is Side.BUY else Side.BUY))),
     Plant("reduce_only_dropped", "exits go out without reduce-only", P0, wrap(session_module, "request_of", request(reduce_only=lambda _: False))),
     Plant("limits_of_tomorrow", "tickets carry another limits epoch", False, wrap(approval.TicketBook, "propose", limits_of_tomorrow)),
