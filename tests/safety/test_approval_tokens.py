@@ -30,7 +30,7 @@ def shown() -> Desk:
     [
         ("is_over", lambda ticket, moment: False),
         ("is_size", lambda typed, quantity: True),
-        ("_demand_same", lambda *_: None),
+        ("demand_same", lambda *_: None),
     ],
 )
 def test_a_book_that_lets_one_thing_pass_is_found_out(
@@ -42,9 +42,9 @@ def test_a_book_that_lets_one_thing_pass_is_found_out(
     wrong = {
         "is_over": lambda: desk.wait(0, 61 * SECOND),
         "is_size": lambda: None,
-        "_demand_same": lambda: None,
+        "demand_same": lambda: None,
     }
     wrong[name]()
-    altered = {"is_size": token._replace(size="5"), "_demand_same": token._replace(hash="0" * 64)}
+    altered = {"is_size": token._replace(size="5"), "demand_same": token._replace(hash="0" * 64)}
     with pytest.raises(AssertionError, match="ACCEPTED, and it was wrong"):
         desk.bring(altered.get(name, token))
