@@ -15,6 +15,17 @@ if TYPE_CHECKING:
     from console.tui.app import InterlockApp
 
 MIN_REASON = 4
+KEYS = {
+    "disarmed": "M = ask, with a reason",
+    "asked": "M = the phrase",
+    "armed": "M = OFF",
+    "tended": "M = ask again",
+}
+"""What the key does now."""
+MEANS = {
+    "armed": "orders reach this venue until then; anyone may end it",
+    "tended": "what is open is tended and may be closed; nothing new is opened",
+}
 STYLES = {"armed": "halt", "asked": "p3-calm", "tended": "p3-calm"}
 
 
@@ -32,7 +43,7 @@ def arming_lines(app: InterlockApp, width: int, height: int) -> Sequence[Line]:
     left = f", {text.left(view.until_ns - app.desk.now_ns)}" if view.until_ns else ""
     who = view.armed_by or view.asked_by
     lines: list[Line] = [
-        rule(f"ARMING {view.environment.upper()}", width, app.look.rule),
+        rule(f"ARMING {view.environment.upper()}", width, app.look.rule, KEYS.get(view.state, "")),
         (
             (f" {view.state.upper()} ", STYLES.get(view.state, "bright")),
             (f" {view.venue} {view.account}{left}", "text"),
@@ -42,6 +53,8 @@ def arming_lines(app: InterlockApp, width: int, height: int) -> Sequence[Line]:
     if view.phrase:
         second = "another person types" if view.needs_two else "type"
         lines.append(((f" M: {second} ", "text"), (view.phrase, "bright")))
+    if view.state in MEANS:
+        lines.append(((f" {MEANS[view.state]}", "text"),))
     failing, room = view.failing, max(1, height - len(lines))
     shown = room if len(failing) <= room else room - 1
     for each in failing[:shown]:

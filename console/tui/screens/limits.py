@@ -11,6 +11,7 @@ from console.tui.screens.columns import limit_columns
 from console.tui.screens.room import Room
 from console.tui.widgets.lines import Line, Lines, rule
 from console.tui.widgets.live_table import LiveTable
+from engine.api.risk import SoftCapRow
 from engine.api.views import LimitRow, LimitsView, StatusView
 
 
@@ -65,12 +66,7 @@ class Limits(Room):
                 (f"raise waits: {waits}" if waits else "no raise waits", "p3-calm" if waits else "text"),
             )
         )
-        caps = "; ".join(
-            f"{cap.name} {cap.before} -> {cap.value} by {cap.operator} {text.hms(cap.at_ns)} ({cap.reason})"
-            for cap in view.soft
-        )
-        if caps:
-            lines.append(((" TIGHTENED ", "bright"), (caps, "p3-calm")))
+        lines += _tightened(view.soft, max(1, height - len(lines) - 1))
         holds = status.holds if status else ()
         for hold in holds[: max(1, height - len(lines))]:
             said = f"  clears by {hold.clear_rule}"
@@ -91,3 +87,19 @@ class Limits(Room):
         )
         lines: list[Line] = [rule(f"RULE {row.code}", width, look.rule)]
         return lines + [((f" {text.fit(name, 12)}", "dim"), (value, "text")) for name, value in fields]
+
+
+def _tightened(caps: Sequence[SoftCapRow], room: int) -> list[Line]:
+    """Return a line for each limit tightened by hand, the newest first; what is cut is counted."""
+    newest = sorted(caps, key=lambda cap: -cap.at_ns)
+    shown = newest if len(newest) <= room else newest[: room - 1]
+    lines: list[Line] = [
+        (
+            (" TIGHTENED ", "bright"),
+            (f"{cap.name} {cap.before} -> {cap.value}", "p3-calm"),
+            (f" by {cap.operator} {text.hms(cap.at_ns)} ({cap.reason})", "text"),
+        )
+        for cap in shown
+    ]
+    rest = len(newest) - len(shown)
+    return [*lines, ((f" TIGHTENED {rest} more: interlock risk view", "bright"),)] if rest else lines
