@@ -20,6 +20,7 @@ from engine.trading.account_record import AccountRecord, booking_order
 from engine.trading.adjustments import Adjustment, demand_named
 from engine.trading.cash import VenueCash
 from engine.trading.differences import Difference, ForeignOrder, Kind, compare
+from engine.trading.foreign import ForeignBook
 from engine.trading.ledger import Ledger
 from engine.trading.machine import Evidence
 from engine.trading.orders import OrderManager
@@ -36,13 +37,12 @@ from safety.killbyte import KillLevel
 from seams import chaos
 from seams.clock import NS_PER_MS, NS_PER_S
 from venues.contract import VenueAdapter, VenueError
-from venues.types import AccountSnapshot, Fill, OrderEvent, OrderStatus, VenueOrder
+from venues.types import AccountSnapshot, Fill, OrderEvent, OrderStatus
 
 TEND_S = 1.0
 IN_TOUCH_NS = 3 * NS_PER_S
 """With the watchdog's 10 s: cancels leave within 13.2 s of the last answer, proved within 15 s (S14)."""
 SETTLING_PASSES = QUICK_PASSES
-MAX_FOREIGN = 500
 ACCOUNT = "account"
 """The subject of the holds that concern the whole account."""
 
@@ -84,12 +84,8 @@ class Custody:
         self.entries: dict[str, tuple[Decimal, Decimal]] = {}
         """What the venue last said of each position: signed quantity and average entry price in USD."""
         self.is_dirty = True
-        self.foreign: dict[str, ForeignOrder] = {}
-        """What the venue showed that is not ours, by order id."""
-        self.leaving: dict[str, str] = {}
-        """Foreign orders that an operator (the value) had cancelled, until the venue says that they ended."""
-        self._settled: set[str] = set()
-        """Foreign ids that an operator has settled: seeing them again is no news."""
+        self._strangers = ForeignBook(core, venue)
+        self.foreign, self.leaving = self._strangers.seen, self._strangers.leaving
         self._booked_to = (0, "")
         """Time and id of the newest booking: one from before it is booked in its place."""
         self._same = 0
@@ -128,7 +124,7 @@ class Custody:
     def _rebuild(self) -> None:
         """Book everything on record in the order of its time: what arrived late is booked in its place,
         so that average prices are the venue's, and memory is what a restart would read."""
-        self._settled = {name for each in self.adjustments() for name in each.settles}
+        self._strangers.settled = {name for each in self.adjustments() for name in each.settles}
         cash_usd, fills = self.record.bookings(self.cash.total_usd)
         self.ledger.rebook(cash_usd, fills)
         self._booked_to = max(map(booking_order, fills), default=(0, ""))
@@ -224,8 +220,8 @@ class Custody:
         listed = await working(self.orders)
         for order_id, seen in listed.items():
             if self.orders.known(order_id) is None and order_id not in self.foreign:
-                self._keep_foreign(self._foreign_order(order_id, seen))
-        await self._ask_about_foreign()
+                self._keep_foreign(self._strangers.listed(order_id, seen))
+        await self._strangers.ask(self._keep_foreign)
         for order in self.orders.alive():
             await settle(self.orders, order, venue_ns, listed.get(order.order_id))
         snapshot = await self.venue.account()
@@ -234,22 +230,6 @@ class Custody:
             self._rebuild()
             return self._compare(snapshot)
         return differences
-
-    async def _ask_about_foreign(self) -> None:
-        """Ask what became of each order that is not ours; one that we had cancelled and that did nothing
-        is no difference any more."""
-        for order_id, known in list(self.foreign.items()):
-            if known.is_told:
-                continue
-            answer = await self.venue.query(order_id)
-            seen = self.foreign.get(order_id)
-            if answer is None or seen is None:
-                continue  # not in its lists yet, or decided about meanwhile
-            self._keep_foreign(changed(seen, order=answer))
-            if order_id in self.leaving and self.foreign[order_id].is_told and not answer.filled:
-                self.core.note("foreign_gone", self.leaving.pop(order_id), f"{order_id}: {answer.status}")
-                del self.foreign[order_id]
-                self._settled.add(order_id)
 
     def _compare(self, snapshot: AccountSnapshot) -> tuple[Difference, ...]:
         """List every disagreement about orders, positions and cash that nobody has set aside."""
@@ -333,29 +313,19 @@ class Custody:
     def _foreign(self, event: OrderEvent) -> None:
         """The venue told of an order that is not in our record: somebody else acts on this account. What was
         executed before our first contact is history; before that contact a pass asks for what came since."""
-        name, opened_ns = event.client_order_id, self.cash.opened_ns
+        opened_ns = self.cash.opened_ns
         if isinstance(event, Fill) and (not opened_ns or event.at_ns < opened_ns):
             return
-        seen = self.foreign.get(name) or self._foreign_order(name)
-        if isinstance(event, Fill):
-            if event.fill_id in self._settled:
-                return
-            seen = seen.with_fill(event)
-        self._keep_foreign(seen)
-
-    def _foreign_order(self, order_id: str, order: VenueOrder | None = None) -> ForeignOrder:
-        return ForeignOrder(order_id=order_id, since_ns=self.core.clock.now_ns(), order=order)
+        seen = self._strangers.after(event)
+        if seen is not None:
+            self._keep_foreign(seen)
 
     def _keep_foreign(self, seen: ForeignOrder) -> None:
         """Keep what is known of a foreign order; whatever is new about it holds new risk at once."""
-        name, said = seen.order_id, seen.said()
-        known = self.foreign.get(name)
-        if seen == known or name in self._settled or (known is None and len(self.foreign) >= MAX_FOREIGN):
+        if not self._strangers.keep(seen):
             return
-        self.foreign[name] = seen
         self._news()
-        if known is None:
-            self.core.note("foreign", self.venue.name, f"{name}: {said}")
+        name, said = seen.order_id, seen.said()
         if not self.is_ignored(Difference(kind=Kind.FOREIGN, subject=name, ours="unknown", theirs=said)):
             self.core.alarm("reconciliation_difference", self.key, self.venue.name, f"{name}: {said}")
             self._hold("ambiguity", HoldLevel.CLOSE_ONLY, f"order {name} at the venue is not ours", ACCOUNT)
