@@ -18,9 +18,6 @@ Operator = Annotated[
 ]
 Reason = Annotated[str, typer.Option("--reason", help="Why; written to the audit log.")]
 Confirm = Annotated[str, typer.Option("--confirm", help="The word that confirms it.")]
-Timeout = Annotated[
-    float, typer.Option("--timeout", min=0.1, max=600.0, help="Seconds to wait for an answer.")
-]
 Sets = Annotated[list[str] | None, typer.Option("--set", help="A parameter as name=value; may be repeated.")]
 
 Funding = Annotated[

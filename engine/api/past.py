@@ -286,17 +286,3 @@ def shown_at(home: Path, at_ns: int) -> dict[str, object]:
     moment = PastRecord(home).at(at_ns)
     views = {fields["type"]: fields for fields in map(msgspec.to_builtins, moment.views)}
     return {"shown_at": iso_z(moment.heard_ns), "epoch": moment.epoch, "views": views}
-
-
-def instant_of_incident(home: Path, incident_id: str) -> int:
-    """Return when an incident was opened, UTC ns. Raises `LookupError`."""
-    from engine.api.incidents import show_incident
-
-    return show_incident(home, incident_id).opened_ns
-
-
-def instant_of_session(home: Path, session_id: str) -> int:
-    """Return when a paper session began, UTC ns. Raises `UnknownSession`."""
-    from engine.api.research import show_session
-
-    return show_session(home, session_id).started_ns

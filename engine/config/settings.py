@@ -19,7 +19,6 @@ Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 NotNegativeCount = Annotated[int, Field(ge=0)]
-FeedInterval = Literal["1m", "3m", "5m", "15m", "30m", "1h"]
 
 
 NOT_DECIDING = ("console", "record", "alarms", "feed")

@@ -19,7 +19,6 @@ from venues.public import PublicEvent
 
 MOST_WAITING = 20_000
 MOST_IN_PUSH = 200
-CONNECT_EVERY_S = 0.5
 Connect = Callable[[Net | None], Awaitable[Net | None]]
 """Returns the connection to use: the given one, another, or None where there is no bus now."""
 

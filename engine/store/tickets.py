@@ -34,10 +34,5 @@ class TicketRows:
         query = select(TICKETS).where(TICKETS.c.decided_ns == 0)
         return self._link.rows(query.order_by(TICKETS.c.expires_ns, TICKETS.c.ticket_id), TicketRecord)
 
-    def tickets_recent(self, limit: int = 100) -> list[TicketRecord]:
-        """Return the newest tickets, newest first."""
-        newest = select(TICKETS).order_by(TICKETS.c.created_ns.desc(), TICKETS.c.ticket_id.desc())
-        return self._link.rows(newest.limit(limit), TicketRecord)
-
     def approval_of(self, ticket_id: str) -> ApprovalRecord | None:
         return self._link.row(select(APPROVALS).where(APPROVALS.c.ticket_id == ticket_id), ApprovalRecord)

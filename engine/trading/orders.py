@@ -111,14 +111,6 @@ class OrderManager:
         await self._write_out(order)
         return order
 
-    async def send_again(self, order: ManagedOrder) -> None:
-        """Send the identical bytes of an UNKNOWN order once more: the venue executes them at most once."""
-        assert order.status is OrderStatus.UNKNOWN and order.signed is not None
-        if self._gate_is_open(order):
-            self.traffic.message(self.traffic_ns())
-            self.sends += 1
-            await self._write_out(order)
-
     async def cancel(self, order_id: str) -> ManagedOrder:
         """Ask the venue to cancel; never blocked by a hold. The proof comes as an event."""
         order = self.orders.get(order_id)

@@ -35,7 +35,7 @@ def test_break_even_lies_on_the_line_between_two_costs() -> None:
     assert break_even([(0.0, -1.0), (10.0, -9.0)]) is None
 
 
-def testneighbours_move_one_parameter_and_whole_ones_stay_whole() -> None:
+def test_neighbours_move_one_parameter_and_whole_ones_stay_whole() -> None:
     own = {"fast": 10.0, "k": 0.5, "zero": 0.0}
     found = neighbours(own)
     assert [each["fast"] for each in found[:4]] == [8.0, 9.0, 11.0, 12.0]

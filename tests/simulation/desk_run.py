@@ -55,7 +55,6 @@ PID = 1
 """Alive on every host."""
 GRACE_S = 0.65
 CENT = Decimal("1e-9")
-RACES = ("checks_failed", "ticket_used", "ticket_expired", "ticket_not_open", "unknown_ticket")
 
 
 @dataclass

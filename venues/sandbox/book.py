@@ -7,7 +7,6 @@ rules belong to the venue that owns the book.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -109,7 +108,3 @@ class Book:
             size = sum((order.remaining for order in queue.values()), ZERO)
             found.append(Level(price, size, len(queue)))
         return found
-
-    def of_owner(self, owner: str) -> Iterator[Resting]:
-        """Yield one owner's orders, oldest first."""
-        return iter([order for order in self._orders.values() if order.owner == owner])

@@ -8,7 +8,6 @@ from typing import Any
 
 from venues.hyperliquid.precision import wire
 
-TIF_NAMES = ("Alo", "Ioc", "Gtc")
 OPEN, FILLED = "open", "filled"
 LIVE = frozenset({OPEN, "triggered"})
 

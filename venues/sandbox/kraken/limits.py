@@ -111,8 +111,3 @@ class Budgets:
         self._rest[key] = Counter(self.tier.rest_max, now_ns)
         for pair_id in pair_ids:
             self._engine[account, pair_id] = Counter(self.tier.engine_max, now_ns)
-
-    def engine_level(self, account: str, pair_id: str, now_ns: int) -> float:
-        """Return an account's counter in one pair."""
-        counter = self._engine.get((account, pair_id), Counter())
-        return counter.now(now_ns, self.tier.engine_decay_per_s)
