@@ -76,6 +76,8 @@ class World:
         self.is_supervised = seed % 4 == 0
         """Entries wait for the operator."""
         self.has_tight_limits = seed % 5 == 2
+        self.environ = ENVIRON | (TIGHT if self.has_tight_limits else {})
+        """How every engine of this world is configured."""
         self.loop = StirredLoop(self.dice)
         self.true_clock = VirtualClock(self.loop)
         self.clock = SteppingClock(self.loop)
@@ -177,7 +179,7 @@ class World:
             commit="0" * 40,
             token=lambda size: f"token-{number}-{size}",
         )
-        core = build_core(seams, HOME, ENVIRON | (TIGHT if self.has_tight_limits else {}), self.byte)
+        core = build_core(seams, HOME, self.environ, self.byte)
         link, wire = self.bourse.enter(number)
         wire.on_delivered = lambda frame: self.on_delivered(frame)
         engine = Engine(core, link, ACCOUNT, self.views_every)

@@ -13,6 +13,8 @@ from venues.types import Fill
 ZERO = Decimal(0)
 DAY_NS = 86_400 * NS_PER_S
 MAX_EQUITY_POINTS = 2_000
+MAX_SEEN_FILLS = 20_000
+"""So many of the newest fills are told from new ones here; older ones by the record, which keeps them all."""
 
 
 @dataclass
@@ -51,7 +53,7 @@ class Ledger:
         self.day = -1
         self.day_start_usd = cash_usd
         self.points: deque[tuple[int, float]] = deque(maxlen=MAX_EQUITY_POINTS)
-        self._seen_fills: set[str] = set()
+        self._seen_fills: dict[str, None] = {}
 
     @property
     def settled_usd(self) -> Decimal:
@@ -88,7 +90,9 @@ class Ledger:
         assert fill.quantity > 0 and fill.price > 0
         if fill.fill_id in self._seen_fills:
             return False
-        self._seen_fills.add(fill.fill_id)
+        self._seen_fills[fill.fill_id] = None
+        if len(self._seen_fills) > MAX_SEEN_FILLS:
+            del self._seen_fills[next(iter(self._seen_fills))]
         at_ns = market_ns or fill.at_ns
         held = self.holding(fill.symbol)
         before = self.equity_usd
@@ -108,7 +112,7 @@ class Ledger:
         return True
 
     def has_booked(self, fill_id: str) -> bool:
-        """Tell whether this fill is in the ledger: then it is on record too."""
+        """Tell whether this fill is known to be in the ledger: then it is on record too."""
         return fill_id in self._seen_fills
 
     def rebook(self, cash_usd: Decimal, fills: Sequence[Fill]) -> None:
@@ -116,7 +120,8 @@ class Ledger:
         marks = {held.symbol: (held.mark_price, held.mark_ns) for held in self.holdings.values()}
         today = {held.symbol: held.realised_today for held in self.holdings.values()}
         is_first = not self.holdings and not self._seen_fills
-        self.cash_usd, self._seen_fills = cash_usd, {fill.fill_id for fill in fills}
+        self.cash_usd = cash_usd
+        self._seen_fills = dict.fromkeys(fill.fill_id for fill in fills[-MAX_SEEN_FILLS:])
         self.holdings = {}
         for symbol, (price, at_ns) in marks.items():
             self.holdings[symbol] = Holding(symbol, mark_price=price, mark_ns=at_ns)
@@ -133,7 +138,7 @@ class Ledger:
 
     @property
     def booked(self) -> frozenset[str]:
-        """The ids of everything that was booked."""
+        """The ids of the newest bookings."""
         return frozenset(self._seen_fills)
 
     def sample(self, at_ns: int) -> None:

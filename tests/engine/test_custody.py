@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.trading import ledger as ledger_module
 from engine.trading.adjustments import Adjustment
 from engine.trading.custody import SETTLING_PASSES, Custody, Verdict
 from engine.trading.machine import Evidence
@@ -301,3 +302,23 @@ def test_a_fill_of_ours_that_is_not_listed_yet_is_nothing_to_adopt(
 
 async def _nothing(since_ns: int) -> tuple[()]:
     return ()
+
+
+def test_a_fill_that_memory_has_forgotten_is_told_from_a_new_one_by_the_record(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger_module, "MAX_SEEN_FILLS", 1)
+
+    async def work() -> None:
+        await house.clean()
+        for name in ("D-1", "D-2", "D-3"):
+            await house.send(name)
+            house.desk.quote(100.0)
+        await house.clean()
+        (held,) = house.custody.ledger.open_holdings()
+        assert held.quantity == 3 * LOTS and len(house.custody.ledger.booked) == 1
+        await house.custody.reconcile()
+        assert house.custody.ledger.holding(SPEC.symbol).quantity == 3 * LOTS, "listed again, booked once"
+        assert house.custody.verdict is Verdict.CLEAN and not house.custody.foreign
+
+    run(house, work)

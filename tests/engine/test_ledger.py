@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.trading import ledger as ledger_module
 from engine.trading.ledger import DAY_NS, Ledger
 from venues.types import Fill, Side
 
@@ -78,3 +80,15 @@ def test_the_day_turns_at_midnight_utc_and_never_back() -> None:
     assert ledger.day_pnl_usd == 0
     ledger.mark("BTC-PERP", Decimal(80), DAY_NS + 2)
     assert ledger.day_pnl_usd == -100
+
+
+def test_what_is_remembered_of_fills_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger_module, "MAX_SEEN_FILLS", 3)
+    ledger = Ledger(Decimal(1_000))
+    fills = [a_fill(number, Side.BUY, "1", "10") for number in range(5)]
+    assert all(ledger.book(fill) for fill in fills)
+    assert ledger.booked == {fill.fill_id for fill in fills[-3:]}
+    assert not ledger.book(fills[-1]) and ledger.holding(fills[0].symbol).quantity == 5
+    ledger.rebook(Decimal(1_000), fills)
+    assert ledger.booked == {fill.fill_id for fill in fills[-3:]}
+    assert ledger.holding(fills[0].symbol).quantity == 5

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.api.reconcile import Act
+from engine.loosening import loosen
 from engine.trading.custody import Verdict
 from engine.trading.pace import BUSY_NS, QUICK_PASSES, QUIET_NS, Pace
+from safety.killbyte import KillLevel
+from safety.reasons import Refusal
 from seams.clock import NS_PER_MS, NS_PER_S, FixedClock
+from seams.wire import Lost
 from tests.engine.test_reconciliation import DEPOSIT, Office, run
+from venues.types import OrderStatus
 
 STALE_MS = 30_000
 
@@ -142,3 +148,50 @@ def test_a_shorter_age_limit_shortens_the_wait(tmp_path: Path) -> None:
         assert max(later - earlier for earlier, later in pairwise(made[2:])) == 3
 
     run(tmp_path, work)
+
+
+def test_who_resumes_again_and_again_asks_no_more_of_the_venue_than_one_pass(tmp_path: Path) -> None:
+    """Hyperliquid's seed 5001076: each press asked about a doubtful order once more, beside the pass that had
+    just asked, and the request budget never had room for the question that would have settled it."""
+
+    async def work(office: Office) -> None:
+        house = office.house
+        custody = house.custody
+        house.desk.wire.fault = Lost("silence")
+        house.desk.exchange.listeners.clear()
+        order = await house.send()
+        house.desk.wire.fault = None
+        real, asked = house.desk.wire.call, []
+
+        async def counted(body: bytes, *given: Any) -> bytes:
+            asked.append(body)
+            return await real(body, *given)
+
+        house.desk.wire.call = counted  # type: ignore[method-assign]
+        await custody.reconcile()
+        asked.clear()
+        await custody.reconcile()  # the fence, which the first asked for, is not asked for again
+        once = len(asked)
+        assert order.status is OrderStatus.UNKNOWN, "not in the lists yet"
+        custody.core.kill.trip(KillLevel.HALT_ALL, by="ada", reason="a drill", source="test")
+        for _ in range(3):
+            asked.clear()
+            with pytest.raises(Refusal):
+                await loosen(office.desk, "ada", "looked at everything", lambda: None)
+            assert len(asked) <= once
+        house.clock.advance(3.0)
+        await loosen_until_clear(office)
+        assert order.status is OrderStatus.OPEN and custody.core.kill.level is KillLevel.CLEAR
+
+    run(tmp_path, work)
+
+
+async def loosen_until_clear(office: Office) -> None:
+    """Press on while the lists still lag."""
+    for _ in range(5):
+        try:
+            await loosen(office.desk, "ada", "looked at everything", lambda: None)
+        except Refusal:
+            office.house.clock.advance(1.0)
+        else:
+            return

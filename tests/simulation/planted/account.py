@@ -26,7 +26,7 @@ from venues.types import Side
 
 def booked_again(old: Any) -> Any:
     def book(self: Ledger, fill: Any, market_ns: int = 0) -> bool:
-        self._seen_fills.discard(fill.fill_id)
+        self._seen_fills.pop(fill.fill_id, None)
         return bool(old(self, fill, market_ns))
 
     return book
