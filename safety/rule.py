@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 from enum import StrEnum
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from safety.applicability import may_be_absent
@@ -19,6 +20,9 @@ from venues.types import Instrument, Side
 
 BPS = Decimal(10_000)
 _FRACTION = Decimal("0.0001")
+_TEN_PLACES = Decimal("1e-10")
+_LARGEST_SHOWN = Decimal("1e15")
+_TEXTS_KEPT = 1024
 
 
 class Level(StrEnum):
@@ -84,14 +88,16 @@ def judge(rule: Rule, case: Case) -> Check:
     """Apply one rule; what it cannot compute it refuses."""
     result = CheckResult.FAIL
     if rule.is_for_entries_only and action_of(case.intent) is not Action.ADD_RISK:
-        finding = PASS
-    elif may_be_absent(rule.optional, case.facts, case.policy.mode):
+        return _passed(rule.code)
+    if rule.optional and may_be_absent(rule.optional, case.facts, case.policy.mode):
         finding, result = Finding(is_ok=True, now="absent"), CheckResult.NOT_APPLICABLE
     else:
         try:
             finding = rule.judge(case)
         except (ArithmeticError, ValueError, TypeError, AttributeError):
             finding = Finding(is_ok=False, now="unknown")
+    if finding is PASS:
+        return _passed(rule.code)
     if finding.is_ok and result is not CheckResult.NOT_APPLICABLE:
         result = CheckResult.WARN if finding.is_near else CheckResult.OK
     return Check(
@@ -105,13 +111,26 @@ def judge(rule: Rule, case: Case) -> Check:
     )
 
 
+@cache
+def _passed(code: str) -> Check:
+    """Return the check of a rule that has nothing to say; it is the same each time."""
+    return Check(name=code, now="", after="", limit="", result=CheckResult.OK, reason=None)
+
+
 def _text(value: object) -> str:
     """Return a figure as it is shown: no exponent, at most ten places."""
     if type(value) is str:
         return value
-    if isinstance(value, Decimal) and value.is_finite() and abs(value) < Decimal("1e15"):
-        return f"{value.quantize(Decimal('1e-10')).normalize():f}"
+    if isinstance(value, Decimal) and value.is_finite() and abs(value) < _LARGEST_SHOWN:
+        return _shown(value) if value else f"{value.quantize(_TEN_PLACES).normalize():f}"
     return str(value)
+
+
+@lru_cache(maxsize=_TEXTS_KEPT)
+def _shown(value: Decimal) -> str:
+    """Return how an amount is shown; bounds come back at every judgement. Equal amounts have one text, but
+    for zero with its two signs, which is not asked here."""
+    return f"{value.quantize(_TEN_PLACES).normalize():f}"
 
 
 def action_of(intent: ExecutionIntent) -> Action:
@@ -123,9 +142,12 @@ def action_of(intent: ExecutionIntent) -> Action:
 
 def number(value: object) -> Decimal:
     """Return a finite Decimal. Raises `Unknowable` for None, NaN, infinity, floats of money, text."""
-    if isinstance(value, bool) or not isinstance(value, (Decimal, int)):
+    if type(value) is Decimal:
+        exact = value
+    elif isinstance(value, bool) or not isinstance(value, (Decimal, int)):
         raise Unknowable(f"not a number: {value!r}")
-    exact = Decimal(value)
+    else:
+        exact = Decimal(value)
     if not exact.is_finite():
         raise Unknowable("not finite")
     return exact
