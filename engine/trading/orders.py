@@ -87,17 +87,23 @@ class OrderManager:
     # --- out -------------------------------------------------------------------------------------
 
     async def send(
-        self, ticket: Ticket, request: OrderRequest, lane: int, signed: Signed | None = None
+        self,
+        ticket: Ticket,
+        request: OrderRequest,
+        lane: int,
+        signed: Signed | None = None,
+        along: Callable[[], None] = lambda: None,
     ) -> ManagedOrder:
         """Make the order and its bytes durable, pass the gate, write it once. The ticket is APPROVED.
 
-        `signed` are bytes that were made before, with a nonce of ours; else they are made here.
+        `signed` are bytes that were made before, with a nonce of ours; else they are made here. `along`
+        writes what belongs into the same durable commit.
         Raises `StoreFailed` when it could not be made durable (nothing was sent).
         """
         assert request.client_order_id not in self.orders
         assert ticket.state is TicketState.APPROVED
         note_sent(self.traffic, self.traffic_ns(), ticket.intent)
-        order = self._record(ticket, request, lane, signed)
+        order = self._record(ticket, request, lane, signed, along)
         self._forget_oldest()
         if not self._gate_is_open(order):
             self.core.tickets.advance(ticket.id, TicketEvent.REJECT, reason="kill_switch_active")
@@ -145,7 +151,12 @@ class OrderManager:
             self.core.halt(error, order.order_id)
 
     def _record(
-        self, ticket: Ticket, request: OrderRequest, lane: int, signed: Signed | None
+        self,
+        ticket: Ticket,
+        request: OrderRequest,
+        lane: int,
+        signed: Signed | None,
+        along: Callable[[], None],
     ) -> ManagedOrder:
         """Write nonce, bytes, intent and order down in one durable commit; return the order."""
         intent, core = ticket.intent, self.core
@@ -168,6 +179,7 @@ class OrderManager:
         row = intent_row(intent, order.intent_id, fingerprint, order.created_ns, "ordered", ())
         expires = self.venue.capabilities().has_expiry
         with core.store.transaction():
+            along()
             valid_until_ns = order.created_ns + self.offset_ns + VALID_FOR_NS if expires else 0
             order.signed = signed or self.venue.sign(request, self.nonces.next(), valid_until_ns)
             core.store.orders.record_intent_and_order(row, order_row(order))

@@ -13,7 +13,7 @@ from decimal import Decimal
 from engine.core import STORAGE_FAILURES, Core
 from engine.failures import reason_code
 from engine.market.hub import HubState, MarketHub
-from engine.store.rows import JudgementRecord, PolicyRecord
+from engine.trading.deciding import Judgement, record_decision
 from engine.trading.gather import account_facts
 from engine.trading.hooks import asked
 from engine.trading.lane_board import LaneBoard
@@ -23,7 +23,7 @@ from engine.trading.orders import OrderManager
 from engine.trading.owner import Owner
 from engine.trading.pipeline import bounds_of, intent_of, policy_for, request_of
 from engine.trading.plan import Counts, SessionPlan
-from engine.trading.rows import decision_row, intent_row, judgement_rows, signal_row, ticket_row
+from engine.trading.rows import intent_row, judgement_rows, ticket_row
 from engine.trading.shadow import Shadow, hear
 from engine.trading.working import ManagedOrder
 from native.intents import OrderIntent
@@ -48,7 +48,6 @@ from venues.types import (
     Quote,
 )
 
-Judgement = tuple[JudgementRecord, PolicyRecord]
 Judged = tuple[Preflight, Judgement]
 FillWatcher = Callable[[ManagedOrder, Fill], None]
 
@@ -188,11 +187,29 @@ class PaperSession:
         verdict = hooked.stricter(verdict)
         if hooked.is_smaller:
             self._smaller.add(wish.intent_id)
-        self._record(intent, wish, verdict, judgement, hooked.context)
-        if not verdict.allowed:
+        ticket = record_decision(
+            self.core,
+            intent,
+            wish,
+            verdict,
+            judgement,
+            hooked.context,
+            self.plan.run_fingerprint,
+            lambda: self._ticket(intent, wish, verdict),
+        )
+        if ticket is None:
             self._deny(intent, verdict, wish)
             return
-        ticket = self.core.tickets.propose(
+        self.counts.tickets += 1
+        self._waiting[ticket.id] = wish
+        if not self._needs_operator(intent):
+            await self._approve_by_rule(ticket)
+        else:
+            text = f"{intent.side} {intent.quantity.normalize():f} {intent.symbol} waits for an operator"
+            self.core.note("ticket", "eng", f"{ticket.id} {text}", ticket_id=ticket.id)
+
+    def _ticket(self, intent: ExecutionIntent, wish: OrderIntent, verdict: Preflight) -> Ticket:
+        return self.core.tickets.propose(
             self.core.ids.new("T"),
             intent,
             verdict,
@@ -202,14 +219,6 @@ class PaperSession:
             ttl_ns=self.plan.ticket_ttl_ns,
             why=f"{intent.strategy_id}: {wish.reason} at {wish.decision_price:.8g}",
         )
-        self.counts.tickets += 1
-        self.core.store.tickets.save_ticket(ticket_row(ticket))
-        self._waiting[ticket.id] = wish
-        if not self._needs_operator(intent):
-            await self._approve_by_rule(ticket)
-        else:
-            text = f"{intent.side} {intent.quantity.normalize():f} {intent.symbol} waits for an operator"
-            self.core.note("ticket", "eng", f"{ticket.id} {text}", ticket_id=ticket.id)
 
     def _needs_operator(self, intent: ExecutionIntent) -> bool:
         """Entries of a supervised session wait for a person; exits reduce risk and never wait."""
@@ -257,29 +266,6 @@ class PaperSession:
             return (self.market_ns - held.mark_ns) // NS_PER_MS if held.mark_ns else None
         return self.hub.age_ms(symbol)
 
-    def _record(
-        self,
-        intent: ExecutionIntent,
-        wish: OrderIntent,
-        verdict: Preflight,
-        judgement: Judgement,
-        context: str,
-    ) -> None:
-        """Put the decision on both records: the audit chain and the database."""
-        self.core.audit.decision(
-            intent_category=intent.intent_category,
-            policy_result={"allowed": verdict.allowed, "reasons": list(verdict.reasons)},
-            outcome="proposed" if verdict.allowed else "blocked",
-            body={"decision_id": wish.intent_id, "symbol": wish.symbol, "reason": wish.reason},
-        )
-        now_ns = self.core.clock.now_ns()
-        fingerprint = self.plan.run_fingerprint
-        row = decision_row(intent, wish, fingerprint, now_ns, verdict.reasons, context)
-        with self.core.store.transaction():
-            self.core.store.risk.record_judgement(*judgement)
-            self.core.store.decisions.record_signal(signal_row(intent, wish, row.run_fingerprint, now_ns))
-            self.core.store.decisions.record_decision(row)
-
     def _deny(self, intent: ExecutionIntent, verdict: Preflight, wish: OrderIntent | None) -> None:
         self.counts.denied += 1
         for watcher in self.on_denied:
@@ -324,15 +310,18 @@ class PaperSession:
             self._deny(ticket.intent, verdict, wish)
             return None
         self.counts.approvals += 1
-        with self.core.store.transaction():
-            self.core.store.risk.record_judgement(*judgement)
-            self.core.store.tickets.save_ticket(ticket_row(ticket))
         intent = ticket.intent
         if not intent.reduce_only:
             self.stated_stops[intent.symbol] = intent.stop_loss
         self.counts.orders += 1
         lane = self.lane_of(intent.symbol) if wish is None else wish.lane
-        return await self.orders.send(ticket, request_of(intent, self.core.ids.new("O")), lane)
+
+        def approved() -> None:
+            self.core.store.risk.record_judgement(*judgement)
+            self.core.store.tickets.save_ticket(ticket_row(ticket))
+
+        request = request_of(intent, self.core.ids.new("O"))
+        return await self.orders.send(ticket, request, lane, along=approved)
 
     def fail(self, error: Exception) -> None:
         """The record of this session cannot be kept: halt, and end it as failed."""
