@@ -180,16 +180,32 @@ class JournalledKernel(Kernel):
         if self.shadow is not None:
             self.shadow.ended(lane, intent_id)
 
-    def _keep(self, kind: Kind, lane: int, **fields: float) -> int:
+    def _keep(
+        self,
+        kind: Kind,
+        lane: int,
+        *,
+        ts_ns: int = 0,
+        step: int = 0,
+        units: int = 0,
+        open: float = 0.0,
+        high: float = 0.0,
+        low: float = 0.0,
+        close: float = 0.0,
+        volume: float = 0.0,
+        fee: float = 0.0,
+        offset: int = 0,
+        side: int = 0,
+    ) -> int:
+        """Keep one input, all its fields at once: field by field costs more than the kernel's whole close."""
         if self._count >= MAX_INPUTS:
             self._is_complete = False
             return -1
         if self._count == len(self._rows):
             self._rows = np.concatenate([self._rows, np.zeros(len(self._rows), INPUT_DTYPE)])
-        row = self._rows[self._count]
-        row["kind"], row["lane"] = kind, lane
-        for name, value in fields.items():
-            row[name] = value
+        self._rows[self._count] = (
+            ts_ns, step, units, open, high, low, close, volume, fee, lane, kind, offset, side, 0
+        )  # fmt: skip
         self._count += 1
         return self._count - 1
 
