@@ -7,17 +7,15 @@ when full, may lose lines, and decides nothing: `audit_seq` and `audit_sha256` l
 
 from __future__ import annotations
 
-from collections import deque
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from engine.core import Core
+from engine.ops.line_queue import LineQueue
 from safety.audit_chain import AuditRecord
 from seams.clock import NS_PER_MS
-from seams.disk import append_lazily, file_size
+from seams.disk import file_size
 from venues.types import Record
 
 EVENT_TYPE = "agentic_decision"
@@ -53,12 +51,11 @@ class DecisionStream:
     """Collects decisions as the audit log takes them; a disk that refuses costs nothing but lines."""
 
     def __init__(self, core: Core, max_bytes: int = MAX_BYTES) -> None:
-        self._core, self._max_bytes = core, max_bytes
+        self._core = core
         self.folder: Path = core.paths.outputs / FOLDER
         core.disk.make_folder(self.folder)
-        self._waiting: deque[DecisionLine] = deque()
-        self._size = file_size(self.path) if core.disk.exists(self.path) else 0
-        self.lost = 0
+        size = file_size(self.path) if core.disk.exists(self.path) else 0
+        self._queue: LineQueue[DecisionLine] = LineQueue(MAX_WAITING, max_bytes, size)
         core.audit.on_decision = self.take
 
     @property
@@ -67,32 +64,22 @@ class DecisionStream:
 
     def take(self, record: AuditRecord) -> None:
         """Keep one decision to be written; the oldest gives way where too many wait."""
-        if len(self._waiting) >= MAX_WAITING:
-            self._waiting.popleft()
-            self.lost += 1
-        self._waiting.append(self._line(record))
+        self._queue.take(self._line(record))
 
     def tend(self) -> None:
         """Write what waits, about once a second; what the disk refuses is tried again with the next."""
-        if not self._waiting:
-            return
-        rows = list(self._waiting)
-        data = b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
-        try:
-            if self._size and self._size + len(data) > self._max_bytes:
-                self._turn_over()
-            append_lazily(self.path, data)
-        except OSError:
-            return
-        self._size += len(data)
-        for _ in rows:
-            self._waiting.popleft()
+        self._queue.write(lambda line: line, lambda: self.path, self._turn_over)
+
+    @property
+    def lost(self) -> int:
+        """How many lines gave way unwritten."""
+        return self._queue.lost
 
     def _turn_over(self) -> None:
         disk = self._core.disk
         disk.write_atomic(self.folder / BEFORE, disk.read(self.path))
         disk.remove(self.path)
-        self._size = 0
+        self._queue.size = 0
 
     def _line(self, record: AuditRecord) -> DecisionLine:
         core, body = self._core, record.body

@@ -7,16 +7,13 @@ The audit chain is the proof; this is for reading. A disk that refuses costs not
 from __future__ import annotations
 
 import re
-from collections import deque
 from pathlib import Path
-
-import msgspec
 
 from engine.api.views import EventRow
 from engine.core import Core
 from engine.ops.events import MAX_PAGE
+from engine.ops.line_queue import LineQueue
 from seams.clock import NS_PER_MS, iso_z
-from seams.disk import append_lazily
 from venues.types import Record
 
 SCHEMA = "aiq_event_v1"
@@ -56,42 +53,31 @@ class EventLog:
     """Collects events as they come and writes them about once a second, so that no event waits for a disk."""
 
     def __init__(self, core: Core, max_bytes: int = MAX_BYTES) -> None:
-        self._core, self._max_bytes = core, max_bytes
+        self._core = core
         self.folder: Path = core.paths.outputs / FOLDER
         core.disk.make_folder(self.folder)
         names = core.disk.list(self.folder)
         self._number = int(names[-1].partition(".")[0]) if names else 1
-        self._size = len(core.disk.read(self.path)) if names else 0
-        self._waiting: deque[EventRow] = deque(reversed(core.events.page(limit=MAX_PAGE)))
-        self.lost = 0
-        core.events.listen(self.take)
+        self._queue: LineQueue[EventRow] = LineQueue(
+            MAX_WAITING,
+            max_bytes,
+            size=len(core.disk.read(self.path)) if names else 0,
+            rows=reversed(core.events.page(limit=MAX_PAGE)),
+        )
+        core.events.listen(self._queue.take)
 
     @property
     def path(self) -> Path:
         return self.folder / f"{self._number:06d}.jsonl"
 
-    def take(self, row: EventRow) -> None:
-        """Keep one event to be written; the oldest gives way where too many wait."""
-        if len(self._waiting) >= MAX_WAITING:
-            self._waiting.popleft()
-            self.lost += 1
-        self._waiting.append(row)
-
     def tend(self) -> None:
         """Write what waits; what the disk refuses is tried again with the next."""
-        if not self._waiting:
-            return
-        rows = list(self._waiting)
-        data = b"".join(msgspec.json.encode(self.line(row)) + b"\n" for row in rows)
-        try:
-            if self._size and self._size + len(data) > self._max_bytes:
-                self._turn_over()
-            append_lazily(self.path, data)
-        except OSError:
-            return
-        self._size += len(data)
-        for _ in rows:
-            self._waiting.popleft()
+        self._queue.write(self.line, lambda: self.path, self._turn_over)
+
+    @property
+    def lost(self) -> int:
+        """How many events gave way unwritten."""
+        return self._queue.lost
 
     def line(self, row: EventRow) -> LoggedEvent:
         """Return an event as it is written; its symbol is the first market it names, if any."""
@@ -112,7 +98,7 @@ class EventLog:
     def _turn_over(self) -> None:
         """Begin the next file; the oldest goes."""
         disk = self._core.disk
-        self._number, self._size = self._number + 1, 0
+        self._number, self._queue.size = self._number + 1, 0
         for name in disk.list(self.folder)[: -(KEPT - 1)]:
             disk.remove(self.folder / name)
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from engine.api import commands as c
-from engine.ops import decision_stream
+from engine.ops import decision_stream, line_queue
 from engine.ops.decision_stream import BEFORE, DecisionLine, DecisionStream
 from safety.approval import TicketState
 from safety.intent import IntentCategory
@@ -67,7 +67,7 @@ async def test_a_stream_that_cannot_be_written_blocks_nothing(
         raise OSError("disk full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(decision_stream, "append_lazily", refuse)
+        patch.setattr(line_queue, "append_lazily", refuse)
         record = desk.core.audit.append("decision", {"act": "Look"})
         for _ in range(decision_stream.MAX_WAITING + 3):
             stream.take(record)

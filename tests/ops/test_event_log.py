@@ -65,7 +65,7 @@ def test_a_disk_that_refuses_costs_no_event(core: Core, monkeypatch: pytest.Monk
         raise OSError(28, "no space")
 
     with monkeypatch.context() as broken:
-        broken.setattr("engine.ops.event_log.append_lazily", full)
+        broken.setattr("engine.ops.line_queue.append_lazily", full)
         core.events.add("note", "eng", "while full")
         log.tend()
         assert lines(log) == []
