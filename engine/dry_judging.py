@@ -39,7 +39,10 @@ async def judge_order(core: Core, desk: Desk, corridor: CorridorDesk | None, bod
         return changed(_blank(core, "ticket", "", "", ""), said=tuple(said))
     plan = session.plan
     venue = plan.instruments[str(form["symbol"])].venue
-    blank = _blank(core, "ticket", venue, plan.account, plan.session_id)
+    mark = session.ledger.holding(str(form["symbol"])).mark_price
+    blank = changed(
+        _blank(core, "ticket", venue, plan.account, plan.session_id), mark_price=price(mark) if mark else None
+    )
     if said:
         return changed(blank, said=tuple(said))
     intent = by_hand(form, session, DRY, core.config_fingerprint)

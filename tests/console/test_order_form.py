@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -151,6 +152,23 @@ async def test_typing_asks_once_it_rests_and_an_older_answer_is_not_shown() -> N
         assert room(app).verdict is None, "what was not judged is not shown as judged"
         await press(pilot, "ctrl+s")
         assert "it is being judged" in said(app)
+
+
+async def test_a_letter_does_not_overtake_a_backspace() -> None:
+    app = form_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "N")
+        field = room(app).query_one("#field-limit_price", Input)
+        field.focus()
+        await pilot.pause()
+        keys = [*"65000", *["backspace"] * 5, *"63900", "left", "left", "1"]
+        for key in keys:  # all at once, as a slow line delivers them
+            app.post_message(events.Key(key, key if len(key) == 1 else None))
+        for _ in range(100):
+            await asyncio.sleep(0.02)
+            if len(field.value) == 6 and "1" in field.value:
+                break
+        assert field.value == "639100"
 
 
 async def test_a_refused_order_is_not_sent() -> None:

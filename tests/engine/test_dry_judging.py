@@ -64,6 +64,8 @@ async def test_it_says_what_the_ticket_will_say_and_leaves_nothing_behind(desk: 
 async def test_an_unfinished_form_is_told_field_by_field_what_to_do(desk: Supervised) -> None:
     verdict = await judged(desk, {"symbol": "", "side": "long", "quantity": "-1", "stop_loss": None})
     said = fields(verdict)
+    known = await judged(desk, {"symbol": "BTC-PERP"})
+    assert known.mark_price and not known.checks, "the price is shown before the limit is typed"
     assert said["side"] == "say buy, sell" and said["symbol"] == "name one allowed symbol"
     assert set(said) == {
         "symbol", "side", "quantity", "order_type", "time_in_force", "limit_price", "stop_loss",

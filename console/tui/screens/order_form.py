@@ -20,6 +20,7 @@ from console.tui.prompt import Kind
 from console.tui.screens.order_fields import BLANK, FIELDS, Draft, OrderField, by_field, completed, order_of
 from console.tui.screens.room import Room
 from console.tui.screens.ticket_picture import checks_table
+from console.tui.widgets.field import Field
 from console.tui.widgets.lines import Line, Lines, Source, rule
 from engine.api.commands import OrderJudge, OrderJudged, TicketSubmit
 from engine.api.corridor import SubmitOpen
@@ -52,7 +53,7 @@ class OrderForm(Room):
             for field in FIELDS:
                 with Container(classes="field"):
                     yield Label(field.label, markup=False)
-                    yield Input(
+                    yield Field(
                         field.default,
                         placeholder=field.hint,
                         suggester=SuggestFromList(field.words, case_sensitive=False) if field.words else None,
@@ -204,7 +205,8 @@ class OrderForm(Room):
         if not verdict.checks:
             wanted = [each.field for each in verdict.said]
             labels = [field.label for field in FIELDS if field.name in wanted]
-            return [*lines, ((" needs    ", "dim"), (", ".join(labels), "text"))]
+            mark = f"   mark {text.number(verdict.mark_price)}" if verdict.mark_price else ""
+            return [*lines, ((" needs    ", "dim"), (", ".join(labels), "text"), (mark, "dim"))]
         lines += [
             ((" value    ", "dim"), (f"~{text.money(verdict.notional_usd or 0)} USD", "text")),
             (
