@@ -23,6 +23,7 @@ async def compare_fills(desk: Desk, since_ns: int) -> FillComparison:
     if custody is None:
         raise Refusal("not_found", "a paper account lives in this engine: it has no other side")
     venue, account = custody.venue.name, custody.account
+    since_ns = max(since_ns, custody.cash.opened_ns)  # before it the account was not in our keeping
     try:
         theirs = {fill.fill_id: fill for fill in await custody.venue.fills_since(since_ns)}
     except VenueError as error:

@@ -11,6 +11,7 @@ import pytest
 from engine.api.corridor import Step
 from engine.api.reconcile import Act, DifferenceRow, Reconcile
 from engine.desk import Desk
+from engine.drop_copy import compare_fills
 from engine.reconcile_acts import act
 from engine.reconciliation import reconcile_view
 from engine.trading.custody import Verdict
@@ -131,5 +132,7 @@ def test_a_trade_by_hand_after_first_contact_is_news(venue: str, tmp_path: Path)
         custody = hall.house.custody
         assert custody.verdict is Verdict.CLEAN, custody.differences
         assert len(custody.adjustments()) == 1, "its own executions explain it, cash included"
+        listed = await compare_fills(hall.everything, 0)
+        assert (listed.compared, listed.differing) == (1, 0), "the past is in nobody's list"
 
     with_a_past(venue, tmp_path, scene)
