@@ -80,8 +80,8 @@ def publish_run(
     kind: Kind = RUN,
 ) -> Path:
     """Write the run's folder whole and return it. Raises `OSError` or `JournalDamaged`."""
-    status, metrics = status_of(replayed), findings.metrics
-    summary: dict[str, Scalar] = {name: metrics.values[name] for name in SUMMARY}
+    status = status_of(replayed)
+    summary: dict[str, Scalar] = {name: findings.metrics.values[name] for name in SUMMARY}
     executable, version = identity.python_facts()
     header = ReportHeader(
         run_id=final.name,
@@ -92,36 +92,6 @@ def publish_run(
         config_path=request.config_path,
         config_hash=config_hash(config),
         request_id=request.request_id,
-    )
-    metadata = RunMetadata(
-        run_id=header.run_id,
-        mode=kind.mode,
-        command=kind.command,
-        status=status,
-        created_at=created_at,
-        git_commit=header.git_commit,
-        python_executable=executable,
-        python_version=version,
-        config_path=header.config_path,
-        config_hash=header.config_hash,
-        request_id=header.request_id,
-        name=request.name,
-        identity=proof,
-        summary=summary,
-    )
-    measured = RunMetrics(
-        mode=kind.mode,
-        command=kind.command,
-        status=status,
-        summary=summary,
-        best_result=metrics.values,
-        null_reasons=metrics.null_reasons,
-        leaderboard_size=kind.leaderboard_size,
-        trust=findings.trust,
-        checks=findings.checks,
-        baselines=findings.baselines,
-        bootstrap=findings.bootstrap,
-        tables=metrics.tables,
     )
 
     def journal(path: Path) -> None:
@@ -143,9 +113,9 @@ def publish_run(
         )
 
     files: dict[str, Fill] = {
-        "metadata.json": json_bytes(metadata),
+        "metadata.json": json_bytes(_metadata(header, status, request, proof, executable, summary, kind)),
         "config.json": json_bytes(config),
-        "metrics.json": json_bytes(measured),
+        "metrics.json": json_bytes(_metrics(status, findings, summary, kind)),
         "trades.csv": trades_csv(replayed.trades, [lane.symbol for lane in config.lanes]),
         "journal.h5": journal,
         **kind.more,
@@ -163,6 +133,51 @@ def publish_run(
         }
 
     return write_folder(final, files, reports)
+
+
+def _metadata(
+    header: ReportHeader,
+    status: str,
+    request: RunRequest,
+    proof: Identity,
+    executable: str,
+    summary: dict[str, Scalar],
+    kind: Kind,
+) -> RunMetadata:
+    return RunMetadata(
+        run_id=header.run_id,
+        mode=kind.mode,
+        command=kind.command,
+        status=status,
+        created_at=header.created_at,
+        git_commit=header.git_commit,
+        python_executable=executable,
+        python_version=header.python_version,
+        config_path=header.config_path,
+        config_hash=header.config_hash,
+        request_id=header.request_id,
+        name=request.name,
+        identity=proof,
+        summary=summary,
+    )
+
+
+def _metrics(status: str, findings: Findings, summary: dict[str, Scalar], kind: Kind) -> RunMetrics:
+    metrics = findings.metrics
+    return RunMetrics(
+        mode=kind.mode,
+        command=kind.command,
+        status=status,
+        summary=summary,
+        best_result=metrics.values,
+        null_reasons=metrics.null_reasons,
+        leaderboard_size=kind.leaderboard_size,
+        trust=findings.trust,
+        checks=findings.checks,
+        baselines=findings.baselines,
+        bootstrap=findings.bootstrap,
+        tables=metrics.tables,
+    )
 
 
 def _report(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -37,7 +38,7 @@ from venues.replay import ReplayFeed
 from venues.sandbox.embedded import EmbeddedVenue
 from venues.sandbox.link import LinkFeed
 from venues.sandbox.market import SandboxFeed, SandboxMarket
-from venues.sandbox.scenarios import DEFAULT_SYMBOLS, SCENARIOS, VENUE_NAME, Stall, instrument_of
+from venues.sandbox.scenarios import DEFAULT_SYMBOLS, SCENARIOS, VENUE_NAME, Stall, SymbolSpec, instrument_of
 from venues.sandbox.script import Fault, FaultKind
 from venues.sandbox.venue import SandboxVenue
 from venues.types import Environment, Instrument, Mode
@@ -114,16 +115,7 @@ def _sandbox_session(core: Core, start: PaperStart, session_id: str) -> PaperSes
     if state is None:
         names = start.strategies or ("",)
         chosen = [chosen_for(names[index % len(names)], start, SANDBOX_PARAMS) for index in range(len(specs))]
-    lanes = [
-        LaneSpec(
-            symbol=spec.symbol,
-            strategy=choice.strategy,
-            params=choice.params if isinstance(choice.strategy, str) else {},
-            lot=float(spec.lot),
-            tick=float(spec.tick),
-        )
-        for spec, choice in zip(specs, chosen, strict=True)
-    ]
+    lanes = [_sandbox_lane(spec, choice) for spec, choice in zip(specs, chosen, strict=True)]
     venue = SandboxVenue(
         core.clock,
         starting_cash_usd=Decimal(str(config.cash)),
@@ -150,20 +142,41 @@ def _sandbox_session(core: Core, start: PaperStart, session_id: str) -> PaperSes
         False,
         state,
     )
-    for lane, spec in enumerate(specs):
-        bars = feed.warmup_bars(spec.symbol, core.settings.engine.warmup_bars)
+    _warm(session, feed, [spec.symbol for spec in specs], state, start.max_state_gap_bars)
+    return session
+
+
+def _sandbox_lane(spec: SymbolSpec, choice: Choice) -> LaneSpec:
+    return LaneSpec(
+        symbol=spec.symbol,
+        strategy=choice.strategy,
+        params=choice.params if isinstance(choice.strategy, str) else {},
+        lot=float(spec.lot),
+        tick=float(spec.tick),
+    )
+
+
+def _warm(
+    session: PaperSession,
+    feed: SandboxFeed,
+    symbols: Sequence[str],
+    state: InitState | None,
+    max_gap_bars: int,
+) -> None:
+    """Show hub, memory and kernel the bars before the first; an imported state must follow on them."""
+    for lane, symbol in enumerate(symbols):
+        bars = feed.warmup_bars(symbol, session.core.settings.engine.warmup_bars)
         session.hub.prime(bars)
-        session.memory[spec.symbol].prime(bars)
+        session.memory[symbol].prime(bars)
         if state is not None:
             first_ns, bar_ns = bars[-1].close_ns, round(SANDBOX_BAR_S * NS_PER_S)
-            demand_following(state, spec.symbol, first_ns, bar_ns, start.max_state_gap_bars)
+            demand_following(state, symbol, first_ns, bar_ns, max_gap_bars)
             continue
         columns = [
             [getattr(bar, name) for bar in bars] for name in ("open", "high", "low", "close", "volume")
         ]
         arrays = [np.array(column, dtype=np.float64) for column in columns]
         session.kernel.warm(lane, np.array([bar.open_ns for bar in bars], dtype=np.int64), *arrays)
-    return session
 
 
 def _exchange_session(core: Core, start: PaperStart, session_id: str, custody: Custody) -> PaperSession:
