@@ -29,6 +29,7 @@ from engine.api.commands import (
     TicketApprove,
     TicketCosign,
     TicketShow,
+    TicketSubmit,
 )
 from engine.api.reconcile import Reconcile, Reconciled
 from engine.api.ticket_views import PairRow, TicketRow
@@ -151,6 +152,9 @@ def _said(body: CommandBody, reply: Reply) -> str:
             pair = msgspec.json.decode(reply.result, type=PairRow | None)
             if pair is not None and len(pair.signed_by) < 2:
                 return f"NOT done yet: {pair.pair_id} needs a 2nd approver (screen 7, or interlock approvals)"
+        if isinstance(body, TicketSubmit):
+            made = msgspec.json.decode(reply.result, type=TicketRow | None)
+            return "" if made is None else f"{made.ticket_id} waits for a review: Enter, then A"
         if isinstance(body, TicketApprove):
             row = msgspec.json.decode(reply.result, type=TicketRow | None)
             if row is not None and row.state == "cosigning":
