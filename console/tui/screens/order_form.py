@@ -194,9 +194,9 @@ class OrderForm(Room):
         """The verdict: where it goes, its worth, NOW / AFTER / LIMIT, and what the desk has against it."""
         verdict, look = self._verdict, self.desk_app.look
         state = "JUDGING" if self.verdict is None else _state(self.verdict)
-        lines: list[Line] = [rule(f"VERDICT {state}", width, look.rule)]
         if self.desk_app.desk.is_past:
-            return [*lines, (("  the past takes no orders", "dim"),)]
+            return [rule("VERDICT", width, look.rule), (("  the past takes no orders", "dim"),)]
+        lines: list[Line] = [rule(f"VERDICT {state}", width, look.rule)]
         if verdict is None:
             return [*lines, (("  no verdict yet", "dim"),)]
         where = f"{verdict.venue} {verdict.account} {verdict.session_id}".strip()
