@@ -16,6 +16,8 @@ class Cross(Strategy):
 
 from __future__ import annotations
 
+import sys
+
 from native.indicators import (
     ADX,
     ATR,
@@ -63,6 +65,9 @@ __all__ = [
 
 def main() -> None:
     """Run the command line (`interlock ...`); the console is imported only here."""
+    from console.cli.at_once import kill_at_once
+
+    kill_at_once(sys.argv[1:])
     from console.cli.app import main as run
 
     run()

@@ -8,13 +8,17 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.api.commands import KillDone
 from engine.api.home import HomePaths
 from engine.api.libraries import LIBRARIES, examine
-from seams.clock import NS_PER_MS, SystemClock
+from seams.clock import SystemClock
 from seams.disk import RealDisk
 from venues.types import Record
+
+if TYPE_CHECKING:
+    from engine.api.direct_kill import Latched
 
 Tell = Callable[[int, int, str], None]
 MIN_FREE_BYTES = 512 * 1024 * 1024
@@ -42,27 +46,19 @@ def kill_direct(home: Path, *, operator: str, reason: str, level: str) -> KillDo
 
     Raises `OSError` where the disk refused; the shared byte then says halt_all all the same.
     """
-    from safety.killbyte import KillByte, KillLevel
-    from safety.killswitch import BYTE_FILE, trip_on_disk
+    from engine.api.direct_kill import latch
 
-    clock, disk, folder = SystemClock(), RealDisk(), HomePaths(home).safety
-    disk.make_folder(folder)
-    began_ns = clock.monotonic_ns()
-    record = trip_on_disk(
-        disk,
-        clock,
-        folder,
-        KillByte.shared(folder / BYTE_FILE),
-        level=KillLevel.CLOSE_ONLY if level == "close_only" else KillLevel.HALT_ALL,
-        by=operator,
-        reason=reason or "direct kill",
-        source="command line, direct",
-    )
+    return told(latch(home, operator=operator, reason=reason, level=level))
+
+
+def told(latched: Latched) -> KillDone:
+    """Return what a direct kill did as every kill is told."""
+    record = latched.record
     return KillDone(
         kill_id=f"K-{record.trips:04d}",
         level=record.level.name.lower(),
         latched_at_ns=record.since_ns,
-        latch_ms=(clock.monotonic_ns() - began_ns) / NS_PER_MS,
+        latch_ms=latched.latch_ms,
         cancels_sent=0,
         cancels_confirmed=0,
         positions_kept=0,
