@@ -160,7 +160,9 @@ class MarketWatch:
     def _value(self, quote: Quote) -> None:
         """Once a second: what is held is worth what the market says, also where no session runs."""
         ledger = self._custody.ledger
-        if ledger.holding(quote.symbol).quantity:
+        # Asked so that no holding is made: a ledger without any takes its first cash as its peak.
+        held = ledger.holdings.get(quote.symbol)
+        if held is not None and held.quantity:
             ledger.mark(quote.symbol, _exact(quote.mid), quote.at_ns)
 
     def _series(self, symbol: str, interval: str) -> Series:

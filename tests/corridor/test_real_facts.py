@@ -193,6 +193,8 @@ def test_a_new_engine_gathers_anew_and_what_is_held_counts(venue: str, tmp_path:
         assert (await hall.do(session_id, Step.SUBMIT)).status in ("submitted", "filled")
         await hall.live(70)
         assert hall.house.custody.verdict is Verdict.CLEAN, hall.house.custody.differences
+        mark = hall.house.custody.ledger.holding(hall.stage.symbol).mark_price
+        assert mark in (60_005, 60_006), "valued by the market, though no session runs"
         assert (await hall.opened(quantity="0.0005")).status == "preflight_passed"
         await hall.restart()
         state = await hall.opened(quantity="0.0006")
