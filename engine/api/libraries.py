@@ -26,6 +26,7 @@ LIBRARIES: dict[str, str] = {
     "msgspec": "msgspec.json",
     "platformdirs": "platformdirs",
     "hyperliquid-python-sdk": "hyperliquid.utils.signing",
+    "coincurve": "coincurve",
     "krakenex": "krakenex",
     "python-gnupg": "gnupg",
     "pycryptodome": "Crypto.PublicKey.ECC",

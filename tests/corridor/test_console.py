@@ -10,7 +10,7 @@ import pytest
 
 from console.tui.gateway import FixtureGateway
 from engine.api.commands import QueryBody
-from engine.api.corridor import Step, SubmitAct, SubmitList, SubmitOpen, SubmitShow
+from engine.api.corridor import Step, SubmitAct, SubmitList, SubmitShow
 from engine.corridor.case import Ask
 from safety.killbyte import KillLevel
 from seams.wire import Lost
@@ -89,11 +89,6 @@ async def test_steps_of_a_person_want_their_word_and_others_a_yes(hall: Hall) ->
         assert sent(app, SubmitAct) == [SubmitAct.of(session_id, "readiness", "")]
         await press(pilot, "C")
         assert "cannot be done: submit was not done" in said(app)
-        await press(pilot, "N", *"BTC-PERP buy 0.01", "enter")
-        assert "not sent" in said(app)
-        await press(pilot, "N", *"BTC-PERP buy 0.01 63900 63000", "enter")
-        (form,) = (body.form for body in sent(app, SubmitOpen))
-        assert form["symbol"] == "BTC-PERP" and form["stop_loss"] == "63000"
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda s: f"{s[0]}x{s[1]}")
