@@ -20,7 +20,7 @@ from urllib.request import Request, urlopen
 import msgspec
 import pytest
 
-from engine.api.client import EngineClient
+from engine.api.client import EngineClient, EngineRefused
 from engine.api.corridor import SessionState, Step, SubmitAct, SubmitOpen, SubmitView
 from engine.api.submits import show_submit
 from engine.api.venues import VenueShow, VenueView
@@ -36,8 +36,15 @@ WRITTEN, KEPT = "corridor.written", "corridor.kept"
 NONCE_COUNTED, GATE_PASSED = "store.committed", "orders.gate_passed"
 PAUSE_S = 3.0
 """Between two looks: every look asks the venue for everything, and its budget of questions is small."""
-TRANSIENT = frozenset({"venue_not_ready", "key_not_ready", "venue_unreachable", "reconciliation_not_clean"})
-"""What a step may be refused with while a new engine asks the venue for everything, within its budget."""
+TRANSIENT = frozenset(
+    {
+        "venue_not_ready", "key_not_ready", "venue_unreachable", "reconciliation_not_clean",
+        "reconcile_stale", "reconcile_not_clean", "market_data_missing", "market_data_stale",
+        "clock_drift", "checks_failed",
+    }
+)  # fmt: skip
+"""What a step may be refused with while a new engine asks the venue for everything, within its budget, and
+has heard no price yet; `checks_failed` stands beside the rules that refuse."""
 
 
 def is_transient(reasons: Sequence[str]) -> bool:
@@ -214,6 +221,22 @@ class Deaths:
             assert is_transient(view.state.reasons), view
         raise AssertionError(f"{step} was never done\n{self.rig.log()}")
 
+    async def send(self, session_id: str) -> asyncio.Future[SessionState]:
+        """Ask for the submit until the order has arrived; return the question, whose answer never comes."""
+        for _ in range(100):
+            sending = asyncio.ensure_future(self.step(session_id, Step.SUBMIT))
+            await eventually(lambda asked=sending: self.rig.placed() or asked.done(), 30.0, self.rig.log)
+            if self.rig.placed():
+                return sending
+            with pytest.raises(EngineRefused) as refused:
+                await sending
+            codes = [
+                each.split(" ")[0] for each in refused.value.reply.message.split(": ", 1)[-1].split("; ")
+            ]
+            assert refused.value.reply.code == "gate_closed" and is_transient(codes), refused.value
+            await asyncio.sleep(0.3)
+        raise AssertionError(f"the submit was never let through\n{self.rig.log()}")
+
     async def look(self, session_id: str, wanted: str) -> None:
         """Ask what became of the order until that is this."""
         await self.until(session_id, Step.STATUS, wanted)
@@ -262,8 +285,7 @@ async def in_each_step(desk: Deaths) -> None:
         if after is step:
             await desk.steps(session_id, step)
     assert rig.placed() == [], "nothing has left before the submit"
-    sending = asyncio.ensure_future(desk.step(session_id, Step.SUBMIT))
-    await eventually(lambda: bool(rig.placed()), 30.0, rig.log)
+    sending = await desk.send(session_id)
     await rig.kill_hard()
     sending.cancel()
     await asyncio.gather(sending, return_exceptions=True)

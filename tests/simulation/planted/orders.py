@@ -108,7 +108,7 @@ PLANTS: tuple[Plant, ...] = (
     Plant("half_filled", "memory counts half of each fill", P0, wrap(OrderManager, "fill", half_filled)),
     Plant("cancel_by_asking", "an asked cancel counts as confirmed", P0, wrap(OrderManager, "cancel", ended_by_asking)),
     Plant("accepted_is_filled", "an acknowledgement counts as a fill", P0, row(S.SUBMITTING, E.ACCEPTED, S.FILLED)),
-    Plant("filled_is_partial", "a full fill leaves the order alive", False, row(S.OPEN, E.FULL_FILL, S.PARTIAL)),
+    Plant("filled_is_partial", "a full fill leaves the order alive", False, row(S.PARTIAL, E.FULL_FILL, S.PARTIAL)),
     Plant("cancelled_stays", "a confirmed cancel leaves the order alive", False, row(S.OPEN, E.CANCELLED, S.OPEN)),
     Plant("part_is_all", "a part counts as the whole", P0, row(S.OPEN, E.PART_FILL, S.FILLED)),
     Plant("refused_is_open", "a refusal leaves the order alive", False, row(S.SUBMITTING, E.REFUSED, S.OPEN)),
