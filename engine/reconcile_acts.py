@@ -40,7 +40,7 @@ async def act(desk: Desk, asked: Reconcile, operator: str, reason: str) -> Recon
     """Make a pass, find the difference that was seen, do what was decided, and keep who, what and why.
 
     Raises `Refusal`: reason_required, difference_gone, difference_stale, difference_settling,
-    act_not_possible, reconcile_unanswered, or what a closing order is refused with.
+    act_not_possible, venue_busy, reconcile_unanswered, or what a closing order is refused with.
     """
     core, custody, why = desk.core, desk.custody, clean(reason)
     if not why:

@@ -40,7 +40,7 @@ async def conditions(
         if order.status is OrderStatus.UNKNOWN and order.request.symbol == symbol
     ]
     action = Action.REDUCE if intent.reduce_only else Action.ADD_RISK
-    level, known = core.kill.level, {each.symbol for each in custody.venue.instruments()}
+    level, known = core.kill.level, len(custody.venue.instruments())
     is_let = level is KillLevel.CLEAR or (level is KillLevel.CLOSE_ONLY and intent.reduce_only)
     found = [
         Condition(code="mode_not_live", ok=core.mode is Mode.LIVE, said=f"{core.mode} / {core.environment}"),
@@ -55,7 +55,7 @@ async def conditions(
             ok=custody.verdict is Verdict.CLEAN,
             said=f"custody of {custody.account} is {custody.verdict}",
         ),
-        Condition(code="venue_not_ready", ok=bool(known), said=f"{len(known)} markets are known"),
+        Condition(code="venue_not_ready", ok=bool(known), said=f"{known} markets are known"),
         Condition(code="outcome_unknown", ok=not unknown, said=", ".join(unknown) or f"none in {symbol}"),
         _approved(case),
         *_two_persons(core, case, confirmed),
