@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from decimal import Decimal
 
 from engine.sim.faults import Fault
 from engine.sim.guard import Guard
+from engine.sim.wires import Died
 from engine.sim.world import KILL_FILE, World
 from safety.killbyte import KillLevel
 from venues.contract import VenueError
@@ -122,7 +124,13 @@ def put_kill_file(world: World, text: bytes, *, is_told: bool) -> None:
     world.disk.files[KILL_FILE] = bytearray(text)
     incarnation = world.incarnation
     if is_told and incarnation is not None:
-        world.loop.call_soon(incarnation.engine.outside.look, context=incarnation.wire.context)
+        world.loop.call_soon(_tell, incarnation.engine.outside.look, context=incarnation.wire.context)
+
+
+def _tell(look: Callable[[], None]) -> None:
+    """Let the engine look now; it may die in the middle of what it then does, like anywhere else."""
+    with suppress(Died):
+        look()
 
 
 async def trade_by_hand(world: World, *, is_resting: bool = False) -> None:

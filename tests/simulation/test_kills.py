@@ -19,6 +19,7 @@ from engine.sim.invariants import Judge
 from engine.sim.kills import PATHS, KillOperator, add_up, run_world
 from engine.sim.mischief import put_kill_file
 from engine.sim.runner import in_fresh_folder, make_template
+from engine.sim.wires import Died
 from engine.sim.world import HOME, KILL_FILE, World
 from safety.killbyte import KillLevel
 from safety.killswitch import trip_on_disk
@@ -114,6 +115,23 @@ def test_a_kill_file_trips_at_the_hosts_word_and_without_it_within_a_turn(
     _tell(template, story)
 
 
+def test_an_engine_that_dies_over_the_hosts_word_dies_like_anywhere_else(
+    template: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kraken seed 50000322: it was told as an exception that nobody caught."""
+    uncaught: list[dict[str, object]] = []
+
+    async def story(world: World, operator: KillOperator) -> None:
+        world.loop.set_exception_handler(lambda loop, context: uncaught.append(context))
+        await _until(world, lambda: bool(_engine(world).desk.running))
+        monkeypatch.setattr(_engine(world).core.kill, "poll", _die)
+        put_kill_file(world, b"halt", is_told=True)
+        await asyncio.sleep(0)
+
+    _tell(template, story)
+    assert not uncaught
+
+
 def test_the_command_counts_kills() -> None:
     command = [sys.executable, "-m", "interlock", "sim", "kills", "--count", "30", "--from", "2", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -125,6 +143,10 @@ def test_the_command_counts_kills() -> None:
 # --- helpers -------------------------------------------------------------------------------------
 
 Story = Callable[[World, KillOperator], Awaitable[None]]
+
+
+def _die() -> None:
+    raise Died("disk.write")
 
 
 def _tell(template: Path, story: Story) -> None:
