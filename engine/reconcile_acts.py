@@ -22,7 +22,7 @@ from engine.trading.custody import Custody
 from engine.trading.differences import Kind
 from engine.trading.machine import Evidence
 from engine.trading.manual import adopt_order
-from engine.unanswered import unanswered
+from engine.unanswered import no_whole_pass, unanswered
 from safety.intent import IntentCategory
 from safety.reasons import Refusal
 from safety.text import clean
@@ -73,7 +73,7 @@ async def _look(custody: Custody) -> None:
     before = custody.passes
     await custody.reconcile()
     if custody.passes == before:
-        raise Refusal("reconcile_unanswered", f"{custody.venue.name} did not answer a whole pass")
+        raise no_whole_pass(custody)
 
 
 async def _held(custody: Custody, found: Found) -> VenuePosition | None:

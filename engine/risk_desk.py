@@ -11,6 +11,7 @@ from engine.config.settings import config_fingerprint
 from engine.core import Core
 from engine.limits import note_limits
 from engine.trading.custody import SETTLING_PASSES, Custody, Verdict
+from engine.unanswered import no_whole_pass
 from safety.interlock import HoldLevel
 from safety.limits import BLOCK_PREFIX, LimitValue
 from safety.reasons import Refusal
@@ -54,7 +55,8 @@ class RiskDesk:
         )
 
     async def hydrate(self, command: c.Command) -> Record:
-        """Reconcile the whole account anew. Raises `Refusal`: mode_not_live, reconcile_unanswered."""
+        """Reconcile the whole account anew. Raises `Refusal`: mode_not_live, venue_busy,
+        reconcile_unanswered."""
         custody = self.desk.custody
         if custody is None:
             raise Refusal("mode_not_live", "a paper account lives in this engine: it has no other side")
@@ -65,7 +67,7 @@ class RiskDesk:
 async def hydrated(core: Core, custody: Custody) -> Hydrated:
     """Hold new risk and make full passes until the verdict stands. What a venue does not answer stays held.
 
-    Raises `Refusal("reconcile_unanswered")`.
+    Raises `Refusal`: venue_busy, reconcile_unanswered.
     """
     core.interlock.raise_hold(
         "hydration",
@@ -82,7 +84,7 @@ async def hydrated(core: Core, custody: Custody) -> Hydrated:
         if await custody.reconcile() in (Verdict.CLEAN, Verdict.AMBIGUOUS):
             break
     if custody.passes == before:
-        raise Refusal("reconcile_unanswered", f"{custody.venue.name} did not answer a whole pass")
+        raise no_whole_pass(custody)
     found = tuple(f"{d.kind} {d.subject}: ours {d.ours}, venue {d.theirs}" for d in custody.differences)
     return Hydrated(
         account=custody.account,

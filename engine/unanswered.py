@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.trading.custody import Custody
 from safety.reasons import Refusal
 from safety.text import clean
 from venues.contract import Busy, VenueError
@@ -11,3 +12,12 @@ def unanswered(error: VenueError) -> Refusal:
     """Return the refusal for a question without an answer: venue_busy where we kept it back ourselves."""
     code = "venue_busy" if isinstance(error, Busy) else "reconcile_unanswered"
     return Refusal(code, clean(str(error), 120))
+
+
+def no_whole_pass(custody: Custody) -> Refusal:
+    """Return the refusal for a pass that did not end: venue_busy where our own count of requests ended it."""
+    said = f"{custody.venue.name} did not answer a whole pass"
+    if custody.failed is None:
+        return Refusal("reconcile_unanswered", said)
+    refusal = unanswered(custody.failed)
+    return Refusal(refusal.code, f"{said}: {refusal.detail}")

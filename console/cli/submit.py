@@ -252,9 +252,12 @@ def _act(
 
 
 def _said(state: SessionState, as_json: bool) -> None:
-    """Show the state; a step that was refused ends with an exit code of its own."""
+    """Show the state; a step that was refused says why and what to do, and has an exit code of its own."""
     lines = [f"{state.session_id}  {state.step}: {state.status}"]
-    lines += [f"  {code}" for code in state.reasons]
+    for each in state.refused:
+        lines += [output.safe_line(f"  {each.code}: {each.title}")]
+        lines += [output.safe_line(f"    seen: {each.said}")] if each.said else []
+        lines += [output.safe_line(f"    do:   {each.correction} ({each.runbook})")]
     lines += [f"  {alert.severity}: {alert.code} ({alert.said})" for alert in state.alerts]
     output.show({"submit": state}, "\n".join(lines), as_json)
     if state.reasons:

@@ -68,8 +68,18 @@ class SessionAlert(Record):
     said: str
 
 
+class Why(Record):
+    """One reason for which a step was refused: what it means, what was seen, and what to do about it."""
+
+    code: str
+    title: str
+    said: str
+    correction: str
+    runbook: str
+
+
 class SessionState(Record):
-    """`session_status.json`."""
+    """`session_status.json`. `reasons` are the codes that refused the last step; `refused` explains each."""
 
     artifact_type: str
     session_id: str
@@ -78,6 +88,7 @@ class SessionState(Record):
     updated_at: str
     reasons: tuple[str, ...]
     alerts: tuple[SessionAlert, ...]
+    refused: tuple[Why, ...] = ()
 
 
 class StepRow(Record):

@@ -10,6 +10,7 @@ from engine.core import Core
 from engine.corridor.case import Ask, Case, Outcome
 from engine.trading.custody import Custody
 from engine.trading.working import ManagedOrder
+from engine.unanswered import no_whole_pass
 from safety.reasons import Refusal
 from safety.text import clean
 from venues.contract import VenueError
@@ -73,8 +74,9 @@ class After:
             "average_fill_price": None if order is None else order.average_price,
             "last_fill_ns": max((fill.at_ns for fill in fills), default=0),
         }
-        is_clean = state != "unknown" and not self._custody.differences
-        reasons = _reasons(order, state) or (() if is_clean else ("reconciliation_difference",))
+        unheard = _unheard(self._custody)
+        is_clean = state != "unknown" and not self._custody.differences and not unheard
+        reasons = _reasons(order, state) or unheard or (() if is_clean else ("reconciliation_difference",))
         return Outcome(is_clean, "reconciled" if is_clean else "reconciliation_required", reasons, body)
 
     async def fills(self, case: Case, ask: Ask) -> Outcome:
@@ -91,7 +93,9 @@ class After:
             "first_fill_ns": min((fill.at_ns for fill in fills), default=0),
             "last_fill_ns": max((fill.at_ns for fill in fills), default=0),
         }
-        return Outcome(True, "fills" if fills else "no_fills", (), body)
+        unheard = _unheard(self._custody)
+        state = "fills_of_record" if unheard else "fills" if fills else "no_fills"
+        return Outcome(not unheard, state, unheard, body)
 
     async def supervise(self, case: Case, ask: Ask) -> Outcome:
         """Look several times; end early once the order has ended."""
@@ -108,7 +112,8 @@ class After:
             snapshots.append({"at_ns": at_ns, "order_state": state, "order": _shown(order)})
             if state in ENDED:
                 break
-        wants = state == "unknown" or bool(self._custody.differences)
+        unheard = _unheard(self._custody)
+        wants = state == "unknown" or bool(self._custody.differences or unheard)
         ending = "attention_required" if wants else "terminal" if state in ENDED else "active"
         body = {
             "order_state": state,
@@ -121,7 +126,8 @@ class After:
             "monitoring_mode": "websocket_aware_rest_polling",
             "snapshots": snapshots,
         }
-        return Outcome(not wants, f"supervision_{ending}", ("outcome_unknown",) if wants else (), body)
+        reasons = unheard or (("outcome_unknown",) if wants else ())
+        return Outcome(not wants, f"supervision_{ending}", reasons, body)
 
     async def cancel(self, case: Case, ask: Ask) -> Outcome:
         """Ask for the cancel; only the venue's word makes it one."""
@@ -150,6 +156,11 @@ class After:
 def _state_of(order: ManagedOrder | None) -> str:
     """What is not on record never left: its bytes are durable before the first one does."""
     return "rejected" if order is None else WORDS[order.status]
+
+
+def _unheard(custody: Custody) -> tuple[str, ...]:
+    """Name why the pass just made says nothing: what both sides said before it is no word about now."""
+    return () if custody.failed is None else (no_whole_pass(custody).code,)
 
 
 def _reasons(order: ManagedOrder | None, state: str) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ from engine.limits import latch_repetition
 from engine.trading.custody import Custody, Verdict
 from engine.trading.rows import ticket_row
 from engine.trading.working import ManagedOrder
+from engine.unanswered import no_whole_pass
 from safety.approval import ApprovalRule
 from safety.canonical import sha256_hex
 from safety.intent import IntentCategory
@@ -148,6 +149,8 @@ class CorridorDesk:
         verdict = await self.custody.reconcile()
         probe = await self.venue.readiness(case.request)
         reasons = probe.reasons
+        if self.custody.failed is not None:  # the verdict is from before: it says nothing about now
+            reasons = (*reasons, no_whole_pass(self.custody).code)
         if verdict is not Verdict.CLEAN:
             reasons = (*reasons, "reconciliation_not_clean")
         ok = not reasons

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from engine.api.corridor import Artifact, SessionAlert, SessionState, Step
 from engine.corridor.steps import STEPS, newest
+from engine.corridor.why import why
 
 Artifacts = tuple[Artifact, ...]
 SUBMIT_STATES: Mapping[str, str] = {
@@ -146,6 +147,7 @@ def state_of(session_id: str, artifacts: Artifacts) -> SessionState:
         updated_at=last.at,
         reasons=last.reasons,
         alerts=alerts(artifacts),
+        refused=why(last),
     )
 
 

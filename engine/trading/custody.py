@@ -77,6 +77,8 @@ class Custody:
         """When the venue last answered, on the monotonic clock."""
         self.passes = 0
         """How many whole passes the venue has answered."""
+        self.failed: VenueError | None = None
+        """What ended the newest pass, if the venue did not answer all of it."""
         self.differs_ns = 0
         """Since when both sides differ, by the wall clock."""
         self.marks: dict[str, Decimal] = {}
@@ -170,10 +172,11 @@ class Custody:
         try:
             differences = await self._pass()
         except VenueError as error:
-            self.is_dirty = True
+            self.is_dirty, self.failed = True, error
             self.core.events.add("reconcile_failed", self.venue.name, str(error))
             return self.verdict
         self.heard_ns, self.passes = self.core.clock.monotonic_ns(), self.passes + 1
+        self.failed = None
         self._judge(differences)
         return self.verdict
 

@@ -19,6 +19,7 @@ from engine.desk import Desk
 from engine.drop_copy import compare_fills
 from engine.reconcile_acts import _price, act
 from engine.reconciliation import reconcile_view
+from engine.risk_desk import hydrated
 from engine.trading.custody import Verdict
 from engine.trading.differences import Difference
 from engine.trading.ledger import Holding
@@ -406,5 +407,12 @@ def test_a_question_that_we_kept_back_ourselves_says_so(
         monkeypatch.setattr(office.house.custody.venue, "fills_since", kept)
         with pytest.raises(Refusal, match="venue_busy"):
             await compare_fills(office.desk, 0)
+        with pytest.raises(Refusal, match=r"venue_busy: .*whole pass: .*901 of 1200"):
+            await office.do(Act.ADOPT, "cash:USD", seen="anything")
+        with pytest.raises(Refusal, match="venue_busy"):
+            await hydrated(office.house.custody.core, office.house.custody)
+        monkeypatch.undo()
+        with pytest.raises(Refusal, match="difference_gone"):  # the budget has room again: nothing is kept
+            await office.do(Act.ADOPT, "cash:USD", seen="anything")
 
     run(tmp_path, work)

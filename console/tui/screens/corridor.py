@@ -155,7 +155,9 @@ class CorridorRoom(Room):
         lines: list[Line] = []
         if last is not gate:
             lines.append(rule(f"LAST: {last.step} {last.state}", width, look.rule, f"by {last.by}"))
-            lines += [((f"  {code}", "p2-calm"),) for code in last.reasons]
+            for each in view.state.refused:
+                lines.append(((f"  {each.code} ", "p2-calm"), (each.said or each.title, "text")))
+                lines.append(((f"    {each.correction}", "dim"),))
             lines += _policy_lines(view, look.rule, width) if gate is None else []
             lines += [((f"    {text.fit(name, 26)}", "dim"), (said, "text")) for name, said in _facts(last)]
         if gate is None:

@@ -1,0 +1,100 @@
+"""A refused step says for each reason what was seen and what to do: to programs, people and files alike."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from console.cli import link
+from console.cli.app import run
+from engine.api.corridor import SessionState, Step
+from engine.corridor.case import Ask
+from safety.killbyte import KillLevel
+from safety.reasons import REASONS
+from seams.wire import Lost
+from tests.corridor.test_corridor import FORM, UP_TO_GATE, Hall
+from tests.corridor.test_corridor import hall as hall
+from venues.contract import Busy
+
+
+async def test_a_rule_that_refuses_says_its_figures_and_the_correction(hall: Hall) -> None:
+    state = await hall.desk.open(
+        Ask(step=Step.PREFLIGHT, operator="bob", form={**FORM, "quantity": "100000"})
+    )
+    told = {each.code: each for each in state.refused}
+    assert set(told) == set(state.reasons)
+    notional = told["max_notional_exceeded"]
+    assert "after 10000000" in notional.said and "limit " in notional.said and "headroom" in notional.said
+    assert notional.correction == REASONS["max_notional_exceeded"].correction
+    assert notional.runbook.partition("#")[2] == "max-notional-exceeded"
+    kept = hall.artifact(state.session_id, "session_status")["refused"]
+    assert {each["code"]: each["said"] for each in kept}["max_notional_exceeded"] == notional.said
+
+
+async def test_a_closed_gate_says_what_closes_it(hall: Hall) -> None:
+    session_id = await hall.opened()
+    for step in UP_TO_GATE[:-1]:
+        await hall.do(session_id, step)
+    custody = hall.house.custody
+    custody.core.kill.trip(KillLevel.HALT_ALL, by="ann", reason="test", source="test")
+    custody.core.sync_kill_hold()
+    state = await hall.do(session_id, Step.GATE)
+    told = {each.code: each.said for each in state.refused}
+    assert told["kill_switch_active"].startswith("halt_all")
+    assert "rules judged" in told["checks_failed"] and "kill" in told["hold_blocks_entry"]
+
+
+async def test_a_look_that_heard_nothing_is_no_agreement(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+    session_id = await hall.at_gate()
+    await hall.do(session_id, Step.SUBMIT)
+    assert not (await hall.do(session_id, Step.RECONCILE)).reasons
+    hall.house.desk.wire.fault = Lost("silence")
+    for step in (Step.RECONCILE, Step.FILLS, Step.SUPERVISE):
+        state = await hall.do(session_id, step, polls=1)
+        assert state.reasons == ("reconcile_unanswered",), step
+        assert state.refused[0].correction == REASONS["reconcile_unanswered"].correction
+    hall.house.desk.wire.fault = None
+
+    async def kept(since_ns: int) -> None:
+        raise Busy("the venue's request budget is kept: 901 of 1200 used")
+
+    monkeypatch.setattr(hall.house.custody.venue, "fills_since", kept)
+    assert (await hall.do(session_id, Step.RECONCILE)).reasons == ("venue_busy",)
+    monkeypatch.undo()
+    assert not (await hall.do(session_id, Step.RECONCILE)).reasons
+
+
+async def test_an_old_verdict_is_no_readiness(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+    session_id = await hall.opened()
+
+    async def kept(since_ns: int) -> None:
+        raise Busy("the venue's request budget is kept: 901 of 1200 used")
+
+    monkeypatch.setattr(hall.house.custody.venue, "fills_since", kept)
+    assert (await hall.do(session_id, Step.READINESS)).reasons == ("venue_busy",)
+    monkeypatch.undo()
+    assert not (await hall.do(session_id, Step.READINESS)).reasons
+
+
+async def test_the_command_line_prints_why_and_what_to_do(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = await hall.desk.open(
+        Ask(step=Step.PREFLIGHT, operator="bob", form={**FORM, "quantity": "100000"})
+    )
+
+    def answered(*_: Any, **__: Any) -> SessionState:
+        return state
+
+    monkeypatch.setattr(link, "act", answered)
+    assert run(("submit", "readiness", state.session_id)) == 1
+    said = capsys.readouterr().out
+    for each in state.refused:
+        lines = said.splitlines()
+        at = next(place for place, line in enumerate(lines) if line.strip() == f"{each.code}: {each.title}")
+        assert lines[at + 1].strip() == f"seen: {each.said}" and each.correction in lines[at + 2]
+    assert run(("submit", "readiness", state.session_id, "--json")) == 1
+    found = json.loads(capsys.readouterr().out)["submit"]["refused"]
+    assert [each["correction"] for each in found] == [each.correction for each in state.refused]
