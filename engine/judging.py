@@ -20,8 +20,9 @@ from safety.exposure import Carrying
 from safety.facts import AccountFacts, DeskFacts, MarketFacts, OrderFact, PositionFact, Preflight
 from safety.intent import ExecutionIntent, ExecutionPolicy
 from safety.preflight import preflight
-from safety.reasons import REASONS
+from safety.reasons import REASONS, Refusal
 from seams.clock import NS_PER_MS
+from venues.contract import VenueAdapter
 from venues.evidence import Market
 from venues.types import Environment, Instrument, Mode, VenuePosition
 
@@ -32,6 +33,15 @@ NOTHING = Decimal(0)
 def instrument_of(custody: Custody, symbol: str) -> Instrument | None:
     """Return what the venue says about a symbol; None where it does not list it."""
     return next((each for each in custody.venue.instruments() if each.symbol == symbol), None)
+
+
+def listed(venue: VenueAdapter) -> dict[str, Instrument]:
+    """Return the venue's markets by symbol. Raises `Refusal` (venue_not_ready) before it has listed one."""
+    found = {each.symbol: each for each in venue.instruments()}
+    if not found:
+        said = f"{venue.name} has not listed a market yet; interlock venue check says what is missing"
+        raise Refusal("venue_not_ready", said)
+    return found
 
 
 def judge_opening(core: Core, custody: Custody, intent: ExecutionIntent, market: Market | None) -> Preflight:

@@ -7,6 +7,7 @@ not open: it needs the key file only, and the next engine will call its orders f
 
 from __future__ import annotations
 
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from engine.config.settings import RiskBlock
 from engine.core import STORAGE_FAILURES
 from engine.daemon import Engine
 from engine.flatten import UNVERIFIED, flatten
+from engine.judging import listed
 from engine.keeping import transport_without_engine
 from engine.lock import AlreadyRunning, EngineLock
 from engine.trading.custody import Custody, Verdict
@@ -105,6 +107,22 @@ async def flatten_bare(home: Path, environ: dict[str, str]) -> FlattenDone:
     settings = load_settings(home, environ).settings
     wires = transport_without_engine(settings, RealDisk(), HomePaths(home).safety)
     link, _ = configured_venue(settings, clock, wires)
+    try:
+        _list_markets(link)
+        return await _close_all(link, clock, settings.risk)
+    finally:
+        await link.close()
+
+
+def _list_markets(link: LiveVenue) -> None:
+    """Let a venue whose markets are asked for list them; nobody needs what its stream says besides."""
+    if not link.instruments():
+        link.on_order_event(lambda event: None)
+        link.on_link(lambda is_up: None)
+        link.start()
+
+
+async def _close_all(link: LiveVenue, clock: Clock, risk: RiskBlock) -> FlattenDone:
     deadline_ns = clock.monotonic_ns() + round(BARE_S * NS_PER_S)
     asked: dict[str, None] = {}
     empty, held = 0, [UNVERIFIED]
@@ -113,8 +131,9 @@ async def flatten_bare(home: Path, environ: dict[str, str]) -> FlattenDone:
             await link.cancel_all()
             positions = [p for p in (await link.account()).positions if p.quantity]
             for position in positions:
-                await _close_bare(link, position, settings.risk)
                 asked.setdefault(position.symbol)
+                with suppress(VenueError, Refusal):  # one that is refused must not keep the next from closing
+                    await _close_bare(link, position, risk)
             held = [position.symbol for position in positions]
             empty = 0 if held else empty + 1
         except VenueError:
@@ -127,8 +146,13 @@ async def flatten_bare(home: Path, environ: dict[str, str]) -> FlattenDone:
 
 
 async def _close_bare(link: LiveVenue, position: VenuePosition, risk: RiskBlock) -> None:
-    """Send one reduce-only order for the next slice; what is left or refused the caller tries again."""
-    instrument = next(each for each in link.instruments() if each.symbol == position.symbol)
+    """Send one reduce-only order for the next slice; what is left or refused the caller tries again.
+
+    Raises `VenueError`, or `Refusal`: venue_not_ready, instrument_unknown.
+    """
+    instrument = listed(link).get(position.symbol)
+    if instrument is None:
+        raise Refusal("instrument_unknown", position.symbol)
     side, mark = Side.SELL if position.quantity > 0 else Side.BUY, position.mark_price
     part = slice_of(instrument, position.quantity, mark, Decimal(str(risk.max_order_notional_usd)))
     request = OrderRequest(

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from engine.closing import closing_intent, slice_of
 from engine.core import STORAGE_FAILURES, Core
-from engine.judging import instrument_of, judge_closing
+from engine.judging import judge_closing, listed
 from engine.trading.custody import Custody
 from engine.trading.pipeline import request_of
 from engine.trading.rows import ticket_row
@@ -97,7 +97,7 @@ async def close_position(
 
 
 def _instrument(custody: Custody, symbol: str) -> Instrument:
-    instrument = instrument_of(custody, symbol)
+    instrument = listed(custody.venue).get(symbol)
     if instrument is None:
         raise Refusal("instrument_unknown", symbol)
     return instrument

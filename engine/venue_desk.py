@@ -155,6 +155,7 @@ class VenueDesk:
             state="up" if is_up else "down" if custody.is_open() else "closed",
             custody=custody.verdict.value,
             agreed_ms_ago=custody.age_ms(),
+            markets=len(self.venue.instruments()),
             capabilities=self.venue.capabilities(),
             dead_man=self.dead_man.row(),
             keys=() if standing is None else tuple(_key(each, now_ns) for each in standing.keys),

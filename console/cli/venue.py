@@ -71,6 +71,7 @@ def check(as_json: Json = False) -> None:
         "account": view.account,
         "state": view.state,
         "custody": view.custody,
+        "markets": f"{view.markets} listed",
         "keys": ", ".join(f"{key.name} {key.state}" for key in view.keys) or "none asked",
         "budgets": ", ".join(f"{each.name} {each.left:.0%} left" for each in view.budgets) or "none",
         "dead man": f"{view.dead_man.state}: {view.dead_man.said}",

@@ -65,6 +65,8 @@ class VenueView(Record):
     snapshot: AccountSnapshot | None = None
     problems: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    markets: int = 0
+    """How many markets the venue has listed; before the first nothing can be traded."""
 
 
 class KnownVenue(Record):

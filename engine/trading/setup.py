@@ -12,6 +12,7 @@ import numpy as np
 from engine.api.commands import PaperStart
 from engine.arming_rules import bounded
 from engine.core import Core
+from engine.judging import listed
 from engine.market.catalogue import BarColumns, load
 from engine.market.hub import MarketHub
 from engine.market.validation import interval_ns_of
@@ -186,12 +187,10 @@ def _exchange_session(core: Core, start: PaperStart, session_id: str, custody: C
         raise Refusal("invalid_config", f"{link.name} has no market feed for sessions yet")
     if custody.verdict is not Verdict.CLEAN:
         raise Refusal("reconciliation_not_clean", f"the account is {custody.verdict}")
-    known = {each.symbol: each for each in link.instruments()}
+    known = listed(custody.venue)
     symbols = list(start.symbols) or sorted(known)
     if any(symbol not in known for symbol in symbols):
         raise Refusal("invalid_config", f"symbols of {link.name}: {', '.join(sorted(known))}")
-    if not symbols:
-        raise Refusal("invalid_config", f"{link.name} has not listed a market yet")
     held = [name for name in symbols if custody.ledger.holding(name).quantity]
     if held:
         said = f"{', '.join(held)}: a session starts flat; flatten first"

@@ -15,7 +15,6 @@ import pytest
 
 from engine.venue import load_key, open_venue
 from seams.clock import NS_PER_MS
-from venues.hyperliquid.adapter import HyperliquidAdapter
 from venues.types import OrderRequest, OrderType, Side, TimeInForce
 
 from .conftest import CLOCK, REPOSITORY, eventually
@@ -40,8 +39,7 @@ async def by_hand(rig: Hyperliquid | Kraken, venue: str) -> None:
     adapter.on_order_event(lambda event: None)
     adapter.on_link(lambda is_up: None)
     adapter.start()
-    if isinstance(adapter, HyperliquidAdapter):
-        await eventually(lambda: adapter.is_ready, 20.0)
+    await eventually(lambda: bool(adapter.instruments()) and rig.mark() > 0, 60.0)
     mark = rig.mark()
     for number, limit in enumerate((round(mark * 1.01), round(mark * 0.9)), start=1):
         request = OrderRequest(

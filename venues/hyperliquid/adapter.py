@@ -203,6 +203,7 @@ class HyperliquidAdapter:
             if found is None:
                 raise Refused("unknown_order", client_order_id)
             coin, oid = read(_place_of, found["order"])
+            await self._demand_lists()
             action = actions.cancel([(self._asset(coin), oid)])
         demand((await self._client.act(action))[0], Outcome.CANCELLED)
 
@@ -261,6 +262,11 @@ class HyperliquidAdapter:
     async def account(self) -> AccountSnapshot:
         said = await self._client.about_us("clearinghouseState")
         return read(lambda state: translate.account(state, self._client.user), said)
+
+    @property
+    def has_lists(self) -> bool:
+        """Whether the venue has said which markets it has."""
+        return bool(self._markets)
 
     def market_of(self, symbol: str) -> Market | None:
         """Return what the venue lists under our symbol; None for nothing, or before it was asked."""

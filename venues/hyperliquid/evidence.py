@@ -33,7 +33,7 @@ class HyperliquidEvidence:
         market = self._venue.market_of(request.symbol)
         reasons = ["clock_skew"] if abs(skew_ms) > MAX_SKEW_MS else []
         if market is None:
-            reasons.append("market_not_supported")
+            reasons.append(self._missing())
         else:
             refusal, limit = self._venue.judge(request), limit_of(request)
             reasons += [] if refusal is None else [refusal.code]
@@ -60,7 +60,7 @@ class HyperliquidEvidence:
         if used >= cap:
             reasons.append("address_budget")
         if market is None:
-            reasons.append("market_not_supported")
+            reasons.append(self._missing())
         elif not request.reduce_only and value > snapshot.equity_usd * market.max_leverage:
             reasons.append("insufficient_available_balance")
         body: dict[str, Any] = {
@@ -75,6 +75,10 @@ class HyperliquidEvidence:
             "positions": {each.symbol: f"{each.quantity:f}" for each in snapshot.positions},
         }
         return probe("readiness", reasons, body)
+
+    def _missing(self) -> str:
+        """Why a market is not there: before the venue has listed any, nobody knows whether it has it."""
+        return "market_not_supported" if self._venue.has_lists else "venue_not_ready"
 
     async def prepare(self, request: OrderRequest, nonce: int, valid_until_ns: int) -> Prepared:
         """Sign the order offline; what is hashed is the body exactly as it would leave."""
