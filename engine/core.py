@@ -35,6 +35,7 @@ from venues.types import Environment, Mode
 
 if TYPE_CHECKING:
     from engine.market_watch import MarketWatch
+    from engine.ops.call_log import CallLog
 
 STORAGE_FAILURES = (StoreError, AuditBroken, OSError)
 """What a record that cannot be kept raises; whoever meets one calls `Core.halt`."""
@@ -79,6 +80,8 @@ class Core:
     """The feed processes that are heard."""
     market: MarketWatch | None = None
     """What is known of the markets of a real venue; None where there is none."""
+    calls: CallLog | None = None
+    """The requests to the venue, on their way to a file; None where there is no venue."""
     standing: set[tuple[str, str]] = field(default_factory=set)
     halts: int = 0
     """How often something could not be kept or was not known: no resume that began before may undo it."""

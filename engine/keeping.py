@@ -10,6 +10,7 @@ from engine.arming_note import is_tended
 from engine.config.settings import Settings
 from engine.core import Core
 from engine.market_watch import MarketWatch
+from engine.ops.call_log import CallLog, Logged
 from engine.trading.custody import Custody
 from engine.trading.would import WouldBook
 from engine.transport import Gated, Reading, Sockets, Transport
@@ -44,8 +45,10 @@ def parts_of(core: Core, transport: Transport | None = None) -> Parts:
     """
     if core.mode not in WITH_ACCOUNT:
         return Parts()
+    core.calls = CallLog(core)
+    logged = Logged(transport or Sockets(), core.calls, core.clock)
     if core.environment is Environment.SANDBOX:
-        venue, account = configured_venue(core.settings, core.clock)
+        venue, account = configured_venue(core.settings, core.clock, logged)
         return Parts(venue, account, evidence_of(venue, core.clock))
     arming = Arming(round(core.settings.execution.arming_hours * HOUR_NS))
     is_live = core.mode is Mode.LIVE
@@ -54,7 +57,7 @@ def parts_of(core: Core, transport: Transport | None = None) -> Parts:
     def state() -> ArmingState:
         return arming.state(core.moment())
 
-    gated = Gated(transport or Sockets(), lambda: state() in MAY_ASK)
+    gated = Gated(logged, lambda: state() in MAY_ASK)
     wires = Reading(gated, lambda: is_live and state() in MAY_ACT)
     venue, account = configured_venue(core.settings, core.clock, wires)
     return Parts(venue, account, evidence_of(venue, core.clock), arming)

@@ -41,8 +41,7 @@ class Outlets:
     def tend(self) -> None:
         """Call about once a second."""
         self.sinks.tend()
-        self.event_log.tend()
-        self.decisions.tend()
+        self._write_lines()
         self.config.tend()
         self.units.tend()
         self.drift.tend()
@@ -54,10 +53,15 @@ class Outlets:
         except OSError as error:
             self._core.halt(error, "desk snapshot")
 
-    async def close(self) -> None:
-        self.config.close()
+    def _write_lines(self) -> None:
         self.event_log.tend()
         self.decisions.tend()
+        if self._core.calls is not None:
+            self._core.calls.tend()
+
+    async def close(self) -> None:
+        self.config.close()
+        self._write_lines()
         await self.units.close()
         await self.drills.close()
         await self.drift.close()

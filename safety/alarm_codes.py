@@ -35,6 +35,7 @@ _ALARMS, _RECONCILE = "alarms", "reconciliation"
 _ALARMS, _RESEARCH = "alarms", "research-run"
 _APPROVALS = "approvals"
 _ARMING = "arming"
+_DEAD_KEY = "dead-key"
 
 _ROWS: tuple[tuple[str, int, str, str, str, str, str, bool, float, float], ...] = (
     ("kill_latched", 1, "The kill switch is pulled", "No new risk; at halt_all no exits by the engine either", "1 minute", "Check residual positions and orders", _KILL, True, 0.0, 0.0),
@@ -56,6 +57,7 @@ _ROWS: tuple[tuple[str, int, str, str, str, str, str, bool, float, float], ...] 
     ("arming_lapsed", 2, "The arming ran out", "No new risk; what is at the venue is watched and reduced", "15 minutes", "Arm again, or end what is open: interlock arm show", _ARMING, False, 0.0, 0.0),
     ("key_ending", 2, "A key of the venue ends soon", "After that nothing can be cancelled with it", "1 day", "Make a new key and put it into the key file", _ARMING, False, 0.0, 0.0),
     ("key_unsafe", 1, "A key can withdraw", "Who has it can take the money away; arming refuses it", "1 hour", "Make a key without that right and end this one", _ARMING, False, 0.0, 0.0),
+    ("venue_redirect", 1, "The venue's address sends us elsewhere", "Somebody may stand between us and the venue; nothing is followed, and an order answered so is in doubt", "5 minutes", "Look at interlock venue calls; check name resolution and certificates from another host", _DEAD_KEY, True, 0.0, 0.0),
     ("bus_lost", 2, "The bus is lost", "Consoles see nothing; the engine goes on and the kill file works", "5 minutes", "Check the bus; keep a direct kill at hand", _START, False, 2.0, 10.0),
     ("feed_stale", 2, "Market data is stale", "New risk is blocked until samples are good again", "5 minutes", "Check the feed's connection", _FEED, False, 2.0, 10.0),
     ("order_rejected", 2, "The venue refused an order", "The decision was not carried out", "10 minutes", "Read the venue's message", _REJECTED, False, 0.0, 60.0),

@@ -16,11 +16,12 @@ from console.cli.options import Json
 from engine.api.home import home_folder
 from engine.api.venues import VenueShow, VenueView
 
-app = typer.Typer(help="Venues: list, show, check, account, keys, limits, dead-man.")
-KNOWN = "engine.api.known_venues"
+app = typer.Typer(help="Venues: list, show, check, account, keys, limits, dead-man, calls.")
+KNOWN, CALLS = "engine.api.known_venues", "engine.api.venue_calls"
 LIST_COLUMNS = ("venue", "environments", "is_configured")
 KEY_COLUMNS = ("name", "role", "public", "days_left", "can_withdraw", "state", "may")
 BUDGET_COLUMNS = ("name", "unit", "used", "cap", "left", "reserve", "state")
+CALL_COLUMNS = ("ts", "request_id", "asked", "outcome", "status", "waited_ms", "took_ms", "said")
 POSITION_COLUMNS = ("symbol", "quantity", "entry_price", "mark_price")
 ASK_S = 20.0
 
@@ -137,6 +138,25 @@ def dead_man(as_json: Json = False) -> None:
     output.show({"dead_man": row}, f"{row.state.upper()}: {row.said}{left}", as_json)
     if row.state == "refused":
         raise typer.Exit(ExitCode.REFUSED)
+
+
+@app.command()
+def calls(
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="The newest so many.")] = 50,
+    about: Annotated[str, typer.Option("--about", help="Only what asks this, such as orderStatus.")] = "",
+    failed: Annotated[bool, typer.Option("--failed", help="Only those not answered with 200.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List what was asked of the venue, newest first: when, what, how it ended and how long it took.
+
+    No engine is needed, and no key, signature or body stands in it.
+
+    Example: interlock venue calls --about AddOrder --failed
+    """
+    with failures():
+        found = facade.function(CALLS, "venue_calls")(home_folder(), limit, about, failed)
+    rows = output.records(found)
+    output.show({"calls": rows}, output.table(rows, CALL_COLUMNS, "no calls"), as_json)
 
 
 def _known() -> list[dict[str, object]]:

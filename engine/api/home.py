@@ -12,6 +12,7 @@ Layout (paths are part of the contract; several desks run side by side with diff
     outputs/        runs/, runs_index.*, paper_sessions/, paper_sessions_index.*, jobs/, verify/,
                     alarms/ (dead letters), incidents/, past/ (what consoles were shown),
                     decisions/ (ephemeral.jsonl: for programs that learn; the record is audit/),
+                    events/, venue_calls/ (000001.jsonl and on: what people were shown, what was asked),
                     submits/ (corridor sessions), broker_dry_runs/, drills/, exports/,
                     desk_health.json, desk_alerts.json
     forge/          builds of strategy files by their hash

@@ -12,17 +12,13 @@ from pathlib import Path
 from engine.api.views import EventRow
 from engine.core import Core
 from engine.ops.events import MAX_PAGE
-from engine.ops.line_queue import LineQueue
+from engine.ops.line_files import MAX_BYTES, LineFiles
 from seams.clock import NS_PER_MS, iso_z
 from venues.types import Record
 
 SCHEMA = "aiq_event_v1"
 FOLDER = "events"
-MAX_WAITING = 10_000
-MAX_BYTES = 16 << 20
 _SYMBOL = re.compile(r"[A-Z0-9]{2,12}[-/][A-Z]{3,5}")
-KEPT = 5
-"""How many files are kept, the one that is written among them."""
 
 
 class EventData(Record):
@@ -54,30 +50,28 @@ class EventLog:
 
     def __init__(self, core: Core, max_bytes: int = MAX_BYTES) -> None:
         self._core = core
-        self.folder: Path = core.paths.outputs / FOLDER
-        core.disk.make_folder(self.folder)
-        names = core.disk.list(self.folder)
-        self._number = int(names[-1].partition(".")[0]) if names else 1
-        self._queue: LineQueue[EventRow] = LineQueue(
-            MAX_WAITING,
-            max_bytes,
-            size=len(core.disk.read(self.path)) if names else 0,
-            rows=reversed(core.events.page(limit=MAX_PAGE)),
+        folder = core.paths.outputs / FOLDER
+        self._files: LineFiles[EventRow] = LineFiles(
+            folder, core.disk, max_bytes, reversed(core.events.page(limit=MAX_PAGE))
         )
-        core.events.listen(self._queue.take)
+        core.events.listen(self._files.take)
+
+    @property
+    def folder(self) -> Path:
+        return self._files.folder
 
     @property
     def path(self) -> Path:
-        return self.folder / f"{self._number:06d}.jsonl"
+        return self._files.path
 
     def tend(self) -> None:
         """Write what waits; what the disk refuses is tried again with the next."""
-        self._queue.write(self.line, lambda: self.path, self._turn_over)
+        self._files.write(self.line)
 
     @property
     def lost(self) -> int:
         """How many events gave way unwritten."""
-        return self._queue.lost
+        return self._files.lost
 
     def line(self, row: EventRow) -> LoggedEvent:
         """Return an event as it is written; its symbol is the first market it names, if any."""
@@ -94,13 +88,6 @@ class EventLog:
             symbol=_symbol_in(row.text),
             data=EventData(actor=row.actor, text=row.text, seq=row.seq, epoch=core.epoch),
         )
-
-    def _turn_over(self) -> None:
-        """Begin the next file; the oldest goes."""
-        disk = self._core.disk
-        self._number, self._queue.size = self._number + 1, 0
-        for name in disk.list(self.folder)[: -(KEPT - 1)]:
-            disk.remove(self.folder / name)
 
 
 def _symbol_in(text: str) -> str:

@@ -10,7 +10,8 @@ import pytest
 
 from engine.core import Core
 from engine.daemon import Seams, build_core
-from engine.ops.event_log import KEPT, SCHEMA, EventLog, LoggedEvent
+from engine.ops.event_log import SCHEMA, EventLog, LoggedEvent
+from engine.ops.line_files import KEPT
 from safety.killbyte import KillByte
 from seams.clock import FixedClock
 from seams.disk import RealDisk

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from engine.api.venue_calls import venue_calls
 from engine.venue import load_key, open_venue
 from venues.contract import LiveVenue
 from venues.sandbox.process import LoopbackReady
@@ -86,6 +87,11 @@ class LoopbackRig(LiveRig):
     def __init__(self, home: Path, venue: LoopbackProcess) -> None:
         self.venue, self.engine_key = venue, venue.about.engine_key
         super().__init__(home, venue)  # type: ignore[arg-type]
+
+    def calls(self) -> set[tuple[str, int]]:
+        """Return what was asked of the venue, as its file says: the last word of each, and its status."""
+        rows = venue_calls(self.home, 10_000)
+        return {(row.asked.split()[-1].rpartition("/")[2], row.status) for row in rows}
 
     def booked(self) -> dict[str, Decimal]:
         """Return what our record says is held: symbol -> signed quantity, zeroes left out."""

@@ -44,6 +44,7 @@ async def test_an_engine_trades_is_killed_and_finds_everything_again(live: Loopb
     done = await client.demand(Flatten(confirm="FLATTEN"), FlattenDone, reason="residue", timeout_s=15.0)
     assert done.is_flat
     assert not (await looking.account()).positions
+    await eventually(lambda: live.calls() & {("order", 200), ("AddOrder", 200)}, 10.0, live.log)
 
 
 FAULTS = (
