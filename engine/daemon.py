@@ -37,6 +37,7 @@ from engine.health import Health
 from engine.jobs import Jobs
 from engine.keeping import arming_desk, custody_of, parts_of, venue_desk
 from engine.keys import drill_key, watch_keys
+from engine.limits import watch_limits
 from engine.lock import EngineLock
 from engine.outlets import Outlets
 from engine.outside_kill import OutsideKill, tell_of_kill_file
@@ -113,6 +114,7 @@ class Engine:
         if self.custody is not None:
             self.custody.load()
             self.core.risk_memory.keep(self.custody.ledger)
+            self.custody.on_value = lambda: watch_limits(self.core, self.desk.sessions)
         # What the start took over is obeyed; a kill that comes while we start is the main loop's to obey.
         record = self.core.kill.record
         self.desk.obeyed = record.level

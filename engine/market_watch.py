@@ -164,6 +164,7 @@ class MarketWatch:
         held = ledger.holdings.get(quote.symbol)
         if held is not None and held.quantity:
             ledger.mark(quote.symbol, _exact(quote.mid), quote.at_ns)
+            self._custody.on_value()
 
     def _series(self, symbol: str, interval: str) -> Series:
         return Series(venue=self._facts.name, symbol=symbol, interval=interval)

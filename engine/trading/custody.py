@@ -56,6 +56,8 @@ class Custody:
         self.orders.on_foreign = self._foreign
         self.orders.on_booked = lambda order, fill: self._book(fill)
         self.ledger = Ledger(Decimal(0))
+        self.on_value: Callable[[], None] = lambda: None
+        """Called when the ledger's worth may have changed, session or not: the desk's limits see it then."""
         self.record = AccountRecord(core.store, venue.name, account)
         self.key = self.record.key
         self.cash = VenueCash(core, venue, self.key)
@@ -130,6 +132,7 @@ class Custody:
         cash_usd, fills = self.record.bookings(self.cash.total_usd)
         self.ledger.rebook(cash_usd, fills)
         self._booked_to = max(map(booking_order, fills), default=(0, ""))
+        self.on_value()
 
     async def run(self) -> None:
         """Tend the account once a second until cancelled. What we do not know how to handle halts."""
@@ -298,6 +301,7 @@ class Custody:
             return
         self.ledger.book(fill)
         self._booked_to = booking_order(fill)
+        self.on_value()
 
     def _open_account(self, snapshot: AccountSnapshot) -> None:
         """First contact: what the account holds now is where our ledger begins; positions stay differences
