@@ -34,7 +34,9 @@ SMALLEST = (80, 24)
 class Desktop(Screen[None], inherit_bindings=False):
     """Status, alarm, screen names, guard bar, room, message, keys."""
 
-    AUTO_FOCUS = None
+    AUTO_FOCUS = ""
+    """Nothing: `None` would mean the app's own, which gives the first field of a hidden form every key that
+    is pressed after the palette has closed."""
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-normal"), (160, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-medium"), (45, "-tall")]
 

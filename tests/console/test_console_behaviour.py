@@ -345,6 +345,21 @@ async def test_kill_arms_from_palette_input_help_and_question(before: tuple[str,
         assert sent(app, Kill)
 
 
+@pytest.mark.parametrize("closing", ["enter", "escape"])
+async def test_keys_are_the_consoles_again_once_the_palette_has_closed(closing: str) -> None:
+    """The screen gave its focus to a field of the hidden order form, which then ate every letter."""
+    app = desk.make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "colon", *"limits")
+        await pilot.pause(0.5)  # the palette gathers what fits
+        await press(pilot, closing)
+        while len(app.screen_stack) > 1:
+            await pilot.pause(0.05)
+        assert app.focused is None
+        await press(pilot, "3")
+        assert app.room_name == "positions"
+
+
 async def test_the_too_small_page_still_kills() -> None:
     app = desk.make_app()
     async with app.run_test(size=(60, 15)) as pilot:
