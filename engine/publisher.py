@@ -76,7 +76,7 @@ class Publisher:
             self.promotion = promotion_rows(
                 runs, orders, parity, verified, configured, baseline, self._desk_blockers()
             )
-            self.latest["limits"] = limits_view(core, sessions, seq)
+            self.latest["limits"] = limits_view(core, sessions, seq, self.desk.custody)
             self.latest["system"] = self.health.system_view(seq)
         self.latest["overview"] = overview_view(core, sessions, accounts, seq, self.promotion)
 

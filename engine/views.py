@@ -15,7 +15,7 @@ from engine.market.hub import HubState
 from engine.ticket_views import price
 from engine.trading.accounts import Account
 from engine.trading.custody import ACCOUNT
-from engine.trading.ledger import Holding
+from engine.trading.ledger import Holding, Ledger
 from engine.trading.session import PaperSession
 from engine.trading.working import ManagedOrder
 from safety.interlock import HOLDS, HoldLevel
@@ -181,20 +181,20 @@ def overview_view(
         fills_5m=len(fills),
         decisions=sum(session.counts.decisions for session in sessions),
         bars=sum(session.counts.bars for session in sessions),
-        limits=limit_bars(core, sessions),
-        equity=_curve(sessions),
+        limits=limit_bars(core, accounts),
+        equity=_curve(ledgers),
         promotion=promotion,
     )
 
 
-def limit_bars(core: Core, sessions: list[PaperSession]) -> tuple[v.LimitBar, ...]:
+def limit_bars(core: Core, accounts: Sequence[Account]) -> tuple[v.LimitBar, ...]:
     """Return each desk limit with its value now; a missing value is said, not guessed."""
     risk = core.settings.risk
-    ledgers = [session.ledger for session in sessions]
+    ledgers = [account.ledger for account in accounts]
     loss = max((-float(ledger.day_pnl_usd) for ledger in ledgers), default=0.0)
     gross = max((float(ledger.gross_usd) for ledger in ledgers), default=0.0)
     drawdown = max((ledger.drawdown for ledger in ledgers), default=0.0)
-    working = max((len(session.orders.alive()) for session in sessions), default=0)
+    working = max((len(account.orders.alive()) for account in accounts), default=0)
     held = max((len(ledger.open_holdings()) for ledger in ledgers), default=0)
     rows = (
         ("daily_loss_limit", "day loss", max(0.0, loss), risk.daily_loss_close_only_usd, "USD"),
@@ -205,8 +205,8 @@ def limit_bars(core: Core, sessions: list[PaperSession]) -> tuple[v.LimitBar, ..
     )
     return tuple(
         v.LimitBar(
-            code=code, label=label, value=round(value, 2) if sessions else None, limit=limit, unit=unit,
-            state=_limit_state(value, limit) if sessions else "missing",
+            code=code, label=label, value=round(value, 2) if accounts else None, limit=limit, unit=unit,
+            state=_limit_state(value, limit) if accounts else "missing",
         )
         for code, label, value, limit, unit in rows
     )  # fmt: skip
@@ -218,10 +218,10 @@ def _limit_state(value: float, limit: float) -> str:
     return "warn" if value > 0.8 * limit else "ok"
 
 
-def _curve(sessions: list[PaperSession]) -> tuple[v.EquityPoint, ...]:
-    if not sessions:
+def _curve(ledgers: Sequence[Ledger]) -> tuple[v.EquityPoint, ...]:
+    if not ledgers:
         return ()
-    points = list(sessions[0].ledger.points)
+    points = list(ledgers[0].points)
     step = max(1, len(points) // MAX_POINTS)
     return tuple(v.EquityPoint(at_ns=at, equity_usd=round(value, 2)) for at, value in points[::step])
 

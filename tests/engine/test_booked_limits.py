@@ -7,8 +7,12 @@ from decimal import Decimal
 from pathlib import Path
 
 from engine.limits import DESK_LOSS
+from engine.limits_view import limits_view
+from engine.trading.accounts import account_in
 from engine.trading.adjustments import Adjustment
+from engine.views import limit_bars
 from safety.interlock import HoldLevel
+from safety.rules import RULES
 from tests.engine.test_custody import SPEC
 from tests.engine.test_kill_and_resume import Pulled
 
@@ -61,3 +65,28 @@ async def test_a_booking_that_breaches_the_days_loss_latches_in_its_own_step(tmp
     assert core.risk_memory.total_usd == house.gained_usd() == -3100
     assert core.interlock.has("limits", DESK_LOSS) and core.interlock.level is not HoldLevel.CLEAR
     assert any(row.subject == DESK_LOSS for row in core.store.risk.latched()), "and it outlives us"
+
+
+async def test_what_no_session_watches_is_measured_against_the_limits(tmp_path: Path) -> None:
+    """A hand order's account showed no day loss, no exposure and no rule in use."""
+    house = Booked(tmp_path)
+    core = house.engine.core
+    await house.clean()
+    idle = {row.code: row for row in limits_view(core, (), 1, house.custody).rows}
+    assert len(idle) == len(RULES)
+    assert idle["max_exposure_exceeded"].subject == house.custody.account, "said before anything is held"
+    assert idle["max_symbol_exposure_exceeded"].subject == "no session"
+    house.book(100, 100)
+    house.clock.advance(1.0)
+    house.book(-50, 80)
+    house.custody.marks[SPEC.symbol] = Decimal(80)
+    rows = {row.code: row for row in limits_view(core, (), 1, house.custody).rows}
+    gross = rows["max_exposure_exceeded"]
+    assert gross.used is not None and gross.used > 0 and Decimal(gross.now) > 4_000
+    assert rows["max_symbol_exposure_exceeded"].subject == SPEC.symbol
+    assert rows["daily_loss_limit"].used is not None
+    assert rows["market_data_stale"].subject == "no session", "nobody hears its market"
+    bars = {bar.code: bar for bar in limit_bars(core, [account_in(house.custody)])}
+    assert bars["daily_loss_limit"].value is not None and bars["daily_loss_limit"].value >= 1_000
+    assert bars["max_positions"].value == 1
+    assert all(bar.state == "missing" and bar.value is None for bar in limit_bars(core, ()))
