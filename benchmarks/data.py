@@ -16,7 +16,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from engine.market.catalogue import load, raw_columns
-from engine.market.importer import import_bars
+from engine.market.importer import import_file
 from engine.market.quality import findings_of
 from engine.market.resample import Partial, resample
 from engine.market.validation import interval_ns_of
@@ -37,7 +37,7 @@ def measure(folder: Path, count: int = BARS) -> dict[str, float | int]:
     figures: dict[str, float | int] = {"bars": count}
     for name, path in files.items():
         seconds = _median(
-            lambda path=path: import_bars(path, "v", "X", "1m", folder, RealDisk(), SystemClock())  # type: ignore[misc]
+            lambda path=path: import_file(path, "v", "X", "1m", folder, RealDisk(), SystemClock())  # type: ignore[misc]
         )
         figures[f"import_{name}_s"] = round(seconds, 3)
     bars = load(folder, "v", "X", "1m")

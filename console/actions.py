@@ -134,8 +134,6 @@ ACTIONS: tuple[Action, ...] = (
     *ON_SCREENS,
 )
 
-BY_ID: dict[str, Action] = {action.id: action for action in ACTIONS}
-
 
 def find(key: str, screen: str) -> Action | None:
     """Return what a key means on a screen; an action of that screen wins over a general one."""

@@ -53,11 +53,6 @@ class ReplayFeed:
     def name(self) -> str:
         return f"replay:{self.symbol}"
 
-    @property
-    def bars_left(self) -> int:
-        """Return how many bars were not yet replayed to their close."""
-        return len(self._columns.ts_ns) - self._next
-
     def stop(self) -> None:
         """End the feed before the next event."""
         self._is_stopped = True

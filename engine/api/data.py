@@ -40,11 +40,6 @@ Progress = Callable[[int, int], None]
 """Hears (done, total)."""
 
 
-def import_data(path: Path, venue: str, symbol: str, interval: str, home: Path) -> ImportReport:
-    """Validate and store a plain file of bars; the report says what was wrong."""
-    return import_shaped(path, venue, symbol, interval, home, AS_IT_IS, ())[0]
-
-
 def import_shaped(
     path: Path,
     venue: str,

@@ -296,31 +296,11 @@ def make_report(home: Path, run_id: str, form: str = "html", disk: Disk | None =
     return remake(HomePaths(home).runs, run_id, form, disk or RealDisk())
 
 
-def refresh_indexes(home: Path, disk: Disk | None = None, clock: Clock | None = None) -> None:
-    """Write both indexes anew from the folders."""
-    from engine.research.index import refresh_runs_index
-    from engine.research.session_health import refresh_sessions_index
-
-    paths, disk, clock = HomePaths(home), disk or RealDisk(), clock or SystemClock()
-    refresh_runs_index(paths.runs, disk, clock)
-    refresh_sessions_index(paths.sessions, disk, clock)
-
-
 def list_sessions(home: Path, disk: Disk | None = None, clock: Clock | None = None) -> tuple[SessionRow, ...]:
     """Return every paper session, newest first, with `stale` derived."""
     from engine.research.reading import list_session_rows
 
     return list_session_rows(HomePaths(home).sessions, disk or RealDisk(), clock or SystemClock())
-
-
-def show_session(
-    home: Path, session_id: str, disk: Disk | None = None, clock: Clock | None = None
-) -> SessionRow:
-    """Return one paper session. Raises `UnknownSession`."""
-    for row in list_sessions(home, disk, clock):
-        if row.session_id == session_id:
-            return row
-    raise UnknownSession(f"no paper session {session_id[:80]!r}")
 
 
 def session_health(home: Path, disk: Disk | None = None, clock: Clock | None = None) -> Health:

@@ -8,9 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-
-from engine.market.catalogue import BarColumns, sealed
 from engine.market.validation import phase_ns
 from seams.clock import iso_z
 from venues.types import Record
@@ -36,19 +33,9 @@ class Alignment(Record):
 
 
 class WindowsDisjoint(ValueError):
-    """The sets share no window, or not the same one where that was demanded; `code` is windows_disjoint."""
+    """The sets share no window; `code` is windows_disjoint."""
 
     code = "windows_disjoint"
-
-
-def reach_of(bars: BarColumns) -> Reach:
-    """Return what a set covers."""
-    assert len(bars)
-    return Reach(
-        start_ns=int(bars.ts_ns[0]),
-        end_ns=int(bars.ts_ns[-1]) + bars.interval_ns,
-        interval_ns=bars.interval_ns,
-    )
 
 
 def common_window(reaches: Mapping[str, Reach]) -> Alignment:
@@ -69,29 +56,6 @@ def common_window(reaches: Mapping[str, Reach]) -> Alignment:
         if (reach.start_ns, reach.end_ns) != (start, end)
     )
     return Alignment(start_ns=start, end_ns=end, notices=notices)
-
-
-def demand_equal(reaches: Mapping[str, Reach]) -> Alignment:
-    """Return the window that all sets cover exactly. Raises `WindowsDisjoint` with what differs."""
-    found = common_window(reaches)
-    if found.notices:
-        raise WindowsDisjoint("the windows differ: " + "; ".join(found.notices))
-    return found
-
-
-def align(sets: Mapping[str, BarColumns]) -> tuple[dict[str, BarColumns], Alignment]:
-    """Cut all sets to their common window, saying so. Raises `WindowsDisjoint`."""
-    found = common_window({name: reach_of(bars) for name, bars in sets.items()})
-    return {name: cut(bars, found.start_ns, found.end_ns) for name, bars in sets.items()}, found
-
-
-def cut(bars: BarColumns, start_ns: int, end_ns: int) -> BarColumns:
-    """Return the bars that open in `start_ns <= t < end_ns`, with a content hash of their own."""
-    first, last = (int(at) for at in np.searchsorted(bars.ts_ns, (start_ns, end_ns), side="left"))
-    if (first, last) == (0, len(bars)):
-        return bars
-    names = ("ts_ns", "open", "high", "low", "close", "volume")
-    return sealed({name: getattr(bars, name)[first:last] for name in names}, bars.interval_ns)
 
 
 def _shown(start_ns: int, end_ns: int) -> str:

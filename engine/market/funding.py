@@ -69,11 +69,6 @@ class FundingIncomplete(ValueError):
     code = "funding_missing"
 
 
-def cash_change(signed_size: float, mark: float, rate: float) -> float:
-    """Return what a payment does to cash, in quote currency: below zero is paid."""
-    return -signed_size * mark * rate
-
-
 def snapped(ts_ns: Times) -> tuple[Times, int]:
     """Return times on their hour where they are within a minute of it, and the largest distance in ms.
 

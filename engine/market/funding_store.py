@@ -10,19 +10,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from engine.market.catalogue import BarColumns, UnknownSet, set_path, write_all
+from engine.market.catalogue import UnknownSet, set_path, write_all
 from engine.market.funding import (
     MAX_ABS_RATE,
     SIGN,
     FundingInfo,
-    FundingWindow,
     Rates,
     Times,
     intervals_of,
     missing_in,
     sha256_of,
     snapped,
-    window,
 )
 from engine.market.reading import ALL_SYMBOLS, read_columns, rows_by_symbol, symbols_found, times_found
 from engine.market.shapes import SYMBOL, TIME, Shape
@@ -109,20 +107,6 @@ def load_funding(
     if sha256_of(ts_ns, rates) != info.content_sha256:
         raise whole_file("unreadable_file", f"stored funding {path.name} differs from its recorded hash")
     return info, ts_ns, rates
-
-
-def funding_window(
-    home: Path,
-    venue: str,
-    symbol: str,
-    bars: BarColumns,
-    marks: BarColumns | None = None,
-    max_missing: int = 0,
-    disk: Disk | None = None,
-) -> FundingWindow:
-    """Return the payments for a run over `bars`; see `engine.market.funding.window`."""
-    _, ts_ns, rates = load_funding(home, venue, symbol, disk)
-    return window(ts_ns, rates, bars, marks, max_missing)
 
 
 def funding_path(home: Path, venue: str, symbol: str) -> Path:

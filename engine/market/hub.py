@@ -90,11 +90,6 @@ class MarketHub:
         """
         self._barrier = barrier
 
-    def replace_feed(self, feed: Feed) -> None:
-        """Read another feed from the next `run` on; what is known about symbols stays."""
-        assert self.state is not HubState.RUNNING
-        self._feed = feed
-
     async def run(self) -> HubState:
         """Read the feed to its end; may be called again. A feed's or listener's exception becomes
         state FAILED with `failure` set, never a silent stop. Cancellation passes through."""

@@ -83,23 +83,6 @@ class _Part(Record):
     findings: tuple[Finding, ...]
 
 
-def import_bars(
-    path: Path,
-    venue: str,
-    symbol: str,
-    interval: str,
-    home: Path,
-    disk: Disk,
-    clock: Clock,
-    *,
-    shape: Shape = _NO_SHAPE,
-    repairs: frozenset[Repair] = frozenset(),
-) -> ImportReport:
-    """Validate a file of one symbol's bars and store it under `home`; see `import_file`."""
-    assert symbol != ALL_SYMBOLS
-    return import_file(path, venue, symbol, interval, home, disk, clock, shape=shape, repairs=repairs)[0]
-
-
 def import_file(
     path: Path,
     venue: str,

@@ -229,11 +229,6 @@ class AlarmDesk:
         return self._burden.is_flooding
 
     @property
-    def is_saved(self) -> bool:
-        """Whether the keeper has everything that is here."""
-        return not self._unsaved
-
-    @property
     def unacked(self) -> int:
         return sum(1 for alarm in self._alarms.values() if alarm.phase in UNSEEN and alarm.shelf is None)
 

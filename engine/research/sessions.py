@@ -23,7 +23,6 @@ from seams.clock import NS_PER_S, Clock, iso_z
 from seams.disk import Disk
 
 SESSION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{2,63}")
-STATES = ("running", "success", "failed", "aborted")
 ENDINGS = {"completed": "success", "exception": "failed", "operator_abort": "aborted"}
 """status_reason at the end → status; the whole state machine, since `running` is the only other state."""
 

@@ -41,7 +41,6 @@ class _Stamp(msgspec.Struct):
 _STAMPS = msgspec.json.Decoder(_Stamp)
 BOOKING = ("cash:", "position:")
 """Differences whose adoption is an adjustment."""
-STEPS = "select client_order_id, kind, payload from order_events order by seq"
 
 
 BY_OTHERS = (

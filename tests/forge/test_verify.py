@@ -11,7 +11,8 @@ from engine.lifecycle.forge.build import build, plan_program, plan_source
 from engine.lifecycle.forge.load import load
 from engine.lifecycle.verify import accounts
 from engine.lifecycle.verify.corpus import case_of, corpus_sha256, made_cases
-from engine.lifecycle.verify.verify import Tally, compare_library, param_sets, verify
+from engine.lifecycle.verify.verify import Tally, compare_way, param_sets, verify
+from engine.lifecycle.verify.ways import NativeWay
 from engine.strategies import load_strategy
 from native.lanes import BUILTINS
 from seams.disk import RealDisk
@@ -77,10 +78,9 @@ def _survivors(name: str, written) -> set[str]:
     for what, program in mutants(plan_source(SOURCES[name].encode(), "s.py").program):
         tried += 1
         built = build(plan_program(program, "s.py", what))
-        library = load(built.record, built.artifact)
-        sets = param_sets(loaded, {})
+        way, sets = NativeWay(load(built.record, built.artifact)), param_sets(loaded, {})
         is_caught = any(
-            compare_library(case, params, lambda p=params: loaded.build(p), library, Tally()) is not None
+            compare_way(case, params, lambda p=params: loaded.build(p), way, Tally()) is not None
             for params in sets
             for case in cases
         )
@@ -104,7 +104,7 @@ def test_one_changed_operator_is_named_with_bar_field_and_values(written):
     loaded = load_strategy(written("Flip"))
     library, (params, *_) = load(built.record, built.artifact), param_sets(loaded, {})
     flat = next(case for case in made_cases() if case.name == "flat")
-    found = compare_library(flat, params, lambda: loaded.build(params), library, Tally())
+    found = compare_way(flat, params, lambda: loaded.build(params), NativeWay(library), Tally())
     assert found is not None
     assert (found.case, found.layer, found.bar, found.field) == ("flat", "answer", 7, "side")
     assert found.ways == ("interpreted", "forged") and found.values == ("None", "1")
@@ -116,7 +116,7 @@ def test_a_difference_in_state_alone_is_found(written):
     built = build(plan_program(program, "s.py", what))
     loaded = load_strategy(written("Stateful"))
     library, (params, *_) = load(built.record, built.artifact), param_sets(loaded, {})
-    found = compare_library(made_cases()[0], params, lambda: loaded.build(params), library, Tally())
+    found = compare_way(made_cases()[0], params, lambda: loaded.build(params), NativeWay(library), Tally())
     assert found is not None and (found.layer, found.field, found.bar) == ("state", "best", 1)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.lifecycle.forge.build import build_source
+from engine.lifecycle.forge.build import build, plan_source
 from engine.lifecycle.forge.load import load
 from engine.lifecycle.foundry.grammar import read_sentence
 from engine.lifecycle.foundry.rows import with_table
@@ -44,7 +44,7 @@ def test_no_entry_is_larger_however_it_is_sized(sizing: str) -> None:
     capped, free = run(kind(), config), run(kind(max_contracts=1e9), config)
     assert len(capped.trades()) > 50 and largest(capped) == 5.0 < largest(free)
     library = load(
-        *(lambda built: (built.record, built.artifact))(build_source(source("5").encode(), "s.py"))
+        *(lambda built: (built.record, built.artifact))(build(plan_source(source("5").encode(), "s.py")))
     )
     forged = run(library.instance({"fast": 3, "slow": 8, "max_contracts": 5.0}), config)
     assert forged.decision_hash() == capped.decision_hash() != free.decision_hash()

@@ -13,7 +13,7 @@ import pytest
 
 from console.cli.app import run as command_line
 from engine.api import parity, research
-from engine.api.data import import_data
+from engine.api.data import AS_IT_IS, import_shaped
 from engine.journal import JournalDamaged
 from engine.lifecycle.parity.report import (
     MAX_AGE_MIN,
@@ -102,7 +102,7 @@ def test_a_run_replays_to_the_bit_from_its_folder_alone(run: Path) -> None:
 
 
 def test_data_are_found_in_the_catalogue_by_their_content(home: Path, run: Path, bars: Path) -> None:
-    import_data(bars, "desk", "BTCUSD", "1h", home)
+    import_shaped(bars, "desk", "BTCUSD", "1h", home, AS_IT_IS, ())
     bars.unlink()
     assert replay(run).verdict == "pass"
 

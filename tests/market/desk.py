@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from engine.market.catalogue import BarColumns, columns_of, load_file
+from engine.market.catalogue import BarColumns, columns_of, load_file, sealed
 from engine.market.reading import Table
 from engine.market.validation import COLUMNS, interval_ns_of
 
@@ -40,3 +40,12 @@ def symbol_of(path: Path, symbol: str, interval: str) -> BarColumns:
     table = pq.read_table(path)
     rows = table.filter(pc.equal(table.column("symbol"), symbol))
     return columns_of({name: np.asarray(rows.column(name)) for name in COLUMNS}, interval_ns_of(interval))
+
+
+def cut(bars: BarColumns, start_ns: int, end_ns: int) -> BarColumns:
+    """Return the bars that open in `start_ns <= t < end_ns`, with a content hash of their own."""
+    first, last = (int(at) for at in np.searchsorted(bars.ts_ns, (start_ns, end_ns), side="left"))
+    if (first, last) == (0, len(bars)):
+        return bars
+    names = ("ts_ns", "open", "high", "low", "close", "volume")
+    return sealed({name: getattr(bars, name)[first:last] for name in names}, bars.interval_ns)

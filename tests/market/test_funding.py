@@ -14,12 +14,11 @@ from engine.market.funding import (
     MARK_ASSUMPTION,
     FundingIncomplete,
     FundingInfo,
-    cash_change,
     missing_in,
     snapped,
     window,
 )
-from engine.market.funding_store import funding_window, import_funding, list_funding, load_funding
+from engine.market.funding_store import import_funding, list_funding, load_funding
 from engine.market.importer import import_file
 from engine.market.shapes import Shape
 from engine.market.validation import BadData, interval_ns_of
@@ -53,11 +52,6 @@ def hourly(count: int, first_ms: int = T0) -> BarColumns:
     return columns_of(columns, interval_ns_of("1h"))
 
 
-def test_a_positive_rate_costs_a_long_and_pays_a_short() -> None:
-    assert cash_change(2.0, 100.0, 0.0001) == -0.02
-    assert cash_change(-2.0, 100.0, 0.0001) == 0.02
-
-
 @pytest.mark.shared
 def test_the_sign_is_the_one_a_venue_paid_with() -> None:
     """Hyperliquid's own ledger: `usdc` is what reached the account; each of `nSamples` hours paid once."""
@@ -68,7 +62,7 @@ def test_the_sign_is_the_one_a_venue_paid_with() -> None:
     assert len(paid) == 13
     for each in paid:
         size, rate, usdc = (float(each[name]) for name in ("szi", "fundingRate", "usdc"))
-        mark = usdc / cash_change(size, 1.0, rate * each["nSamples"])
+        mark = usdc / (-size * rate * each["nSamples"])
         assert mark > 0
         if each["coin"] == "BTC":
             assert 28_000 < mark < 30_000  # 2023-04-20
@@ -210,9 +204,9 @@ def test_thirty_one_symbols_with_the_venues_mark_prices(tmp_path: Path) -> None:
     )
     assert len(marks) == 31 and all(report.is_imported for report in marks)
     bars = shared_bars("licensed/bars_1m/binance_um/BTCUSDT_1m.parquet", "1m")
-    names = (tmp_path, "binance", "BTCUSDT", bars)
-    own = funding_window(*names, load(tmp_path, "binance-mark", "BTCUSDT", "8h"), max_missing=1)
-    assumed = funding_window(*names, max_missing=1)  # the rates end at midnight, the bars at 11:12
+    _, stamps, rates = load_funding(tmp_path, "binance", "BTCUSDT")
+    own = window(stamps, rates, bars, load(tmp_path, "binance-mark", "BTCUSDT", "8h"), max_missing=1)
+    assumed = window(stamps, rates, bars, max_missing=1)  # the rates end at midnight, the bars at 11:12
     assert len(own.payments) == own.from_marks == 89 and own.assumption == ""
     apart = np.abs(own.payments["mark"] / assumed.payments["mark"] - 1)
     odd = own.payments["ts_ns"][apart > 0.0005].tolist()
@@ -224,7 +218,8 @@ def test_fifteen_months_of_funding_fit_their_bars(tmp_path: Path) -> None:
     name = "no_licence_stated/funding/binance_um_ETHUSDT_funding_8h_2024-2025.csv.gz"
     import_funding(shared(name), "binance", "ETHUSDT", tmp_path, RealDisk(), FixedClock())
     bars = shared_bars("no_licence_stated/bars_15m/binance_um/ETHUSDT_15m_2024-2025.parquet", "15m")
+    _, stamps, rates = load_funding(tmp_path, "binance", "ETHUSDT")
     with pytest.raises(FundingIncomplete, match="1 payments are missing"):
-        funding_window(tmp_path, "binance", "ETHUSDT", bars)
-    found = funding_window(tmp_path, "binance", "ETHUSDT", bars, max_missing=1)
+        window(stamps, rates, bars)
+    found = window(stamps, rates, bars, max_missing=1)
     assert (len(found.payments), found.missing) == (1_382, 1)  # the bars end after 16:00, the rates at 08:00

@@ -20,15 +20,15 @@ MINUTE_NS = 60 * NS_PER_S
 
 
 class ListFeed:
-    """A feed that yields what it was given, and raises what is an exception."""
+    """A feed that yields what it was given for each time it is read, and raises what is an exception."""
 
     name = "list"
 
-    def __init__(self, events: Sequence[MarketEvent | Exception]) -> None:
-        self._events = events
+    def __init__(self, *readings: Sequence[MarketEvent | Exception]) -> None:
+        self._readings = iter(readings)
 
     async def events(self) -> AsyncIterator[MarketEvent]:
-        for event in self._events:
+        for event in next(self._readings):
             if isinstance(event, Exception):
                 raise event
             yield event
@@ -66,15 +66,14 @@ async def test_listeners_hear_events_in_order_and_no_bar_twice() -> None:
 
 
 async def test_a_feed_error_and_a_silent_end_are_stated_failures_and_the_hub_restarts() -> None:
-    hub = MarketHub(FixedClock(), ListFeed([bar(0), RuntimeError("socket lost")]), 5.0)
+    feed = ListFeed([bar(0), RuntimeError("socket lost")], [bar(0), bar(1)], [END])
+    hub = MarketHub(FixedClock(), feed, 5.0)
     heard: list[MarketEvent] = []
     hub.add_listener(heard.append)
     assert await hub.run() is HubState.FAILED
     assert hub.failure == "RuntimeError: socket lost"
-    hub.replace_feed(ListFeed([bar(0), bar(1)]))
     assert await hub.run() is HubState.FAILED
     assert "without FeedEnd" in str(hub.failure)
-    hub.replace_feed(ListFeed([END]))
     assert await hub.run() is HubState.ENDED
     assert hub.failure is None
     assert heard == [bar(0), bar(1), END]

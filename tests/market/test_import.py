@@ -16,7 +16,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.market.catalogue import UnknownSet, UnsafeName, coverage, list_sets, load, load_file
-from engine.market.importer import ImportReport, import_bars
+from engine.market.importer import ImportReport, import_file
 from engine.market.validation import CODES, BadData, interval_ns_of
 from seams.clock import FixedClock
 from seams.disk import MemoryDisk, RealDisk
@@ -36,7 +36,7 @@ def imported(
 ) -> tuple[ImportReport, MemoryDisk]:
     disk = MemoryDisk()
     disk.files[Path("/in") / name] = text.encode() if isinstance(text, str) else text
-    report = import_bars(Path("/in") / name, "test", "BTC-PERP", interval, HOME, disk, FixedClock())
+    report = import_file(Path("/in") / name, "test", "BTC-PERP", interval, HOME, disk, FixedClock())[0]
     return report, disk
 
 
@@ -103,7 +103,7 @@ def test_a_file_that_cannot_be_used_is_refused_whole(name: str, content: bytes, 
 
 
 def test_a_missing_file_is_unreadable() -> None:
-    report = import_bars(Path("/no.csv"), "v", "s", "1m", HOME, MemoryDisk(), FixedClock())
+    report = import_file(Path("/no.csv"), "v", "s", "1m", HOME, MemoryDisk(), FixedClock())[0]
     assert [problem.code for problem in report.problems] == ["unreadable_file"]
 
 
@@ -198,7 +198,7 @@ def test_a_failing_disk_leaves_nothing(writes: int) -> None:
     disk.files[Path("/in/a.csv")] = "\n".join([HEADER, *good_rows()]).encode()
     disk.fail_after_writes = writes
     with pytest.raises(OSError, match="No space"):
-        import_bars(Path("/in/a.csv"), "v", "s", "1m", HOME, disk, FixedClock())
+        import_file(Path("/in/a.csv"), "v", "s", "1m", HOME, disk, FixedClock())
     assert list(disk.files) == [Path("/in/a.csv")]
 
 
@@ -253,7 +253,7 @@ def _shared(name: str) -> Path:
 def test_real_sets_import_with_the_gaps_their_manifest_states(
     name: str, interval: str, rows: int, gaps: tuple[int, int], tmp_path: Path
 ) -> None:
-    report = import_bars(_shared(name), "real", "X", interval, tmp_path, RealDisk(), FixedClock())
+    report = import_file(_shared(name), "real", "X", interval, tmp_path, RealDisk(), FixedClock())[0]
     assert (report.rows, (report.gaps.count, report.gaps.missing_bars)) == (rows, gaps)
     bars = load(tmp_path, "real", "X", interval)
     assert bars.content_sha256 == report.content_sha256 == load_file(_shared(name), interval).content_sha256
@@ -269,7 +269,7 @@ def test_real_sets_import_with_the_gaps_their_manifest_states(
     ],
 )
 def test_real_files_of_another_shape_are_refused_with_a_reason(name: str, code: str, tmp_path: Path) -> None:
-    report = import_bars(_shared(name), "real", "X", "1h", tmp_path, RealDisk(), FixedClock())
+    report = import_file(_shared(name), "real", "X", "1h", tmp_path, RealDisk(), FixedClock())[0]
     assert {problem.code for problem in report.problems} == {code}
     assert list(tmp_path.iterdir()) == []
 
@@ -282,7 +282,7 @@ def test_a_real_year_under_a_wrong_header_is_refused_row_by_row_and_under_the_ri
 
     def imported_as(header: bytes) -> ImportReport:
         (tmp_path / "d.csv").write_bytes(header + b"\n" + raw)
-        return import_bars(tmp_path / "d.csv", "real", "X", "1m", tmp_path, RealDisk(), FixedClock())
+        return import_file(tmp_path / "d.csv", "real", "X", "1m", tmp_path, RealDisk(), FixedClock())[0]
 
     wrong = imported_as(HEADER.encode())
     assert not wrong.is_imported

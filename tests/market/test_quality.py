@@ -13,7 +13,7 @@ from engine.market.agreement import NoOverlap, agreement, agreement_findings
 from engine.market.backfill import backfill
 from engine.market.catalogue import columns_of, coverage, info_of, raw_columns
 from engine.market.examine import examine_file, examine_set
-from engine.market.importer import import_bars
+from engine.market.importer import import_file
 from engine.market.quality import DEAD_BARS, Finding, Severity, findings_of
 from engine.market.shapes import Shape
 from engine.market.stamps import Stamps
@@ -150,7 +150,7 @@ def test_a_dead_market_is_recognised_by_its_tail() -> None:
 @pytest.mark.shared
 def test_closes_taken_for_opens_are_proved_against_another_exchange(tmp_path: Path) -> None:
     reference = shared("no_licence_stated/bars_1h/binance_spot/BTCUSDT_1h_2022-2026.parquet")
-    import_bars(reference, "binance", "BTCUSDT", "1h", tmp_path, RealDisk(), FixedClock())
+    import_file(reference, "binance", "BTCUSDT", "1h", tmp_path, RealDisk(), FixedClock())
     against = ("binance", "BTCUSDT", "1h")
     path = shared("licensed/bars_1m/other/BTC-PERP_1m_20211231-20220201.csv.gz")
     as_open = examine_file(path, "1m", "", Shape(), tmp_path, against)
@@ -178,7 +178,7 @@ def test_what_was_found_at_import_is_kept_with_the_set_and_its_hash(tmp_path: Pa
     lines = zip(*(columns[name].tolist() for name in columns), strict=True)
     text = "\n".join([",".join(columns), *(",".join(map(str, line)) for line in lines)])
     (tmp_path / "a.csv").write_text(text)
-    report = import_bars(tmp_path / "a.csv", "v", "X", "1m", tmp_path, RealDisk(), FixedClock())
+    report = import_file(tmp_path / "a.csv", "v", "X", "1m", tmp_path, RealDisk(), FixedClock())[0]
     kept = coverage(tmp_path, "v", "X", "1m")
     assert [each.code for each in kept.findings] == ["flash_print"]
     again = examine_set(tmp_path, ("v", "X", "1m"), None)

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.market.alignment import cut
 from engine.market.catalogue import BarColumns, columns_of, coverage, info_of, list_sets, load, store
 from engine.market.derived import NothingLeft, SetExists, resample_set
 from engine.market.reading import read_parquet
@@ -20,7 +19,7 @@ from engine.market.validation import interval_ns_of
 from seams.clock import FixedClock
 from seams.disk import MemoryDisk
 
-from .desk import bars_of, shared, shared_bars, symbol_of
+from .desk import bars_of, cut, shared, shared_bars, symbol_of
 
 HOME = Path("/home-of-tests")
 MINUTE_MS = 60_000

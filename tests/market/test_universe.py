@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.market.alignment import cut
 from engine.market.catalogue import BarColumns, UnknownSet, columns_of, info_of, load, store
-from engine.market.importer import import_bars
+from engine.market.importer import import_file
 from engine.market.universe import (
     DAY_NS,
     Listing,
@@ -24,7 +23,7 @@ from engine.market.validation import BadData, interval_ns_of
 from seams.clock import FixedClock
 from seams.disk import Disk, MemoryDisk, RealDisk
 
-from .desk import shared
+from .desk import cut, shared
 
 HOME = Path("/home-of-tests")
 HOUR = interval_ns_of("1h")
@@ -142,7 +141,7 @@ def test_a_universe_of_nothing_is_refused(disk: MemoryDisk) -> None:
 def test_the_perpetuals_of_late_2022_with_the_one_that_collapsed(tmp_path: Path) -> None:
     for coin in ("BCH", "LTC", "ETC", "XMR", "ATOM", "AAVE", "UNI", "NEAR", "FTT"):
         path = shared(f"no_licence_stated/bars_1h/binance_um/{coin}USDT_1h.parquet")
-        import_bars(path, "binance", f"{coin}USDT", "1h", tmp_path, RealDisk(), FixedClock())
+        import_file(path, "binance", f"{coin}USDT", "1h", tmp_path, RealDisk(), FixedClock())
     disk = RealDisk()
     history = derive_history(tmp_path, "binance", "1h", disk)
     dead = [listing for listing in history.listings if listing.delisted_ns is not None]

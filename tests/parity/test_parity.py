@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.api.commands import PaperStart
-from engine.api.data import import_data
+from engine.api.data import AS_IT_IS, import_shaped
 from engine.api.demo import write_demo_bars
 from engine.api.run_views import SessionRow
 from engine.daemon import Engine, Seams, build_core
@@ -109,7 +109,7 @@ async def test_a_file_of_the_user_decides_the_same(tmp_path: Path) -> None:
 @pytest.mark.shared
 @pytest.mark.parametrize("preset", ["oracle-flip", "trend-rsi"])
 async def test_real_bars_decide_the_same(preset: str, tmp_path: Path) -> None:
-    import_data(BARS, "binance_um", "BTCUSDT", "1m", tmp_path)
+    import_shaped(BARS, "binance_um", "BTCUSDT", "1m", tmp_path, AS_IT_IS, ())
     ran = await _assert_same(tmp_path, REAL, preset=preset, max_bars=3_000)
     assert ran.trades > 10
 
@@ -119,6 +119,6 @@ async def test_real_bars_decide_the_same(preset: str, tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 async def test_a_month_of_real_bars_decides_the_same(tmp_path: Path) -> None:
-    import_data(BARS, "binance_um", "BTCUSDT", "1m", tmp_path)
+    import_shaped(BARS, "binance_um", "BTCUSDT", "1m", tmp_path, AS_IT_IS, ())
     ran = await _assert_same(tmp_path, REAL, preset="oracle-flip")
     assert (ran.bars, ran.trades) == (43_199, 1_544)

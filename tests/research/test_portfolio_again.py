@@ -81,7 +81,7 @@ def test_its_files_are_found_where_they_were_moved_or_by_their_content(folder: P
     found = {"data": str(elsewhere), "strategy": str(elsewhere / "levels.py")}
     assert replay(home, run, **found).verdict == "pass"
     for path in elsewhere.glob("*_1m.csv"):
-        data.import_data(path, "desk", path.name[:3], "1m", home)
+        data.import_shaped(path, "desk", path.name[:3], "1m", home, data.AS_IT_IS, ())
         path.unlink()
     assert replay(home, run, strategy=found["strategy"]).verdict == "pass"
 

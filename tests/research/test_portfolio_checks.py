@@ -49,7 +49,7 @@ def paying(tmp_path: Path) -> Path:
     """Two stored markets of hours with their own payments."""
     for at, symbol in enumerate("XY"):
         path = write_bars(tmp_path / f"{symbol}_1h.csv", 1_500, seed=at + 1, minutes=60)
-        data.import_data(path, "v", symbol, "1h", tmp_path)
+        data.import_shaped(path, "v", symbol, "1h", tmp_path, data.AS_IT_IS, ())
         rows = [f"{T0_MS + 8 * HOUR_MS * k},{0.0002 * (1 + at) * (-1) ** (k // 5)}" for k in range(188)]
         rates = tmp_path / f"{symbol}.csv"
         rates.write_text("\n".join(["ts_ms,funding_rate", *rows]) + "\n")

@@ -168,7 +168,7 @@ def test_a_universe_names_the_symbols_of_its_date_and_leaves_no_dead_one_out(
     tmp_path: Path, two: tuple[Path, Path]
 ) -> None:
     for path in two:
-        data.import_data(path, "test", path.name[:3], "1m", tmp_path)
+        data.import_shaped(path, "test", path.name[:3], "1m", tmp_path, data.AS_IT_IS, ())
     listings = tmp_path / "listings.csv"
     listings.write_text(LISTINGS)
     at_ns = 1_699_999_200 * 10**9

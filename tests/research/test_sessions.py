@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine.api import research
-from engine.research.session_health import alert_snapshot
+from engine.research.session_health import alert_snapshot, refresh_sessions_index
 from engine.research.session_records import SessionMetadata
 from engine.research.sessions import SessionEnded, SessionFolder, mark_all_interrupted, read_status
 from seams.clock import FixedClock, iso_z
@@ -102,11 +102,10 @@ def test_health_and_alerts_equal_a_recount_and_the_index_is_separate(tmp_path: P
     alerts = alert_snapshot(sessions, RealDisk(), clock)
     assert alerts.alert_status == "critical"
     assert alerts.alert_counts == {"PAPER_SESSION_ABORTED": 1, "PAPER_SESSION_FAILED": 1}
-    research.refresh_indexes(tmp_path, clock=clock)
+    refresh_sessions_index(sessions, RealDisk(), clock)
     index = json.loads((tmp_path / "outputs" / "paper_sessions_index.json").read_bytes())
     assert index["n_sessions"] == 3
     assert index["excluded"] == [{"path": "PS-4", "reason": "unreadable_status"}]
-    assert json.loads((tmp_path / "outputs" / "runs_index.json").read_bytes())["n_runs"] == 0
 
 
 def test_a_full_disk_during_an_update_keeps_the_last_status(tmp_path: Path) -> None:

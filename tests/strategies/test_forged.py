@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.lifecycle.forge.build import build_source
+from engine.lifecycle.forge.build import build, plan_source
 from engine.lifecycle.forge.load import load
 from engine.strategies import BUNDLED, load_strategy
 from native.forged import Forged
@@ -25,7 +25,7 @@ CASES: list[tuple[str, dict[str, float | str]]] = [
 def both(name: str, params: dict[str, float | str]) -> tuple[Strategy, Forged]:
     """The interpreted instance and the forged one."""
     bundled = BUNDLED[name]
-    built = build_source(bundled.file.read_bytes(), bundled.file.name, bundled.kind.__name__)
+    built = build(plan_source(bundled.file.read_bytes(), bundled.file.name, bundled.kind.__name__))
     interpreted = bundled.kind(**params)
     return interpreted, load(built.record, built.artifact).instance(interpreted.values())
 
@@ -76,7 +76,7 @@ class Limited(Strategy):
 def test_a_forged_limit_is_the_interpreted_one(tmp_path):
     file = tmp_path / "limited.py"
     file.write_text(LIMITED)
-    loaded, built = load_strategy(str(file)), build_source(LIMITED.encode(), "limited.py")
+    loaded, built = load_strategy(str(file)), build(plan_source(LIMITED.encode(), "limited.py"))
     bars, config = walk(1, 4_000), KernelConfig(exchange=ExchangeRules(entry_limit_bps=2.0))
     wanted = replayed(loaded.build({}), bars, config)
     got = replayed(load(built.record, built.artifact).instance({}), bars, config)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from engine.lifecycle.forge.build import build_source
+from engine.lifecycle.forge.build import build, plan_source
 from engine.lifecycle.forge.load import load
 from engine.strategies import load_strategy
 from engine.strategies.reference import to_markdown
@@ -26,7 +26,7 @@ def test_the_guides_strategy_runs_and_passes_the_forge(tmp_path):
     file = tmp_path / "breakout.py"
     file.write_text(source)
     loaded = load_strategy(str(file))
-    built = build_source(source.encode(), "breakout.py")
+    built = build(plan_source(source.encode(), "breakout.py"))
     values, bars = loaded.complete({}), walk(2, 4_000, drift=0.0005)
     interpreted = replayed(loaded.build(values), bars)
     forged = replayed(load(built.record, built.artifact).instance(values), bars)

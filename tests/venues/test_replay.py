@@ -29,7 +29,6 @@ async def test_each_bar_opens_then_closes_and_the_end_is_said() -> None:
     closed = events[3]
     assert isinstance(closed, Bar)
     assert (closed.close_ns - closed.open_ns, closed.high, closed.close) == (MINUTE_NS, 13.0, 12.0)
-    assert feed.bars_left == 0
 
 
 async def test_another_task_gets_a_turn_between_a_close_and_the_next_open() -> None:

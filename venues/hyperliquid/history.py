@@ -19,7 +19,6 @@ from venues.types import CashEvent, Fill, VenueOrder
 
 FILLS_PAGE, FUNDING_PAGE = 2_000, 500
 MAX_PAGES = 50
-T = TypeVar("T")
 
 
 class Timed(Protocol):

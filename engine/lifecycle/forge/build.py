@@ -168,11 +168,6 @@ def plan_program(program: Program, source_file: str, source_sha256: str, target:
     )
 
 
-def build_source(source: bytes, file: str, class_name: str = "") -> Built:
-    """Read and compile in one go, keeping nothing. Raises as `plan_source` and `build`."""
-    return build(plan_source(source, file, class_name))
-
-
 def build(plan: Plan) -> Built:
     """Compile what was planned. Raises `BuildFailed`."""
     artifact = _compile(plan.emitted.text, plan.build_sha256, plan.target)

@@ -44,7 +44,6 @@ from seams.disk import Disk
 SWEEP_FILE, TRIALS_FILE = "sweep.json", "trials.jsonl"
 FINGERPRINT = "sweep_fingerprint"
 MUTATED = "config_mutated"
-MAX_TOP = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)

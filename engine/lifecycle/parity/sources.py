@@ -16,12 +16,6 @@ class Source(StrEnum):
 
 
 TRUST_ORDER: tuple[Source, ...] = tuple(Source)
-SAID: dict[Source, str] = {
-    Source.LIVE: "fills of a venue with real money",
-    Source.PAPER: "a session's own fills",
-    Source.REPLAY: "one plain kernel on this processor",
-    Source.ACCELERATED: "a sweep's lanes, threads, processes, a cluster, a device",
-}
 OF_MODE: dict[str, Source] = {
     "live": Source.LIVE,
     "paper": Source.PAPER,

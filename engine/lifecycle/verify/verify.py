@@ -8,7 +8,6 @@ from pathlib import Path
 
 import msgspec
 
-from engine.lifecycle.forge.load import Library
 from engine.lifecycle.forge.store import forge, open_library
 from engine.lifecycle.verify import accounts, answers
 from engine.lifecycle.verify.accounts import Account, compare_accounts, run_account
@@ -210,13 +209,6 @@ def _maker(loaded: LoadedStrategy, params: Mapping[str, float]) -> Make:
         return built
 
     return make
-
-
-def compare_library(
-    case: Case, params: Mapping[str, float], make: Make, library: Library, tally: Tally
-) -> Divergence | None:
-    """Compare the interpreted source with its forged library on one case: answers, state, accounts."""
-    return compare_way(case, params, make, NativeWay(library), tally)
 
 
 def compare_way(

@@ -23,7 +23,6 @@ CAP_HOUR = Decimal("0.04")
 SLICE_ABOVE_USD, SLICE, COOLDOWN_MS = Decimal(100_000), Decimal("0.2"), 30_000
 BACKSTOP = Decimal(2) / 3
 """Below this share of the maintenance margin the book is not asked any more."""
-FIRINGS_A_DAY = 10
 RATES_KEPT = 10_000
 
 
