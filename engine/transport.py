@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
+from seams.caller import HttpCaller
 from seams.clock import Clock
-from seams.web import SILENCE_S, HttpCaller, WebSocketLink
+from seams.web import SILENCE_S, WebSocketLink
 from seams.wire import Caller, FrameHandler, MayLeave, MessageLink, StateHandler, Unsent, always
 from venues.reading import ReadingCaller, ReadingLink
 

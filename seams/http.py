@@ -101,6 +101,23 @@ def decode_response(data: bytes, is_at_end: bool) -> Response | None:
 
     Raises `ValueError` where the peer closed inside it, or where it is no HTTP.
     """
+    found = _decoded(data, is_at_end)
+    return None if found is None else found[0]
+
+
+def may_go_on(data: bytes) -> bool:
+    """Tell whether the answer that `data` holds ends by its own word exactly there, and its sender keeps the
+    connection: only then can the next answer on it be told from the rest of this one."""
+    found = _decoded(data, is_at_end=False)
+    if found is None or not data.startswith(b"HTTP/1.1 "):
+        return False
+    answer, size = found
+    words = {word.strip().lower() for word in answer.headers.get("connection", "").split(",")}
+    return size == len(data) and "close" not in words
+
+
+def _decoded(data: bytes, is_at_end: bool) -> tuple[Response, int] | None:
+    """Return the answer in `data` and how many of its bytes it takes."""
     head = _head(data)
     if head is None:
         if is_at_end:
@@ -112,22 +129,24 @@ def decode_response(data: bytes, is_at_end: bool) -> Response | None:
         raise ValueError(f"not a status line: {first[:80]!r}")
     status, rest = int(words[1]), data[start:]
     if status in (101, 204, 304):
-        return Response(status, headers, b"")
-    body = _body(headers, rest, is_at_end)
-    return None if body is None else Response(status, headers, body)
+        return Response(status, headers, b""), start
+    found = _body(headers, rest, is_at_end)
+    return None if found is None else (Response(status, headers, found[0]), start + found[1])
 
 
-def _body(headers: Mapping[str, str], rest: bytes, is_at_end: bool) -> bytes | None:
+def _body(headers: Mapping[str, str], rest: bytes, is_at_end: bool) -> tuple[bytes, int] | None:
+    """Return the body in `rest` and how many bytes it takes there."""
+    found: tuple[bytes, int] | None
     if "chunked" in headers.get("transfer-encoding", ""):
-        body = _unchunked(rest)
+        found = _unchunked(rest)
     else:
         size = _length(headers)
         if size is None:
-            return rest if is_at_end else None
-        body = rest[:size] if len(rest) >= size else None
-    if body is None and is_at_end:
+            return (rest, len(rest)) if is_at_end else None
+        found = (rest[:size], size) if len(rest) >= size else None
+    if found is None and is_at_end:
         raise ValueError("closed inside the body")
-    return body
+    return found
 
 
 def _head(data: bytes) -> tuple[str, dict[str, str], int] | None:
@@ -155,7 +174,7 @@ def _length(headers: Mapping[str, str]) -> int | None:
     return int(text)
 
 
-def _unchunked(rest: bytes) -> bytes | None:
+def _unchunked(rest: bytes) -> tuple[bytes, int] | None:
     body, at = bytearray(), 0
     while True:
         end = rest.find(b"\r\n", at)
@@ -168,7 +187,7 @@ def _unchunked(rest: bytes) -> bytes | None:
         if len(rest) < at + size + 2:
             return None
         if size == 0:
-            return bytes(body)
+            return bytes(body), at + 2
         body += rest[at : at + size]
         if rest[at + size : at + size + 2] != b"\r\n":
             raise ValueError("a chunk without its end")

@@ -1,8 +1,6 @@
-"""HTTP and WebSocket to a venue over TCP or TLS: a `Caller` and a `MessageLink`.
+"""A venue's address, and the WebSocket to it over TCP or TLS: a `MessageLink`.
 
-Every request has a connection of its own and an outer deadline that dripped bytes cannot stretch;
-redirects are answers, not orders; a proxy in the environment is not looked at. What fails before the
-first byte of the request is `Unsent`, everything after it is `Lost`.
+A proxy in the environment is not looked at, and a redirect is not followed.
 """
 
 from __future__ import annotations
@@ -10,13 +8,14 @@ from __future__ import annotations
 import asyncio
 import ssl
 from contextlib import suppress
+from functools import cached_property
 from urllib.parse import urlsplit
 
 from seams.clock import Clock
-from seams.http import MAX_BODY_BYTES, MAX_HEAD_BYTES, decode_response
+from seams.http import decode_response
 from seams.rng import secret_bytes
 from seams.websocket import FrameReader, Op, close_frame, encode_frame, is_accepted, upgrade_request
-from seams.wire import FrameHandler, Lost, MayLeave, StateHandler, Unsent, always
+from seams.wire import FrameHandler, StateHandler, Unsent
 
 CONNECT_S = 3.0
 BACKOFF_S = (0.2, 5.0)
@@ -38,57 +37,14 @@ class Address:
         self.path = parts.path or "/"
         self.authority = parts.netloc.rpartition("@")[2]
 
+    @cached_property
+    def trust(self) -> ssl.SSLContext | None:
+        """What a certificate must prove; None without TLS. Made once: it reads every authority there is."""
+        return ssl.create_default_context() if self.is_tls else None
+
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Open one connection; a certificate must be valid for the host. Raises `OSError`."""
-        context = ssl.create_default_context() if self.is_tls else None
-        return await asyncio.open_connection(self.host, self.port, ssl=context)
-
-
-class HttpCaller:
-    """Sends whole HTTP requests, as given, to one address; returns whole answers, as received."""
-
-    def __init__(self, url: str) -> None:
-        self.address = Address(url)
-
-    async def call(self, body: bytes, timeout_s: float, may_leave: MayLeave = always) -> bytes:
-        """See `Caller.call`. The deadline covers connecting, writing and the whole answer."""
-        has_left = False
-        writer: asyncio.StreamWriter | None = None
-        try:
-            async with asyncio.timeout(timeout_s):
-                async with asyncio.timeout(CONNECT_S):
-                    reader, writer = await self.address.connect()
-                if not may_leave():
-                    raise Unsent("the gate closed before the first byte")
-                has_left = True  # no await between the gate and the write
-                writer.write(body)
-                await writer.drain()
-                return await _whole_answer(reader)
-        except Unsent:
-            raise
-        except (OSError, TimeoutError, ValueError) as error:
-            said = f"{type(error).__name__}: {error}"
-            raise (Lost(said) if has_left else Unsent(said)) from error
-        finally:
-            if writer is not None:
-                writer.close()
-
-    async def close(self) -> None:
-        """Nothing is kept open."""
-
-
-async def _whole_answer(reader: asyncio.StreamReader) -> bytes:
-    """Read until an answer is whole. Raises `ValueError` where it never becomes one."""
-    data = b""
-    while decode_response(data, is_at_end=False) is None:
-        more = await reader.read(65_536)
-        if not more:
-            decode_response(data, is_at_end=True)
-            return data
-        data += more
-        if len(data) > MAX_BODY_BYTES + MAX_HEAD_BYTES:
-            raise ValueError("an answer without end")
-    return data
+        return await asyncio.open_connection(self.host, self.port, ssl=self.trust)
 
 
 class WebSocketLink:

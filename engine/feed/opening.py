@@ -12,8 +12,9 @@ from engine.config.settings import PublicFeedBlock
 from engine.lock import EngineLock
 from engine.places import KRAKEN_SILENCE_S, LOOPBACK
 from safety.reasons import Refusal
+from seams.caller import HttpCaller
 from seams.clock import NS_PER_S, Clock
-from seams.web import HttpCaller, WebSocketLink
+from seams.web import WebSocketLink
 from venues.hyperliquid.asking import Asker as HyperliquidAsker
 from venues.hyperliquid.budget import Budget
 from venues.hyperliquid.capabilities import NAME as HYPERLIQUID

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seams.caller import HttpCaller
 from seams.clock import SystemClock
 from seams.http import (
     Request,
@@ -20,7 +21,7 @@ from seams.http import (
     encode_response,
     json_response,
 )
-from seams.web import Address, HttpCaller, WebSocketLink
+from seams.web import Address, WebSocketLink
 from seams.websocket import FrameReader, Op, accept_key, encode_frame
 from seams.wire import Lost, Unsent
 from tests.survival.conftest import eventually

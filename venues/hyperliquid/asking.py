@@ -15,7 +15,7 @@ from venues.hyperliquid.budget import Budget
 TIMEOUT_S = 5.0
 READ_TIMEOUT_S, READ_ASKS = 2.5, 2
 """What only asks is asked again once: a question that is lost costs nothing but the wait and its weight."""
-HEADERS = {"Content-Type": "application/json", "Connection": "close"}
+HEADERS = {"Content-Type": "application/json"}
 
 
 class Asker:

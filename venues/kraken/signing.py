@@ -38,7 +38,6 @@ def private_request(
         "Content-Type": FORM,
         "API-Key": key,
         "API-Sign": api_sign(secret, path, given),
-        "Connection": "close",
     }
     return encode_request("POST", path, authority, headers, urlencode(given).encode())
 
@@ -46,5 +45,5 @@ def private_request(
 def public_request(authority: str, method: str, fields: Mapping[str, str]) -> bytes:
     """Return one request to a public endpoint, whole."""
     query = f"?{urlencode(fields)}" if fields else ""
-    headers = {"User-Agent": AGENT, "Accept": "application/json", "Connection": "close"}
+    headers = {"User-Agent": AGENT, "Accept": "application/json"}
     return encode_request("GET", f"/0/public/{method}{query}", authority, headers, b"")

@@ -41,7 +41,6 @@ class TemplateClient:
             "Content-Type": "application/json",
             "X-Key": self._key.key,
             "X-Sign": signature(self._key.secret, path, body),
-            "Connection": "close",
         }
         return encode_request("POST", path, self._authority, headers, body)
 
