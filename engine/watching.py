@@ -24,6 +24,7 @@ from safety.interlock import Clearance, HoldLevel
 from safety.killbyte import KillByte, KillLevel
 from safety.killswitch import BYTE_FILE, trip_on_disk
 from safety.reasons import Refusal
+from seams.children import end_group
 from seams.clock import NS_PER_S, Clock, SystemClock
 from seams.disk import Disk, RealDisk
 from venues.types import Environment, Mode
@@ -72,9 +73,9 @@ class Pages:
         )
         try:
             await process.communicate(body)
-        except BaseException:
-            process.kill()
-            raise
+        finally:
+            if process.returncode is None:
+                await end_group(process)
         if process.returncode:
             raise OSError(f"the alarm command ended with {process.returncode}")
 

@@ -23,6 +23,7 @@ from engine.config.settings import SinkBlock
 from engine.core import Core
 from safety.secrets import KeyReference, load_secret
 from safety.text import clean
+from seams.children import end_group
 from seams.clock import NS_PER_MS, NS_PER_S, iso_z
 from venues.types import Record
 
@@ -265,8 +266,7 @@ def _to_command(block: SinkBlock, core: Core) -> Deliver:
             await child.communicate(body)
         finally:
             if child.returncode is None:
-                child.kill()
-                await child.wait()
+                await end_group(child)
         if child.returncode:
             raise OSError(f"{words[0]} ended with {child.returncode}")
 

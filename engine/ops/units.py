@@ -9,6 +9,7 @@ from pathlib import Path
 from engine.api.launch import tail
 from engine.core import Core
 from safety.text import clean
+from seams.children import end_group
 from seams.clock import NS_PER_S
 from venues.types import Record
 
@@ -78,6 +79,7 @@ class Units:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.DEVNULL,
+                start_new_session=True,
             )
             said, _ = await asyncio.wait_for(process.communicate(), DEADLINE_S)
         except (OSError, TimeoutError) as error:
@@ -85,7 +87,7 @@ class Units:
             return
         finally:
             if process is not None and process.returncode is None:
-                process.kill()
+                await end_group(process)
         self.states = states_of(said.decode(errors="replace"))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -57,7 +57,7 @@ class Died(BaseException):
     """The engine process ends here, as by kill -9; nothing of it runs on."""
 
 
-Spawn = Callable[[Awaitable[None]], None]
+Spawn = Callable[[Coroutine[None, None, None]], None]
 
 
 class SimWire:
@@ -225,7 +225,7 @@ class SimWire:
 class SimBus:
     """A `Net` whose handlers run in tasks of the process that subscribed; a process can die."""
 
-    def __init__(self, spawn_in: Callable[[contextvars.Context, Awaitable[None]], None]) -> None:
+    def __init__(self, spawn_in: Callable[[contextvars.Context, Coroutine[None, None, None]], None]) -> None:
         self._spawn_in = spawn_in
         self._handlers: list[tuple[str, Handler, contextvars.Context, str]] = []
         self.is_up = True

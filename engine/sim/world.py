@@ -8,7 +8,7 @@ import gc
 import hashlib
 import shutil
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -334,12 +334,12 @@ class World:
         task.add_done_callback(_look_at)
         return task
 
-    def spawn(self, work: Awaitable[None]) -> None:
+    def spawn(self, work: Coroutine[None, None, None]) -> None:
         """Run something that belongs to the world, not to the engine that caused it."""
         self._spawn_in(contextvars.Context(), work)
 
-    def _spawn_in(self, context: contextvars.Context, work: Awaitable[None]) -> None:
-        task = self.loop.create_task(_of(work), context=context)
+    def _spawn_in(self, context: contextvars.Context, work: Coroutine[None, None, None]) -> None:
+        task = self.loop.create_task(work, context=context)
         self._world_tasks.add(task)
         task.add_done_callback(self._world_tasks.discard)
 
@@ -348,10 +348,6 @@ def _look_at(task: asyncio.Task[Any]) -> None:
     """A crash ends the task that met it; that is not an error to be reported."""
     if not task.cancelled():
         task.exception()
-
-
-async def _of(work: Awaitable[None]) -> None:
-    await work
 
 
 def _name(number: int) -> str:

@@ -18,6 +18,7 @@ from safety.killbyte import KillByte
 from seams.clock import FixedClock
 from seams.disk import RealDisk
 from seams.rng import Rng
+from tests.survival.conftest import eventually, is_gone
 
 FOLDER = Path(__file__).parents[2] / "docs" / "examples" / "systemd"
 SAID = """Id=interlock-engine.service
@@ -88,9 +89,23 @@ async def test_a_manager_that_fails_or_hangs_holds_nobody_up(
     assert units.states == ()
     units.tend()
     assert units._task is not None
-    await asyncio.wait_for(units._task, 10)
+    await asyncio.wait_for(units._task, 60)
     assert [row.state for row in units.states] in ([], ["TimeoutError"])
     await units.close()
+
+
+async def test_a_manager_that_hangs_is_ended_with_what_it_started(
+    core: Core, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.ops.units.DEADLINE_S", 600.0)
+    kept = tmp_path / "pid"
+    body = f"sleep 600 & echo $! > {kept}.new; mv {kept}.new {kept}; wait"
+    units = Units(core, tmp_path, manager(tmp_path, body))
+    units.tend()
+    assert units._task is not None
+    await eventually(kept.exists, 60.0)
+    await units.close()
+    await eventually(lambda: is_gone(int(kept.read_text())), 60.0)
 
 
 def test_a_host_without_a_manager_says_so(core: Core, tmp_path: Path) -> None:
