@@ -173,11 +173,6 @@ OPENERS: dict[str, Opener] = {
 """The venue that a key file names, and how its adapter is made."""
 
 
-def open_venue(url: str, key: KeyFile, clock: Clock) -> LiveVenue:
-    """Return the adapter of the loopback exchange that a key is for, not yet started. Raises `Refusal`."""
-    return OPENERS[key.venue](url, key, clock)
-
-
 def configured_venue(
     settings: Settings, clock: Clock, transport: Transport | None = None
 ) -> tuple[LiveVenue, str]:

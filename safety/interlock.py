@@ -237,10 +237,6 @@ class Interlock:
     def has(self, code: str, subject: str = "") -> bool:
         return (code, subject) in self._holds
 
-    def permits(self, action: Action) -> bool:
-        """Tell whether an action may go on under every standing hold."""
-        return permits(action, self.level)
-
     def raise_hold(
         self,
         code: str,

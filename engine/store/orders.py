@@ -28,7 +28,6 @@ _FIXED = (
 )
 """What an order may never change after it was recorded."""
 _ENDED = sorted(TERMINAL)
-_UNPROVED = [OrderStatus.SUBMITTING.value, OrderStatus.UNKNOWN.value]
 _OF_ACCOUNT = and_(FILLS.c.venue == bindparam("venue"), FILLS.c.account == bindparam("account"))
 _FILL = select(FILLS.c.fill_id).where(_OF_ACCOUNT, FILLS.c.fill_id == bindparam("fill_id"))
 _NEWEST_FILL = select(func.max(FILLS.c.at_ns)).where(_OF_ACCOUNT)
@@ -58,11 +57,6 @@ class OrderRows:
         """Record a wish that never became an order (denied by preflight)."""
         assert intent.status != "ordered"
         self._link.add(INTENTS, intent)
-
-    def save_order(self, order: OrderRecord) -> None:
-        """Write the order's changeable columns. Raises `StoreConflict` for an unknown order."""
-        with self._link.transaction():
-            self._save(order)
 
     def record_order_event(self, event: OrderEventRecord, order: OrderRecord | None = None) -> None:
         """Record what happened and, in the same transaction, the order state that follows from it."""
@@ -104,27 +98,6 @@ class OrderRows:
         query = select(ORDERS).where(ORDERS.c.session_id == session_id).limit(limit)
         newest = query.order_by(ORDERS.c.created_ns.desc(), ORDERS.c.client_order_id.desc())
         return self._link.rows(newest, OrderRecord)
-
-    def orders_recent(self, limit: int = 200) -> list[OrderRecord]:
-        """Return the newest orders of all sessions, newest first."""
-        newest = select(ORDERS).order_by(ORDERS.c.created_ns.desc(), ORDERS.c.client_order_id.desc())
-        return self._link.rows(newest.limit(limit), OrderRecord)
-
-    def intents_without_order_proof(self) -> list[tuple[IntentRecord, OrderRecord]]:
-        """Return the wishes whose order may or may not have reached its venue; ask the venue by its id."""
-        query = select(ORDERS).where(ORDERS.c.status.in_(_UNPROVED))
-        orders = self._link.rows(query.order_by(ORDERS.c.created_ns, ORDERS.c.client_order_id), OrderRecord)
-        pairs = []
-        for order in orders:
-            intent = self.intent(order.intent_id)
-            assert intent is not None, "a foreign key ties every order to its intent"
-            pairs.append((intent, order))
-        return pairs
-
-    def events_of(self, client_order_id: str) -> list[OrderEventRecord]:
-        """Return what happened to one order, in the order of recording."""
-        query = select(ORDER_EVENTS).where(ORDER_EVENTS.c.client_order_id == client_order_id)
-        return self._link.rows(query.order_by(ORDER_EVENTS.c.seq), OrderEventRecord)
 
     def fills_of(self, client_order_id: str) -> list[FillRecord]:
         """Return one order's executions, oldest first."""

@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from urllib.parse import quote
 
-from sqlalchemy import and_, create_engine, func, select
+from sqlalchemy import create_engine, func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
@@ -17,7 +17,7 @@ from engine.store.failures import StoreUnreadable, code_of
 from engine.store.link import Link
 from engine.store.orders import OrderRows
 from engine.store.risk import RiskRows
-from engine.store.tables import DECISION_EVENTS, FILLS, ORDERS, TICKETS, TRADES
+from engine.store.tables import DECISION_EVENTS, ORDERS, TICKETS, TRADES
 from venues.types import Record
 
 
@@ -93,16 +93,6 @@ class Reader:
         mine = query.where(TRADES.c.session_id == session_id) if session_id else query
         newest = mine.order_by(TRADES.c.at_ns.desc(), TRADES.c.trade_id.desc()).limit(limit)
         return self.link.rows(newest, Lineage)
-
-    def fills_without_a_trade(self) -> int:
-        """Count executions of sessions that no trade row tells of; a sound record has none."""
-        mine = and_(FILLS.c.session_id.is_not(None), FILLS.c.client_order_id.is_not(None))
-        told = select(TRADES.c.trade_id).where(
-            TRADES.c.trade_id == FILLS.c.client_order_id + ":" + FILLS.c.fill_id
-        )
-        found = self.link.value(select(func.count()).select_from(FILLS).where(mine, ~told.exists()))
-        assert isinstance(found, int)
-        return found
 
 
 @contextmanager

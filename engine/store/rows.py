@@ -221,20 +221,6 @@ class TradeRecord(Record):
     run_fingerprint: str
 
 
-class AuditRecord(Record):
-    """The database's mirror of one audit event; `seq` is given by the database."""
-
-    at_ns: int
-    kind: str
-    actor: str
-    level: str = "info"
-    subject: str = ""
-    detail: str = "{}"
-    config_fingerprint: str
-    run_fingerprint: str
-    seq: int = 0
-
-
 class AlarmRecord(Record):
     """What is remembered of one alarm; one for each (code, subject)."""
 

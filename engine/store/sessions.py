@@ -60,11 +60,6 @@ class SessionRows:
         query = select(SESSIONS).where(SESSIONS.c.status == "running")
         return self._link.rows(query.order_by(SESSIONS.c.started_ns, SESSIONS.c.session_id), SessionRecord)
 
-    def recent(self, limit: int = 100) -> list[SessionRecord]:
-        """Return the newest sessions, newest first."""
-        newest = select(SESSIONS).order_by(SESSIONS.c.started_ns.desc(), SESSIONS.c.session_id.desc())
-        return self._link.rows(newest.limit(limit), SessionRecord)
-
     def _change(self, session_id: str, changes: dict[str, object]) -> None:
         result = self._link.run(update(SESSIONS).where(SESSIONS.c.session_id == session_id).values(changes))
         assert result.rowcount == 1, f"no such session: {session_id}"

@@ -33,6 +33,3 @@ class TicketRows:
         """Return the tickets nobody decided, by expiry; a restart must expire or re-check them."""
         query = select(TICKETS).where(TICKETS.c.decided_ns == 0)
         return self._link.rows(query.order_by(TICKETS.c.expires_ns, TICKETS.c.ticket_id), TicketRecord)
-
-    def approval_of(self, ticket_id: str) -> ApprovalRecord | None:
-        return self._link.row(select(APPROVALS).where(APPROVALS.c.ticket_id == ticket_id), ApprovalRecord)

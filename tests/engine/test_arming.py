@@ -24,7 +24,7 @@ from engine.keeping import Parts, parts_of, transport_without_engine
 from engine.ops import drill_evidence
 from engine.trading.custody import Custody, Verdict
 from engine.venue import open_hyperliquid
-from safety.interlock import Action
+from safety.interlock import Action, permits
 from safety.killbyte import KillByte, KillLevel
 from safety.principals import OperatorKey, enrol
 from safety.reasons import Refusal
@@ -244,7 +244,7 @@ def test_an_engine_that_is_not_armed_calls_nobody_whatever_it_is_asked(tmp_path:
         assert await place.custody.reconcile() is Verdict.HYDRATING
         assert place.wires.called == [] and place.wires.opened == []
         assert place.engine.core.interlock.has("arming") and place.desk.view().state == "disarmed"
-        assert not place.engine.core.interlock.permits(Action.ADD_RISK)
+        assert not permits(Action.ADD_RISK, place.engine.core.interlock.level)
         assert place.custody.is_in_touch(), "it does what it should: no watchdog need kill it"
 
     in_place(tmp_path, scene)
@@ -315,7 +315,7 @@ def test_two_persons_a_phrase_and_a_clean_book_arm_and_then_an_order_may_leave(t
         armed = await place.arm()
         core = place.engine.core
         assert (armed.state, armed.armed_by, armed.failing) == ("armed", "ann+bob", ())
-        assert not core.interlock.has("arming") and core.interlock.permits(Action.ADD_RISK)
+        assert not core.interlock.has("arming") and permits(Action.ADD_RISK, core.interlock.level)
         venue = place.parts.venue
         assert venue is not None
         signed = venue.sign(order(), core.clock.now_ns() // 10**6, core.clock.now_ns() + 10**10)
@@ -399,7 +399,9 @@ def test_an_arming_that_ran_out_still_cancels_and_adds_no_risk(tmp_path: Path) -
         await place.turn()
         core = place.engine.core
         assert place.desk.view().state == "tended" and core.interlock.has("arming")
-        assert not core.interlock.permits(Action.ADD_RISK) and core.interlock.permits(Action.CANCEL)
+        assert not permits(Action.ADD_RISK, core.interlock.level) and permits(
+            Action.CANCEL, core.interlock.level
+        )
         assert any(row.code == "arming_lapsed" for row in core.alarms.rows(core.clock.now_ns()))
         venue = place.parts.venue
         assert venue is not None
@@ -418,7 +420,7 @@ def test_a_restart_drops_the_arming_and_keeps_the_way_to_cancel(tmp_path: Path) 
         place.engine = place.build()
         core = place.engine.core
         assert place.desk.view().state == "tended" and core.interlock.has("arming")
-        assert not core.interlock.permits(Action.ADD_RISK)
+        assert not permits(Action.ADD_RISK, core.interlock.level)
         for _ in range(6):
             await place.turn()
         venue = place.parts.venue

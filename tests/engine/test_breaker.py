@@ -11,6 +11,7 @@ from safety.interlock import HoldLevel
 from safety.killbyte import KillLevel
 from tests.engine.test_custody import LOTS
 from tests.engine.test_reconciliation import Office, run
+from tests.store.looking import orders_of_all
 from tests.venues.test_exchange import SPEC
 
 
@@ -46,7 +47,7 @@ def test_a_fall_to_the_halt_bound_closes_everything_and_halts(tmp_path: Path) ->
         assert for_desk.closing is not None and for_desk.closing.done()
         core = office.house.custody.core
         assert not await _held(office), "closed at the venue"
-        closing = [o for o in core.store.orders.orders_recent() if o.strategy == "operator:flatten"]
+        closing = [o for o in orders_of_all(core.store.link) if o.strategy == "operator:flatten"]
         assert closing and all(order.reduce_only for order in closing)
         assert core.kill.level is KillLevel.HALT_ALL and core.kill.record.by == RULE
         assert "verified flat" in core.kill.record.reason

@@ -23,6 +23,7 @@ from safety.killbyte import KillByte
 from seams.clock import SystemClock
 from seams.disk import RealDisk
 from seams.rng import Rng
+from tests.store.looking import fills_without_a_trade, signals_of, trades_of
 
 D = Decimal
 
@@ -42,7 +43,7 @@ async def traded(tmp_path: Path) -> tuple[Path, str]:
     expected = session.ledger.equity_usd - session.ledger.cash_usd
     await engine.close()
     with reading(tmp_path / "db" / "paper.db") as reader:
-        trades = reader.decisions.trades_of(session.plan.session_id)
+        trades = trades_of(reader.link, session.plan.session_id)
         booked = sum((row.pnl_usd - row.fee_usd for row in trades), D(0))
         assert abs(booked + session.ledger.holding(trades[0].symbol).unrealised - expected) < D("1e-9")
     return tmp_path / "db" / "paper.db", session.plan.session_id
@@ -54,7 +55,7 @@ async def test_every_trade_leads_back_to_its_decision_and_its_entry(traded: tupl
         rows = reader.lineage(session_id, limit=10_000)
         fills = reader.orders.fills_of_session(session_id)
         decisions = {row.decision_id: row for row in reader.decisions.decisions_of(session_id)}
-        assert reader.fills_without_a_trade() == 0
+        assert fills_without_a_trade(reader.link) == 0
     assert len(rows) == len(fills) > 20
     closed = [row for row in rows if row.action == "close"]
     assert closed and {row.action for row in rows} == {"open", "close"}
@@ -81,7 +82,7 @@ async def test_what_was_done_is_exported_whole_and_in_order(traded: tuple[Path, 
         assert kinds["fill"] == len(reader.orders.fills_of_session(session_id))
         assert kinds["order"] == len(reader.orders.orders_of(session_id))
         assert kinds["wish"] == len(reader.decisions.decisions_of(session_id))
-        assert kinds["wish"] == len(reader.decisions.signals_of(session_id))
+        assert kinds["wish"] == len(signals_of(reader.link, session_id))
     seen: set[str] = set()
     for line in lines:
         assert not line["parent"] or line["parent"] in seen, f"{line['kind']} before its cause"
@@ -108,7 +109,7 @@ async def test_nothing_is_replaced_and_an_unknown_session_is_said(
         export_actions(tmp_path / "none.db", session_id, tmp_path / "new", Format.CSV, RealDisk())
     assert not (tmp_path / "new").exists()
     with reading(path) as reader, pytest.raises(Exception, match="readonly"):
-        reader.decisions.record_trade(reader.decisions.trades_of(session_id)[0])
+        reader.decisions.record_trade(trades_of(reader.link, session_id)[0])
     with reading(path) as reader:
         assert session_actions(reader, "S-none") == ()
 

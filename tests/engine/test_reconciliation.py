@@ -29,6 +29,7 @@ from safety.reasons import Refusal
 from seams.clock import NS_PER_S
 from seams.wire import Lost, Unsent
 from tests.engine.test_custody import LOTS, House
+from tests.store.looking import events_of, orders_of_all
 from tests.venues.test_exchange import SPEC
 from venues.contract import Busy
 from venues.types import OrderRequest, OrderStatus, OrderType, Side, TimeInForce
@@ -94,7 +95,7 @@ class Office:
         """Everything that bookkeeping is made of."""
         store, custody = self.house.custody.core.store, self.house.custody
         fills = store.orders.fills_of_account(custody.venue.name, "a")
-        names = tuple(order.client_order_id for order in store.orders.orders_recent())
+        names = tuple(order.client_order_id for order in orders_of_all(store.link))
         return tuple(fills), tuple(custody.adjustments()), names
 
     def notes(self) -> list[dict[str, object]]:
@@ -134,7 +135,7 @@ def test_a_hand_trade_is_adopted_as_a_manual_intent_with_the_venues_own_executio
         intent = store.orders.intent(order.intent_id)
         assert intent is not None and intent.category == "manual"
         assert office.house.custody.ledger.holding(SPEC.symbol).quantity == HAND
-        kinds = [event.kind for event in store.orders.events_of("HAND-1")]
+        kinds = [event.kind for event in events_of(store.link, "HAND-1")]
         assert kinds[-1] == OrderStatus.FILLED
         body = next(each for each in office.notes() if each.get("actor") == "ada")
         assert body["decision"]["seen"] == rows["foreign:HAND-1"].seen  # type: ignore[index]
@@ -174,7 +175,7 @@ def test_flattening_a_hand_trade_books_it_and_closes_that_much(tmp_path: Path) -
         assert await office.passes() is Verdict.CLEAN
         assert not (await office.house.desk.link.account()).positions
         assert not office.house.custody.ledger.holding(SPEC.symbol).quantity
-        sent = office.house.custody.core.store.orders.orders_recent()
+        sent = orders_of_all(office.house.custody.core.store.link)
         closing = [order for order in sent if order.strategy == "operator:flatten"]
         assert len(closing) == 1 and closing[0].reduce_only and closing[0].side is Side.SELL
 

@@ -20,7 +20,7 @@ from engine.reloading import Reloading
 from engine.trading.pipeline import bounds_of
 from native.codes import Reason
 from native.rules import hold_window
-from safety.interlock import Action
+from safety.interlock import Action, permits
 from safety.killbyte import KillByte
 from seams.clock import FixedClock, SystemClock
 from seams.disk import RealDisk
@@ -103,8 +103,8 @@ def test_entries_that_are_off_are_held_until_the_configuration_allows_them(home:
     engine = engine_of(home)
     core = engine.core
     reloading = Reloading(core, Reloader(home, {}, {}, RealDisk()))
-    assert core.interlock.has("entries_off") and not core.interlock.permits(Action.ADD_RISK)
-    assert core.interlock.permits(Action.REDUCE)
+    assert core.interlock.has("entries_off") and not permits(Action.ADD_RISK, core.interlock.level)
+    assert permits(Action.REDUCE, core.interlock.level)
     configured(home, "engine: {overlay: primary}\n")
     reloading.look()
     assert not core.interlock.has("entries_off")

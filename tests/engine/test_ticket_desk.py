@@ -14,6 +14,7 @@ from engine.store.failures import StoreConflict
 from safety.approval import CONFIRMED_WITHIN_NS, TicketEvent, TicketState
 from safety.canonical import changed
 from tests.engine.supervised import Supervised, approval
+from tests.store.looking import approval_of
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ async def test_an_approval_is_one_durable_decision(desk: Supervised) -> None:
     ticket = await desk.open()
     shown = await desk.reviewed(ticket)
     assert await desk.code(approval(shown)) == "ok"
-    kept = desk.core.store.tickets.approval_of(ticket.id)
+    kept = approval_of(desk.core.store.link, ticket.id)
     assert kept is not None
     assert (kept.operator, kept.decision, kept.ticket_hash) == ("ada", "approved", shown.ticket_hash)
     again = changed(kept, approval_id="A-other")
@@ -55,7 +56,7 @@ async def test_several_are_rejected_at_once_each_with_its_answer(desk: Supervise
     reply = await desk.ask(body, "bob")
     done = msgspec.json.decode(reply.result, type=c.RejectedAll)
     assert done == c.RejectedAll(rejected=(ticket.id,), refused=(("T-none", "unknown_ticket"),))
-    kept = desk.core.store.tickets.approval_of(ticket.id)
+    kept = approval_of(desk.core.store.link, ticket.id)
     assert kept is not None and kept.decision == "rejected" and kept.reason == "bob: market conditions"
 
 

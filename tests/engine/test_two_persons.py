@@ -16,6 +16,7 @@ from safety.killbyte import KillLevel
 from safety.principals import OperatorKey, enrol, revoke
 from safety.two_person import WITHIN_NS
 from tests.engine.supervised import START, Supervised, approval
+from tests.store.looking import approval_of
 
 KEYS = {name: OperatorKey(bytes([place]) * 32) for place, name in enumerate(("ada", "bob", "eve"), 1)}
 
@@ -123,7 +124,7 @@ async def test_a_large_ticket_waits_for_another_person(desk: Supervised) -> None
     altered = changed(sign, ticket_hash="0" * 64)
     assert await desk.code(altered, "bob", key=KEYS["bob"]) == "ticket_hash_mismatch"
     assert await desk.code(sign, "bob", key=KEYS["bob"]) == "ok"
-    kept = desk.core.store.tickets.approval_of(ticket.id)
+    kept = approval_of(desk.core.store.link, ticket.id)
     assert kept is not None and kept.operator == "ada+bob"
 
 

@@ -55,9 +55,9 @@ LEVELS = st.sampled_from([level for level in HoldLevel if level is not HoldLevel
 def test_one_more_hold_never_permits_more(raised: list[tuple[str, HoldLevel, str]]) -> None:
     lock = Interlock()
     for code, level, subject in raised:
-        before = {action for action in Action if lock.permits(action)}
+        before = {action for action in Action if permits(action, lock.level)}
         lock.raise_hold(code, since_ns=1, source="test", evidence="e", subject=subject, level=level)
-        assert {action for action in Action if lock.permits(action)} <= before
+        assert {action for action in Action if permits(action, lock.level)} <= before
         assert lock.level >= level
     assert lock.level is max((hold.level for hold in lock.holds), default=HoldLevel.CLEAR)
 
@@ -118,6 +118,6 @@ def test_holds_of_one_kind_stand_and_clear_apart() -> None:
     for order in ("O-1", "O-2"):
         lock.raise_hold("ambiguity", since_ns=1, source="orders", evidence="no answer", subject=order)
     lock.clear_hold("ambiguity", PROOF, "O-1")
-    assert lock.has("ambiguity", "O-2") and not lock.permits(Action.ADD_RISK)
+    assert lock.has("ambiguity", "O-2") and not permits(Action.ADD_RISK, lock.level)
     with pytest.raises(Refusal, match="not_found"):
         lock.clear_hold("ambiguity", PROOF, "O-1")

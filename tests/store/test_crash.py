@@ -12,6 +12,7 @@ import pytest
 
 from engine.store import Store
 from seams.clock import FixedClock
+from tests.store.looking import intents_without_proof
 from venues.types import Mode
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -51,7 +52,7 @@ def test_acknowledged_commits_survive_a_kill(path: Path, seed: int) -> None:
     store = Store.open(path, Mode.PAPER, FixedClock())
     orders = [row.client_order_id.removeprefix("O-") for row in store.orders.orders_open()]
     fills = [row.fill_id for row in store.orders.fills_of_account("sandbox", "A")]
-    proofs = store.orders.intents_without_order_proof()
+    proofs = intents_without_proof(store.link)
     store.close()
     assert acknowledged <= set(orders), f"seed {seed}"
     assert len(orders) == len(set(orders)) == len(proofs)

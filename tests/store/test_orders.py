@@ -12,6 +12,9 @@ from engine.store.rows import OrderEventRecord
 from venues.types import OrderStatus
 
 from .builders import AT, decision, fill, intent, order, session
+from .looking import events_of, intents_without_proof
+
+EVENT = OrderEventRecord(client_order_id="O-1", kind="seen", at_ns=AT + 9, recorded_ns=AT + 10)
 
 
 def test_intent_and_order_come_back_exactly_as_recorded(store: Store) -> None:
@@ -19,7 +22,7 @@ def test_intent_and_order_come_back_exactly_as_recorded(store: Store) -> None:
     assert store.orders.intent("I-1") == intent()
     assert store.orders.order("O-1") == order()
     assert store.orders.orders_open() == [order()]
-    assert store.orders.intents_without_order_proof() == [(intent(), order())]
+    assert intents_without_proof(store.link) == [(intent(), order())]
 
 
 def test_second_order_for_one_intent_is_refused_and_leaves_nothing(store: Store) -> None:
@@ -64,19 +67,21 @@ def test_event_and_order_state_move_together(store: Store) -> None:
     store.orders.record_order_event(event, done)
     assert store.orders.order("O-1") == done
     assert store.orders.orders_open() == []
-    assert store.orders.intents_without_order_proof() == []
-    assert store.orders.events_of("O-1") == [msgspec.structs.replace(event, seq=1)]
+    assert intents_without_proof(store.link) == []
+    assert events_of(store.link, "O-1") == [msgspec.structs.replace(event, seq=1)]
 
 
 def test_unknown_order_stays_open(store: Store) -> None:
     store.orders.record_intent_and_order(intent(), order())
-    store.orders.save_order(order(status=OrderStatus.UNKNOWN, pending="none"))
+    store.orders.record_order_event(EVENT, order(status=OrderStatus.UNKNOWN, pending="none"))
     assert [row.client_order_id for row in store.orders.orders_open()] == ["O-1"]
 
 
 def test_order_cannot_change_what_it_was(store: Store) -> None:
     store.orders.record_intent_and_order(intent(), order())
-    store.orders.save_order(order(quantity=Decimal(9), limit_price=Decimal(9), venue_order_id="V"))
+    store.orders.record_order_event(
+        EVENT, order(quantity=Decimal(9), limit_price=Decimal(9), venue_order_id="V")
+    )
     saved = store.orders.order("O-1")
     assert saved is not None
     assert (saved.quantity, saved.limit_price, saved.venue_order_id) == (

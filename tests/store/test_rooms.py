@@ -11,7 +11,6 @@ from engine.store import Store, StoreConflict
 from engine.store.rows import (
     AlarmRecord,
     ApprovalRecord,
-    AuditRecord,
     SignalRecord,
     TicketRecord,
     TradeRecord,
@@ -19,6 +18,7 @@ from engine.store.rows import (
 from venues.types import Side
 
 from .builders import AT, decision, session
+from .looking import approval_of, signals_of, trades_of
 
 PRINTS = {"config_fingerprint": "c" * 64, "run_fingerprint": "r" * 64}
 
@@ -32,7 +32,6 @@ def test_session_runs_and_ends(store: Store) -> None:
     assert ended is not None
     assert (ended.status, ended.bars, ended.equity_usd) == ("aborted", 9, Decimal("10000.01"))
     assert store.sessions.sessions_running() == []
-    assert store.sessions.recent() == [ended]
 
 
 def test_ticket_is_decided_once(store: Store) -> None:
@@ -56,7 +55,7 @@ def test_ticket_is_decided_once(store: Store) -> None:
     with pytest.raises(StoreConflict):
         store.tickets.record_approval(msgspec.structs.replace(approval, approval_id="P-2"), ticket)
     assert store.tickets.ticket("T-1") == decided
-    assert store.tickets.approval_of("T-1") == approval
+    assert approval_of(store.link, "T-1") == approval
     assert store.tickets.tickets_undecided() == []
 
 
@@ -80,7 +79,7 @@ def test_facts_are_replaced_whole(store: Store) -> None:
     assert store.facts.get("venue/a_c") is None
 
 
-def test_one_bar_of_decisions_is_one_commit(store: Store) -> None:
+def test_a_decision_its_signal_and_its_trade_come_back(store: Store) -> None:
     store.sessions.start(session())
     signal = SignalRecord(
         session_id="S-1", at_ns=AT, symbol="BTC", strategy="trend", signal="long", confidence=0.5,
@@ -91,12 +90,13 @@ def test_one_bar_of_decisions_is_one_commit(store: Store) -> None:
         action="open", quantity=Decimal(1), price=Decimal(2), notional_usd=Decimal(2), fee_usd=Decimal(0),
         pnl_usd=Decimal(0), balance_usd=Decimal(98), **PRINTS,
     )  # fmt: skip
-    store.decisions.record_decisions([decision(session_id="S-1")], [signal], [trade])
+    with store.transaction():
+        store.decisions.record_decision(decision(session_id="S-1"))
+        store.decisions.record_signal(signal)
+        store.decisions.record_trade(trade)
     assert store.decisions.decisions_of("S-1") == [decision(session_id="S-1")]
-    assert store.decisions.signals_of("S-1") == [msgspec.structs.replace(signal, seq=1)]
-    assert store.decisions.trades_of("S-1") == [trade]
-    store.decisions.record_audit(AuditRecord(at_ns=AT, kind="kill", actor="ada", **PRINTS))
-    assert store.decisions.audit_recent()[0].seq == 1
+    assert signals_of(store.link, "S-1") == [msgspec.structs.replace(signal, seq=1)]
+    assert trades_of(store.link, "S-1") == [trade]
 
 
 def test_alarm_is_kept_at_its_latest(store: Store) -> None:

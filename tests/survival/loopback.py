@@ -13,7 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from engine.api.venue_calls import venue_calls
-from engine.venue import load_key, open_venue
+from engine.venue import OPENERS, load_key
 from venues.contract import LiveVenue
 from venues.sandbox.process import LoopbackReady
 from venues.sandbox.programs import Fault
@@ -66,7 +66,8 @@ class LoopbackProcess:
 
     def adapter(self) -> LiveVenue:
         """Return an adapter of ours beside the engine's, to look with."""
-        return open_venue(self.ready.url, load_key("test", self.ready.keys[self.about.looking_key]), CLOCK)
+        key = load_key("test", self.ready.keys[self.about.looking_key])
+        return OPENERS[key.venue](self.ready.url, key, CLOCK)
 
     def arrived(self) -> list[bytes]:
         """Return the exact bodies of every order that arrived."""

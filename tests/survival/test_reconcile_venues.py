@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from engine.venue import load_key, open_venue
+from engine.venue import OPENERS, load_key
 from seams.clock import NS_PER_MS
 from venues.types import OrderRequest, OrderType, Side, TimeInForce
 
@@ -35,7 +35,8 @@ async def compared(rig: Hyperliquid | Kraken, venue: str) -> tuple[int, dict[str
 
 async def by_hand(rig: Hyperliquid | Kraken, venue: str) -> None:
     """Another program with our key buys a little, at the market and again far below it."""
-    adapter = open_venue(rig.venue.ready.url, load_key("test", rig.venue.ready.keys[KEYS[venue]]), CLOCK)
+    key = load_key("test", rig.venue.ready.keys[KEYS[venue]])
+    adapter = OPENERS[key.venue](rig.venue.ready.url, key, CLOCK)
     adapter.on_order_event(lambda event: None)
     adapter.on_link(lambda is_up: None)
     adapter.start()

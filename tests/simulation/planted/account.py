@@ -70,7 +70,8 @@ def intent_passed_on(old: Any) -> Any:
 def end_untold(old: Any) -> Any:
     def record(self: OrderRows, event: Any, order: Any = None) -> None:
         if order is not None and order.status is S.CANCELLED:
-            self.save_order(order)
+            with self._link.transaction():
+                self._save(order)
         else:
             old(self, event, order)
 

@@ -40,6 +40,7 @@ from seams.clock import FixedClock
 from seams.disk import MemoryDisk, RealDisk
 from tests.engine.test_journals import bars, closed, session_kernel
 from tests.store.builders import fill, intent, order
+from tests.store.looking import intents_without_proof
 from tests.survival.crashpoints.disk_model import State
 from venues.types import Mode
 
@@ -282,7 +283,7 @@ def store_check(state: State, folder: Path) -> str:
         orders = {row.client_order_id for row in store.orders.orders_open()}
         fills = [row.fill_id for row in store.orders.fills_of_account("sandbox", "A")]
         nonce, epoch = Nonces(store, FixedClock(), "key").last, store.epoch()
-        proofs = len(store.orders.intents_without_order_proof())
+        proofs = len(intents_without_proof(store.link))
     finally:
         store.close()
     with closing(sqlite3.connect(path)) as database:
