@@ -172,6 +172,15 @@ class Rejected(Record, tag="rejected"):
     at_ns: int
 
 
+class Forced(StrEnum):
+    """Why a venue executed something that nobody ordered."""
+
+    NOT = ""
+    LIQUIDATION = "liquidation"
+    DELEVERAGING = "deleveraging"
+    SETTLEMENT = "settlement"
+
+
 class Fill(Record, tag="fill"):
     """One execution; `fill_id` is the venue's and unique per venue and account."""
 
@@ -184,6 +193,7 @@ class Fill(Record, tag="fill"):
     fee: Decimal
     is_maker: bool
     at_ns: int
+    forced: Forced = Forced.NOT
 
 
 class Cancelled(Record, tag="cancelled"):

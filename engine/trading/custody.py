@@ -20,6 +20,7 @@ from engine.trading.account_record import AccountRecord, booking_order
 from engine.trading.adjustments import Adjustment, demand_named
 from engine.trading.cash import VenueCash
 from engine.trading.differences import Difference, ForeignOrder, Kind, compare
+from engine.trading.forced import on_forced
 from engine.trading.foreign import ForeignBook
 from engine.trading.ledger import Ledger
 from engine.trading.machine import Evidence
@@ -323,6 +324,8 @@ class Custody:
         opened_ns = self.cash.opened_ns
         if isinstance(event, Fill) and (not opened_ns or event.at_ns < opened_ns):
             return
+        if isinstance(event, Fill) and event.forced:
+            on_forced(self.core, self.venue.name, self.key, event)
         seen = self._strangers.after(event)
         if seen is not None:
             self._keep_foreign(seen)

@@ -15,7 +15,7 @@ from tests.venues.hyperliquid_desk import CLOID, MASTER, Desk
 from venues.hyperliquid import translate
 from venues.hyperliquid.cloids import Cloids
 from venues.hyperliquid.precision import MarketKind, is_price
-from venues.types import Accepted, Fill, OrderStatus, Rejected, Side
+from venues.types import Accepted, Fill, Forced, OrderStatus, Rejected, Side
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = (ROOT / os.environ.get("INTERLOCK_SHARED", "../shared")).resolve()
@@ -90,24 +90,27 @@ def test_an_order_update_is_read() -> None:
 
 def test_fills_are_read_with_their_fees_in_dollars() -> None:
     (counterparty,) = nautilus("ws_user_fill_liquidation")["data"]["fills"]
-    fill = translate.fill(counterparty, IDS)
+    fill = translate.fill(counterparty, IDS, USER)
     assert (fill.symbol, fill.side, fill.is_maker, fill.fee) == (
         "BTC-PERP",
         Side.SELL,
         True,
         Decimal("0.009997"),
     )
+    assert fill.forced is Forced.NOT, "the other side was liquidated"
+    taken = counterparty["liquidation"]["liquidatedUser"]
+    assert translate.fill(counterparty, IDS, taken.upper()).forced is Forced.LIQUIDATION
     (spot,) = pushed("UserEventTrade")["data"]["fills"]
-    bought = translate.fill(spot, IDS)
+    bought = translate.fill(spot, IDS, USER)
     assert bought.symbol == "@107" and bought.fee == Decimal("0.00031499") * Decimal("34.895")
-    dust = [translate.fill(each, IDS) for each in nautilus("http_user_fills_dust_conversion")]
+    dust = [translate.fill(each, IDS, USER) for each in nautilus("http_user_fills_dust_conversion")]
     assert len({each.fill_id for each in dust}) == len(dust) and all(isinstance(each, Fill) for each in dust)
 
 
 def test_fills_of_years_ago_lack_their_name_and_are_refused_aloud() -> None:
     for each in cassette("get_user_fills")[:20]:
         with pytest.raises(ValueError, match="tid"):
-            translate.fill(each, IDS)
+            translate.fill(each, IDS, USER)
 
 
 def test_recorded_funding_is_cash_with_a_name() -> None:

@@ -75,7 +75,7 @@ class History:
             "userFillsByTime",
             FILLS_PAGE,
             since_ns,
-            lambda each: translate.fill(each, self._cloids),
+            lambda each: translate.fill(each, self._cloids, self._client.user),
             lambda fill: fill.fill_id,
         )
 

@@ -144,7 +144,7 @@ class Stream:
     def _fills(self, data: dict[str, Any]) -> None:
         """Tell fills, those of the snapshot too: whoever has booked one already knows it by its name."""
         for each in sorted(translate.rows(data["fills"]), key=lambda fill: int(fill["time"])):
-            self._on_event(translate.fill(each, self._cloids))
+            self._on_event(translate.fill(each, self._cloids, self._user))
 
     def _other(self, data: dict[str, Any]) -> None:
         """Something the venue did by itself: what it did is asked by REST, so the stream counts as holed."""

@@ -24,6 +24,7 @@ from venues.types import (
     Cancelled,
     CashEvent,
     Fill,
+    Forced,
     Instrument,
     OrderEvent,
     OrderStatus,
@@ -167,8 +168,19 @@ def order_event(update: Json, cloids: Cloids) -> OrderEvent | None:
     return Accepted(client_order_id=name, venue_order_id=found.venue_order_id, at_ns=at_ns)
 
 
-def fill(said: Json, cloids: Cloids) -> Fill:
-    """Read one execution; `tid` alone is not unique, so that order, trade and time name it together."""
+FORCED = {"Auto-Deleveraging": Forced.DELEVERAGING, "Settlement": Forced.SETTLEMENT}
+
+
+def _forced(said: Json, user: str) -> Forced:
+    """Return why an execution happened without an order of ours; a liquidation may be the other side's."""
+    taken = said.get("liquidation")
+    if isinstance(taken, dict) and str(taken.get("liquidatedUser", "")).lower() == user.lower():
+        return Forced.LIQUIDATION
+    return FORCED.get(str(said.get("dir", "")), Forced.NOT)
+
+
+def fill(said: Json, cloids: Cloids, user: str) -> Fill:
+    """Read one execution of `user`; `tid` alone is not unique, so that order, trade and time name it."""
     oid, time_ms = number(said, "oid"), number(said, "time")
     price, fee = amount(said, "px"), amount(said, "fee")
     if said.get("feeToken", "USDC") != "USDC":
@@ -183,6 +195,7 @@ def fill(said: Json, cloids: Cloids) -> Fill:
         fee=fee,
         is_maker=not said["crossed"],
         at_ns=time_ms * NS_PER_MS,
+        forced=_forced(said, user),
     )
 
 
