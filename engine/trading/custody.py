@@ -8,7 +8,8 @@ booked to make a difference go away; only a named operator's adjustment does tha
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from decimal import Decimal
 
@@ -136,23 +137,29 @@ class Custody:
         self.on_value()
 
     async def run(self) -> None:
-        """Tend the account once a second until cancelled. What we do not know how to handle halts."""
+        """Tend the account until cancelled; a pass that takes long keeps no cancel from being repeated."""
+        await asyncio.gather(self._each_second(self.tend), self._each_second(self.stop_working))
+
+    async def _each_second(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Work once a second. What we do not know how to handle halts."""
         while True:
             try:
                 if self.is_open():
-                    await self.tend()
+                    await work()
             except Exception as error:
                 self.core.halt(error, f"custody of {self.account}")
             await self.core.clock.sleep(TEND_S)
 
-    async def tend(self) -> None:
-        """Settle what is UNKNOWN, make a full pass where one is due, and repeat a kill's cancels until
-        the venue has confirmed them."""
+    async def stop_working(self) -> None:
+        """Repeat a kill's cancels until the venue has confirmed them, whatever came to be ours since."""
         level = self.core.kill.level
         if level is not KillLevel.CLEAR:
             is_halt = level is KillLevel.HALT_ALL
             chosen = [o for o in self.orders.alive() if (is_halt or not o.request.reduce_only)]
             await self.orders.cancel_each([order for order in chosen if not order.is_flatten])
+
+    async def tend(self) -> None:
+        """Settle what is UNKNOWN, and make a full pass where one is due."""
         now_ns = self.core.clock.monotonic_ns()
         differs = self.verdict is not Verdict.CLEAN
         clean_ns = self.pace.clean_ns(is_counted=self.venue.capabilities().has_request_budget)

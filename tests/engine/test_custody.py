@@ -17,6 +17,7 @@ from engine.trading.settle import settle
 from engine.trading.working import ManagedOrder
 from safety.canonical import changed
 from safety.interlock import HoldLevel
+from safety.killbyte import KillLevel
 from safety.reasons import Refusal
 from seams.clock import NS_PER_S, FixedClock
 from seams.disk import MemoryDisk
@@ -269,6 +270,29 @@ def test_a_cancel_that_did_not_leave_is_not_shown_as_pending(house: House) -> No
         assert order.pending == "none" and order.is_alive
         house.desk.wire.fault = None
         await house.custody.orders.cancel(order.order_id)
+        assert order.status is OrderStatus.CANCELLED
+
+    run(house, work)
+
+
+def test_a_pass_that_does_not_end_keeps_no_cancel_of_a_kill_from_leaving(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found by the simulator on Kraken (seed 51000245): an order adopted under halt_all worked on for 14 s,
+    until a slow pass had ended."""
+
+    async def work() -> None:
+        await house.clean()
+        order = await house.send()
+        monkeypatch.setattr(house.custody, "reconcile", asyncio.Event().wait)
+        house.custody.is_dirty = True
+        tending = asyncio.create_task(house.custody.run())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        house.custody.core.kill.trip(KillLevel.HALT_ALL, by="ada", reason="test", source="command")
+        for _ in range(100):
+            await asyncio.sleep(0)
+        tending.cancel()
         assert order.status is OrderStatus.CANCELLED
 
     run(house, work)
