@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -45,7 +45,7 @@ LOOPBACK_LAG_NS = 2 * NS_PER_S
 """An upper bound of the loopback exchange's lag: it is told when it starts, and is below this."""
 BAR_NS = 60 * NS_PER_S
 """The bars that a real venue's stream is folded into; a loopback exchange's market runs by the second."""
-DESK_MARK, ASK_NONCE = "desk_mark", "ask_nonce:"
+DESK_MARK, ASK_NONCE, MARKETS = "desk_mark", "ask_nonce:", "markets:"
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
@@ -244,6 +244,8 @@ def mark_orders(venue: VenueAdapter, core: Core) -> None:
         core.store.facts.set(DESK_MARK, mark, core.clock.now_ns())
     adapter.use_desk(mark)
     _remember_questions(adapter, core)
+    if isinstance(adapter, HyperliquidAdapter):
+        _remember_markets(adapter, core)
 
 
 def _remember_questions(adapter: HyperliquidAdapter | KrakenAdapter, core: Core) -> None:
@@ -258,3 +260,17 @@ def _remember_questions(adapter: HyperliquidAdapter | KrakenAdapter, core: Core)
             core.halt(error, "nonces of questions")
 
     adapter.client.nonces.remember(int(core.store.facts.get(name) or 0), keep)
+
+
+def _remember_markets(adapter: HyperliquidAdapter, core: Core) -> None:
+    """Let cancels of a new engine leave before the venue has listed its markets anew."""
+    name = f"{MARKETS}{adapter.name}"
+
+    def keep(numbers: Mapping[str, int]) -> None:
+        try:
+            core.store.facts.set(name, msgspec.json.encode(numbers).decode(), core.clock.now_ns())
+        except STORAGE_FAILURES as error:
+            core.halt(error, "the venue's markets")
+
+    known = msgspec.json.decode(core.store.facts.get(name) or "{}", type=dict[str, int])
+    adapter.places.remember(known, keep)

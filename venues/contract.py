@@ -201,6 +201,16 @@ class CashTeller(Protocol):
 
 
 @runtime_checkable
+class Recaller(Protocol):
+    """A venue's adapter whose cancels name more than the order, and which can be told that."""
+
+    def recall(self, request: OrderRequest) -> None:
+        """Know an order that this process did not sign (an earlier engine's, or an adopted one), so that its
+        cancel needs no question; no I/O."""
+        ...
+
+
+@runtime_checkable
 class LiveVenue(VenueAdapter, MarketSource, Protocol):
     """What a live engine trades on: an adapter that tells its market and can cancel everything."""
 

@@ -108,7 +108,7 @@ class Custody:
         for row in store.orders.orders_open():
             if (row.venue, row.account) == (self.venue.name, self.account):
                 order = ManagedOrder.from_row(row)
-                self.orders.orders[order.order_id] = order
+                self.orders.keep(order)
                 if order.status is OrderStatus.SUBMITTING:
                     # The dead engine may have sent it, whole or in part: that is what UNKNOWN means.
                     self.orders.take(order, Evidence.NO_ANSWER, "the engine ended while it was on its way")

@@ -61,7 +61,7 @@ def adopt_order(
         signed=Signed(client_order_id=foreign.order_id, nonce=NOT_OURS, valid_until_ns=0, wire=b""),
     )
     core.store.orders.record_intent_and_order(_intent(core, order), order_row(order))
-    orders.orders[order.order_id] = order
+    orders.keep(order)
     for fill in foreign.fills:
         orders.fill(order, fill)
     if foreign.order is not None:

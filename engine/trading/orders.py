@@ -25,7 +25,7 @@ from safety.killbyte import KillLevel
 from safety.reasons import Refusal
 from seams import chaos
 from seams.clock import NS_PER_S
-from venues.contract import OutcomeUnknown, Refused, Retryable, Signed, VenueAdapter
+from venues.contract import OutcomeUnknown, Recaller, Refused, Retryable, Signed, VenueAdapter
 from venues.types import (
     TERMINAL,
     Accepted,
@@ -235,6 +235,12 @@ class OrderManager:
         """Return one of our orders, from memory or from the record; None where it is not ours."""
         return self.orders.get(order_id) or self._recall(order_id)
 
+    def keep(self, order: ManagedOrder) -> None:
+        """Know an order that this process did not sign: one on record, or an adopted one."""
+        self.orders[order.order_id] = order
+        if isinstance(self.venue, Recaller):
+            self.venue.recall(order.request)
+
     def seen(self, order: ManagedOrder, answer: VenueOrder) -> None:
         """Take the venue's answer to a question about this order; its fills must be booked before."""
         order.venue_order_id = answer.venue_order_id or order.venue_order_id
@@ -362,7 +368,7 @@ class OrderManager:
         if row is None or (row.venue, row.account) != (self.venue.name, self.account):
             return None
         order = ManagedOrder.from_row(row)
-        self.orders[order_id] = order
+        self.keep(order)
         return order
 
     def _write(self, order: ManagedOrder, evidence: Evidence, why: str) -> None:

@@ -31,6 +31,7 @@ from venues.hyperliquid.cloids import Cloids
 from venues.hyperliquid.draft import draft
 from venues.hyperliquid.history import History
 from venues.hyperliquid.outcomes import Outcome, Verdict
+from venues.hyperliquid.places import Places
 from venues.hyperliquid.readiness import UNASKED, Answered, examine
 from venues.hyperliquid.stream import Stream
 from venues.hyperliquid.translate import Json, Market
@@ -48,7 +49,6 @@ from venues.types import (
     VenueOrder,
 )
 
-MAX_SIGNED = 10_000
 RETRY_S = 1.0
 
 
@@ -93,7 +93,8 @@ class HyperliquidAdapter:
         self._mids: dict[str, Decimal] = {}
         self._fees_bps = UNASKED.fees_bps
         self._outbox = Outbox()
-        self._assets: dict[str, int] = {}
+        self.places = Places()
+        """Where orders stand; whoever keeps a record lets it remember."""
         self._preparing: asyncio.Task[None] | None = None
         self.is_ready = self.is_up = False
         self.problems = UNASKED.problems
@@ -161,14 +162,12 @@ class HyperliquidAdapter:
         name, wire = request.client_order_id, b""
         try:
             order = self._order(request)
-            self._assets[name] = order["a"]
+            self.places.note(request)
             expires_ms = valid_until_ns // NS_PER_MS if valid_until_ns else None
             wire = self._client.signed(action_of(order), nonce, expires_ms)
         except Refused as refusal:
             self._outbox.refuse(name, refusal)
         self._outbox.add(nonce)
-        while len(self._assets) > MAX_SIGNED:
-            del self._assets[next(iter(self._assets))]
         return Signed(client_order_id=name, nonce=nonce, valid_until_ns=valid_until_ns, wire=wire)
 
     async def submit(self, signed: Signed, may_leave: MayLeave = always) -> None:
@@ -194,10 +193,18 @@ class HyperliquidAdapter:
             raise Refused(verdict.code, verdict.text)
         raise OutcomeUnknown(f"{verdict.outcome}: {verdict.text}")
 
+    def recall(self, request: OrderRequest) -> None:
+        """See `Recaller.recall`."""
+        self.places.note(request)
+
     async def cancel(self, client_order_id: str) -> None:
-        asset = self._assets.get(client_order_id)
-        if asset is not None:  # known to us: found by the venue before its lists show it
-            action = actions.cancel_by_cloid([(asset, self._cloids.of(client_order_id))])
+        asset, by = self.places.number_of(client_order_id), self._history.asked_by(client_order_id)
+        if asset is not None:  # nothing to ask: found by the venue before its lists show it
+            action = (
+                actions.cancel([(asset, by)])
+                if isinstance(by, int)
+                else actions.cancel_by_cloid([(asset, by)])
+            )
         else:
             found = await self._history.look(client_order_id)
             if found is None:
@@ -321,6 +328,7 @@ class HyperliquidAdapter:
                 mids,
             )
             self._markets = read(translate.markets, await self._client.ask("meta"))
+            self.places.listed(self._markets)
 
     # --- inside ----------------------------------------------------------------------------------
 
