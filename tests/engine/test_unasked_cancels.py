@@ -46,7 +46,7 @@ def test_an_adopted_order_is_cancelled_by_a_new_engine_that_gets_no_answer(tmp_p
         for nth in range(1, 9):
             house.rig.strike(Strike.STATUS, on=ANY, nth=nth, value=429)
         house.custody.core.kill.trip(KillLevel.HALT_ALL, by="ada", reason="stop", source="cli")
-        await house.custody.tend()
+        await house.custody.stop_working()
         assert not house.rig.desk.user.live, "it was carried out, though its answer was lost too"
 
     in_house(tmp_path, scene)
