@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.api.home import HomePaths
+from engine.conduct import Conduct
 from engine.config import load_settings
 from engine.config.settings import config_fingerprint
 from engine.core import Core, two_persons
@@ -92,6 +93,7 @@ def build_core(seams: Seams, home: Path, environ: dict[str, str], kill_byte: Kil
         events=EventRing(seams.clock),
         limits=limits,
         risk_memory=RiskMemory(store.risk, seams.clock),
+        conduct=Conduct(store.risk, store.facts, settings.risk),
         lease=OperatorLease(round(settings.supervision.operator_lease_s * NS_PER_S)),
     )
     core.note("engine_start", "eng", f"epoch {core.epoch}, {mode} / {environment}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from engine.api.home import HomePaths
+from engine.conduct import Conduct
 from engine.config.settings import Settings
 from engine.feed.markets import FeedMarkets
 from engine.limit_book import LimitBook
@@ -72,6 +73,7 @@ class Core:
     events: EventRing
     limits: LimitBook
     risk_memory: RiskMemory
+    conduct: Conduct
     interlock: Interlock = field(default_factory=Interlock)
     hooks: Hooks = field(default_factory=Hooks)
     tickets: TicketBook = field(default_factory=TicketBook)

@@ -25,6 +25,7 @@ from engine.assembly import Seams as Seams
 from engine.assembly import build_core as build_core
 from engine.breaker import DrawdownBreaker
 from engine.bus import ManagedBus, follow_parent
+from engine.clock_watch import ClockWatch
 from engine.config import load_settings
 from engine.config.reload import Reloader
 from engine.core import Core
@@ -84,6 +85,7 @@ class Engine:
         self.custody = None if venue is None else custody_of(core, venue, account)
         self.desk = Desk(core, self.custody)
         self.breaker = DrawdownBreaker(core, self.desk)
+        self.clocks = ClockWatch(core, self.custody)
         self.jobs = Jobs(core)
         self.health = Health(core, self.desk)
         self.publisher = Publisher(core, self.desk, self.health)
@@ -194,6 +196,7 @@ class Engine:
         self.health.sample_disk()
         await self.desk.tend()
         self.breaker.look()
+        self.clocks.look()
         await self.handlers.schedules.tend()
         self.handlers.tend()
         if self.venue is not None:

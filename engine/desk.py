@@ -28,6 +28,7 @@ from engine.market.hub import HubState
 from engine.research.run import INIT_STATE
 from engine.research.sessions import ENDINGS, SessionFolder
 from engine.store.failures import StoreError
+from engine.storm import latch_storm, watch_cancels
 from engine.trading.accounts import Account, account_in
 from engine.trading.custody import Custody
 from engine.trading.feed_watch import watch_feed
@@ -161,6 +162,7 @@ class Desk:
         session.desk_facts = lambda: desk_facts(self.core, session, self.sessions)
         session.on_value.append(lambda: watch_limits(self.core, self.sessions))
         session.on_denied.append(partial(latch_repetition, self.core, session_id))
+        session.on_denied.append(partial(latch_storm, self.core, session.orders))
         session.on_fill.append(TradeBook(session).on_fill)
         session.on_fill.append(partial(tell_observers, self.core))
         session.on_fill.append(lambda order, fill: add_trade(session, folder, order, fill))
@@ -340,6 +342,7 @@ class Desk:
         now_ns = self.core.clock.now_ns()
         self.expire_tickets()
         watch_limits(self.core, self.sessions)
+        watch_cancels(self.core, self.books())
         for entry in list(self.running.values()):
             session = entry.session
             try:

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
+from engine.conduct import Traded
 from engine.core import STORAGE_FAILURES, Core
 from engine.limit_book import Noted
 from engine.store.rows import LatchedRecord
 from engine.trading.gather import carried_usd
+from engine.trading.ledger import Ledger
 from engine.trading.session import PaperSession
 from engine.trading.traffic import REPEAT_WINDOW_NS, Sent
 from safety.facts import DeskFacts, Preflight
@@ -21,13 +23,14 @@ from venues.sandbox.embedded import EmbeddedVenue
 
 DAILY_LOSS, DRAWDOWN = "daily_loss_limit", "drawdown_limit"
 DESK_LOSS, DESK_DRAWDOWN = "desk_daily_loss_limit", "desk_drawdown_limit"
+EXPOSURE, NEAR = "exposure_breach", "loss_near"
 LIMITS, STORM, REPEATED = "limits", "order_storm", "repeated_execution"
 LATCHING = (LIMITS, STORM)
 RAISE_ALARM = "limit_raise_pending"
 
 
 def watch_limits(core: Core, sessions: Sequence[PaperSession]) -> None:
-    """Bring the risk memory up to date and latch every breach of daily loss or drawdown.
+    """Bring the risk memory up to date and latch every breach of daily loss, drawdown or exposure.
 
     A session's breach counts as much as the desk's; a deeper one is stricter.
     """
@@ -44,6 +47,10 @@ def watch_limits(core: Core, sessions: Sequence[PaperSession]) -> None:
     fall = float(memory.drawdown(Decimal(str(risk.initial_equity_usd))))
     _judge(core, "desk", DESK_LOSS, desk_usd, risk.daily_loss_close_only_usd, risk.daily_loss_halt_usd)
     _judge(core, "desk", DESK_DRAWDOWN, fall, close_at, halt_at)
+    for session in sessions:
+        _watch_exposure(core, session.plan.session_id, session.ledger)
+    if memory.account is not None:
+        _watch_exposure(core, "desk", memory.account)
 
 
 def latch_repetition(core: Core, subject: str, intent: ExecutionIntent, verdict: Preflight) -> None:
@@ -54,20 +61,29 @@ def latch_repetition(core: Core, subject: str, intent: ExecutionIntent, verdict:
     said = (
         f"{intent.side} {intent.symbol} by {intent.strategy_id}: {check.now} of {check.limit} in 10 minutes"
     )
-    if _latch(core, STORM, f"{intent.symbol} {intent.side}", HoldLevel.CLOSE_ONLY, said):
+    if latch(core, STORM, f"{intent.symbol} {intent.side}", HoldLevel.CLOSE_ONLY, said):
         core.alarm(STORM, subject, "eng", said)
+
+
+def latch_conduct(core: Core, subject: str, fill: Traded) -> None:
+    """Hold new risk once fills slip, or a strategy loses, beyond the bound; only a person re-enables."""
+    for breach in core.conduct.traded(fill, core.settings.risk):
+        if latch(core, LIMITS, breach.code, HoldLevel.CLOSE_ONLY, breach.said):
+            core.alarm(breach.code, subject, "eng", breach.said)
 
 
 def clear_limits(core: Core, operator: str, reason: str) -> None:
     """Clear the latched breaches; one that still stands is latched again by the next event.
 
-    Clearing the desk's drawdown begins its high-water mark anew. The day's loss is never forgotten.
+    Clearing the desk's drawdown begins its high-water mark anew, clearing slippage or performance their
+    count. The day's loss is never forgotten.
     """
     for hold in core.interlock.holds:
         if hold.code in LATCHING:
             core.interlock.clear_hold(hold.code, Clearance(operator=operator, reason=reason), hold.subject)
             core.store.risk.unlatch(hold.code, hold.subject)
             core.note("limit_cleared", operator, f"{hold.code} {hold.subject}: {reason}")
+            core.conduct.begin_anew(hold.subject, core.clock.now_ns())
             if hold.subject == DESK_DRAWDOWN:
                 old_usd = core.risk_memory.peak_usd
                 core.risk_memory.rebase()
@@ -133,16 +149,38 @@ def desk_facts(core: Core, session: PaperSession, sessions: Sequence[PaperSessio
     )
 
 
+def _watch_exposure(core: Core, name: str, ledger: Ledger) -> None:
+    """Latch where an account carries far more than its cap: no rule of an order can have let it (QX-32).
+
+    An adopted position, an overfill or a market that ran; within the tolerance only entries are refused.
+    """
+    risk, held = core.settings.risk, ledger.open_holdings()
+    most = 1.0 + risk.exposure_tolerance
+    carried = [("all", float(ledger.gross_usd), risk.max_gross_exposure_usd)]
+    carried += [(each.symbol, abs(float(each.notional)), risk.max_symbol_exposure_usd) for each in held]
+    for what, usd, cap_usd in carried:
+        if not usd <= cap_usd * most:
+            said = f"{what}: {usd:.2f} USD carried in {name}, cap {cap_usd:g}"
+            if latch(core, LIMITS, EXPOSURE, HoldLevel.CLOSE_ONLY, said):
+                core.alarm(EXPOSURE, name, "eng", said)
+
+
 def _judge(core: Core, name: str, code: str, value: float, close_at: float, halt_at: float) -> None:
+    is_near = close_at * core.settings.risk.warn_fraction <= value < close_at
+    near = f"{name} {code}"
+    if is_near:
+        core.alarm(NEAR, near, "eng", f"{code} {value:.6g} of {close_at:.6g} in {name}")
+    elif (NEAR, near) in core.standing:
+        core.calm(NEAR, near)
     if value < close_at:
         return  # NaN is not below anything: it latches
     level = HoldLevel.CLOSE_ONLY if value < halt_at else HoldLevel.HALT
     evidence = f"{code} {value:.6g} of {close_at:.6g} in {name}"
-    if _latch(core, LIMITS, code, level, evidence):
+    if latch(core, LIMITS, code, level, evidence):
         core.alarm(code, name, "eng", evidence)
 
 
-def _latch(core: Core, code: str, subject: str, level: HoldLevel, evidence: str) -> bool:
+def latch(core: Core, code: str, subject: str, level: HoldLevel, evidence: str) -> bool:
     """Raise a hold and make it durable; tell whether it is new or stricter.
 
     Where the disk refuses, the hold stands and the engine halts.

@@ -47,6 +47,11 @@ class RiskMemory:
         self._account, self._settled_usd = account, ZERO
 
     @property
+    def account(self) -> Ledger | None:
+        """Return the account in custody; None where there is none."""
+        return self._account
+
+    @property
     def day_pnl_usd(self) -> Decimal:
         return self.total_usd - self.day_start_usd
 

@@ -129,7 +129,7 @@ HOLDS: Mapping[str, HoldSpec] = _specs(
         "order_storm",
         HoldLevel.CLOSE_ONLY,
         ClearRule.NAMED_OPERATOR,
-        "the same trade was repeated beyond its bound",
+        "the same trade was repeated, or orders or cancels stormed, beyond a bound",
         _OPERATOR,
     ),
     (

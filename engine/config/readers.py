@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from engine.config.layers import Loaded
 
 POLICY, LIMITS, BOOK = "engine/trading/pipeline.py", "engine/limits.py", "engine/limit_book.py"
+CONDUCT = "engine/conduct.py"
 SESSION, RUN = "engine/trading/setup.py", "engine/research/run.py"
 
 READ: Mapping[str, tuple[str, ...]] = {
@@ -73,7 +74,19 @@ READ: Mapping[str, tuple[str, ...]] = {
         "market.feed_stale_ms",
     ),
     RUN: ("analytics.run_cash_usd", "analytics.run_notional_usd"),
-    LIMITS: ("risk.daily_loss_halt_usd", "risk.drawdown_halt", "risk.max_drawdown"),
+    LIMITS: (
+        "risk.daily_loss_halt_usd",
+        "risk.drawdown_halt",
+        "risk.exposure_tolerance",
+        "risk.max_drawdown",
+    ),
+    "engine/storm.py": ("risk.cancels_per_minute", "risk.storm_refusals"),
+    CONDUCT: (
+        "risk.max_median_slippage_bps",
+        "risk.min_profit_factor",
+        "risk.min_win_rate",
+        "risk.performance_trades",
+    ),
     BOOK: ("risk.raise_cooldown_s", "risk.soft_caps_generation"),
     POLICY: (
         "risk.blocked_symbols",

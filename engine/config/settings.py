@@ -168,10 +168,22 @@ class RiskBlock(Block):
     market_frozen_ms: Count = 60_000
     market_gap_bars: NotNegativeCount = 3
     clock_drift_ms: Count = 1_000
+    max_median_slippage_bps: Positive = 50.0
+    """How far the median of the newest 20 fills may lie on the wrong side of the marks decided on."""
+    performance_trades: Annotated[int, Field(ge=10, le=250)] = 50
+    """How many closed trades a strategy is judged by; before there are as many, it is not."""
+    min_profit_factor: NotNegative = 0.25
+    min_win_rate: Fraction = 0.1
+    exposure_tolerance: Fraction = 0.25
+    """How far the market may carry what is held beyond its cap, as a share of it, before new risk is held."""
     max_repeats: Count = 40
     entries_per_minute: Count = 30
     symbol_entries_per_minute: Count = 6
     exits_per_minute: Count = 120
+    cancels_per_minute: Count = 120
+    """More of them are a storm; no cancel is ever refused."""
+    storm_refusals: Count = 30
+    """More wishes than these that the throttles refuse within a minute are a storm."""
     min_order_gap_ms: NotNegativeCount = 200
     reconcile_stale_ms: Count = 30_000
     signer_min_days: NotNegative = 7.0

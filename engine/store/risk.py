@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import and_, bindparam, delete, insert, select, update
 
+from engine.conduct import Traded
 from engine.store.link import Link, columns_of
 from engine.store.risk_tables import JUDGEMENTS, LIMITS, POLICIES, RISK_LATCHES, RISK_MEMORY
 from engine.store.rows import (
@@ -14,7 +17,8 @@ from engine.store.rows import (
     RiskRecord,
     SentRecord,
 )
-from engine.store.tables import INTENTS, ORDERS, SESSIONS
+from engine.store.tables import INTENTS, ORDERS, SESSIONS, TRADES
+from venues.types import Side
 
 _MEMORY = select(RISK_MEMORY).where(RISK_MEMORY.c.scope == bindparam("scope"))
 _POLICY = select(POLICIES.c.sha256).where(POLICIES.c.sha256 == bindparam("sha256"))
@@ -32,6 +36,23 @@ _SENT = (
     )
     .join(INTENTS, INTENTS.c.intent_id == ORDERS.c.intent_id)
     .order_by(ORDERS.c.created_ns, ORDERS.c.client_order_id)
+)
+
+_TRADED = (
+    select(
+        ORDERS.c.created_ns,
+        TRADES.c.strategy,
+        TRADES.c.action,
+        TRADES.c.side,
+        TRADES.c.price,
+        TRADES.c.pnl_usd,
+        TRADES.c.fee_usd,
+        INTENTS.c.mark_price,
+    )
+    .join(ORDERS, ORDERS.c.client_order_id == TRADES.c.client_order_id)
+    .join(INTENTS, INTENTS.c.intent_id == ORDERS.c.intent_id)
+    .join(SESSIONS, SESSIONS.c.session_id == TRADES.c.session_id)
+    .order_by(ORDERS.c.created_ns.desc(), TRADES.c.trade_id.desc())
 )
 
 
@@ -89,6 +110,19 @@ class RiskRows:
         no session wished for included."""
         mine = (ORDERS.c.venue == venue, ORDERS.c.account == account, ORDERS.c.created_ns >= at_ns)
         return self._link.rows(_SENT.where(*mine), SentRecord)
+
+    def traded_since(self, at_ns: int, limit: int) -> Sequence[Traded]:
+        """Return the newest fills of live feeds, oldest first, of orders that are younger than `at_ns`."""
+        query = _TRADED.where(ORDERS.c.created_ns > at_ns, ~SESSIONS.c.feed.startswith("replay:")).limit(
+            limit
+        )
+        with self._link.transaction() as connection:
+            found = connection.execute(query).all()
+        return [
+            Traded(row.created_ns, row.strategy, row.action, Side(row.side).sign, row.price, row.mark_price,
+                   row.pnl_usd - row.fee_usd)
+            for row in reversed(found)
+        ]  # fmt: skip
 
     def record_judgement(self, judgement: JudgementRecord, policy: PolicyRecord) -> None:
         """Write what one verdict was made from; its policy is kept once for all that share it (I29)."""

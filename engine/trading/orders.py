@@ -122,7 +122,7 @@ class OrderManager:
         order = self.orders.get(order_id)
         if order is None or not order.is_alive:
             raise Refusal("unknown_order", order_id)
-        self.traffic.message(self.traffic_ns())
+        self.traffic.cancel(self.traffic_ns())
         order.pending = "cancel"
         try:
             await self.venue.cancel(order_id)

@@ -6,6 +6,8 @@ from decimal import Decimal
 
 import msgspec
 
+from engine.conduct import Traded
+from engine.limits import latch_conduct
 from engine.store.rows import TradeRecord
 from engine.trading.session import PaperSession
 from engine.trading.working import ManagedOrder
@@ -48,29 +50,34 @@ class TradeBook:
         elif not after:
             del self._entries[fill.symbol]
         meta = TradeMeta(entry_trade_id=entry, position_after=f"{after:f}")
-        session.core.store.decisions.record_trade(
-            TradeRecord(
-                trade_id=trade_id,
-                session_id=session.plan.session_id,
-                at_ns=session.market_ns or fill.at_ns,
-                symbol=fill.symbol,
-                strategy=order.strategy,
-                side=fill.side,
-                action=action,
-                quantity=fill.quantity,
-                price=fill.price,
-                notional_usd=(fill.quantity * fill.price).quantize(CENT),
-                fee_usd=fill.fee,
-                pnl_usd=pnl_usd,
-                balance_usd=session.ledger.equity_usd,
-                reason=order.reason,
-                reason_code=order.status,
-                client_order_id=order.order_id,
-                meta=msgspec.json.encode(meta).decode(),
-                config_fingerprint=session.core.config_fingerprint,
-                run_fingerprint=session.plan.run_fingerprint,
-            )
+        trade = TradeRecord(
+            trade_id=trade_id,
+            session_id=session.plan.session_id,
+            at_ns=session.market_ns or fill.at_ns,
+            symbol=fill.symbol,
+            strategy=order.strategy,
+            side=fill.side,
+            action=action,
+            quantity=fill.quantity,
+            price=fill.price,
+            notional_usd=(fill.quantity * fill.price).quantize(CENT),
+            fee_usd=fill.fee,
+            pnl_usd=pnl_usd,
+            balance_usd=session.ledger.equity_usd,
+            reason=order.reason,
+            reason_code=order.status,
+            client_order_id=order.order_id,
+            meta=msgspec.json.encode(meta).decode(),
+            config_fingerprint=session.core.config_fingerprint,
+            run_fingerprint=session.plan.run_fingerprint,
         )
+        session.core.store.decisions.record_trade(trade)
+        if not session.plan.uses_market_time:  # a replay lives in recorded time: it says nothing about now
+            wish = session.core.store.orders.intent(order.intent_id)
+            mark = None if wish is None else wish.mark_price
+            net_usd, sign = pnl_usd - fill.fee, fill.side.sign
+            traded = Traded(order.created_ns, order.strategy, action, sign, fill.price, mark, net_usd)
+            latch_conduct(session.core, session.plan.session_id, traded)
 
 
 def action_of(before: Decimal, after: Decimal) -> str:

@@ -41,6 +41,8 @@ class Traffic:
     def __init__(self, sent: Iterable[Sent] = ()) -> None:
         self._sent: list[Sent] = list(sent)
         self._messages: list[int] = [each.at_ns for each in self._sent]
+        self._refused: list[int] = []
+        self._cancels: list[int] = []
 
     def sent(self, at_ns: int, symbol: str, side: Side, key: str, *, is_entry: bool) -> None:
         """Note one submitted order; it is a message, too."""
@@ -52,6 +54,24 @@ class Traffic:
         """Note one message that is not a new order: a cancel, a change, the same bytes again (C8)."""
         self._messages = [at for at in self._messages if at_ns - at < RATE_WINDOW_NS]
         self._messages.append(at_ns)
+
+    def cancel(self, at_ns: int) -> None:
+        """Note one cancel; it is a message, too."""
+        self.message(at_ns)
+        self._cancels = [*(at for at in self._cancels if at_ns - at < MINUTE_NS), at_ns]
+
+    def cancels(self, now_ns: int) -> int:
+        """Return how many cancels were asked for within a minute."""
+        return sum(1 for at in self._cancels if now_ns - at < MINUTE_NS)
+
+    def refused(self, at_ns: int) -> int:
+        """Note one wish that a throttle refused; return how many there were within a minute."""
+        self._refused = [*(at for at in self._refused if at_ns - at < MINUTE_NS), at_ns]
+        return len(self._refused)
+
+    def calm(self) -> None:
+        """Count refusals and cancels anew: what was is told, or was ours to do."""
+        self._refused, self._cancels = [], []
 
     def messages(self, now_ns: int) -> int:
         """Return how many messages went out within two seconds."""

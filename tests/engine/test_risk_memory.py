@@ -16,6 +16,7 @@ from engine.daemon import Seams, build_core
 from engine.limits import DESK_DRAWDOWN, DESK_LOSS, clear_limits, latch_repetition, watch_limits
 from engine.risk_memory import RiskMemory
 from engine.store import Store, database_path
+from engine.trading.ledger import Holding
 from engine.trading.session import PaperSession
 from safety.canonical import changed
 from safety.facts import Check, CheckResult, Preflight
@@ -47,6 +48,10 @@ class FakeLedger:
     equity_usd: Decimal = Decimal(1000)
     day_pnl_usd: Decimal = Decimal(0)
     drawdown: float = 0.0
+    gross_usd: Decimal = Decimal(0)
+
+    def open_holdings(self) -> list[Holding]:
+        return []
 
 
 @dataclass

@@ -1,0 +1,129 @@
+"""What the desk watches besides orders: the clock, and storms. Each raises its hold by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from engine.clock_watch import ClockWatch
+from engine.core import Core
+from engine.daemon import Seams, build_core
+from engine.limits import clear_limits
+from engine.storm import latch_storm, watch_cancels
+from engine.trading.custody import Custody
+from engine.trading.orders import OrderManager
+from engine.trading.traffic import Traffic
+from safety.facts import Preflight
+from safety.intent import ExecutionIntent
+from safety.interlock import GOOD_SAMPLES_NEEDED, HoldLevel
+from safety.killbyte import KillByte, KillLevel
+from seams.clock import NS_PER_S
+from seams.disk import RealDisk
+from seams.rng import Rng
+from tests.engine.test_risk_memory import WallStep
+
+
+@pytest.fixture
+def clock() -> WallStep:
+    return WallStep()
+
+
+@pytest.fixture
+def core(tmp_path: Path, clock: WallStep) -> Iterator[Core]:
+    made = build_core(Seams(clock, None, Rng(1), RealDisk()), tmp_path, {}, KillByte.anonymous())
+    yield made
+    made.store.close()
+
+
+def custody(offset_ms: float | None) -> Custody:
+    return cast(Custody, SimpleNamespace(offset_ms=lambda: offset_ms))
+
+
+@pytest.mark.parametrize("offset_ms", [1_001.0, -1_001.0, float("nan")])
+def test_a_clock_that_is_off_holds_new_risk_until_five_good_samples(core: Core, offset_ms: float) -> None:
+    ClockWatch(core, custody(None)).look()
+    ClockWatch(core, custody(1_000.0)).look()
+    assert core.interlock.level is HoldLevel.CLEAR
+    now = {"ms": offset_ms}
+    watch = ClockWatch(core, cast(Custody, SimpleNamespace(offset_ms=lambda: now["ms"])))
+    watch.look()
+    assert core.interlock.has("clock_drift", "venue") and core.interlock.level is HoldLevel.CLOSE_ONLY
+    assert ("clock_drift", "venue") in core.standing
+    now["ms"] = 3.0
+    for number in range(GOOD_SAMPLES_NEEDED):
+        assert core.interlock.has("clock_drift", "venue"), number
+        watch.look()
+    assert not core.interlock.has("clock_drift", "venue") and ("clock_drift", "venue") not in core.standing
+
+
+def test_a_clock_behind_the_record_holds_new_risk_and_a_bad_sample_begins_the_count_anew(
+    core: Core, clock: WallStep
+) -> None:
+    watch = ClockWatch(core, None)
+    clock.offset_ns = -10 * NS_PER_S
+    watch.look()
+    assert core.interlock.has("clock_drift", "host")
+    clock.offset_ns = 0
+    clock.advance(1.0)
+    for _ in range(GOOD_SAMPLES_NEEDED - 1):
+        watch.look()
+    clock.offset_ns = -20 * NS_PER_S
+    watch.look()
+    clock.offset_ns = 0
+    clock.advance(1.0)
+    for _ in range(GOOD_SAMPLES_NEEDED - 1):
+        watch.look()
+    assert core.interlock.has("clock_drift", "host")
+    watch.look()
+    assert core.interlock.level is HoldLevel.CLEAR
+
+
+def book(core: Core) -> OrderManager:
+    made: Any = SimpleNamespace(
+        traffic=Traffic(), traffic_ns=core.clock.now_ns, venue=SimpleNamespace(name="v")
+    )
+    return cast(OrderManager, made)
+
+
+def test_a_strategy_that_hammers_at_a_throttle_is_a_storm(core: Core, clock: WallStep) -> None:
+    orders, most = book(core), core.settings.risk.storm_refusals
+    wish = cast(ExecutionIntent, SimpleNamespace(strategy_id="trend"))
+    slow = Preflight(allowed=False, reasons=("message_rate_exceeded",), checks=())
+    other = Preflight(allowed=False, reasons=("market_gap",), checks=())
+    for _ in range(most):
+        latch_storm(core, orders, wish, slow)
+        latch_storm(core, orders, wish, other)
+    assert core.interlock.level is HoldLevel.CLEAR
+    clock.advance(61.0)
+    latch_storm(core, orders, wish, slow)
+    assert core.interlock.level is HoldLevel.CLEAR, "a minute ago is over"
+    for _ in range(most):
+        latch_storm(core, orders, wish, slow)
+    assert core.interlock.has("order_storm", "trend") and core.interlock.level is HoldLevel.CLOSE_ONLY
+    assert any(row.code == "order_storm" and row.subject == "trend" for row in core.store.risk.latched())
+    clear_limits(core, "ana", "the loop is mended")
+    latch_storm(core, orders, wish, slow)
+    assert core.interlock.level is HoldLevel.CLEAR
+
+
+def test_a_storm_of_cancels_holds_and_those_of_a_kill_do_not(core: Core) -> None:
+    orders, most = book(core), core.settings.risk.cancels_per_minute
+    for _ in range(most):
+        orders.traffic.cancel(core.clock.now_ns())
+    watch_cancels(core, [orders])
+    assert core.interlock.level is HoldLevel.CLEAR
+    orders.traffic.cancel(core.clock.now_ns())
+    watch_cancels(core, [orders])
+    assert core.interlock.has("order_storm", "cancels")
+    clear_limits(core, "ana", "it was a test")
+    watch_cancels(core, [orders])
+    assert core.interlock.level is HoldLevel.CLEAR, "what was told is not told again"
+    core.kill.trip(KillLevel.CLOSE_ONLY, by="ana", reason="test", source="test")
+    for _ in range(most + 1):
+        orders.traffic.cancel(core.clock.now_ns())
+    watch_cancels(core, [orders])
+    assert not core.interlock.has("order_storm", "cancels")
