@@ -47,6 +47,7 @@ from engine.questions import Questions
 from engine.record import vouch
 from engine.recovery import recover
 from engine.reloading import Reloading
+from engine.replay_gate import ReplayGate
 from engine.unforeseen import halt_on_unforeseen
 from engine.watching import WatchdogWatch
 from safety.arming import Arming
@@ -89,6 +90,7 @@ class Engine:
         self.jobs = Jobs(core)
         self.health = Health(core, self.desk)
         self.publisher = Publisher(core, self.desk, self.health)
+        self.replay_gate = ReplayGate(core, self.desk, lambda: self.publisher.promotion)
         self.foundry = Foundry(core, self.jobs)
         self.handlers = Handlers(core, self.desk, self.jobs, self.foundry)
         self.outside = OutsideKill(core, self.desk, self.handlers.background)
@@ -197,6 +199,7 @@ class Engine:
         await self.desk.tend()
         self.breaker.look()
         self.clocks.look()
+        self.replay_gate.look()
         await self.handlers.schedules.tend()
         self.handlers.tend()
         if self.venue is not None:

@@ -42,6 +42,8 @@ _EACH, _NUMBERS = (
 )
 _TIGHTER = f"{_PROPERTIES}::test_tightening_an_upper_bound_never_admits_more"
 _CUSTODY = "tests/engine/test_custody.py"
+_STANDING, _FIGURES = "tests/engine/test_venue_desk.py", "tests/corridor/test_real_facts.py"
+_WATCHES = "tests/engine/test_watches.py"
 _MARKET = "tests/engine/test_market_memory.py"
 _TWO = "tests/engine/test_two_persons.py"
 _FAULTS = "tests/simulation/test_sim_slow.py::test_twenty_thousand_faults_break_no_invariant"
@@ -79,16 +81,16 @@ CONTROLS: tuple[Control, ...] = (
             ("self_trade",), (_EACH, f"{_RULES}::test_an_order_far_from_ours_is_no_self_trade")),
     Control(15, "Health of market data", _P, ("safety.rules_market:MARKET_RULES", "engine.trading.feed_watch:watch_feed"), ("risk.mark_stale_ms", "risk.market_frozen_ms", "risk.market_gap_bars", "risk.max_spread", "market.feed_stale_ms"),
             ("market_data_missing", "market_data_stale", "market_crossed", "spread_too_wide", "market_frozen", "market_gap", "feed_stale"), (_EACH, f"{_MARKET}::test_stillness_counts_from_the_last_move_and_repeats_do_not_end_it", f"{_MARKET}::test_holes_among_the_latest_bars_are_counted_and_a_replay_has_none_of_its_own")),
-    Control(16, "The clock: offset, and never behind the record", _P, ("safety.rules_market:_clock_order", "safety.rules_market:_clock_drift"), ("risk.clock_drift_ms",),
-            ("clock_backwards", "clock_drift"), (_EACH, f"{_RULES}::test_a_nan_clock_offset_refuses")),
+    Control(16, "The clock: offset, and never behind the record", _P, ("safety.rules_market:_clock_order", "safety.rules_market:_clock_drift", "engine.clock_watch:ClockWatch"), ("risk.clock_drift_ms",),
+            ("clock_backwards", "clock_drift"), (_EACH, f"{_RULES}::test_a_nan_clock_offset_refuses", f"{_WATCHES}::test_a_clock_that_is_off_holds_new_risk_until_five_good_samples")),
     Control(17, "A fresh and clean reconciliation", _P, ("safety.rules_venue:_reconcile_state", "engine.trading.custody:Custody.reconcile"), ("risk.reconcile_stale_ms",),
             ("reconcile_not_clean", "reconcile_stale"), (_EACH, f"{_CUSTODY}::test_nothing_is_risked_until_both_sides_agree")),
-    Control(18, "Nonce above all used, signer valid, not the master", _HALF, ("safety.rules_venue:_nonce", "engine.trading.nonces:Nonces"), ("risk.signer_min_days",),
-            ("nonce_not_fresh", "signer_expiring", "signer_is_master"), (_EACH, f"{_CUSTODY}::test_an_order_that_never_arrived_is_dead_only_once_its_nonce_is_burnt", _FAULTS), "the nonce is kept and judged; no adapter says yet how long its signer stays valid and whether it is the master: with real money the rules refuse"),
-    Control(19, "Leverage, margin, distance to liquidation", _HALF, ("safety.rules_account:_leverage", "safety.rules_account:_margin_use", "safety.rules_account:_liquidation"), ("risk.max_leverage", "risk.max_margin_use", "risk.min_liquidation_atr"),
-            ("leverage_exceeded", "margin_use_exceeded", "liquidation_too_near"), (f"{_RULES}::test_liquidation_distance_follows_the_cross_margin_identity", _EACH), "leverage is judged everywhere; no adapter states its maintenance rate yet: with real money margin and liquidation refuse"),
-    Control(20, "The venue's rate budget, with a rest for cancels", _HALF, ("safety.rules_venue:_budget",), ("risk.venue_budget_reserve",),
-            ("venue_budget_low",), (_EACH, f"{_PROPERTIES}::test_tightening_a_lower_bound_never_admits_more"), "the rule is there; no adapter states what is left of its budget yet: with real money it refuses"),
+    Control(18, "Nonce above all used, signer valid, not the master", _P, ("safety.rules_venue:_nonce", "engine.trading.nonces:Nonces", "engine.venue_desk:VenueDesk.facts"), ("risk.signer_min_days",),
+            ("nonce_not_fresh", "signer_expiring", "signer_is_master"), (_EACH, f"{_CUSTODY}::test_an_order_that_never_arrived_is_dead_only_once_its_nonce_is_burnt", _FAULTS, f"{_STANDING}::test_what_is_known_of_keys_reaches_the_rules_where_money_moves", f"{_STANDING}::test_a_key_that_ends_within_two_weeks_rings_and_is_shown")),
+    Control(19, "Leverage, margin, distance to liquidation", _P, ("safety.rules_account:_leverage", "safety.rules_account:_margin_use", "safety.rules_account:_liquidation"), ("risk.max_leverage", "risk.max_margin_use", "risk.min_liquidation_atr"),
+            ("leverage_exceeded", "margin_use_exceeded", "liquidation_too_near"), (f"{_RULES}::test_liquidation_distance_follows_the_cross_margin_identity", _EACH, f"{_FIGURES}::test_the_figures_are_the_venues_own", f"{_FIGURES}::test_a_margin_table_that_is_not_told_refuses")),
+    Control(20, "The venue's rate budget, with a rest for cancels", _P, ("safety.rules_venue:_budget", "engine.venue_desk:VenueDesk.facts"), ("risk.venue_budget_reserve",),
+            ("venue_budget_low",), (_EACH, f"{_PROPERTIES}::test_tightening_a_lower_bound_never_admits_more", f"{_STANDING}::test_budgets_show_what_is_left_and_what_is_kept_for_cancels", f"{_STANDING}::test_what_is_known_of_keys_reaches_the_rules_where_money_moves")),
     Control(21, "A person's approval of exactly what was seen", _P, ("safety.approval:TicketBook",), ("execution.ticket_expiry_s",),
             ("operator_lease_expired", "ticket_expired"), ("tests/safety/test_approval.py::test_the_wrong_hash_epoch_person_or_moment_is_refused", "tests/safety/test_approval.py::test_a_reviewed_ticket_is_approved_once", "tests/survival/test_tickets.py::test_an_approval_counts_only_for_what_was_reviewed_and_only_once")),
     Control(22, "Two persons for raises, arming and the way out of a halt", _P, ("safety.principals:principal_of", "engine.attendance:Attendance"), ("supervision.second_person_above_usd",),

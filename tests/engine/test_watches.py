@@ -9,22 +9,26 @@ from typing import Any, cast
 
 import pytest
 
+from engine.api.views import PromotionRow
 from engine.clock_watch import ClockWatch
 from engine.core import Core
 from engine.daemon import Seams, build_core
+from engine.lifecycle.parity.report import judge_blocker
 from engine.limits import clear_limits
+from engine.replay_gate import ReplayGate
 from engine.storm import latch_storm, watch_cancels
 from engine.trading.custody import Custody
 from engine.trading.orders import OrderManager
 from engine.trading.traffic import Traffic
 from safety.facts import Preflight
 from safety.intent import ExecutionIntent
-from safety.interlock import GOOD_SAMPLES_NEEDED, HoldLevel
+from safety.interlock import GOOD_SAMPLES_NEEDED, Action, HoldLevel, permits
 from safety.killbyte import KillByte, KillLevel
 from seams.clock import NS_PER_S
 from seams.disk import RealDisk
 from seams.rng import Rng
 from tests.engine.test_risk_memory import WallStep
+from venues.types import Environment, Mode
 
 
 @pytest.fixture
@@ -127,3 +131,30 @@ def test_a_storm_of_cancels_holds_and_those_of_a_kill_do_not(core: Core) -> None
         orders.traffic.cancel(core.clock.now_ns())
     watch_cancels(core, [orders])
     assert not core.interlock.has("order_storm", "cancels")
+
+
+def test_where_money_moves_a_strategy_without_fresh_replay_evidence_holds_new_risk(core: Core) -> None:
+    rows: list[PromotionRow] = []
+    plan = SimpleNamespace(lanes=(("BTC", "trend"), ("ETH", "trend")))
+    desk: Any = SimpleNamespace(sessions=[SimpleNamespace(plan=plan)])
+    gate = ReplayGate(core, desk, lambda: tuple(rows))
+    gate.look()
+    assert core.interlock.level is HoldLevel.CLEAR, "no money moves"
+    core.mode, core.environment = Mode.LIVE, Environment.TESTNET
+
+    def held() -> str:
+        gate.look()
+        return next((hold.evidence for hold in core.interlock.holds if hold.code == "replay_gate"), "")
+
+    assert held() == "no_successful_run" and core.interlock.has("replay_gate", "trend")
+    for data in (None, b"{", b'{"blocked":false'):
+        rows[:] = [PromotionRow(strategy="trend", stage="paper", blockers=judge_blocker(data, 10**12))]
+        assert held(), "what is missing or damaged blocks"
+    fresh = PromotionRow(strategy="trend", stage="paper", blockers=("clean_paper_sessions_1_of_5",))
+    rows[:] = [fresh]
+    assert not held(), "only replay evidence is this hold's"
+    rows[:] = [PromotionRow(strategy="trend", stage="paper", blockers=("replay_stale",))]
+    level = HoldLevel.CLOSE_ONLY
+    assert held() and core.interlock.level is level and permits(Action.REDUCE, level)
+    desk.sessions.clear()
+    assert not held()
