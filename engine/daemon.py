@@ -30,6 +30,7 @@ from engine.config import load_settings
 from engine.config.reload import Reloader
 from engine.core import Core
 from engine.corridor.desk import CorridorDesk
+from engine.crash_loop import note_end, note_start
 from engine.desk import Desk
 from engine.failures import reason_code
 from engine.foundry import Foundry
@@ -114,6 +115,7 @@ class Engine:
 
     def recover(self) -> list[str]:
         """End what a dead engine left behind; return the interrupted sessions' ids."""
+        note_start(self.core)
         lost = recover(self.core)
         if self.custody is not None:
             self.custody.load()
@@ -190,6 +192,7 @@ class Engine:
             await self.custody.venue.close()
         self.beat.write(BeatState.STOPPED, self.core.clock.monotonic_ns(), self.core.pid)
         self.core.note("engine_stop", "eng", "stopped")
+        note_end(self.core)
         if self.outlets is not None:
             await self.outlets.close()
         self.core.store.close()

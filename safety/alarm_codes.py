@@ -39,6 +39,7 @@ _DEAD_KEY = "dead-key"
 
 _ROWS: tuple[tuple[str, int, str, str, str, str, str, bool, float, float], ...] = (
     ("kill_latched", 1, "The kill switch is pulled", "No new risk; at halt_all no exits by the engine either", "1 minute", "Check residual positions and orders", _KILL, True, 0.0, 0.0),
+    ("crash_loop", 1, "The engine dies again and again", "It has started at halt_all and risks nothing until a named operator resumes", "5 minutes", "Read interlock engine logs from before the start; resume when the cause is gone", _START, True, 0.0, 0.0),
     ("order_unknown", 1, "An order's outcome is not known", "It may be alive; new risk on its symbol is blocked", "2 minutes", "Query the venue; do not send it again", _UNKNOWN, True, 0.0, 0.0),
     ("latch_unreadable", 1, "The kill latch cannot be read", "The engine is at halt_all", "2 minutes", "Check the engine's folder", _KILL, True, 0.0, 0.0),
     ("audit_broken", 1, "The audit log is broken", "Nothing can be recorded, so nothing is risked", "5 minutes", "Keep the file; run interlock audit verify", _START, True, 0.0, 0.0),

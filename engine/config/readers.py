@@ -23,6 +23,7 @@ SESSION, RUN = "engine/trading/setup.py", "engine/research/run.py"
 READ: Mapping[str, tuple[str, ...]] = {
     "engine/assembly.py": ("engine.mode", "engine.environment", "supervision.operator_lease_s"),
     "engine/config/layers.py": ("engine.overlay",),
+    "engine/crash_loop.py": ("engine.crash_loop_deaths",),
     "engine/config/settings.py": ("decision.provider",),
     "engine/core.py": (
         "decision.allows_entries",

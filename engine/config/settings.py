@@ -59,6 +59,8 @@ class EngineBlock(Block):
     overlay: str = "primary"
     trading_pairs: tuple[str, ...] = ("BTC-USD", "ETH-USD")
     warmup_bars: Count = 300
+    crash_loop_deaths: Count = 3
+    """So many deaths within ten minutes, and the next start latches halt_all."""
     seed: int = 1
 
 

@@ -42,6 +42,7 @@ ENVIRON = {
     "INTERLOCK_RISK__PRICE_DRIFT_5MIN": "0.5",
     "INTERLOCK_RISK__SYMBOL_ENTRIES_PER_MINUTE": "40",
     "INTERLOCK_RISK__ENTRIES_PER_MINUTE": "80",
+    "INTERLOCK_ENGINE__CRASH_LOOP_DEATHS": "1000",
 }
 TIGHT = {
     "INTERLOCK_RISK__DAILY_LOSS_CLOSE_ONLY_USD": "150",
@@ -49,6 +50,7 @@ TIGHT = {
     "INTERLOCK_RISK__DRAWDOWN_CLOSE_ONLY": "0.002",
     "INTERLOCK_RISK__DRAWDOWN_HALT": "0.008",
     "INTERLOCK_RISK__MAX_REPEATS": "6",
+    "INTERLOCK_ENGINE__CRASH_LOOP_DEATHS": "3",
 }
 """Limits that a simulated minute can breach: a fifth of the seeds has them: breaches meet deaths."""
 

@@ -132,6 +132,7 @@ class Campaign:
         self.rig = LiveRig(folder / "home", self.exchange)
         self.nursery, self.tally, self.dice = nursery, tally, dice
         self.environ = self.rig.environ() | {f"INTERLOCK_RISK__{k}": v for k, v in LIMITS.items()}
+        self.environ["INTERLOCK_ENGINE__CRASH_LOOP_DEATHS"] = "1000000"
         self.pid = 0
         self.frames: dict[str, bytes] = {}
         self._audit_at = 0

@@ -125,6 +125,10 @@ class Kraken(LoopbackRig):
         return dying(self, environ)
 
 
+MANY_DEATHS = {"INTERLOCK_ENGINE__CRASH_LOOP_DEATHS": "1000"}
+"""These deaths are ours: the crash loop they look like is tested elsewhere."""
+
+
 def dying(rig: Hyperliquid | Kraken, environ: dict[str, str]) -> subprocess.Popen[bytes]:
     """Start the engine that kills itself when told (`tests.survival.dying`)."""
     rig.paths.run.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -136,7 +140,7 @@ def dying(rig: Hyperliquid | Kraken, environ: dict[str, str]) -> subprocess.Pope
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env={**base, "PYTHONPATH": str(REPOSITORY), **rig.environ(), **environ},
+            env={**base, "PYTHONPATH": str(REPOSITORY), **rig.environ(), **MANY_DEATHS, **environ},
             start_new_session=True,
         )
 

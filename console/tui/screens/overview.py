@@ -169,7 +169,7 @@ class Overview(Room):
                 (" equity    ", "dim"),
                 (f"{text.money(view.equity_usd)}", "bright"),
                 (f"   day {text.signed(view.day_pnl_usd)}", "bright"),
-                (f"   drawdown {text.percent(-abs(view.drawdown))}", "text"),
+                (f"   drawdown {text.percent(-abs(view.drawdown) + 0.0)}", "text"),
             ),
             (
                 (" exposure  ", "dim"),
