@@ -38,6 +38,7 @@ from venues.hyperliquid.translate import Json, Market
 from venues.json_fields import read
 from venues.keyfile import KeyFile
 from venues.listeners import Listeners
+from venues.lists import Lists
 from venues.outbox import Outbox
 from venues.types import (
     Accepted,
@@ -95,6 +96,7 @@ class HyperliquidAdapter:
         self._outbox = Outbox()
         self.places = Places()
         """Where orders stand; whoever keeps a record lets it remember."""
+        self._lists = Lists(self._ask_lists, clock)
         self._preparing: asyncio.Task[None] | None = None
         self.is_ready = self.is_up = False
         self.problems = UNASKED.problems
@@ -142,6 +144,7 @@ class HyperliquidAdapter:
         if self._preparing is not None:
             self._preparing.cancel()
             await asyncio.gather(self._preparing, return_exceptions=True)
+        await self._lists.close()
         await self._stream.close()
         await self._client.close()
 
@@ -190,7 +193,9 @@ class HyperliquidAdapter:
         if verdict.outcome is Outcome.SEEN:
             raise AlreadySeen(verdict.text)
         if verdict.outcome is Outcome.REJECTED and (is_first or _concerns_every_copy(verdict)):
-            raise Refused(verdict.code, verdict.text)
+            refusal = Refused(verdict.code, verdict.text)
+            self._lists.heard(refusal)
+            raise refusal
         raise OutcomeUnknown(f"{verdict.outcome}: {verdict.text}")
 
     def recall(self, request: OrderRequest) -> None:
@@ -316,19 +321,25 @@ class HyperliquidAdapter:
             except (VenueError, ValueError, KeyError) as error:
                 self.problems = (f"{type(error).__name__}: {error}",)
             if self.is_ready:
+                self._lists.start("hyperliquid markets")
                 self._whole(self._stream.is_whole)
                 return
             await self._clock.sleep(RETRY_S)
 
     async def _demand_lists(self) -> None:
         if not self._markets:
-            mids = read(translate.table, await self._client.ask("allMids"))
-            self._mids = read(
-                lambda said: {coin: translate.amount(said, coin) for coin in self._coins if coin in said},
-                mids,
-            )
-            self._markets = read(translate.markets, await self._client.ask("meta"))
-            self.places.listed(self._markets)
+            await self._ask_lists()
+            self._lists.answered()
+
+    async def _ask_lists(self) -> None:
+        """Take over what the venue lists, and its mids."""
+        mids = read(translate.table, await self._client.ask("allMids"))
+        self._mids = read(
+            lambda said: {coin: translate.amount(said, coin) for coin in self._coins if coin in said},
+            mids,
+        )
+        self._markets = read(translate.markets, await self._client.ask("meta"))
+        self.places.listed(self._markets)
 
     # --- inside ----------------------------------------------------------------------------------
 
@@ -337,6 +348,9 @@ class HyperliquidAdapter:
         market = self._markets.get(request.symbol.removesuffix(translate.SUFFIX))
         if not self.is_ready:
             raise Refused("venue_not_ready", "; ".join(self.problems))
+        stale = self._lists.problem()
+        if stale is not None:
+            raise stale
         if market is None:
             raise Refused("unknown_symbol", f"{request.symbol} is not listed")
         mark = request.mark_price or self._mid(market.coin)

@@ -8,7 +8,6 @@ anew to find out what became of it.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -21,7 +20,6 @@ from venues.contract import (
     OutcomeUnknown,
     Refused,
     Signed,
-    VenueError,
 )
 from venues.keyfile import KeyFile
 from venues.kraken import translate
@@ -35,6 +33,7 @@ from venues.kraken.precision import NAME, Rules
 from venues.kraken.stream import MarketStream, OwnStream
 from venues.kraken.translate import Json, amount, table
 from venues.listeners import Listeners
+from venues.lists import Lists
 from venues.outbox import Outbox
 from venues.refusals import demand_no_vault, no_fence, no_replace
 from venues.types import (
@@ -51,6 +50,8 @@ from venues.types import (
 )
 
 QUOTE = "ZUSD"
+BROUGHT_ALONG_S = 30.0
+"""For how long `PAIRS` may be sized by while the venue has not said yet what it lists."""
 
 
 class KrakenAdapter:
@@ -87,7 +88,7 @@ class KrakenAdapter:
         self._own = OwnStream(own, self._token, self._symbols, self._names, self._event, self._whole)
         self._market = MarketStream(market, pairs, bar_ns, heard.tell_market)
         self._outbox = Outbox()
-        self._refreshing: asyncio.Task[None] | None = None
+        self._lists = Lists(self._refresh, clock, BROUGHT_ALONG_S)
         self.is_up = False
 
     # --- what it is ------------------------------------------------------------------------------
@@ -118,12 +119,10 @@ class KrakenAdapter:
     def start(self) -> None:
         self._own.start()
         self._market.start()
-        self._refreshing = asyncio.get_running_loop().create_task(self._refresh(), name="kraken pairs")
+        self._lists.start("kraken pairs")
 
     async def close(self) -> None:
-        if self._refreshing is not None:
-            self._refreshing.cancel()
-            await asyncio.gather(self._refreshing, return_exceptions=True)
+        await self._lists.close()
         await self._own.close()
         await self._market.close()
         await self._client.close()
@@ -156,7 +155,9 @@ class KrakenAdapter:
                 self._names.learn(txid, name)
                 self._event(Accepted(client_order_id=name, venue_order_id=txid, at_ns=self._clock.now_ns()))
             case Submitted.REFUSED:
-                raise Refused(outcome.code, outcome.said)
+                refusal = Refused(outcome.code, outcome.said)
+                self._lists.heard(refusal)
+                raise refusal
             case Submitted.NONCE_USED:
                 # Also where these bytes leave for the first time: what lies between us and the venue may
                 # have sent them twice, and the answer to the second copy came first.
@@ -179,9 +180,11 @@ class KrakenAdapter:
 
     def judge(self, request: OrderRequest) -> Refused | None:
         """Return why this order must not leave, or None. Pure."""
-        rules = self._rules.get(request.symbol)
+        rules, stale = self._rules.get(request.symbol), self._lists.problem()
         if rules is None:
             return Refused("unknown_symbol", request.symbol)
+        if stale is not None:
+            return stale
         name, is_sale = request.client_order_id, request.side is Side.SELL
         if not (0 < len(name) <= MOST and name.isascii() and name.isprintable()):
             return Refused("bad_client_order_id", f"{name!r} is not 1 to {MOST} plain characters")
@@ -319,14 +322,15 @@ class KrakenAdapter:
         return str(table(await self._client.ask("GetWebSocketsToken"))["token"])
 
     async def _refresh(self) -> None:
-        """Take over what the venue says of our pairs; until it answers, what we know counts."""
-        try:
-            said = table(await self._client.public("AssetPairs"))
-        except (VenueError, ValueError):
-            return
-        for rules in self._pairs:
-            if rules.pair_id in said:
-                self._rules[rules.symbol] = translate.rules_of(rules.pair_id, table(said[rules.pair_id]))
+        """Take over what the venue says of our pairs; one that it lists no more is closed."""
+        wanted = ",".join(rules.altname for rules in self._pairs)
+        said = table(await self._client.public("AssetPairs", pair=wanted))
+        self._rules = {
+            rules.symbol: translate.rules_of(rules.pair_id, table(said[rules.pair_id]))
+            if rules.pair_id in said
+            else rules.gone()
+            for rules in self._pairs
+        }
 
     def _whole(self, is_whole: bool) -> None:
         self.is_up = is_whole

@@ -54,4 +54,4 @@ PAIRS = (
     _rules("SOLUSD", "SOLUSD", "SOL", "SOL-USD", 2, "0.02"),
     _rules("XXRPZUSD", "XRPUSD", "XXRP", "XRP-USD", 5, "2"),
 )
-"""The pairs that may be traded; what the venue says of them replaces this when the adapter starts."""
+"""The pairs that may be traded; what the venue says of them replaces this, and alone counts soon after."""

@@ -11,6 +11,7 @@ from venues.types import Instrument, Record, Side
 
 NAME = "kraken"
 FEE_BPS_PER_PERCENT = 100
+GONE = "delisted"
 
 
 class Rules(Record):
@@ -43,6 +44,11 @@ class Rules(Record):
             maker_fee_bps=self.maker_percent * FEE_BPS_PER_PERCENT,
             taker_fee_bps=self.taker_percent * FEE_BPS_PER_PERCENT,
         )
+
+    def gone(self) -> Rules:
+        """Return the pair as one that the venue lists no more."""
+        kept = {name: getattr(self, name) for name in Rules.__annotations__}
+        return Rules(**{**kept, "status": GONE})
 
     def volume(self, quantity: Decimal) -> Decimal:
         """Return the most of a quantity that the lot allows."""
