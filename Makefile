@@ -58,6 +58,7 @@ docs: install
 	$(BIN)/python -m safety.reasons > docs/reason-codes.md
 	$(BIN)/python -m safety.rules > docs/policy.md
 	$(BIN)/python -m tests.assurance > docs/controls.md
+	$(BIN)/python -m tests.assurance.stops > docs/stop-conditions.md
 	$(BIN)/python -m tests.field.table
 
 lock: | .boot/uv/__init__.py

@@ -18,6 +18,7 @@ from engine.limits import clear_limits
 from engine.replay_gate import ReplayGate
 from engine.storm import latch_storm, watch_cancels
 from engine.trading.custody import Custody
+from engine.trading.feed_watch import watch_feed
 from engine.trading.orders import OrderManager
 from engine.trading.traffic import Traffic
 from safety.facts import Preflight
@@ -158,3 +159,31 @@ def test_where_money_moves_a_strategy_without_fresh_replay_evidence_holds_new_ri
     assert held() and core.interlock.level is level and permits(Action.REDUCE, level)
     desk.sessions.clear()
     assert not held()
+
+
+def test_a_silent_feed_holds_new_risk_until_five_good_samples(core: Core) -> None:
+    age = {"ms": 100}
+    hub = SimpleNamespace(
+        symbols=lambda: ("BTC",), age_ms=lambda _: age["ms"], is_stale=lambda _: age["ms"] > 5_000
+    )
+    plan = SimpleNamespace(uses_market_time=False)
+    session: Any = SimpleNamespace(plan=plan, hub=hub, hub_name="feed", core=core, stale_good={})
+    watch_feed(session)
+    assert core.interlock.level is HoldLevel.CLEAR
+    age["ms"] = 5_001
+    watch_feed(session)
+    assert core.interlock.has("stale_data", "BTC") and core.interlock.level is HoldLevel.CLOSE_ONLY
+    assert ("feed_stale", "BTC") in core.standing
+    age["ms"] = 100
+    for _ in range(GOOD_SAMPLES_NEEDED - 1):
+        watch_feed(session)
+    age["ms"] = 5_001
+    watch_feed(session)
+    age["ms"] = 100
+    for number in range(GOOD_SAMPLES_NEEDED):
+        assert core.interlock.has("stale_data", "BTC"), number
+        watch_feed(session)
+    assert not core.interlock.has("stale_data", "BTC") and ("feed_stale", "BTC") not in core.standing
+    plan.uses_market_time, age["ms"] = True, 5_001
+    watch_feed(session)
+    assert not core.interlock.has("stale_data", "BTC"), "a replay has no age"
