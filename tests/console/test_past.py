@@ -102,13 +102,14 @@ async def drive(rig: Rig, client: EngineClient, step: str) -> None:
         await client.demand(AlarmAck(alarm_id=view.rows[0].alarm_id), object)
 
 
+@pytest.mark.timeout(400)
 async def test_panels_of_the_past_equal_what_a_live_console_showed(tmp_path: Path) -> None:
     rig, seen = Rig(tmp_path / "home"), list[tuple[int, Panels]]()
     client = await rig.start()
     try:
         app = InterlockApp(EngineGateway(rig.home, SystemClock(), "ada"), SystemClock(), "ada")
         async with app.run_test(size=SIZE) as pilot:
-            deadline = time.monotonic() + 15
+            deadline = time.monotonic() + 60
             while app.desk.trust is not Trust.OK or app.desktop.room("limits") is None:
                 assert time.monotonic() < deadline
                 await asyncio.sleep(0.05)

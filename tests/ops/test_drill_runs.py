@@ -49,7 +49,7 @@ async def ended(runs: DrillRuns) -> DrillRun:
         run = runs.view().run
         return run is not None and run.exit_code >= 0
 
-    await eventually(is_over, 200.0)
+    await eventually(is_over, seconds=200.0)
     run = runs.view().run
     assert run is not None
     return run

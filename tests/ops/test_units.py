@@ -103,9 +103,9 @@ async def test_a_manager_that_hangs_is_ended_with_what_it_started(
     units = Units(core, tmp_path, manager(tmp_path, body))
     units.tend()
     assert units._task is not None
-    await eventually(kept.exists, 60.0)
+    await eventually(kept.exists)
     await units.close()
-    await eventually(lambda: is_gone(int(kept.read_text())), 60.0)
+    await eventually(lambda: is_gone(int(kept.read_text())))
 
 
 def test_a_host_without_a_manager_says_so(core: Core, tmp_path: Path) -> None:

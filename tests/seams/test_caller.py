@@ -100,14 +100,14 @@ async def test_one_connection_serves_one_request_after_another() -> None:
         together = await asyncio.gather(*(ask(caller, f"t{number}") for number in range(8)))
         assert together == [b'{"said":"t%d"}' % number for number in range(8)]
         assert server.connections == 8, "two requests never share one at a time"
-        await eventually(lambda: server.open == caller_module.MOST_IDLE, 5.0)
+        await eventually(lambda: server.open == caller_module.MOST_IDLE)
 
 
 async def test_a_connection_that_died_while_idle_is_replaced_and_the_request_arrives_once() -> None:
     async with hall() as (server, caller):
         server.turns = [lambda asked: [said(asked.body), CLOSE]]
         await ask(caller, "first")
-        await eventually(lambda: server.open == 0, 5.0)
+        await eventually(lambda: server.open == 0)
         assert await ask(caller, "second") == b'{"said":"second"}'
         assert server.seen == [b"first", b"second"] and server.connections == 2
 
@@ -176,7 +176,7 @@ async def test_whoever_gives_up_leaves_no_answer_behind() -> None:
     async with hall() as (server, caller):
         server.turns = [lambda asked: [0.2, said(b"nobody's")]]
         waiting = asyncio.ensure_future(ask(caller, "first"))
-        await eventually(lambda: server.seen == [b"first"], 5.0)
+        await eventually(lambda: server.seen == [b"first"])
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
         assert await ask(caller, "second") == b'{"said":"second"}'
@@ -214,9 +214,9 @@ async def test_an_idle_connection_ends_by_itself_and_with_its_caller(
     monkeypatch.setattr(caller_module, "IDLE_S", 0.1)
     async with hall() as (server, caller):
         await ask(caller, "first")
-        await eventually(lambda: server.open == 0, 5.0)
+        await eventually(lambda: server.open == 0)
         assert await ask(caller, "second") == b'{"said":"second"}'
         await caller.close()
-        await eventually(lambda: server.open == 0, 5.0)
+        await eventually(lambda: server.open == 0)
         assert await ask(caller, "after") == b'{"said":"after"}'
-        await eventually(lambda: server.open == 0, 5.0)
+        await eventually(lambda: server.open == 0)

@@ -106,7 +106,7 @@ async def test_a_broken_stream_is_opened_again_and_says_so() -> None:
     told: list[bytes | bool] = []
     async with peer(stream) as wire:
         wire.start(told.append, told.append)
-        await eventually(lambda: told.count(False) >= 2, 5.0)
+        await eventually(lambda: told.count(False) >= 2)
     assert told[:6] == [True, b"frame 1", False, True, b"frame 2", False]
 
 
@@ -125,6 +125,6 @@ async def test_a_frame_that_its_reader_chokes_on_breaks_the_stream() -> None:
     loop.set_exception_handler(lambda _, context: complaints.append(context))
     async with peer(stream) as wire:
         wire.start(choke, states.append)
-        await eventually(lambda: False in states, 5.0)
+        await eventually(lambda: False in states)
     assert states[:2] == [True, False]
     assert isinstance(complaints[0]["exception"], ZeroDivisionError)

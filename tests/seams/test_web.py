@@ -193,7 +193,7 @@ async def test_a_request_held_back_is_applied_after_its_client_gave_up() -> None
         with pytest.raises(Lost):
             await HttpCaller(f"http://{where}").call(ORDER, 0.1)
         assert echo.applied == []
-        await eventually(lambda: bool(echo.applied), 5.0)
+        await eventually(lambda: bool(echo.applied))
 
 
 async def test_nobody_there_and_a_closed_gate_are_unsent() -> None:
@@ -213,16 +213,16 @@ async def test_messages_go_both_ways_and_a_dropped_stream_comes_back() -> None:
         with pytest.raises(Unsent):
             link.send(b"early")
         link.start(got.append, states.append)
-        await eventually(lambda: states == [True], 5.0)
+        await eventually(lambda: states == [True])
         link.send(b"hello")
-        await eventually(lambda: got == [b"echo hello"], 5.0)
+        await eventually(lambda: got == [b"echo hello"])
         link.drop()
-        await eventually(lambda: states == [True, False, True], 5.0)
+        await eventually(lambda: states == [True, False, True])
         echo.lines[-1].close(1001)
-        await eventually(lambda: states == [True, False, True, False, True], 5.0)
+        await eventually(lambda: states == [True, False, True, False, True])
         await link.close()
         assert states[-1] is False
-        await eventually(lambda: echo.said.count(b"(gone)") == 3, 5.0)
+        await eventually(lambda: echo.said.count(b"(gone)") == 3)
 
 
 async def test_a_message_that_its_reader_chokes_on_breaks_the_stream_aloud() -> None:
@@ -236,9 +236,9 @@ async def test_a_message_that_its_reader_chokes_on_breaks_the_stream_aloud() -> 
         link = WebSocketLink(f"ws://{where}/v2", SystemClock())
         states: list[bool] = []
         link.start(choke, states.append)
-        await eventually(lambda: states == [True], 5.0)
+        await eventually(lambda: states == [True])
         link.send(b"hello")
-        await eventually(lambda: states[:3] == [True, False, True], 5.0)
+        await eventually(lambda: states[:3] == [True, False, True])
         await link.close()
     assert loud
 

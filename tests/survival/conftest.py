@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -29,10 +27,14 @@ from seams.disk import RealDisk
 from seams.ids import SortableIds
 from seams.net import NetDown, NoAnswer
 
+from .patience import ANSWER_S, PatientClient, eventually
+
+__all__ = ["CLOCK", "REPOSITORY", "Rig", "bars_of", "eventually", "hurt", "is_gone", "level_of"]
+
 REPOSITORY = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).parent
 CLOCK = SystemClock()
-START_S = 60.0
-"""How long a start may take where many processes share few cores; by itself it takes about one second."""
+TEST_S = 300.0
 PACE = 8.0
 """Market seconds in one of ours: a session that trades within two seconds."""
 
@@ -43,7 +45,7 @@ class Rig:
     def __init__(self, home: Path) -> None:
         self.home, self.paths = home, HomePaths(home)
         self.process: subprocess.Popen[bytes] | None = None
-        self.clients: list[EngineClient] = []
+        self.clients: list[PatientClient] = []
 
     # --- the process -----------------------------------------------------------------------------
 
@@ -61,9 +63,9 @@ class Rig:
                 start_new_session=True,
             )
 
-    async def start(self, **environ: str) -> EngineClient:
+    async def start(self, **environ: str) -> PatientClient:
         self.process = self.spawn(**environ)
-        await eventually(self._is_ready, START_S, self.log)
+        await eventually(self._is_ready, self.log)
         return await self.client()
 
     def _is_ready(self) -> bool:
@@ -74,8 +76,11 @@ class Rig:
         except FileNotFoundError:
             return False
 
-    async def client(self, role: str = "operator", operator: str = "ada") -> EngineClient:
-        made = await EngineClient.connect(self.home, CLOCK, SortableIds(CLOCK), operator, role)
+    async def client(self, role: str = "operator", operator: str = "ada") -> PatientClient:
+        made = await PatientClient.connect(
+            self.home, CLOCK, SortableIds(CLOCK), operator, role, timeout_s=ANSWER_S
+        )
+        assert isinstance(made, PatientClient)
         self.clients.append(made)
         return made
 
@@ -84,10 +89,10 @@ class Rig:
         self.process.kill()
         await self.ended()
 
-    async def ended(self, seconds: float = 10.0) -> int:
+    async def ended(self) -> int:
         process = self.process
         assert process is not None
-        await eventually(lambda: process.poll() is not None, seconds, self.log)
+        await eventually(lambda: process.poll() is not None, self.log)
         for client in self.clients:
             await client.close()
         self.clients.clear()
@@ -115,7 +120,7 @@ class Rig:
     # --- what is on the disk ---------------------------------------------------------------------
 
     def rows(self, query: str) -> list[tuple[object, ...]]:
-        with sqlite3.connect(self.paths.database / "paper.db", timeout=5.0) as database:
+        with sqlite3.connect(self.paths.database / "paper.db", timeout=30.0) as database:
             return list(database.execute(query))
 
     def entries(self) -> int:
@@ -140,17 +145,17 @@ class Rig:
         request = PaperStart(strategies=("ema_cross", "rsi_ma_cross"), scenario="bull", seed=3, speed=PACE)
         for name, value in words.items():
             request = _with(request, name, value)
-        started = await client.demand(request, SessionStarted, timeout_s=10.0)
+        started = await client.demand(request, SessionStarted)
         if not request.is_supervised:
-            await eventually(lambda: bool(self.rows("SELECT 1 FROM fills")), 15.0, self.log)
+            await eventually(lambda: bool(self.rows("SELECT 1 FROM fills")), self.log)
         return started.session_id
 
     async def kill(self, client: EngineClient, level: str = "halt_all") -> KillDone:
-        return await client.demand(Kill(level=level, confirm="KILL"), KillDone, reason="test", timeout_s=5.0)
+        return await client.demand(Kill(level=level, confirm="KILL"), KillDone, reason="test")
 
     async def resume(self, client: EngineClient) -> None:
         body = Resume(confirm="RESUME", note="a test pulled it")
-        await client.demand(body, object, reason="looked, all is well", timeout_s=5.0)
+        await client.demand(body, object, reason="looked, all is well")
 
 
 def _with(request: PaperStart, name: str, value: object) -> PaperStart:
@@ -158,19 +163,6 @@ def _with(request: PaperStart, name: str, value: object) -> PaperStart:
 
     changed: PaperStart = msgspec.structs.replace(request, **{name: value})  # type: ignore[type-var]
     return changed
-
-
-async def eventually(
-    check: Callable[[], bool | Awaitable[bool]], seconds: float, why: Callable[[], str] = lambda: ""
-) -> None:
-    """Wait until `check` says yes; fail with what `why` says."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found = check()
-        if (await found) if isinstance(found, Awaitable) else found:
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError(f"not within {seconds} s: {why()}")
 
 
 async def bars_of(client: EngineClient) -> int:
@@ -198,6 +190,13 @@ def is_gone(pid: int) -> bool:
 
 def hurt(pid: int, number: signal.Signals) -> None:
     os.kill(pid, number)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test of real processes may take its time: what is in it says itself when it hangs."""
+    for item in items:
+        if HERE in item.path.parents and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(TEST_S))
 
 
 @pytest.fixture

@@ -129,17 +129,17 @@ class Desk:
     async def begin(self, drill: Drill) -> None:
         """Start everything, rest the orders, let a session trade where one is drawn."""
         client = await self.rig.start(INTERLOCK_EXECUTION__VENUE_URL=await self.relay.open())
-        await self.rig.synced(seconds=60.0)
+        await self.rig.synced()
         self.rig.watch()
         self.byte = KillByte.shared(self.rig.paths.safety / BYTE_FILE)
-        await eventually(lambda: beats(self.rig), 60.0, self.rig.log)
+        await eventually(lambda: beats(self.rig), self.rig.log)
         if drill.is_trading:  # first: orders that are not its own hold an engine's entries back
             await client.demand(
                 PaperStart(feed="exchange", strategies=STRATEGIES), SessionStarted, timeout_s=20.0
             )
-            await eventually(lambda: self._arrivals(m.Place) > 0, 60.0, self.rig.log)
+            await eventually(lambda: self._arrivals(m.Place) > 0, self.rig.log)
         await self.rig.rest_orders(drill.orders)
-        await eventually(lambda: self._rest(drill.orders), 10.0, self.rig.log)
+        await eventually(lambda: self._rest(drill.orders), self.rig.log)
 
     async def perform(self, drill: Drill) -> None:
         """Take the engine away and follow what its watchdog does."""

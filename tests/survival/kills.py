@@ -120,7 +120,7 @@ class Nursery:
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         assert self.process.stdin is not None and self.process.stdout is not None
         self.process.stdin.close()
-        self.process.wait(10)
+        self.process.wait(60)
         self.process.stdout.close()
 
 
@@ -281,7 +281,11 @@ class Campaign:
         self, client: EngineClient, body: CommandBody, timeout_s: float, kind: type = object
     ) -> object | None:
         try:
-            return await client.demand(body, kind, reason="the campaign goes on", timeout_s=timeout_s) or True
+            # Not asked again here: the campaign has its own answer to each refusal.
+            asked = EngineClient.demand(
+                client, body, kind, reason="the campaign goes on", timeout_s=timeout_s
+            )
+            return await asked or True
         except EngineRefused as refused:
             self.tally.refused[f"{type(body).__name__}: {refused.reply.code}"] += 1
             return None
@@ -299,7 +303,7 @@ class Campaign:
             await self._hurt(how, obstacle)
         with suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
-        await eventually(lambda: is_gone(self.pid), 10.0)
+        await eventually(lambda: is_gone(self.pid))
         if obstacle.is_dir():
             obstacle.rmdir()
         self.tally.kills += 1

@@ -96,7 +96,7 @@ class LiveRig(Rig):
         return super().spawn(**{**self.environ(), **environ})
 
     def rows(self, query: str) -> list[tuple[object, ...]]:
-        with sqlite3.connect(f"file:{self.paths.database / 'live.db'}?mode=ro", uri=True, timeout=5.0) as db:
+        with sqlite3.connect(f"file:{self.paths.database / 'live.db'}?mode=ro", uri=True, timeout=30.0) as db:
             return list(db.execute(query))
 
     def verdicts(self) -> list[str]:
@@ -109,17 +109,17 @@ class LiveRig(Rig):
                 found.append(str(json.loads(line)["body"]["text"]).rsplit(" ", 1)[-1])
         return found
 
-    async def synced(self, after: int = 0, seconds: float = 20.0) -> str:
-        """Wait for the verdict of the `after`+1st start and return it: clean or ambiguous."""
-        await eventually(lambda: len(self.verdicts()) > after, seconds, self.log)
+    async def synced(self, after: int = 0) -> str:
+        """Wait for the verdict of the `after`+1st start and until the venue's markets are known; return the
+        verdict: clean or ambiguous."""
+        await eventually(lambda: len(self.verdicts()) > after, self.log)
+        await eventually(self.clients[-1].knows_markets, self.log)
         return self.verdicts()[-1]
 
     async def trade_live(self, client: EngineClient, **words: object) -> str:
         """Start a session on the account and wait until an order of it has filled."""
         request = PaperStart(feed="exchange", strategies=STRATEGIES)
-        started = await client.demand(
-            msgspec.structs.replace(request, **words), SessionStarted, timeout_s=10.0
-        )
+        started = await client.demand(msgspec.structs.replace(request, **words), SessionStarted)
         before = len(self.rows("SELECT 1 FROM fills"))
-        await eventually(lambda: len(self.rows("SELECT 1 FROM fills")) > before, 30.0, self.log)
+        await eventually(lambda: len(self.rows("SELECT 1 FROM fills")) > before, self.log)
         return started.session_id

@@ -41,7 +41,7 @@ class Terminal:
         )
         os.close(slave)
 
-    def wait_for(self, text: bytes, seconds: float = 20.0) -> None:
+    def wait_for(self, text: bytes, seconds: float = 60.0) -> None:
         """Read until `text` is painted; fail with what was painted last."""
         seen, deadline = b"", time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -60,7 +60,7 @@ class Terminal:
     def kill_hard(self) -> None:
         """SIGKILL the program, alone: what it started is left to what it does then."""
         self.process.kill()
-        self.process.wait(5)
+        self.process.wait(60)
 
     def close(self) -> None:
         if self.process.poll() is None:

@@ -25,7 +25,7 @@ async def test_everything_is_cancelled_and_closed_without_an_engine_and_its_reco
         async def is_there() -> bool:
             return bool((await looking.account()).positions) and bool(await looking.open_orders())
 
-        await eventually(is_there, 60.0)
+        await eventually(is_there)
         done = await flatten_bare(rig.home, rig.environ())
         assert (done.is_flat, done.closed, done.remaining) == (True, (rig.symbol,), ())
         assert not (await looking.account()).positions and not await looking.open_orders()

@@ -45,7 +45,7 @@ def started_home(tmp_path: Path) -> Iterator[Path]:
     """A home whose engine was started by the command line, as an operator starts it."""
     home = tmp_path / "home"
     command = [sys.executable, "-P", "-m", "interlock", "engine", "start"]
-    done = subprocess.run(command, env=surroundings(home), cwd=REPOSITORY, capture_output=True, timeout=30)
+    done = subprocess.run(command, env=surroundings(home), cwd=REPOSITORY, capture_output=True, timeout=60)
     assert done.returncode == 0, done.stderr.decode()
     pid = read_endpoint(HomePaths(home).endpoint).pid
     yield home
@@ -64,7 +64,7 @@ async def _goes_on(client: EngineClient, session_id: str, bars: int) -> None:
     async def has_grown() -> bool:
         return (await _session(client, session_id)).bars > bars
 
-    await eventually(has_grown, 10.0)
+    await eventually(has_grown)
     assert (await _session(client, session_id)).status == "running"
 
 
@@ -106,7 +106,7 @@ async def test_a_console_beside_a_demo_can_be_killed_and_the_demo_itself_ends_in
     """The demo's process is its console and the owner of its engine (`--follow-parent`): killed, it takes
     the engine with it, in order. A console that only looks at the demo's home owns nothing."""
     demo = open_terminal(tmp_path, "demo")
-    demo.wait_for(b"ENG ok", 40.0)
+    demo.wait_for(b"ENG ok")
     rig = Rig(tmp_path / "demo")
     client = await rig.client()
     endpoint = read_endpoint(rig.paths.endpoint)
@@ -119,7 +119,7 @@ async def test_a_console_beside_a_demo_can_be_killed_and_the_demo_itself_ends_in
     await rig.close()
 
     demo.kill_hard()
-    await eventually(lambda: is_gone(endpoint.pid), 15.0, rig.log)
+    await eventually(lambda: is_gone(endpoint.pid), rig.log)
     assert not rig.paths.endpoint.exists(), "the engine stopped in order"
     status = read_status(rig.paths.sessions / session.session_id, RealDisk())
     assert status.terminal and status.error_type != "engine_restart", status

@@ -23,34 +23,19 @@ import pytest
 from engine.api.client import EngineClient, EngineRefused
 from engine.api.corridor import SessionState, Step, SubmitAct, SubmitOpen, SubmitView
 from engine.api.submits import show_submit
-from engine.api.venues import VenueShow, VenueView
 from engine.corridor.steps import CONFIRMATIONS
 from venues.sandbox.programs import Fault, Strike
 
 from .conftest import REPOSITORY, eventually
 from .dying import ORDER
 from .loopback import LoopbackProcess, LoopbackRig
+from .patience import is_transient
 
 UP_TO_GATE = (Step.READINESS, Step.PREPARE, Step.APPROVE, Step.BUNDLE, Step.GATE)
 WRITTEN, KEPT = "corridor.written", "corridor.kept"
 NONCE_COUNTED, GATE_PASSED = "store.committed", "orders.gate_passed"
 PAUSE_S = 3.0
 """Between two looks: every look asks the venue for everything, and its budget of questions is small."""
-TRANSIENT = frozenset(
-    {
-        "venue_not_ready", "key_not_ready", "venue_unreachable", "reconciliation_not_clean",
-        "reconcile_stale", "reconcile_not_clean", "market_data_missing", "market_data_stale",
-        "clock_drift", "checks_failed",
-    }
-)  # fmt: skip
-"""What a step may be refused with while a new engine asks the venue for everything, within its budget, and
-has heard no price yet; `checks_failed` stands beside the rules that refuse."""
-
-
-def is_transient(reasons: Sequence[str]) -> bool:
-    """Whether all of these pass by themselves; before the venue is ready its markets are not known either."""
-    return "venue_not_ready" in reasons or TRANSIENT.issuperset(reasons)
-
 
 DEATHS = {
     # step: where the engine dies in it, and the step that is next after the restart
@@ -156,12 +141,7 @@ class Deaths:
     async def start(self) -> None:
         """Start the engine and wait until both sides agree and the venue's markets are known."""
         self.client = await self.rig.start()
-        assert await self.rig.synced(after=self.starts, seconds=60.0) == "clean", self.rig.log()
-
-        async def is_up() -> bool:
-            return (await self.client.query(VenueShow(), VenueView, timeout_s=30.0)).state == "up"
-
-        await eventually(is_up, 60.0, self.rig.log)
+        assert await self.rig.synced(after=self.starts) == "clean", self.rig.log()
         self.starts += 1
         self.limit = self.limit or round(self.rig.mark() * 0.995)
 
@@ -183,7 +163,7 @@ class Deaths:
             "limit_price": str(self.limit),
             "stop_loss": str(round(self.limit * 0.99)),
         }
-        state = await self.client.demand(SubmitOpen(form=form), SessionState, timeout_s=30.0)
+        state = await self.client.demand(SubmitOpen(form=form), SessionState)
         if state.reasons:
             assert is_transient(state.reasons), state
             await self.steps(state.session_id, Step.PREFLIGHT)
@@ -191,7 +171,7 @@ class Deaths:
 
     async def step(self, session_id: str, step: Step) -> SessionState:
         body = SubmitAct(session_id=session_id, step=step, confirm=CONFIRMATIONS.get(step, ""), polls=1)
-        return await self.client.demand(body, SessionState, timeout_s=30.0)
+        return await self.client.demand(body, SessionState)
 
     async def steps(self, session_id: str, *steps: Step) -> None:
         """Do steps; one that the engine's own start still stands in the way of is done again."""
@@ -202,7 +182,7 @@ class Deaths:
                 assert is_transient(state.reasons), state
                 return not state.reasons
 
-            await eventually(is_done, 60.0, self.rig.log)
+            await eventually(is_done, self.rig.log)
 
     async def step_and_die(self, session_id: str, step: Step, site: str, count: int = 1) -> None:
         """Ask for a step, in which the engine dies; then start it again."""
@@ -229,7 +209,7 @@ class Deaths:
         """Ask for the submit until the order has arrived; return the question, whose answer never comes."""
         for _ in range(100):
             sending = asyncio.ensure_future(self.step(session_id, Step.SUBMIT))
-            await eventually(lambda asked=sending: self.rig.placed() or asked.done(), 30.0, self.rig.log)
+            await eventually(lambda asked=sending: self.rig.placed() or asked.done(), self.rig.log)
             if self.rig.placed():
                 return sending
             with pytest.raises(EngineRefused) as refused:

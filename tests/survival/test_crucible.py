@@ -63,7 +63,7 @@ async def test_one_at_a_time_seen_while_it_runs_and_aborted_when_stopped(rig: Ri
         seen.update((await jobs(rig) or [{}])[0])
         return bool(seen.get("done")) and bool(seen.get("rss_mb"))
 
-    await eventually(moves, 30.0, rig.log)
+    await eventually(moves, rig.log)
     assert (seen["job_id"], seen["version"], seen["state"]) == (started["job_id"], "1.0.0", "running")
     assert str(seen["strategy"]) == str(slow) and seen["total"] == 6_000
     assert float(str(seen["cpu_pct"])) > 1.0 and 10.0 < float(str(seen["rss_mb"])) < 4_000.0
@@ -88,7 +88,7 @@ async def test_its_report_is_the_metrics_of_its_run(rig: Rig) -> None:
         async def done(wanted: str = version) -> bool:
             return [row["state"] for row in await jobs(rig) if row["version"] == wanted] == ["finished"]
 
-        await eventually(done, 30.0, rig.log)
+        await eventually(done, rig.log)
     for version in ("1.0.0", "1.1.0"):
         code, found = await shell(rig, "report", "ema_cross", "--version", version)
         assert code == 0 and found["version"] == version

@@ -20,7 +20,7 @@ from engine.api.home import HomePaths
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def _wait(what: object, seconds: float = 20.0) -> bool:
+def _wait(what: object, seconds: float = 60.0) -> bool:
     assert callable(what)
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -40,7 +40,7 @@ def _is_alive(pid: int) -> bool:
 
 def test_a_killed_demo_takes_its_engine_with_it(tmp_path: Path) -> None:
     environment = {**os.environ, "INTERLOCK_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "interlock", "demo", "--headless", "--seconds", "60", "--json"]
+    command = [sys.executable, "-m", "interlock", "demo", "--headless", "--seconds", "240", "--json"]
     demo = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     paths = HomePaths(tmp_path / "demo")
     try:
@@ -49,26 +49,26 @@ def test_a_killed_demo_takes_its_engine_with_it(tmp_path: Path) -> None:
         assert _is_alive(engine)
     finally:
         demo.send_signal(signal.SIGKILL)
-        demo.wait(5)
+        demo.wait(60)
     assert _wait(lambda: not _is_alive(engine)), "the engine outlived its demo"
     assert not paths.endpoint.exists(), "it stopped in order"
 
 
 def test_a_second_demo_is_refused_and_leaves_the_first_one_s_endpoint(tmp_path: Path) -> None:
     environment = {**os.environ, "INTERLOCK_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "interlock", "demo", "--headless", "--seconds", "60", "--json"]
+    command = [sys.executable, "-m", "interlock", "demo", "--headless", "--seconds", "240", "--json"]
     first = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     paths = HomePaths(tmp_path / "demo")
     try:
         assert _wait(paths.endpoint.exists)
         before = read_endpoint(paths.endpoint)
-        second = subprocess.run(command, env=environment, capture_output=True, check=False, timeout=30)
+        second = subprocess.run(command, env=environment, capture_output=True, check=False, timeout=60)
         answer = json.loads(second.stdout)
         assert (second.returncode, answer["code"]) == (1, "already_running"), second.stderr
         assert read_endpoint(paths.endpoint) == before and _is_alive(before.pid)
     finally:
         first.kill()
-        first.wait(5)
+        first.wait(60)
     assert _wait(lambda: not _is_alive(before.pid))
 
 

@@ -60,8 +60,8 @@ async def trade(rig: Dry) -> None:
     assert await rig.synced() == "clean", "the account is read like a live one"
     symbols = rig.venue.about.symbols
     request = PaperStart(feed="exchange", strategies=("ema_cross", "rsi_ma_cross"), symbols=symbols)
-    await client.demand(request, SessionStarted, timeout_s=10.0)
-    await eventually(lambda: len(rig.kept()) >= 3, 60.0, rig.log)
+    await client.demand(request, SessionStarted)
+    await eventually(lambda: len(rig.kept()) >= 3, rig.log)
 
 
 def endings(rig: Dry) -> set[tuple[object, ...]]:
@@ -100,6 +100,6 @@ async def test_kraken_validates_orders_and_places_none(kraken: Dry) -> None:
 async def test_a_flatten_in_a_dry_run_closes_nothing_and_says_so(hyperliquid: Dry) -> None:
     client = await hyperliquid.start()
     assert await hyperliquid.synced() == "clean"
-    done = await client.demand(Flatten(confirm="FLATTEN"), FlattenDone, reason="try", timeout_s=15.0)
+    done = await client.demand(Flatten(confirm="FLATTEN"), FlattenDone, reason="try")
     assert done.is_flat, "there was nothing to close"
     assert hyperliquid.venue.arrived() == []

@@ -67,14 +67,14 @@ async def test_a_killed_engine_finds_its_account_again_and_nothing_is_lost_or_do
 async def test_a_key_file_that_others_can_read_stops_the_start(live: LiveRig) -> None:
     os.chmod(live.exchange.ready.keys["engine"], 0o644)
     process = live.process = live.spawn()
-    await eventually(lambda: process.poll() is not None, 15.0, live.log)
+    await eventually(lambda: process.poll() is not None, live.log)
     assert process.returncode == 2
     assert "secret_exposed" in live.log()
 
 
 async def test_without_an_address_a_live_engine_does_not_start(live: LiveRig) -> None:
     process = live.process = live.spawn(INTERLOCK_EXECUTION__VENUE_URL="")
-    await eventually(lambda: process.poll() is not None, 15.0, live.log)
+    await eventually(lambda: process.poll() is not None, live.log)
     assert process.returncode == 2
     assert "invalid_config" in live.log() and "venue_url" in live.log()
 
@@ -91,7 +91,7 @@ async def test_the_watchdog_key_cancels_and_cannot_open(live: LiveRig) -> None:
     async def is_gone() -> bool:
         return not await watchdog.open_orders()
 
-    await eventually(is_gone, 5.0)
+    await eventually(is_gone)
 
 
 async def test_a_flatten_after_a_crash_closes_what_no_session_watches(live: LiveRig) -> None:
@@ -99,11 +99,11 @@ async def test_a_flatten_after_a_crash_closes_what_no_session_watches(live: Live
     await live.synced()
     await live.trade_live(client)
     watchdog = live.exchange.link()
-    await eventually(lambda: _holds(watchdog), 20.0, live.log)
+    await eventually(lambda: _holds(watchdog), live.log)
     await live.kill_hard()
     client = await live.start()
     await live.synced(after=1)
-    done = await client.demand(Flatten(confirm="FLATTEN"), FlattenDone, reason="residue", timeout_s=15.0)
+    done = await client.demand(Flatten(confirm="FLATTEN"), FlattenDone, reason="residue")
     assert done.is_flat and done.closed
     assert not await _holds(watchdog)
     orders = live.rows("SELECT reduce_only FROM orders WHERE strategy = 'operator:flatten'")
@@ -120,7 +120,7 @@ async def test_flatten_works_with_no_engine_to_ask(live: LiveRig, is_frozen: boo
     await live.synced()
     await live.trade_live(client)
     watchdog = live.exchange.link()
-    await eventually(lambda: _holds(watchdog), 20.0, live.log)
+    await eventually(lambda: _holds(watchdog), live.log)
     if is_frozen:
         os.kill(live.pid, signal.SIGSTOP)
     else:

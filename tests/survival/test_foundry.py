@@ -62,7 +62,7 @@ async def ended(rig: Rig, client: EngineClient, job_id: str) -> JobRow:
         row = await row_of(client, job_id)
         return row is not None and row.state not in ("running", "cancelling")
 
-    await eventually(is_over, 90.0, rig.log)
+    await eventually(is_over, rig.log, seconds=90.0)
     row = await row_of(client, job_id)
     assert row is not None
     return row
@@ -115,7 +115,7 @@ async def test_a_plain_client_has_a_component_made_and_everyone_hears_of_it(rig:
     def last_word() -> bool:
         return dict(messages).get(f"sys.foundry.stream.{reply['job_id']}", {}).get("state") == "finished"
 
-    await eventually(last_word, 5.0, rig.log)
+    await eventually(last_word, rig.log)
     for each in (client, heard):
         await each.close()
 

@@ -65,7 +65,7 @@ async def ended(client: EngineClient, job_id: str, seconds: float = 30.0) -> Job
         found[:] = [row] if row else []
         return row is not None and row.state not in ("running", "cancelling")
 
-    await eventually(has_ended, seconds, lambda: str(found))
+    await eventually(has_ended, lambda: str(found), seconds=seconds)
     return found[0]
 
 
@@ -128,7 +128,7 @@ async def test_a_cancelled_job_leaves_nothing_and_a_broken_one_says_why(rig: Rig
         row = await job(client, started.job_id)
         return row is not None and row.done > 0
 
-    await eventually(moves, 20.0, rig.log)
+    await eventually(moves, rig.log)
     assert (await client.command(JobCancel(job_id=started.job_id))).ok
     row = await ended(client, started.job_id)
     assert row.state == "aborted"

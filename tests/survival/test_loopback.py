@@ -29,8 +29,8 @@ async def test_an_engine_trades_is_killed_and_finds_everything_again(live: Loopb
     client = await live.start()
     assert await live.synced() == "clean"
     request = PaperStart(feed="exchange", strategies=STRATEGIES, symbols=live.venue.about.symbols)
-    await client.demand(request, SessionStarted, timeout_s=10.0)
-    await eventually(lambda: bool(live.rows("SELECT 1 FROM fills")), 60.0, live.log)
+    await client.demand(request, SessionStarted)
+    await eventually(lambda: bool(live.rows("SELECT 1 FROM fills")), live.log)
     await live.kill_hard()
     client = await live.start()
     assert await live.synced(after=1) == "clean"
@@ -41,10 +41,10 @@ async def test_an_engine_trades_is_killed_and_finds_everything_again(live: Loopb
         refused = live.rows("SELECT 1 FROM orders WHERE status = 'rejected'")
         assert not refused, "a short was not even asked for"
     assert live.booked() == {each.symbol: each.quantity for each in (await looking.account()).positions}
-    done = await client.demand(Flatten(confirm="FLATTEN"), FlattenDone, reason="residue", timeout_s=15.0)
+    done = await client.demand(Flatten(confirm="FLATTEN"), FlattenDone, reason="residue")
     assert done.is_flat
     assert not (await looking.account()).positions
-    await eventually(lambda: live.calls() & {("order", 200), ("AddOrder", 200)}, 10.0, live.log)
+    await eventually(lambda: live.calls() & {("order", 200), ("AddOrder", 200)}, live.log)
 
 
 FAULTS = (
@@ -67,15 +67,15 @@ async def test_every_doubtful_order_ends_proved_and_nothing_is_sent_twice(tmp_pa
         client = await live.start()
         assert await live.synced() == "clean"
         request = PaperStart(feed="exchange", strategies=STRATEGIES, symbols=kraken.about.symbols)
-        await client.demand(request, SessionStarted, timeout_s=10.0)
+        await client.demand(request, SessionStarted)
         proved = "SELECT 1 FROM orders WHERE status = 'rejected' AND reason LIKE 'used up or expired%'"
-        await eventually(lambda: bool(live.rows(proved)), 100.0, live.log)
+        await eventually(lambda: bool(live.rows(proved)), live.log, seconds=100.0)
 
         def doubts() -> list[tuple[object, ...]]:
             return live.rows("SELECT 1 FROM orders WHERE status IN ('unknown', 'submitting')")
 
-        await client.demand(Flatten(confirm="FLATTEN"), FlattenDone, reason="enough", timeout_s=15.0)
-        await eventually(lambda: not doubts(), 40.0, live.log)
+        await client.demand(Flatten(confirm="FLATTEN"), FlattenDone, reason="enough")
+        await eventually(lambda: not doubts(), live.log)
         bodies = kraken.arrived()
         assert len(set(bodies)) == len(bodies)
         looking = kraken.adapter()

@@ -74,7 +74,7 @@ async def test_people_settle_what_happened_behind_the_engines_back(live: LiveRig
     assert await live.synced() == "clean" and desk(live, "status")[0] == 0
     await by_hand(live, "HAND-1")
     await by_hand(live, "HAND-2", FAR_PRICE)
-    await eventually(lambda: differences(live).get("foreign:HAND-2", {}).get("acts"), 20.0, live.log)
+    await eventually(lambda: differences(live).get("foreign:HAND-2", {}).get("acts"), live.log)
     code, shown, _ = desk(live, "ls")
     assert code == 1 and {"foreign:HAND-1", "foreign:HAND-2", "position:BTC-PERP"} <= set(differences(live))
     seen = {row["key"]: row["seen"] for row in shown["differences"]}
@@ -94,12 +94,12 @@ async def test_people_settle_what_happened_behind_the_engines_back(live: LiveRig
     )
     assert code == 0, said
     # A decision empties the list until the next pass has compared anew.
-    await eventually(lambda: {"foreign:HAND-1"} == _foreign(live), 20.0, live.log)
+    await eventually(lambda: {"foreign:HAND-1"} == _foreign(live), live.log)
     assert not await live.exchange.link().open_orders()
     row = differences(live)["foreign:HAND-1"]
     code, said, _ = desk(live, "adopt", "foreign:HAND-1", "--seen", row["seen"], "--reason", "my hedge")
     assert code == 0 and "manual_" in said["reconciled"]["did"]
-    await eventually(lambda: desk(live, "status")[0] == 0, 20.0, live.log)
+    await eventually(lambda: desk(live, "status")[0] == 0, live.log)
     assert desk(live, "fills", "--since", "1h")[0] == 0
     decided = desk(live, "ls")[1]["decided"]
     assert [(each["operator"], each["act"], each["reason"]) for each in decided] == [

@@ -40,7 +40,7 @@ async def by_hand(rig: Hyperliquid | Kraken, venue: str) -> None:
     adapter.on_order_event(lambda event: None)
     adapter.on_link(lambda is_up: None)
     adapter.start()
-    await eventually(lambda: bool(adapter.instruments()) and rig.mark() > 0, 60.0)
+    await eventually(lambda: bool(adapter.instruments()) and rig.mark() > 0)
     mark = rig.mark()
     for number, limit in enumerate((round(mark * 1.01), round(mark * 0.9)), start=1):
         request = OrderRequest(
@@ -65,7 +65,7 @@ async def test_any_difference_shows_both_sides_and_exits_non_zero(venue: str, tm
     rig = Hyperliquid(tmp_path) if venue == "hyperliquid" else Kraken(tmp_path)
     try:
         await rig.start()
-        assert await rig.synced(seconds=60.0) == "clean"
+        assert await rig.synced() == "clean"
         code, said = await compared(rig, venue)
         assert (code, said["differences"], said["fills"]["differing"]) == (0, [], 0)
         assert (await compared(rig, "elsewhere"))[0] != 0
@@ -80,7 +80,7 @@ async def test_any_difference_shows_both_sides_and_exits_non_zero(venue: str, tm
             is_whole = {"foreign", "position"} <= kinds and bool(told["fills"]["differing"]) and is_listed
             return code == 1 and is_whole
 
-        await eventually(is_seen, 60.0, lambda: f"{found}\n{rig.log()}")
+        await eventually(is_seen, lambda: f"{found}\n{rig.log()}")
         position = next(row for row in found["differences"] if row["kind"] == "position")
         assert (Decimal(position["local"]), Decimal(position["venue"])) == (0, Decimal("0.001"))
         foreign = [row for row in found["differences"] if row["kind"] == "foreign"]

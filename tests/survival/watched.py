@@ -15,7 +15,8 @@ from .conftest import REPOSITORY
 from .live import LiveRig
 from .test_exchange import order
 
-FAST = {"INTERLOCK_WATCHDOG__CLOSE_ONLY_AFTER_S": "1.5", "INTERLOCK_WATCHDOG__CANCEL_AFTER_S": "2.5"}
+FAST = {"INTERLOCK_WATCHDOG__CLOSE_ONLY_AFTER_S": "4.0", "INTERLOCK_WATCHDOG__CANCEL_AFTER_S": "5.0"}
+"""Sooner than in service, and later than a loaded host keeps a living engine waiting."""
 
 
 class WatchedRig(LiveRig):
@@ -58,7 +59,7 @@ class WatchedRig(LiveRig):
     async def close(self) -> None:
         if self.watchdog is not None:
             self.watchdog.terminate()
-            self.watchdog.wait(10)
+            self.watchdog.wait(60)
         await super().close()
 
 
