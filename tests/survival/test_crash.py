@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from safety.audit_heads import read_head
+from safety.audit_verify import read_head
 from seams.disk import RealDisk
 
 from .conftest import Rig, eventually, is_gone, level_of
