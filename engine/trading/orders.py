@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from engine.core import STORAGE_FAILURES, Core
+from engine.trading.key_trouble import note_refusal
 from engine.trading.machine import Evidence, after
 from engine.trading.nonces import Nonces
 from engine.trading.owner import FillListener, ForeignListener, Owner
@@ -128,6 +129,7 @@ class OrderManager:
             await self.venue.cancel(order_id)
         except Refused as error:
             order.pending = "none"
+            note_refusal(self.core, self.venue.signer, self.venue.name, error, f"cancel of {order_id}")
             self.core.note("cancel_refused", self.venue.name, f"{order_id}: {error}", order_id=order_id)
         except (Retryable, OutcomeUnknown) as error:
             if isinstance(error, Retryable):
@@ -195,6 +197,7 @@ class OrderManager:
         except Retryable as error:
             self.take(order, Evidence.UNSENT, f"not_sent: {error}")
         except Refused as error:
+            note_refusal(self.core, self.venue.signer, self.venue.name, error, order.order_id)
             self._refused(order, error.code, error.message)
         except OutcomeUnknown as error:
             self.take(order, Evidence.NO_ANSWER, str(error))
