@@ -18,6 +18,5 @@ Doubles only, one order of evaluation, no FMA contraction. `reference.py` is the
     book.*          the shell of both;  book_l2.* price levels;  book_l3.*, order_step.pxd every order
     queue.pxd       where we stand in a queue of which only the size is known
     quoting.*, quoting_step.pxd, quotes.py   quoting against a recording, with latency and queue
-    book_reference.py, quoting_reference.py  the plain-Python twins of these
     identity.py     sha256 of the loaded binaries;  selfcheck.py  kernel against reference
 """

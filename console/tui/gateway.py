@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
-
-import msgspec
 
 from console.tui.model import Desk, Link
 from engine.api.client import EngineClient
 from engine.api.commands import CommandBody, QueryBody, Reply, Snapshot
-from engine.api.views import StatusView, View, Views
+from engine.api.views import StatusView, Views
 from seams.clock import NS_PER_MS, NS_PER_S, Clock
 from seams.ids import Ids, SortableIds
 from seams.net import NetDown, NoAnswer
 
 T = TypeVar("T")
 
-CONSOLE = "W-1"
-"""The name of a console that plays given views."""
 KILL_SENDS = 3
 KILL_GAP_S = 0.1
 LOST_AFTER_S = 4
@@ -167,68 +162,3 @@ class EngineGateway:
         client, self._client = self._client, None
         if client is not None:
             await client.close()
-
-
-class FixtureGateway:
-    """A gateway that plays given views and answers from a table (a result, or what makes one of the body);
-    it records what was sent."""
-
-    def __init__(
-        self,
-        views: Sequence[View] = (),
-        *,
-        replies: dict[type, Reply | Exception] | None = None,
-        results: dict[type, object] | None = None,
-        link: Link = Link.UP,
-        rtt_ms: float = 1.2,
-    ) -> None:
-        self.views, self.link, self.rtt_ms = list(views), link, rtt_ms
-        self.replies = replies or {}
-        self.results = results or {}
-        self.sent: list[tuple[CommandBody, str, str]] = []
-        """(body, reason, request id) of every command, in order."""
-        self.asked: list[QueryBody] = []
-        self._count = 0
-
-    async def run(self, desk: Desk) -> None:
-        self.fill(desk)
-        await asyncio.Event().wait()
-
-    def fill(self, desk: Desk) -> None:
-        """Put the views on the desk at once."""
-        desk.console = CONSOLE
-        desk.set_link(self.link)
-        for view in self.views:
-            desk.store(view)
-        if self.link is Link.UP:
-            desk.note_resync()
-        desk.note_rtt(self.rtt_ms)
-
-    async def command(
-        self, body: CommandBody, *, reason: str = "", timeout_s: float = 2.0, request_id: str = ""
-    ) -> Reply:
-        self.sent.append((body, reason, request_id))
-        answer = self.replies.get(type(body), Reply(request_id=request_id, ok=True))
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    async def query(self, body: QueryBody, result: type[T]) -> T:
-        self.asked.append(body)
-        found = self.results.get(type(body))
-        found = found(body) if callable(found) else found
-        if isinstance(found, result):
-            return found
-        raise NoAnswer("the fixture has no answer to this")
-
-    def new_id(self) -> str:
-        self._count += 1
-        return f"C-{self._count:05d}"
-
-    async def close(self) -> None:
-        return None
-
-
-def reply_with(result: msgspec.Struct) -> Reply:
-    """Build a successful reply that carries a result."""
-    return Reply(request_id="", ok=True, result=msgspec.Raw(msgspec.json.encode(result)))

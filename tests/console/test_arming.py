@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from console.tui.app import InterlockApp
 from console.tui.screens.gates import Gates
 from console.tui.widgets.lines import Lines
 from engine.api.arming import ArmAsk, ArmCondition, ArmConfirm, ArmingView, Disarm
 
 from . import desk_fixture as desk
-from .test_console_behaviour import SIZE, press, said, sent
+from .hand import SIZE, press, said, sent
 
 CONDITIONS = (
     ArmCondition(code="no_seal", ok=False, said="no seal exists", correction="stay on testnet"),
@@ -29,7 +30,7 @@ def view(state: str, **changes: object) -> ArmingView:
     return ArmingView(**(given | changes))  # type: ignore[arg-type]
 
 
-def app_with(arming: ArmingView | None) -> desk.InterlockApp:
+def app_with(arming: ArmingView | None) -> InterlockApp:
     return desk.make_app(desk.gateway(status=desk.status(arming=arming, holds=())))
 
 

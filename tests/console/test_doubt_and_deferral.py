@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
+from decimal import Decimal as D
 from typing import Any
 
-import pytest
-
 from console.tui.app import InterlockApp
-from console.tui.gateway import FixtureGateway
 from console.tui.widgets.lines import Lines
 from console.tui.widgets.live_table import LiveTable
 from engine.api.commands import LeaseKeep, OrderAsk, OrderAsked, Reply, TicketDefer
 from engine.api.views import OrdersView, TicketsView
 from safety.canonical import changed
 from tests.console import desk_fixture as desk
-from tests.console.test_console_behaviour import picture, press, said, sent
-from tests.console.test_snapshots import Compare, steps
+from tests.console.fixture_gateway import FixtureGateway, reply_with
+from tests.console.hand import picture, press, said, sent
+from tests.console.snaps import pictured
 
 SIZE = (120, 40)
-SIZES = ((80, 24), (120, 40), (160, 50))
 ASKED = desk.order(
     0, ticket_id="T-00412", status="unknown", venue_order_id="", acked_ns=0, asked_ns=desk.ago(4),
     heard="venue knows no such order",
 )  # fmt: skip
 ANSWER = OrderAsked(
     order_id="O-77121", venue="sandbox", asked_ns=desk.ago(1), answered_ns=desk.NOW_NS,
-    said="venue says open", status="open", filled=desk.D("0.5"),
+    said="venue says open", status="open", filled=D("0.5"),
 )  # fmt: skip
 
 
@@ -34,7 +32,7 @@ def doubting(**options: Any) -> InterlockApp:
     lost = desk.ticket(state="unknown", decided_by="mara", decided_ns=desk.ago(6))
     rows = (ASKED, *desk.orders().rows[1:])
     given = desk.gateway(tickets=desk.tickets(lost), orders=OrdersView(seq=41, at_ns=desk.NOW_NS, rows=rows))
-    given.replies[OrderAsk] = desk.reply_with(ANSWER)
+    given.replies[OrderAsk] = reply_with(ANSWER)
     return desk.make_app(given, **options)
 
 
@@ -117,15 +115,4 @@ STATES = {
 }
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda s: f"{s[0]}x{s[1]}")
-@pytest.mark.parametrize("state", STATES)
-def test_state(snap_compare: Compare, state: str, size: tuple[int, int]) -> None:
-    make, keys = STATES[state]
-    assert snap_compare(make(), terminal_size=size, run_before=steps(*keys))
-
-
-@pytest.mark.parametrize("state", STATES)
-def test_state_without_colour(snap_compare: Compare, state: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NO_COLOR", "1")
-    make, keys = STATES[state]
-    assert snap_compare(make(is_utf8=False), terminal_size=(80, 24), run_before=steps(*keys))
+test_state, test_state_without_colour = pictured(STATES)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from console.tui.app import InterlockApp
 from engine.api.arming import ArmCondition, ArmingView
 from engine.api.risk import SoftCapRow
@@ -13,9 +11,8 @@ from engine.api.views import HoldRow
 from safety.canonical import changed
 from seams.clock import NS_PER_S
 from tests.console import desk_fixture as desk
-from tests.console.test_snapshots import Compare, steps
+from tests.console.snaps import pictured
 
-SIZES = ((80, 24), (120, 40), (160, 50))
 PHRASE = "ARM HYPERLIQUID TESTNET 100 USD"
 FAILING = (
     ("drill_stale", "the kill drill is 41 days old, 30 count"),
@@ -81,15 +78,4 @@ STATES = {
 }
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda s: f"{s[0]}x{s[1]}")
-@pytest.mark.parametrize("state", STATES)
-def test_state(snap_compare: Compare, state: str, size: tuple[int, int]) -> None:
-    make, keys = STATES[state]
-    assert snap_compare(make(), terminal_size=size, run_before=steps(*keys))
-
-
-@pytest.mark.parametrize("state", STATES)
-def test_state_without_colour(snap_compare: Compare, state: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NO_COLOR", "1")
-    make, keys = STATES[state]
-    assert snap_compare(make(is_utf8=False), terminal_size=(80, 24), run_before=steps(*keys))
+test_state, test_state_without_colour = pictured(STATES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from decimal import Decimal as D
 from typing import Any
 
 import pytest
@@ -12,7 +13,6 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from console.tui.app import InterlockApp
-from console.tui.gateway import FixtureGateway
 from console.tui.kill import Stage
 from console.tui.screens.order_fields import BLANK, FIELDS, completed, order_of
 from console.tui.screens.order_form import OrderForm
@@ -25,8 +25,9 @@ from safety.intent import REQUIRED_FIELDS
 from safety.order_form import OPTIONAL_FIELDS, WORDS, corrections
 from safety.reasons import REASONS
 from tests.console import desk_fixture as desk
-from tests.console.test_console_behaviour import press, said, sent
-from tests.console.test_snapshots import Compare, Step, steps
+from tests.console.fixture_gateway import FixtureGateway
+from tests.console.hand import press, said, sent
+from tests.console.snaps import Compare, Step, steps
 
 SIZE = (120, 40)
 SIZES = ((80, 24), (120, 40), (160, 50))
@@ -49,7 +50,7 @@ def judge(asked: OrderJudge) -> OrderJudged:
     verdict = OrderJudged(
         at_ns=desk.NOW_NS, goes="ticket", venue="sandbox", account="paper-1", session_id="S-00007",
         can_submit=not found and not fails, worst="" if found else "fail" if fails else "warn",
-        notional_usd=None if found else desk.D("3720"), mark_price=None if found else desk.D("3101.2"),
+        notional_usd=None if found else D("3720"), mark_price=None if found else D("3101.2"),
         checks=() if found else desk.failed_checks() if fails else desk.ticket().checks,
         said=found or ((TOO_LARGE, HELD) if fails else ()),
     )  # fmt: skip

@@ -35,7 +35,7 @@ from seams.clock import NS_PER_S, iso_z
 from seams.disk import RealDisk
 from seams.net import NoAnswer
 from tests.console import desk_fixture as desk
-from tests.console.test_snapshots import Compare, Step
+from tests.console.snaps import Compare, Step
 
 OPENED_NS = desk.ago(300)
 INCIDENT = Incident(

@@ -28,7 +28,7 @@ from engine.research.request import RunRequest
 from engine.research.sweep.request import make_request
 from tests.console import desk_fixture as desk
 from tests.console import research_fixture as research
-from tests.console.test_console_behaviour import picture, press, said, sent
+from tests.console.hand import picture, press, said, sent
 
 SIZE = (120, 40)
 SWEEP = {**BLANK, "kind": "sweep", "data": "v/s/1m", "grid": "fast=5:50:5 slow=20,50", "trials": "9"}

@@ -5,7 +5,7 @@ Update after looking at each change: `pytest tests/console/test_snapshots.py --s
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,10 +17,13 @@ from console.tui.model import Link
 from console.tui.screens import runbooks
 from console.tui.screens.research.launch_page import LaunchPage
 from console.tui.screens.runbooks import Book
+from engine.api.commands import Kill, KillArm
 from safety.canonical import changed
 from seams.clock import FixedClock
 from seams.net import NetDown, NoAnswer
 from tests.console import desk_fixture as desk
+from tests.console.fixture_gateway import FixtureGateway
+from tests.console.snaps import Compare, Step, steps
 
 SIZES = ((80, 24), (120, 40), (200, 60))
 STORM = """# Rejected orders
@@ -36,31 +39,11 @@ BOOKS = (
     Book("rejected-orders", "Rejected orders", STORM),
     Book("stale-feed", "Stale feed", "# Stale feed\n\nWait for the hold to clear.\n"),
 )
-Compare = Callable[..., bool]
-Step = Callable[[Pilot[Any]], Awaitable[None]]
 
 
 @pytest.fixture(autouse=True)
 def fixed_books(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runbooks, "read_books", lambda: BOOKS)
-
-
-def steps(*keys: str, after: Callable[[InterlockApp], None] | None = None, rest_s: float = 0.05) -> Step:
-    """Press keys one by one and let each settle; then do something to the app, and wait for its answers."""
-
-    async def run(pilot: Pilot[Any]) -> None:
-        app = pilot.app
-        assert isinstance(app, InterlockApp)
-        await pilot.pause()
-        for key in keys:
-            await pilot.press(key)
-            await pilot.pause()
-        if after is not None:
-            after(app)
-            app.paint()
-        await pilot.pause(rest_s)
-
-    return run
 
 
 def answered(*keys: str) -> Step:
@@ -138,7 +121,7 @@ def lose(app: InterlockApp) -> None:
 
 def unanswered() -> InterlockApp:
     given = desk.gateway()
-    given.replies = {desk.KillArm: NetDown("gone"), desk.Kill: NoAnswer("no answer within 2 s")}
+    given.replies = {KillArm: NetDown("gone"), Kill: NoAnswer("no answer within 2 s")}
     return desk.make_app(given)
 
 
@@ -196,7 +179,7 @@ COSIGNING = {
 }  # fmt: skip
 ALTERED = ("price_collar_exceeded", "max_exposure_exceeded", "market_data_stale")
 STATES: dict[str, tuple[Callable[[], InterlockApp], Step]] = {
-    "no_engine": (lambda: desk.make_app(desk.FixtureGateway((), link=Link.CONNECTING)), steps()),
+    "no_engine": (lambda: desk.make_app(FixtureGateway((), link=Link.CONNECTING)), steps()),
     "ticket_in_review_with_warn": (reviewing, steps("2")),
     "ticket_size_asked": (reviewing, steps("2", "A", "1")),
     "ticket_reject_asked": (reviewing, steps("2", "R")),

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from console.tui.gateway import FixtureGateway
 from engine.api.commands import QueryBody
 from engine.api.corridor import Step, SubmitAct, SubmitList, SubmitShow
 from engine.corridor.case import Ask
 from safety.killbyte import KillLevel
 from seams.wire import Lost
 from tests.console import desk_fixture as desk
-from tests.console.test_console_behaviour import picture, press, said, sent
+from tests.console.fixture_gateway import FixtureGateway
+from tests.console.hand import picture, press, said, sent
 from tests.corridor.test_corridor import FORM, UP_TO_GATE, Hall
 from tests.corridor.test_corridor import hall as hall
 

@@ -14,7 +14,7 @@ import pytest
 from engine.api.commands import QueryBody
 from engine.api.corridor import Step, SubmitList, Submits, SubmitShow, SubmitView
 from tests.console import desk_fixture as desk
-from tests.console.test_console_behaviour import picture, press
+from tests.console.hand import picture, press
 from tests.corridor.halls import UP_TO_GATE, Hall, in_hall
 from venues.sandbox.programs import Strike
 

@@ -10,7 +10,7 @@ import pytest
 from console.cli.app import run as command_line
 
 ROOT = Path(__file__).resolve().parents[2]
-TWINS = {"native.reference", "native.book_reference", "native.quoting_reference"}
+TWIN = "native.reference"
 MAY_COMPARE = ("engine/lifecycle/verify/", "native/")
 KERNELS = {"native.kernel", "native.portfolio", "native.sweep"}
 
@@ -31,18 +31,18 @@ def sources() -> list[Path]:
     return [path for room in rooms for path in sorted((ROOT / room).rglob("*.py"))]
 
 
-def test_a_reference_twin_is_imported_only_where_it_is_compared() -> None:
+def test_the_reference_twin_is_imported_only_where_it_is_compared() -> None:
     wrong = [
         str(path.relative_to(ROOT))
         for path in sources()
-        if imports(path) & TWINS and not str(path.relative_to(ROOT)).startswith(MAY_COMPARE)
+        if TWIN in imports(path) and not str(path.relative_to(ROOT)).startswith(MAY_COMPARE)
     ]
     assert wrong == []
 
 
 def test_the_engine_does_import_the_kernel_and_the_twin_that_this_test_looks_for() -> None:
     seen = set().union(*(imports(path) for path in sources()))
-    assert seen >= KERNELS and "native.reference" in seen
+    assert seen >= KERNELS and TWIN in seen
 
 
 def test_orders_are_decided_in_one_place() -> None:

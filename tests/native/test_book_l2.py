@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from native.book_l2 import L2Book
-from native.book_reference import PlainL2
 from native.depth import DEPTH_DTYPE, MAX_TICK, BookFault, DepthFault, DepthFlag, DepthKind, OnCrossed
+from tests.reference.books import PlainL2
 
 LAST, SET = int(DepthFlag.LAST), int(DepthKind.SET)
 

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from native.book_l3 import L3Book
-from native.book_reference import PlainL3
 from native.depth import (
     MAX_TICK,
     ORDER_DTYPE,
@@ -19,6 +18,7 @@ from native.depth import (
     OnCrossed,
     OrderAction,
 )
+from tests.reference.books import PlainL3
 
 LAST = int(DepthFlag.LAST)
 ADD, CANCEL, MODIFY, TRADE, FILL, CLEAR, TRUNCATE = (int(action) for action in OrderAction)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from native.depth import DEPTH_DTYPE, BookFault, DepthKind
 from native.quotes import QueueModel, QuoteRules
 from native.quoting import QuoteSimulation
-from native.quoting_reference import PlainQuotes
+from tests.reference.quoting import PlainQuotes
 
 MS = 1_000_000
 

@@ -10,9 +10,9 @@ from engine.market.depth import databento
 from engine.market.depth.feed import unpacked
 from engine.market.depth.replay import replay_book
 from native.book_l3 import L3Book
-from native.book_reference import PlainL3
 from seams.clock import FixedClock
 from tests.market.depth.recordings import BOOKS, QUARTER, dbn, needs_shared, refusal
+from tests.reference.books import PlainL3
 
 NO_PRICE = (1 << 63) - 1
 CSV_HEAD = (

@@ -15,7 +15,7 @@ from engine.market.depth.binance import read_log
 from engine.market.depth.feed import BadFeed
 from engine.market.depth.quoting import quote, rules_for, two_views
 from native.quotes import QueueModel
-from native.quoting_reference import PlainQuotes
+from tests.reference.quoting import PlainQuotes
 
 ROOT = Path(__file__).parents[3]
 SHARED = Path(os.environ.get("INTERLOCK_SHARED", ROOT.parent / "shared"))

@@ -1,0 +1,180 @@
+"""Keys of the kill: two keys and a word from anywhere, one id, and what is shown until it is proved."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from textual import events
+
+from console.tui.kill import Stage
+from console.tui.model import Link, Trust
+from console.tui.widgets.guard_bar import GuardBar
+from engine.api.commands import (
+    AlarmAck,
+    Flatten,
+    Kill,
+    KillArm,
+    KillDone,
+    TicketApprove,
+)
+from seams.clock import FixedClock
+from seams.net import NetDown, NoAnswer
+from tests.console import desk_fixture as desk
+from tests.console.hand import SIZE, picture, press, said, sent
+
+
+async def test_kill_is_one_id_one_word_and_is_shown_with_its_time() -> None:
+    app = desk.make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "ctrl+x", *"kill")
+        assert not sent(app, Kill)
+        await press(pilot, "enter")
+        kills = [(body, request) for body, _, request in app.gateway.sent if isinstance(body, Kill)]  # type: ignore[attr-defined]
+        assert {body.confirm for body, _ in kills} == {"KILL"}
+        assert len({request for _, request in kills}) == 1
+        assert kills[0][0].nonce == "n1"
+        assert app.flow.stage is Stage.DONE
+        assert "HALTED" in picture(app)
+        assert "ms from Enter" in picture(app)
+        assert "positions kept 4" in picture(app)
+
+
+async def test_a_wrong_letter_a_repeat_a_paste_and_escape_do_not_kill() -> None:
+    app = desk.make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "ctrl+x", "k", "k", "k", "enter", "enter")
+        app.desktop.on_paste(events.Paste("KILL"))
+        await press(pilot, "enter")
+        assert app.flow.stage is Stage.ARMED
+        await press(pilot, "ctrl+x", "ctrl+x", "escape")
+        assert app.flow.stage is Stage.DOWN
+        assert not sent(app, Kill)
+
+
+async def test_the_guard_closes_by_itself_after_ten_seconds() -> None:
+    app = desk.make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "ctrl+x", "k")
+        assert isinstance(app.clock, FixedClock)
+        app.clock.advance(10)
+        app._tick()
+        assert app.flow.stage is Stage.DOWN
+        assert "disarmed" in said(app)
+        await pilot.pause()
+
+
+async def test_tab_moves_to_flatten_with_its_own_word() -> None:
+    app = desk.make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "ctrl+x", "tab", "tab", *"flatten", "enter")
+        assert sent(app, Flatten)[0].confirm == "FLATTEN"
+        assert not sent(app, Kill)
+
+
+async def test_close_only_is_a_kill_that_keeps_orders_and_carries_the_word_the_engine_wants() -> None:
+    app = desk.make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "ctrl+x", "tab", *"close", "enter")
+        assert sent(app, Kill)[0] == Kill(level="close_only", cancel_orders=False, confirm="KILL", nonce="n1")
+
+
+async def test_an_unanswered_kill_is_unconfirmed_and_repeats_under_its_id() -> None:
+    gateway = desk.gateway()
+    gateway.replies = {KillArm: NetDown("gone"), Kill: NoAnswer("silence")}
+    app = desk.make_app(gateway)
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "ctrl+x", *"kill", "enter")
+        await asyncio.sleep(0.4)
+        await pilot.pause()
+        assert app.flow.stage is Stage.UNCONFIRMED
+        assert "interlock kill --direct --confirm KILL" in picture(app)
+        await press(pilot, "r")
+        await asyncio.sleep(0.4)
+        requests = [request for body, _, request in gateway.sent if isinstance(body, Kill)]
+        assert len(requests) == 6
+        assert len(set(requests)) == 1
+
+
+@pytest.mark.parametrize("before", [("colon",), ("slash", "b"), ("question_mark",), ("2", "R")])
+async def test_kill_arms_from_palette_input_help_and_question(before: tuple[str, ...]) -> None:
+    app = desk.make_app(is_readonly=before == ("question_mark",))
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, *before, "ctrl+x", *"kill", "enter")
+        assert sent(app, Kill)
+
+
+@pytest.mark.parametrize("closing", ["enter", "escape"])
+async def test_keys_are_the_consoles_again_once_the_palette_has_closed(closing: str) -> None:
+    """The screen gave its focus to a field of the hidden order form, which then ate every letter."""
+    app = desk.make_app()
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "colon", *"limits")
+        await pilot.pause(0.5)  # the palette gathers what fits
+        await press(pilot, closing)
+        while len(app.screen_stack) > 1:
+            await pilot.pause(0.05)
+        assert app.focused is None
+        await press(pilot, "3")
+        assert app.room_name == "positions"
+
+
+async def test_the_too_small_page_still_kills() -> None:
+    app = desk.make_app()
+    async with app.run_test(size=(60, 15)) as pilot:
+        await pilot.pause()
+        assert "needs 80x24, has 60x15" in picture(app)
+        assert "P1 UNACK" in picture(app)
+        await press(pilot, "ctrl+x", *"kill", "enter")
+        assert sent(app, Kill)
+
+
+async def test_a_stale_console_refuses_commands_but_not_a_kill() -> None:
+    app = desk.make_app(desk.gateway(tickets=desk.tickets(desk.REVIEWED)))
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "2")
+        assert isinstance(app.clock, FixedClock)
+        app.clock.advance(2.5)
+        assert app.desk.trust is Trust.STALE
+        await press(pilot, "A", "a", is_engine_heard=False)
+        assert not sent(app, TicketApprove)
+        assert not sent(app, AlarmAck)
+        assert "STALE" in said(app)
+        await press(pilot, "ctrl+x", *"kill", "enter")
+        assert sent(app, Kill)
+
+
+async def test_a_kill_that_latched_while_the_venue_is_silent_says_what_is_done_and_what_is_not() -> None:
+    given = desk.gateway()
+    given.replies = {**given.replies, Kill: NoAnswer("no answer within 2 s")}
+    app = desk.make_app(given)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "ctrl+x", *"kill", "enter")
+        await pilot.pause(0.6)
+        assert app.flow.stage is Stage.UNCONFIRMED
+        app.paint()
+        assert "Assume NOTHING was stopped" in app.desktop.query_one(GuardBar).plain()
+        latched = {"kill_level": "halt_all", "killed_by": "mara", "killed_at_ns": desk.ago(1)}
+        app.desk.store(desk.status(seq=50, level="halt", orders_working=2, venues_up=1, **latched))
+        app.desk.note_resync()
+        app.paint()
+        shown = app.desktop.query_one(GuardBar).plain()
+        assert "LATCHED, CANCELS UNCONFIRMED" in shown and "BLOCKED: halt_all" in shown
+        assert "2 orders still work" in shown and "1/2" in shown and "NOTHING" not in shown
+        app.desk.set_link(Link.DOWN)
+        app.paint()
+        assert "Assume NOTHING" in app.desktop.query_one(GuardBar).plain(), "an old picture proves nothing"
+
+
+async def test_cancels_that_nobody_confirmed_are_said_aloud() -> None:
+    given = desk.gateway()
+    done = KillDone(
+        kill_id="K-1", level="halt_all", latched_at_ns=desk.NOW_NS, latch_ms=0.4, cancels_sent=3,
+        cancels_confirmed=1, positions_kept=0,
+    )  # fmt: skip
+    given.replies = {**given.replies, Kill: desk.reply_with(done)}
+    app = desk.make_app(given)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "ctrl+x", *"kill", "enter")
+        await pilot.pause()
+        assert "CANCEL UNCONFIRMED, 3 still work" in app.desktop.query_one(GuardBar).plain()
