@@ -71,12 +71,6 @@ class Link:
         with self.transaction() as connection:
             self._insert(connection, table, columns_of(record, without))
 
-    def add_all(self, table: Table, records: Sequence[Record], *, without: Sequence[str] = ()) -> None:
-        """Insert many records in one statement."""
-        if records:
-            with self.transaction() as connection:
-                connection.execute(insert(table), [columns_of(record, without) for record in records])
-
     def change(self, table: Table, key: str, values: dict[str, object], name: object) -> bool:
         """Write columns of the row whose `key` is `name`; tell whether there is one."""
         names = (*values,)

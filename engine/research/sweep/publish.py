@@ -9,13 +9,14 @@ from pathlib import Path
 import msgspec
 
 from engine.research.artifacts import Fill, make_run_id, sweep_staging
+from engine.research.choice import Choice
 from engine.research.findings import count_earlier_runs, find_out
 from engine.research.index import refresh_runs_index
 from engine.research.kernels import kernel_of
 from engine.research.publish import Kind, publish_run
 from engine.research.reproduce import sweep_command
 from engine.research.run import identify, replay
-from engine.research.schemas import json_bytes
+from engine.research.schemas import RunConfig, json_bytes
 from engine.research.sweep.evidence import (
     AxisReport,
     Decay,
@@ -103,8 +104,7 @@ def publish_sweep(
     request = plan.request
     ordered = leaderboard(list(store.results.values()), request.objective, plan.interval_ns)
     best = ordered[0]
-    field = plan.field()
-    luck = judge_luck(ordered, best, plan.interval_ns)
+    independent = max(1, judge_luck(ordered, best, plan.interval_ns).independent)
     runs = home / "outputs" / "runs"
     disk.make_folder(runs)
     sweep_staging(runs)
@@ -119,7 +119,7 @@ def publish_sweep(
         plan.searched,
         replayed,
         lambda: kernel_of(config, plan.choice_of(Trial(number=0, params=best.params)), "check", plan.beside),
-        trials=max(1, luck.independent),
+        trials=independent,
         earlier_runs=count_earlier_runs(runs.parent / "runs_index.json", config.data_sha256, disk),
         beside=plan.beside,
     )
@@ -127,42 +127,11 @@ def publish_sweep(
     rows = rows_of(ordered, places, plan.interval_ns)
     found = findings.metrics.values.get("deflated_sharpe")
     deflated = found if isinstance(found, float) else None
-    luck = judge_luck(ordered, best, plan.interval_ns, deflated)
-    report = SweepReport(
-        schema_version=1,
-        sweep_id=plan.sweep_id,
-        fingerprint=plan.fingerprint,
-        request=_portable(plan),
-        trials=len(store.results),
-        rejected=sum(result.is_rejected for result in ordered),
-        searched_bars=len(plan.searched),
-        embargo_bars=plan.embargo_bars,
-        held_out_bars=0 if plan.held_out is None else len(plan.held_out),
-        best=rows[0],
-        channels=tuple(places),
-        axes=tuple(judge_axes(request, ordered, lambda trials: field.results(trials, workers))),
-        multiple_testing=luck,
-        deflated_sharpe=deflated,
-        rejected_example=next((result.reject_reason for result in ordered if result.is_rejected), ""),
-        out_of_sample=tuple(_decays(plan, ordered, places, workers)),
-    )
+    report = _report(plan, store, ordered, places, rows[0], deflated, workers)
     base = msgspec.structs.replace(  # type: ignore[type-var]
-        request.base,
-        params=choice.params,
-        trials=max(1, luck.independent),
-        command=sweep_command(request),
+        request.base, params=choice.params, trials=independent, command=sweep_command(request)
     )
-    more: dict[str, Fill] = {
-        "sweep.json": json_bytes(report),
-        "leaderboard.csv": leaderboard_csv(rows, [axis.name for axis in request.axes]),
-        "leaderboard.json": json_bytes(rows),
-        "best_config.json": json_bytes({"strategy": choice.name, "params": choice.params}),
-        "config_resolved.json": json_bytes(config),
-        "trials.jsonl": b"".join(
-            msgspec.json.encode(result) + b"\n"
-            for result in sorted(store.results.values(), key=lambda result: result.number)
-        ),
-    }
+    more = _files(plan, store, report, rows, choice, config)
     folder = publish_run(
         runs / run_id,
         base,
@@ -182,6 +151,52 @@ def publish_sweep(
         report=report,
         leaderboard=tuple(rows[:TOP]),
     )
+
+
+def _report(
+    plan: Plan,
+    store: TrialStore,
+    ordered: list[Result],
+    places: list[Place],
+    best: Row,
+    deflated: float | None,
+    workers: int,
+) -> SweepReport:
+    """Return what stands beside the leaderboard: the axes, the luck, the held-out bars."""
+    field = plan.field()
+    return SweepReport(
+        schema_version=1,
+        sweep_id=plan.sweep_id,
+        fingerprint=plan.fingerprint,
+        request=_portable(plan),
+        trials=len(store.results),
+        rejected=sum(result.is_rejected for result in ordered),
+        searched_bars=len(plan.searched),
+        embargo_bars=plan.embargo_bars,
+        held_out_bars=0 if plan.held_out is None else len(plan.held_out),
+        best=best,
+        channels=tuple(places),
+        axes=tuple(judge_axes(plan.request, ordered, lambda trials: field.results(trials, workers))),
+        multiple_testing=judge_luck(ordered, ordered[0], plan.interval_ns, deflated),
+        deflated_sharpe=deflated,
+        rejected_example=next((result.reject_reason for result in ordered if result.is_rejected), ""),
+        out_of_sample=tuple(_decays(plan, ordered, places, workers)),
+    )
+
+
+def _files(
+    plan: Plan, store: TrialStore, report: SweepReport, rows: list[Row], choice: Choice, config: RunConfig
+) -> dict[str, Fill]:
+    """Return the files that a sweep has beside those of its best trial's run."""
+    trials = sorted(store.results.values(), key=lambda result: result.number)
+    return {
+        "sweep.json": json_bytes(report),
+        "leaderboard.csv": leaderboard_csv(rows, [axis.name for axis in plan.request.axes]),
+        "leaderboard.json": json_bytes(rows),
+        "best_config.json": json_bytes({"strategy": choice.name, "params": choice.params}),
+        "config_resolved.json": json_bytes(config),
+        "trials.jsonl": b"".join(msgspec.json.encode(result) + b"\n" for result in trials),
+    }
 
 
 def rows_of(ordered: list[Result], places: list[Place], interval_ns: int) -> list[Row]:
