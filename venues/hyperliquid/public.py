@@ -6,7 +6,6 @@ order breaks the connection: everything is subscribed to anew, and each first bo
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
@@ -14,18 +13,17 @@ from typing import Any
 import msgspec
 
 from seams.clock import NS_PER_MS, Clock
-from seams.wire import MessageLink, Unsent
+from seams.wire import MessageLink
 from venues.hyperliquid import translate
 from venues.hyperliquid.asking import Asker
 from venues.hyperliquid.budget import Budget
 from venues.hyperliquid.capabilities import NAME, WATCHED
+from venues.hyperliquid.subscriptions import Subscriptions
 from venues.json_fields import read
 from venues.public import Book, Candle, Funding, Level, Mids, PublicEvent, Tell, Top, Trade
 from venues.seen import Seen
 from venues.types import Bar
 
-PING_EVERY_S = 4.0
-PING = b'{"method":"ping"}'
 PAGE_BARS = 1_500
 BARS_A_WEIGHT = 60
 INTERVALS_MS = {"1m": 60_000, "3m": 180_000, "5m": 300_000, "15m": 900_000, "30m": 1_800_000, "1h": 3_600_000}
@@ -47,10 +45,9 @@ class HyperliquidPublic:
     ) -> None:
         self._link, self._asker, self._clock, self._coins = link, asker, clock, tuple(coins)
         self.intervals = tuple(intervals)
-        self._unheard: set[str] = set()
         self._seen = Seen()
         self._book_ns: dict[str, int] = {}
-        self._pinging: asyncio.Task[None] | None = None
+        self._subscriptions = Subscriptions(link, clock, "hyperliquid feed ping")
         self._tell: Tell = lambda event: None
         self._on_whole: Callable[[bool], None] = lambda is_whole: None
         self.breaks = 0
@@ -80,50 +77,30 @@ class HyperliquidPublic:
 
     async def close(self) -> None:
         """End the stream."""
-        self._stop_pinging()
+        self._subscriptions.end()
         await self._link.close()
         await self._asker.close()
 
     def _state(self, is_up: bool) -> None:
-        self._stop_pinging()
+        self._subscriptions.end()
         self._on_whole(False)
-        if not is_up:
-            return
-        try:
-            self._subscribe()
-        except Unsent:
-            return  # it broke again at once: the link says so, and opens anew
-        self._pinging = asyncio.get_running_loop().create_task(self._ping(), name="hyperliquid feed ping")
+        if is_up:
+            self._subscriptions.begin(self._wanted())
 
-    def _subscribe(self) -> None:
+    def _wanted(self) -> list[dict[str, str]]:
         wanted: list[dict[str, str]] = [{"type": "allMids"}]
         for coin in self._coins:
             wanted += [{"type": kind, "coin": coin} for kind in ("bbo", "l2Book", "trades", "activeAssetCtx")]
             wanted += [{"type": "candle", "coin": coin, "interval": each} for each in self.intervals]
-        self._unheard = {_name(each) for each in wanted}
-        for each in wanted:
-            self._link.send(msgspec.json.encode({"method": "subscribe", "subscription": each}))
-
-    async def _ping(self) -> None:
-        """Keep the venue from closing an idle connection, and a dead one from looking alive."""
-        while True:
-            await self._clock.sleep(PING_EVERY_S)
-            try:
-                self._link.send(PING)
-            except Unsent:
-                return
-
-    def _stop_pinging(self) -> None:
-        if self._pinging is not None:
-            self._pinging.cancel()
-            self._pinging = None
+        return wanted
 
     def _frame(self, frame: bytes) -> None:
         try:
             said = translate.table(msgspec.json.decode(frame))
             channel, data = translate.text(said, "channel"), said.get("data")
             if channel == "subscriptionResponse":
-                self._heard(translate.table(translate.table(data)["subscription"]))
+                if self._subscriptions.heard(translate.table(translate.table(data)["subscription"])):
+                    self._on_whole(True)
             elif channel == "error":
                 raise ValueError(f"the stream was refused: {str(data)[:200]}")
             else:
@@ -133,11 +110,6 @@ class HyperliquidPublic:
             self.breaks += 1
             self._on_whole(False)
             self._link.drop()
-
-    def _heard(self, subscription: dict[str, Any]) -> None:
-        self._unheard.discard(_name(subscription))
-        if not self._unheard:
-            self._on_whole(True)
 
     def _events(self, channel: str, data: Any) -> Iterator[PublicEvent]:
         """Read one message. Raises `ValueError`, `KeyError` or `TypeError`."""
@@ -266,7 +238,3 @@ def _level(said: dict[str, Any]) -> Level:
     if price <= 0 or size <= 0:
         raise ValueError("a level without price or size")
     return price, size
-
-
-def _name(subscription: dict[str, Any]) -> str:
-    return " ".join(str(subscription.get(key, "")) for key in ("type", "coin", "interval"))

@@ -7,23 +7,21 @@ asks by REST what it missed.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
 from seams.clock import NS_PER_MS, Clock
-from seams.wire import MessageLink, Unsent
+from seams.wire import MessageLink
 from venues.bars import QuoteBars
 from venues.hyperliquid import translate
 from venues.hyperliquid.cloids import Cloids
+from venues.hyperliquid.subscriptions import Subscriptions
 from venues.types import MarketEvent, OrderEvent
 
-PING_EVERY_S = 4.0
 ACKNOWLEDGED_WITHIN = 2
 """After so many pings without the acknowledgement of every subscription, the stream is opened anew."""
-PING = b'{"method":"ping"}'
 TRADES_KNOWN = 2_000
 """How many trades are remembered: more than any (new) subscription begins with."""
 PERSONAL = ("orderUpdates", "userFills", "userEvents")
@@ -47,8 +45,7 @@ class Stream:
         self._link, self._user, self._coins, self._cloids = link, user, tuple(coins), cloids
         self._clock, self._on_event, self._on_whole = clock, on_event, on_whole
         self.bars = QuoteBars(bar_ns, on_market)
-        self._unheard: set[str] = set()
-        self._pinging: asyncio.Task[None] | None = None
+        self._subscriptions = Subscriptions(link, clock, "hyperliquid ping", ACKNOWLEDGED_WITHIN)
         self._quoted_ns: dict[str, int] = {}
         self._counted: dict[int, None] = {}
         """The newest trades that were counted, oldest first."""
@@ -61,47 +58,21 @@ class Stream:
 
     async def close(self) -> None:
         """End the stream."""
-        self._stop_pinging()
+        self._subscriptions.end()
         await self._link.close()
 
     def _state(self, is_up: bool) -> None:
-        self._stop_pinging()
-        if not is_up:
+        self._subscriptions.end()
+        if is_up:
+            self._subscriptions.begin(self._wanted())
+        else:
             self._become(False)
-            return
-        try:
-            self._subscribe()
-        except Unsent:
-            return  # it broke again at once: the link says so, and opens anew
-        self._pinging = asyncio.get_running_loop().create_task(self._ping(), name="hyperliquid ping")
 
-    def _subscribe(self) -> None:
-        self._unheard = set()
+    def _wanted(self) -> list[dict[str, str]]:
         wanted: list[dict[str, str]] = [{"type": kind, "user": self._user} for kind in PERSONAL]
         wanted += [{"type": "bbo", "coin": coin} for coin in self._coins]
         wanted += [{"type": "trades", "coin": coin} for coin in self._coins]
-        for each in wanted:
-            self._unheard.add(_name(each))
-            self._link.send(msgspec.json.encode({"method": "subscribe", "subscription": each}))
-
-    async def _ping(self) -> None:
-        """Keep the venue from closing an idle connection, and a dead one from looking alive."""
-        pings = 0
-        while True:
-            await self._clock.sleep(PING_EVERY_S)
-            pings += 1
-            if self._unheard and pings >= ACKNOWLEDGED_WITHIN:
-                self._link.drop()
-                return
-            try:
-                self._link.send(PING)
-            except Unsent:
-                return
-
-    def _stop_pinging(self) -> None:
-        if self._pinging is not None:
-            self._pinging.cancel()
-            self._pinging = None
+        return wanted
 
     def _become(self, is_whole: bool) -> None:
         if is_whole is not self.is_whole or not is_whole:
@@ -119,7 +90,8 @@ class Stream:
 
     def _take(self, channel: str, data: Any) -> None:
         if channel == "subscriptionResponse":
-            self._heard(translate.table(translate.table(data)["subscription"]))
+            if self._subscriptions.heard(translate.table(translate.table(data)["subscription"])):
+                self._become(True)
         elif channel == "orderUpdates":
             for update in translate.rows(data):
                 event = translate.order_event(update, self._cloids)
@@ -135,11 +107,6 @@ class Stream:
             self._trades(translate.rows(data))
         elif channel == "error":
             raise ValueError(f"the stream was refused: {str(data)[:200]}")
-
-    def _heard(self, subscription: dict[str, Any]) -> None:
-        self._unheard.discard(_name(subscription))
-        if not self._unheard:
-            self._become(True)
 
     def _fills(self, data: dict[str, Any]) -> None:
         """Tell fills, those of the snapshot too: whoever has booked one already knows it by its name."""
@@ -173,8 +140,3 @@ class Stream:
                 del self._counted[next(iter(self._counted))]
             at_ns = int(each["time"]) * NS_PER_MS
             self.bars.traded(translate.symbol_of(coin), float(translate.amount(each, "sz")), at_ns)
-
-
-def _name(subscription: dict[str, Any]) -> str:
-    about = subscription.get("user") or subscription.get("coin") or ""
-    return f"{subscription['type']}:{str(about).lower()}"
