@@ -18,6 +18,7 @@ from engine.trading.custody import ACCOUNT
 from engine.trading.ledger import Holding, Ledger
 from engine.trading.session import PaperSession
 from engine.trading.working import ManagedOrder
+from safety.alarm_codes import ALARMS
 from safety.interlock import HOLDS, HoldLevel
 from safety.killbyte import KillLevel
 from safety.reasons import REASONS
@@ -63,8 +64,12 @@ def _runbook_of(code: str, subject: str) -> str:
         "stale_data": "market_data_stale",
         "ambiguity": "reconcile_not_clean",
     }
+    if code == "replay_gate":
+        return "replay-parity.md"
     reason = REASONS.get(known.get(code, code))
-    return reason.runbook if reason is not None else "kill-and-resume.md"
+    # A hold of limits is about the alarm that its subject names; a storm is its own.
+    told = reason or ALARMS.get(subject) or ALARMS.get(code)
+    return told.runbook if told is not None else "kill-and-resume.md"
 
 
 def status_view(

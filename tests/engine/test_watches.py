@@ -21,6 +21,7 @@ from engine.trading.custody import Custody
 from engine.trading.feed_watch import watch_feed
 from engine.trading.orders import OrderManager
 from engine.trading.traffic import Traffic
+from engine.views import hold_rows
 from safety.facts import Preflight
 from safety.intent import ExecutionIntent
 from safety.interlock import GOOD_SAMPLES_NEEDED, Action, HoldLevel, permits
@@ -28,6 +29,7 @@ from safety.killbyte import KillByte, KillLevel
 from seams.clock import NS_PER_S
 from seams.disk import RealDisk
 from seams.rng import Rng
+from tests.assurance.assessment import ROOT
 from tests.engine.test_risk_memory import WallStep
 from venues.types import Environment, Mode
 
@@ -187,3 +189,23 @@ def test_a_silent_feed_holds_new_risk_until_five_good_samples(core: Core) -> Non
     plan.uses_market_time, age["ms"] = True, 5_001
     watch_feed(session)
     assert not core.interlock.has("stale_data", "BTC"), "a replay has no age"
+
+
+@pytest.mark.parametrize(
+    ("code", "subject", "runbook"),
+    [
+        ("limits", "slippage_limit", "kill-and-resume.md#slippage-limit"),
+        ("limits", "desk_drawdown_limit", "kill-and-resume.md#desk-drawdown-limit"),
+        ("limits", "exposure_breach", "kill-and-resume.md#exposure-breach"),
+        ("order_storm", "cancels", "rejected-orders.md#order-storm"),
+        ("clock_drift", "host", "stale-feed.md#clock-drift"),
+        ("replay_gate", "trend", "replay-parity.md"),
+        ("watchdog", "", "kill-and-resume.md"),
+    ],
+)
+def test_a_hold_names_the_runbook_of_its_cause(core: Core, code: str, subject: str, runbook: str) -> None:
+    core.interlock.raise_hold(code, subject=subject, since_ns=1, source="test", evidence="test")
+    assert [row.runbook for row in hold_rows(core)] == [runbook]
+    name, _, heading = runbook.partition("#")
+    text = (ROOT / "runbooks" / name).read_text(encoding="utf-8")
+    assert f"### {heading}\n" in text or not heading
