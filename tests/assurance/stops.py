@@ -31,6 +31,8 @@ STOPS: tuple[Stop, ...] = (
     Stop("a record that cannot be kept", "kill", "engine.core:Core.halt", ("tests/survival/test_disk_full.py::test_a_full_disk_halts_the_engine_and_it_goes_on_answering",)),
     Stop("something that the engine does not know how to handle", "kill", "engine.unforeseen:halt_on_unforeseen", ("tests/engine/test_unforeseen.py::test_what_breaks_in_a_callback_of_ours_halts",)),
     Stop("no progress for 5 s, seen from outside", "kill", "engine.ops.watchdog:Watchdog", ("tests/survival/test_watchdog.py::test_an_engine_that_freezes_or_dies_is_latched_and_its_orders_go",)),
+    Stop("three deaths of the engine within ten minutes", "kill", "engine.crash_loop:note_start", ("tests/engine/test_crash_loop.py::test_the_start_after_three_deaths_is_latched_and_says_why",)),
+    Stop("a liquidation by the venue", "kill", "engine.trading.forced:on_forced", ("tests/engine/test_forced.py::test_a_liquidation_pulls_the_switch_once",)),
     Stop("the day's loss", "limits", "engine.limits:watch_limits", (f"{_LIMITS}::test_a_daily_loss_closes_the_desk_for_new_risk_only", f"{_MEMORY}::test_a_breach_of_the_desk_latches_at_once_outlives_a_restart_and_clears_by_name")),
     Stop("the fall from the high-water mark; at its halt bound every position is closed first", "limits", "engine.breaker:DrawdownBreaker", ("tests/engine/test_breaker.py::test_a_fall_to_the_halt_bound_closes_everything_and_halts", "tests/engine/test_breaker.py::test_a_milder_breach_only_holds_new_risk")),
     Stop("fills that slip", "limits", "engine.limits:latch_conduct", (f"{_CONDUCT}::test_the_median_of_twenty_fills_latches_and_one_bad_fill_does_not",)),
