@@ -70,7 +70,6 @@ _ROWS: tuple[tuple[str, int, str, str, str, str, str, bool, float, float], ...] 
     ("feed_stale", 2, "Market data is stale", "New risk is blocked until samples are good again", "5 minutes", "Check the feed's connection", _FEED, False, 2.0, 10.0),
     ("order_rejected", 2, "The venue refused an order", "The decision was not carried out", "10 minutes", "Read the venue's message", _REJECTED, False, 0.0, 60.0),
     ("session_failed", 2, "A session ended with an error", "Its strategy no longer watches its positions", "5 minutes", "Check its open positions, then its last error", _PAPER, True, 0.0, 0.0),
-    ("session_stale", 2, "A session makes no progress", "Its strategy may not react to the market", "10 minutes", "Check feed and session health", _PAPER, False, 30.0, 30.0),
     ("clock_drift", 2, "The clock is off", "New risk is blocked; ages and expiries are doubtful", "10 minutes", "Check time synchronisation", _FEED, False, 5.0, 30.0),
     ("alarm_sink_failed", 2, "An alarm was not delivered", "Who relies on that sink does not hear of alarms", "10 minutes", "Look at interlock alarms sinks; use another way to watch", _ALARMS, False, 0.0, 60.0),
     ("past_not_recorded", 3, "What consoles are shown is not recorded", "This stretch cannot be looked at again; nothing else changes", "today", "Check space and rights of outputs/past under the home", _ALARMS, False, 0.0, 60.0),
@@ -84,7 +83,6 @@ _ROWS: tuple[tuple[str, int, str, str, str, str, str, bool, float, float], ...] 
     ("decision_drift", 3, "The desk decides otherwise than it used to", "Strategy, market or configuration has changed in effect", "today", "Look at interlock audit drift for what moved; explain it", _PAPER, False, 0.0, 60.0),
     ("ticket_expired", 3, "A ticket expired undecided", "The strategy's wish was dropped", "today", "Check whether somebody watches the queue", _PAPER, False, 0.0, 60.0),
     ("config_reload_failed", 3, "A changed configuration is not valid", "The old one stays in force", "today", "Correct the key that the message names", _START, False, 0.0, 60.0),
-    ("view_overrun", 3, "A console falls behind", "It skips views; it never shows old ones as live", "today", "Check the console's connection", _START, False, 5.0, 60.0),
 )
 # fmt: on
 
