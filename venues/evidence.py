@@ -123,6 +123,11 @@ class CorridorVenue(Protocol):
     @property
     def preparing(self) -> Preparing: ...
 
+    @property
+    def is_streaming(self) -> bool:
+        """Tell whether the account's stream is whole, so that what happens is told and not only asked for."""
+        ...
+
     async def market(self, symbol: str) -> Market | None:
         """Return the symbol's price, None where the venue has none."""
         ...

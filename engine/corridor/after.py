@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -27,13 +27,17 @@ WORDS: Mapping[OrderStatus, str] = {
 }
 ENDED = ("filled", "canceled", "rejected")
 MAX_POLLS = 60
+STREAM, REST = "stream_and_rest", "rest"
+AWARE, FALLBACK = "websocket_aware_rest_polling", "rest_fallback"
+"""How an order was watched: with the account's stream whole at every look, or by asking alone at one."""
 
 
 class After:
     """Looks at, follows and cancels the one order of a session."""
 
-    def __init__(self, core: Core, custody: Custody) -> None:
-        self._core, self._custody = core, custody
+    def __init__(self, core: Core, custody: Custody, is_streaming: Callable[[], bool]) -> None:
+        """`is_streaming`: whether the account's stream is whole now."""
+        self._core, self._custody, self._is_streaming = core, custody, is_streaming
 
     async def status(self, case: Case, ask: Ask) -> Outcome:
         """Ask the venue for the order and say what is proved about it."""
@@ -109,7 +113,10 @@ class After:
             order = self._custody.orders.known(case.order_id)
             state = _state_of(order)
             at_ns = self._core.clock.now_ns()
-            snapshots.append({"at_ns": at_ns, "order_state": state, "order": _shown(order)})
+            told_by = STREAM if self._is_streaming() else REST
+            snapshots.append(
+                {"at_ns": at_ns, "order_state": state, "told_by": told_by, "order": _shown(order)}
+            )
             if state in ENDED:
                 break
         unheard = _unheard(self._custody)
@@ -123,7 +130,7 @@ class After:
             "ended_early": len(snapshots) < polls,
             "attention_required": wants,
             "supervision_state": ending,
-            "monitoring_mode": "websocket_aware_rest_polling",
+            "monitoring_mode": FALLBACK if any(each["told_by"] == REST for each in snapshots) else AWARE,
             "snapshots": snapshots,
         }
         reasons = unheard or (("outcome_unknown",) if wants else ())

@@ -53,7 +53,7 @@ class CorridorDesk:
         self.core, self.custody, self.venue = core, custody, venue
         self._lock = asyncio.Lock()
         self._rows: dict[str, SubmitRow] | None = None
-        self._after = After(core, custody)
+        self._after = After(core, custody, lambda: venue.is_streaming)
         self._steps: Mapping[Step, Callable[[Case, Ask], Awaitable[Outcome]]] = {
             Step.PREFLIGHT: self._preflight,
             Step.READINESS: self._readiness,

@@ -48,6 +48,24 @@ def test_the_whole_way_leaves_one_order_and_every_artifact(venue: str, tmp_path:
     in_hall(venue, tmp_path, scene)
 
 
+def test_watching_says_where_the_stream_was_missing(venue: str, tmp_path: Path) -> None:
+    async def scene(hall: Hall) -> None:
+        session_id = await hall.at_gate()
+        await hall.do(session_id, Step.SUBMIT)
+        await hall.do(session_id, Step.SUPERVISE, polls=2)
+        body = hall.artifact(session_id, "supervision")["body"]
+        assert body["monitoring_mode"] == "websocket_aware_rest_polling"
+        assert {each["told_by"] for each in body["snapshots"]} == {"stream_and_rest"}
+        hall.stage.adapter._whole(False)
+        await hall.do(session_id, Step.SUPERVISE, polls=1)
+        body = hall.artifact(session_id, "supervision")["body"]
+        assert body["monitoring_mode"] == "rest_fallback", "asked, and not told"
+        assert [each["told_by"] for each in body["snapshots"]] == ["rest"]
+        assert body["order_state"] == "open"
+
+    in_hall(venue, tmp_path, scene)
+
+
 def test_an_order_that_fills_is_followed_to_its_last_fill(venue: str, tmp_path: Path) -> None:
     async def scene(hall: Hall) -> None:
         session_id = await hall.at_gate(limit_price="60020", stop_loss="59000")

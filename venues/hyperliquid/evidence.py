@@ -25,6 +25,10 @@ class HyperliquidEvidence:
         self._quotes = Quotes()
         venue.on_market(self._quotes.heard)
 
+    @property
+    def is_streaming(self) -> bool:
+        return self._venue.is_up
+
     async def market(self, symbol: str) -> Market | None:
         return self._quotes.market(symbol)
 

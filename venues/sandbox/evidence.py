@@ -21,6 +21,10 @@ class ExchangeEvidence:
         self._quotes = Quotes()
         link.on_market(self._quotes.heard)
 
+    @property
+    def is_streaming(self) -> bool:
+        return self._link.is_up
+
     async def market(self, symbol: str) -> Market | None:
         return self._quotes.market(symbol)
 
