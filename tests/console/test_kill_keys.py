@@ -21,6 +21,7 @@ from engine.api.commands import (
 from seams.clock import FixedClock
 from seams.net import NetDown, NoAnswer
 from tests.console import desk_fixture as desk
+from tests.console.fixture_gateway import reply_with
 from tests.console.hand import SIZE, picture, press, said, sent
 
 
@@ -172,7 +173,7 @@ async def test_cancels_that_nobody_confirmed_are_said_aloud() -> None:
         kill_id="K-1", level="halt_all", latched_at_ns=desk.NOW_NS, latch_ms=0.4, cancels_sent=3,
         cancels_confirmed=1, positions_kept=0,
     )  # fmt: skip
-    given.replies = {**given.replies, Kill: desk.reply_with(done)}
+    given.replies = {**given.replies, Kill: reply_with(done)}
     app = desk.make_app(given)
     async with app.run_test(size=(80, 24)) as pilot:
         await press(pilot, "ctrl+x", *"kill", "enter")

@@ -8,7 +8,8 @@ import math
 
 import pytest
 
-from engine.lifecycle.verify.answers import PlainBar, answered, is_same
+from engine.lifecycle.verify.answers import is_same
+from engine.lifecycle.verify.plain import PlainBar, answered
 from seams.rng import Rng
 from tests.forge.conftest import python_class
 

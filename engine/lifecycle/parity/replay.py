@@ -7,7 +7,6 @@ from pathlib import Path
 
 import msgspec
 
-from engine.api.parity import TOP
 from engine.lifecycle.parity.candidates import FINGERPRINT, is_sweep
 from engine.lifecycle.parity.contract import (
     KERNEL,
@@ -63,7 +62,7 @@ def replay_recorded(
     where: Where,
     allows_other_kernel: bool = False,
     report_path: Path | None = None,
-    top: int = TOP,
+    top: int,
     on_progress: Progress | None = None,
 ) -> ReplayReport:
     """Replay a run, a sweep with its `top` candidates, or a paper session; write report and release blocker.

@@ -12,6 +12,7 @@ from engine.lifecycle.forge.store import forge, open_library
 from engine.lifecycle.verify import accounts, answers
 from engine.lifecycle.verify.accounts import Account, compare_accounts, run_account
 from engine.lifecycle.verify.corpus import SEED, Case, build_corpus, corpus_sha256
+from engine.lifecycle.verify.plain import PlainBar, answered
 from engine.lifecycle.verify.report import (
     DIVERGED,
     EQUIVALENT,
@@ -249,7 +250,7 @@ def _against_reference(
 
 def _wanted(case: Case, strategy: Strategy) -> Iterator[int | None]:
     for index, row in enumerate(case.rows()):
-        yield answers.answered(strategy.on_bar(answers.PlainBar(index, *row, 0)))[0]  # type: ignore[arg-type]
+        yield answered(strategy.on_bar(PlainBar(index, *row, 0)))[0]  # type: ignore[arg-type]
 
 
 def compare_compiled(

@@ -8,10 +8,9 @@ from operator import attrgetter
 from typing import Any, Protocol
 
 from engine.lifecycle.forge.load import Library
+from engine.lifecycle.verify.plain import Answer, PlainBar, answered
 from native.forged import Forged
 from native.strategy import Strategy
-
-Answer = tuple[Any, ...]
 
 
 class Answering(Protocol):
@@ -94,10 +93,8 @@ class Asked:
     """A `Strategy` seen as what answers: its attributes are its state."""
 
     def __init__(self, strategy: Strategy, words: Sequence[str]) -> None:
-        from engine.lifecycle.verify.answers import PlainBar, answered
-
         self._strategy, self._words = strategy, tuple(words)
-        self._kept, self._bar, self._answered = getter(words), PlainBar, answered
+        self._kept = getter(words)
 
     def state_values(self) -> Mapping[str, Any]:
         return dict(zip(self._words, self.state_tuple(), strict=True))
@@ -116,8 +113,8 @@ class Asked:
         volume: float,
         side: int,
     ) -> Answer:
-        bar = self._bar(index, ts_ns, open, high, low, close, volume, side)
-        return self._answered(self._strategy.on_bar(bar))  # type: ignore[arg-type]  # the kernel's bar's fields
+        bar = PlainBar(index, ts_ns, open, high, low, close, volume, side)
+        return answered(self._strategy.on_bar(bar))  # type: ignore[arg-type]  # the kernel's bar's fields
 
 
 def getter(names: Sequence[str]) -> Callable[[Strategy], Answer]:
