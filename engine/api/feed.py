@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from engine.feed.messages import FeedHealth
     from engine.feed.source import CandleSet
 
-READY_S, STOP_S, POLL_S = 15.0, 8.0, 0.05
+READY_S, STOP_S, POLL_S = 45.0, 8.0, 0.05
 
 
 def candle_coverage(home: Path, venue: str = "", symbol: str = "", interval: str = "") -> list[Coverage]:

@@ -15,7 +15,7 @@ from engine.api.home import HomePaths
 from engine.failures import reason_code
 from seams.clock import NS_PER_S, SystemClock
 
-READY_S = 15.0
+READY_S = 45.0
 GRACE_S = 8.0
 POLL_S = 0.02
 TAIL_LINES = 6

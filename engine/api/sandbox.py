@@ -19,7 +19,7 @@ from seams.disk import RealDisk
 from venues.sandbox.process import LoopbackReady
 from venues.sandbox.server import Market, Ready
 
-READY_S = 15.0
+READY_S = 45.0
 STOP_S = 5.0
 EXCHANGE = "exchange"
 PROGRAMS = {

@@ -76,7 +76,7 @@ async def test_silence_ends_at_the_outer_deadline() -> None:
         began = loop.time()
         with pytest.raises(Lost):
             await wire.call(b"hello", 0.3)
-        assert loop.time() - began < 1.5
+        assert loop.time() - began < 4.5, "before the peer ends it"
         assert heard == [b"hello\n"]
 
 
