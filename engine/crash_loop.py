@@ -31,6 +31,7 @@ def note_start(core: Core) -> None:
             core.kill.trip(KillLevel.HALT_ALL, by="engine", reason=said, source=SOURCE)
         except OSError as error:
             core.halt(error, "kill latch")
+        core.sync_kill_hold()
         core.note(SOURCE, "eng", said)
         core.alarm(SOURCE, "engine", "eng", said)
         died = []  # they are answered for: the latch outlives this start, and only a named person resets it

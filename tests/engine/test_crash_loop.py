@@ -10,6 +10,7 @@ from engine import crash_loop
 from engine.core import Core
 from engine.daemon import Seams, build_core
 from engine.sim.world import ENVIRON
+from safety.interlock import HoldLevel
 from safety.killbyte import KillByte, KillLevel
 from seams.clock import NS_PER_S, FixedClock
 from seams.disk import MemoryDisk
@@ -54,6 +55,7 @@ def test_the_start_after_three_deaths_is_latched_and_says_why(desk: Desk) -> Non
     core = desk.start()
     assert core.kill.level is KillLevel.HALT_ALL
     assert core.kill.record.source == crash_loop.SOURCE
+    assert core.interlock.has("kill") and core.interlock.level is HoldLevel.HALT, "and it is shown"
     assert core.kill.record.reason == "3 engines have died within 10 minutes"
     view = core.alarms.view(1, desk.clock.now_ns())
     assert [row.code for row in view.rows] == ["crash_loop"]
