@@ -17,7 +17,7 @@ from venues.contract import OutcomeUnknown, Refused
 from venues.hyperliquid.asking import Asker
 from venues.hyperliquid.budget import Budget
 from venues.hyperliquid.outcomes import Outcome, Verdict, of_response
-from venues.hyperliquid.signing import Action, sign_l1, wallet_of
+from venues.hyperliquid.signing import Action, Wallet, sign_l1, wallet_of
 from venues.keyfile import KeyFile
 
 
@@ -80,7 +80,7 @@ class HyperliquidClient:
     async def close(self) -> None:
         await self._asker.close()
 
-    def _signed(self, wallet: Any, action: Action, nonce: int, expires_ms: int | None) -> bytes:
+    def _signed(self, wallet: Wallet, action: Action, nonce: int, expires_ms: int | None) -> bytes:
         made = sign_l1(
             wallet, action, nonce, vault=self.vault, expires_ms=expires_ms, is_mainnet=self._is_mainnet
         )

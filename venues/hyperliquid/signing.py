@@ -1,18 +1,22 @@
-"""Signatures of Hyperliquid: made and recovered by the venue's own SDK, never by code of ours.
+"""Signatures of Hyperliquid, as the venue's own SDK makes and recovers them.
 
 Both ends use it: the adapter signs, the loopback exchange recovers. A recovered address says who signed;
-with one byte changed it is merely another, random address.
+with one byte changed it is merely another, random address. The SDK makes what an action is hashed to and
+what surrounds that hash; only the part of the surroundings that never changes is kept (`Surroundings`),
+because the SDK would encode it anew for every order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
+from coincurve import PrivateKey
 from eth_account import Account
-from eth_account.datastructures import SignedMessage
-from eth_account.messages import SignableMessage
+from eth_account.messages import encode_typed_data
 from eth_account.signers.local import LocalAccount
+from eth_hash.auto import keccak as keccak256
 from eth_utils.crypto import keccak
 from hyperliquid.utils import signing as sdk
 
@@ -20,6 +24,8 @@ from venues.types import Record
 
 Action = dict[str, Any]
 """One action as the venue defines it; the order of its keys is part of what is signed."""
+V_OFFSET = 27
+"""What a signature's `v` is above the number of the point that it recovers to."""
 
 
 class Signature(Record):
@@ -35,26 +41,54 @@ class Unrecoverable(ValueError):
 
 
 class Wallet(LocalAccount):
-    """A signing account that keeps its key: from bytes, the library would derive the public key anew for
-    each signature, which is a fifth of the time of one (docs/benchmarks.md)."""
+    """A signing account that keeps its key as the curve's own library takes it: from bytes, the public key
+    would be derived anew for each signature (docs/benchmarks.md)."""
 
-    def sign_message(self, signable_message: SignableMessage) -> SignedMessage:
-        """Sign as `LocalAccount.sign_message` does."""
-        made: SignedMessage = self._publicapi.sign_message(signable_message, private_key=self._key_obj)
-        return made
+    def __init__(self, made: LocalAccount) -> None:
+        super().__init__(made._key_obj, Account())
+        self.curve_key = PrivateKey(bytes(made.key))
 
 
-def wallet_of(private_key: str) -> LocalAccount:
+class Surroundings(Record):
+    """What one network's L1 signatures cover besides an action's hash, as EIP-712 defines it: `domain` is the
+    domain's hash behind its two bytes, `agent` the hash of the agent's type and of its source."""
+
+    domain: bytes
+    agent: bytes
+
+    def digest(self, action_hash: bytes) -> bytes:
+        """Return the 32 bytes that are signed for an action's hash."""
+        return bytes(keccak256(self.domain + keccak256(self.agent + action_hash)))
+
+
+def wallet_of(private_key: str) -> Wallet:
     """Return the signing account of a private key. Raises `ValueError`; the key is not repeated."""
     try:
-        made: LocalAccount = Account.from_key(private_key)
-        return Wallet(made._key_obj, Account())
+        return Wallet(Account.from_key(private_key))
     except Exception as error:
         raise ValueError("not a private key of 32 bytes in hexadecimal") from error
 
 
+@cache
+def surroundings(is_mainnet: bool) -> Surroundings:
+    """Return a network's surroundings, taken from the SDK's own payload.
+
+    Raises `ValueError` where the SDK encodes another payload than this one: then nothing is signed.
+    """
+    payload = sdk.l1_payload(sdk.construct_phantom_agent(bytes(32), is_mainnet))
+    agent_type = "Agent(string source,bytes32 connectionId)"
+    source = keccak256(str(payload["message"]["source"]).encode())
+    encoded = encode_typed_data(full_message=payload)
+    made = Surroundings(
+        domain=b"\x19" + encoded.version + encoded.header, agent=keccak256(agent_type.encode()) + source
+    )
+    if keccak256(made.agent + bytes(32)) != encoded.body:
+        raise ValueError("the SDK surrounds an action with something else than an agent of two fields")
+    return made
+
+
 def sign_l1(
-    wallet: LocalAccount,
+    wallet: Wallet,
     action: Action,
     nonce: int,
     *,
@@ -63,8 +97,10 @@ def sign_l1(
     is_mainnet: bool,
 ) -> Signature:
     """Sign an action of the trading surface (orders, cancels, leverage, noop ...)."""
-    made = sdk.sign_l1_action(wallet, action, vault, nonce, expires_ms, is_mainnet)
-    return Signature(r=made["r"], s=made["s"], v=made["v"])
+    hashed = sdk.action_hash(action, vault, nonce, expires_ms)
+    made = wallet.curve_key.sign_recoverable(surroundings(is_mainnet).digest(hashed), hasher=None)
+    r, s = int.from_bytes(made[:32], "big"), int.from_bytes(made[32:64], "big")
+    return Signature(r=hex(r), s=hex(s), v=V_OFFSET + made[64])
 
 
 def action_hash(action: Action, nonce: int, *, vault: str | None, expires_ms: int | None) -> str:
