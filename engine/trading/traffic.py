@@ -3,6 +3,8 @@ window, whoever wished for them."""
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -35,72 +37,119 @@ class Sent(NamedTuple):
         return cls(row.created_ns, row.symbol, side, key, not row.reduce_only)
 
 
+class Times:
+    """Times in ascending order, and how many of them lie inside a window: found by halving, not by looking at
+    each, because every judgement asks seven times."""
+
+    def __init__(self) -> None:
+        self._at: list[int] = []
+
+    def add(self, at_ns: int) -> int:
+        """Note a time; return its place among the others."""
+        place = bisect_right(self._at, at_ns)
+        self._at.insert(place, at_ns)
+        return place
+
+    def before(self, now_ns: int, window_ns: int) -> int:
+        """Return how many are older than the window, or exactly as old."""
+        return bisect_right(self._at, now_ns - window_ns)
+
+    def within(self, now_ns: int, window_ns: int) -> int:
+        """Return how many are inside the window; a later time than now is inside."""
+        return len(self._at) - self.before(now_ns, window_ns)
+
+    def newest(self) -> int | None:
+        return self._at[-1] if self._at else None
+
+    def forget(self, count: int) -> None:
+        """Forget the oldest ones."""
+        del self._at[:count]
+
+
 class Traffic:
     """Recent messages and orders; times must not go backwards, and a jump back forgets nothing."""
 
     def __init__(self, sent: Iterable[Sent] = ()) -> None:
-        self._sent: list[Sent] = list(sent)
-        self._messages: list[int] = [each.at_ns for each in self._sent]
-        self._refused: list[int] = []
-        self._cancels: list[int] = []
+        self._messages, self._sent, self._entries, self._exits = Times(), Times(), Times(), Times()
+        self._refused, self._cancels = Times(), Times()
+        self._keys: list[str] = []
+        """What was wished for, in the order of `_sent`."""
+        self._of_symbol: defaultdict[str, Times] = defaultdict(Times)
+        self._of_side: defaultdict[tuple[str, Side], Times] = defaultdict(Times)
+        """The entries, by symbol and by its side."""
+        for each in sent:
+            self._messages.add(each.at_ns)
+            self._note(each)
 
     def sent(self, at_ns: int, symbol: str, side: Side, key: str, *, is_entry: bool) -> None:
         """Note one submitted order; it is a message, too."""
         self.message(at_ns)
-        self._sent = [each for each in self._sent if at_ns - each.at_ns < REPEAT_WINDOW_NS]
-        self._sent.append(Sent(at_ns, symbol, side, key, is_entry))
+        old = self._sent.before(at_ns, REPEAT_WINDOW_NS)
+        self._sent.forget(old)
+        del self._keys[:old]
+        for times in (self._entries, self._exits, *self._of_symbol.values(), *self._of_side.values()):
+            times.forget(times.before(at_ns, REPEAT_WINDOW_NS))
+        self._note(Sent(at_ns, symbol, side, key, is_entry))
 
     def message(self, at_ns: int) -> None:
         """Note one message that is not a new order: a cancel, a change, the same bytes again (C8)."""
-        self._messages = [at for at in self._messages if at_ns - at < RATE_WINDOW_NS]
-        self._messages.append(at_ns)
+        self._messages.forget(self._messages.before(at_ns, RATE_WINDOW_NS))
+        self._messages.add(at_ns)
 
     def cancel(self, at_ns: int) -> None:
         """Note one cancel; it is a message, too."""
         self.message(at_ns)
-        self._cancels = [*(at for at in self._cancels if at_ns - at < MINUTE_NS), at_ns]
+        self._cancels.forget(self._cancels.before(at_ns, MINUTE_NS))
+        self._cancels.add(at_ns)
 
     def cancels(self, now_ns: int) -> int:
         """Return how many cancels were asked for within a minute."""
-        return sum(1 for at in self._cancels if now_ns - at < MINUTE_NS)
+        return self._cancels.within(now_ns, MINUTE_NS)
 
     def refused(self, at_ns: int) -> int:
         """Note one wish that a throttle refused; return how many there were within a minute."""
-        self._refused = [*(at for at in self._refused if at_ns - at < MINUTE_NS), at_ns]
-        return len(self._refused)
+        self._refused.forget(self._refused.before(at_ns, MINUTE_NS))
+        self._refused.add(at_ns)
+        return self._refused.within(at_ns, MINUTE_NS)
 
     def calm(self) -> None:
         """Count refusals and cancels anew: what was is told, or was ours to do."""
-        self._refused, self._cancels = [], []
+        self._refused, self._cancels = Times(), Times()
 
     def messages(self, now_ns: int) -> int:
         """Return how many messages went out within two seconds."""
-        self._messages = [at for at in self._messages if now_ns - at < RATE_WINDOW_NS]
-        return len(self._messages)
+        return self._messages.within(now_ns, RATE_WINDOW_NS)
 
     def repeats(self, now_ns: int, symbol: str, side: Side) -> int:
         """Return how often this symbol was entered on this side within ten minutes (C9)."""
-        self._sent = [each for each in self._sent if now_ns - each.at_ns < REPEAT_WINDOW_NS]
-        return sum(1 for each in self._sent if each.is_entry and (each.symbol, each.side) == (symbol, side))
+        times = self._of_side.get((symbol, side))
+        return 0 if times is None else times.within(now_ns, REPEAT_WINDOW_NS)
 
     def entries(self, now_ns: int, symbol: str = "") -> int:
         """Return the entries within a minute, of one symbol or of all."""
-        return sum(
-            1 for each in self._within(now_ns, MINUTE_NS) if each.is_entry and symbol in ("", each.symbol)
-        )
+        times = self._of_symbol.get(symbol) if symbol else self._entries
+        return 0 if times is None else times.within(now_ns, MINUTE_NS)
 
     def exits(self, now_ns: int) -> int:
         """Return the exits within a minute."""
-        return sum(1 for each in self._within(now_ns, MINUTE_NS) if not each.is_entry)
+        return self._exits.within(now_ns, MINUTE_NS)
 
     def since_entry_ms(self, now_ns: int, symbol: str) -> int:
         """Return how long ago this symbol was last entered; the repeat window where it was not (OC-58)."""
-        entered = [each.at_ns for each in self._sent if each.is_entry and each.symbol == symbol]
-        return (min(now_ns - max(entered), REPEAT_WINDOW_NS) if entered else REPEAT_WINDOW_NS) // NS_PER_MS
+        times = self._of_symbol.get(symbol)
+        newest_ns = None if times is None else times.newest()
+        since_ns = REPEAT_WINDOW_NS if newest_ns is None else min(now_ns - newest_ns, REPEAT_WINDOW_NS)
+        return since_ns // NS_PER_MS
 
     def keys(self, now_ns: int) -> tuple[str, ...]:
         """Return what was wished for within a minute (C10)."""
-        return tuple(each.key for each in self._within(now_ns, DUPLICATE_WINDOW_NS))
+        return tuple(self._keys[self._sent.before(now_ns, DUPLICATE_WINDOW_NS) :])
 
-    def _within(self, now_ns: int, window_ns: int) -> list[Sent]:
-        return [each for each in self._sent if now_ns - each.at_ns < window_ns]
+    def _note(self, sent: Sent) -> None:
+        self._keys.insert(self._sent.add(sent.at_ns), sent.key)
+        if not sent.is_entry:
+            self._exits.add(sent.at_ns)
+            return
+        self._entries.add(sent.at_ns)
+        self._of_symbol[sent.symbol].add(sent.at_ns)
+        self._of_side[sent.symbol, sent.side].add(sent.at_ns)
