@@ -18,6 +18,24 @@ def canonical(value: Any) -> bytes:
     return _ENCODER.encode(value)
 
 
+class Spelled:
+    """The canonical JSON of the newest message asked for, and its hash: the same object is spelled once.
+
+    For what many judgements share and nobody changes: a frozen policy, an instrument.
+    """
+
+    def __init__(self) -> None:
+        self._of: Any = self
+        self.body, self.sha256 = "", ""
+
+    def __call__(self, value: Record | None) -> Spelled:
+        """Return this, holding the spelling of `value`."""
+        if value is not self._of:
+            data = canonical(value)
+            self._of, self.body, self.sha256 = value, data.decode(), sha256_hex(data)
+        return self
+
+
 def sha256_hex(data: bytes) -> str:
     """Return the SHA-256 of some bytes as 64 hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()

@@ -18,6 +18,7 @@ from sqlalchemy import (
     insert,
     update,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from engine.store.failures import StoreConflict, StoreFailed, code_of
@@ -38,6 +39,8 @@ class Link:
         self._driver: Any = connection.dialect.loaded_dbapi
         self._prepared: dict[object, Prepared] = {}
         self._depth = 0
+        self.rollbacks = 0
+        """How many transactions left nothing: what was learned of a row before one may not be so any more."""
         self.failures = 0
         self.last_failure = ""
 
@@ -51,7 +54,7 @@ class Link:
         if self._depth:
             yield self._connection
             return
-        self._depth = 1
+        self._depth, is_kept = 1, False
         try:
             chaos.point("store.begin")
             with self._connection.begin():
@@ -63,8 +66,11 @@ class Link:
             raise StoreConflict(f"the database refused the row: {cause}") from error
         except (SQLAlchemyError, self._driver.Error) as error:
             raise self._failed(error) from error
+        else:
+            is_kept = True
         finally:
             self._depth = 0
+            self.rollbacks += not is_kept
 
     def add(self, table: Table, record: Record, *, without: Sequence[str] = ()) -> None:
         """Insert one record; `without` names the columns the database fills itself."""
@@ -85,9 +91,18 @@ class Link:
     def put(self, table: Table, key: str, record: Record) -> None:
         """Write one record under its `key`, new or known."""
         values = columns_of(record)
+        prepared = self._prepared.get((table.name, key))
+        if prepared is None:
+            prepared = self._upsert(table, key, (*values,))
+            self._prepared[table.name, key] = prepared
         with self.transaction() as connection:
-            if not self.change(table, key, values, values[key]):
-                self._insert(connection, table, values)
+            carry_out(connection, prepared, values)
+
+    def _upsert(self, table: Table, key: str, names: Sequence[str]) -> Prepared:
+        dialect = self._connection.dialect
+        adding = (sqlite if dialect.name == "sqlite" else postgresql).insert(table)
+        after = {name: adding.excluded[name] for name in names if name != key}
+        return prepare(adding.on_conflict_do_update(index_elements=[key], set_=after), dialect, names)
 
     def _insert(self, connection: Connection, table: Table, values: dict[str, object]) -> None:
         names = (*values,)

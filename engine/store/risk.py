@@ -61,6 +61,9 @@ class RiskRows:
 
     def __init__(self, link: Link) -> None:
         self._link = link
+        self._kept = ("", 0)
+        """The policy that is known to be on record, and how many transactions had been undone when it was
+        looked for."""
 
     def limits(self) -> LimitsRecord | None:
         """Return the limits in force as last written; None before the first start."""
@@ -127,8 +130,10 @@ class RiskRows:
     def record_judgement(self, judgement: JudgementRecord, policy: PolicyRecord) -> None:
         """Write what one verdict was made from; its policy is kept once for all that share it (I29)."""
         with self._link.transaction():
-            if self._link.ask(_POLICY, {"sha256": policy.sha256}) is None:
-                self._link.add(POLICIES, policy)
+            if self._kept != (policy.sha256, self._link.rollbacks):
+                if self._link.ask(_POLICY, {"sha256": policy.sha256}) is None:
+                    self._link.add(POLICIES, policy)
+                self._kept = (policy.sha256, self._link.rollbacks)
             self._link.add(JUDGEMENTS, judgement, without=("seq",))
 
     def judgements(self, session_id: str = "", limit: int = 10_000) -> list[JudgementRecord]:

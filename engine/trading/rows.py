@@ -21,10 +21,12 @@ from engine.trading.machine import Evidence
 from engine.trading.working import ManagedOrder, Sent
 from native.intents import OrderIntent
 from safety.approval import FINAL_STATES, Ticket
-from safety.canonical import canonical, sha256_hex
+from safety.canonical import Spelled, canonical
 from safety.facts import AccountFacts, Preflight
 from safety.intent import ExecutionIntent, ExecutionPolicy, duplicate_key, intent_hash
 from venues.types import Fill, Instrument
+
+_POLICY, _INSTRUMENT = Spelled(), Spelled()
 
 
 def intent_row(
@@ -224,8 +226,8 @@ def judgement_rows(
     limits_epoch: int,
 ) -> tuple[JudgementRecord, PolicyRecord]:
     """Return the rows from which a verdict can be made again, to the letter."""
-    body = canonical(policy)
-    kept = PolicyRecord(sha256=sha256_hex(body), body=body.decode(), at_ns=at_ns)
+    spelled = _POLICY(policy)
+    kept = PolicyRecord(sha256=spelled.sha256, body=spelled.body, at_ns=at_ns)
     judgement = JudgementRecord(
         session_id=intent.session_id,
         decision_id=intent.decision_id,
@@ -233,7 +235,7 @@ def judgement_rows(
         at_ns=at_ns,
         intent=canonical(intent).decode(),
         facts=canonical(facts).decode(),
-        instrument=canonical(instrument).decode(),
+        instrument=_INSTRUMENT(instrument).body,
         policy_sha256=kept.sha256,
         limits_epoch=limits_epoch,
         is_allowed=verdict.allowed,
