@@ -115,14 +115,19 @@ def test_alarm_is_kept_at_its_latest(store: Store) -> None:
 def test_a_policy_that_was_rolled_back_is_written_with_the_next_judgement(store: Store) -> None:
     policy = PolicyRecord(sha256="p" * 64, body="{}", at_ns=AT)
     judgement = JudgementRecord(
-        session_id="", decision_id="D-1", phase="proposal", at_ns=AT, intent="{}", facts="{}", instrument="{}",
-        policy_sha256=policy.sha256, limits_epoch=1, is_allowed=True, reasons=(),
+        session_id="", decision_id="D-1", phase="proposal", at_ns=AT, intent="{}", facts="{}",
+        instrument="{}", policy_sha256=policy.sha256, limits_epoch=1, is_allowed=True, reasons=(),
     )  # fmt: skip
-    with pytest.raises(KeyError), store.transaction():
-        store.risk.record_judgement(judgement, policy)
-        store.risk.record_judgement(judgement, policy)
-        raise KeyError("undone")
+    with pytest.raises(KeyError):
+        _keep_and_fail(store, judgement, policy)
     assert store.risk.policy(policy.sha256) is None and store.risk.judgements() == []
     for count in (1, 2):
         store.risk.record_judgement(judgement, policy)
         assert store.risk.policy(policy.sha256) == policy and len(store.risk.judgements()) == count
+
+
+def _keep_and_fail(store: Store, judgement: JudgementRecord, policy: PolicyRecord) -> None:
+    with store.transaction():
+        store.risk.record_judgement(judgement, policy)
+        store.risk.record_judgement(judgement, policy)
+        raise KeyError("undone")
