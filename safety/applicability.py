@@ -65,12 +65,16 @@ ABSENT: Mapping[str, Absence] = {
 """Fact -> where it may be missing. A fact that is not here is needed in every mode."""
 
 
+_READ = {name: attrgetter(name) for name in ABSENT}
+
+
 def may_be_absent(names: tuple[str, ...], facts: AccountFacts, mode: Mode) -> bool:
     """Tell whether a rule that needs these facts does not apply: all are missing, and may be."""
-    return bool(names) and all(
-        name in ABSENT and attrgetter(name)(facts) is None and _has_none(ABSENT[name], facts, mode)
-        for name in names
-    )
+    for name in names:
+        absence = ABSENT.get(name)
+        if absence is None or _READ[name](facts) is not None or not _has_none(absence, facts, mode):
+            return False
+    return bool(names)
 
 
 def _has_none(absence: Absence, facts: AccountFacts, mode: Mode) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import NamedTuple, Protocol
 
@@ -46,7 +47,7 @@ def _finite(value: Decimal | None) -> Decimal:
     return value
 
 
-def _books(facts: Carried, intent: ExecutionIntent | None) -> dict[str, _Book]:
+def _collected(facts: Carried, intent: ExecutionIntent | None) -> dict[str, _Book]:
     """Collect, per symbol, the position, all quantity that may still trade, and the dearest price.
 
     Reduce-only orders cannot open, so they are left out. Raises `ValueError` where a figure is missing.
@@ -76,6 +77,37 @@ def _books(facts: Carried, intent: ExecutionIntent | None) -> dict[str, _Book]:
     return books
 
 
+class _Newest:
+    """The books of the account that was asked about last, without an intent and with one: a dozen rules of
+    one judgement ask for the same. Facts and intents never change, so the same objects have the same books.
+    """
+
+    def __init__(self) -> None:
+        self._facts: Carried | None = None
+        self._books: dict[int, tuple[ExecutionIntent | None, Mapping[str, _Book]]] = {}
+        self._gross: dict[int, Decimal] = {}
+
+    def books(self, facts: Carried, intent: ExecutionIntent | None) -> Mapping[str, _Book]:
+        """Return the books. Raises `ValueError` as `_collected` does."""
+        if facts is not self._facts:
+            self._facts, self._books, self._gross = facts, {}, {}
+        found = self._books.get(id(intent))
+        if found is None:
+            found = self._books[id(intent)] = (intent, _collected(facts, intent))
+        assert found[0] is intent, "what is kept has its intent kept, so its place is not given away"
+        return found[1]
+
+    def gross(self, facts: Carried, intent: ExecutionIntent | None) -> Decimal:
+        """Return the worst-case sum of all books. Raises `ValueError` as `_collected` does."""
+        books = self.books(facts, intent)
+        if id(intent) not in self._gross:
+            self._gross[id(intent)] = _sum(books)
+        return self._gross[id(intent)]
+
+
+_NEWEST = _Newest()
+
+
 def _priced(value: Decimal | None) -> Decimal:
     price = _finite(value)
     if price <= 0:
@@ -95,20 +127,24 @@ def _worst(book: _Book) -> Decimal:
     return max(abs(book.position), abs(book.position + book.buys), abs(book.position - book.sells))
 
 
+def _sum(books: Mapping[str, _Book]) -> Decimal:
+    return sum([_worst(book) * book.price for book in books.values()], ZERO)
+
+
 def gross_exposure(facts: Carried, intent: ExecutionIntent | None) -> Decimal:
     """Return the worst-case sum over symbols of |position| * price, in USD, with the intent if given."""
-    return sum((_worst(book) * book.price for book in _books(facts, intent).values()), ZERO)
+    return _NEWEST.gross(facts, intent)
 
 
 def symbol_exposure(facts: Carried, intent: ExecutionIntent | None, symbol: str) -> Decimal:
     """Return the worst-case |position| * price of one symbol, in USD."""
-    book = _books(facts, intent).get(symbol)
+    book = _NEWEST.books(facts, intent).get(symbol)
     return ZERO if book is None else _worst(book) * book.price
 
 
 def worst_positions(facts: Carried, intent: ExecutionIntent | None) -> tuple[str, ...]:
     """Return the symbols that may hold a position, sorted."""
-    return tuple(sorted(symbol for symbol, book in _books(facts, intent).items() if _worst(book) > 0))
+    return tuple(sorted(symbol for symbol, book in _NEWEST.books(facts, intent).items() if _worst(book) > 0))
 
 
 def closing_quantity(facts: Carried, intent: ExecutionIntent) -> Decimal:
@@ -141,7 +177,7 @@ def strategy_exposure(facts: Carried, intent: ExecutionIntent | None, strategy_i
         tuple(o for o in facts.orders if o.strategy_id in mine),
         facts.mark_price,
     )
-    return gross_exposure(part, intent)
+    return _sum(_collected(part, intent))
 
 
 def portfolio_risk_usd(facts: Carried, intent: ExecutionIntent | None) -> Decimal:

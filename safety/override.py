@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from safety.canonical import changed
-from safety.facts import CheckResult, Preflight
+from safety.facts import CheckResult
 from safety.reasons import Refusal
 from safety.text import clean
 from safety.ticket import Ticket
@@ -57,6 +57,6 @@ def overridden(ticket: Ticket, first: FirstSignature | None) -> Ticket:
     return changed(ticket, overridden=failed, override_reason=clean(first.reason))
 
 
-def may_go(verdict: Preflight, ticket: Ticket) -> bool:
-    """Tell whether a verdict lets an approved ticket go: nothing fails but what two persons passed over."""
-    return verdict.allowed or (bool(ticket.overridden) and set(verdict.reasons) <= set(ticket.overridden))
+def may_go(reasons: tuple[str, ...], ticket: Ticket) -> bool:
+    """Tell whether what refuses now lets an approved ticket go: nothing but what two persons passed over."""
+    return not reasons or (bool(ticket.overridden) and set(reasons) <= set(ticket.overridden))

@@ -64,6 +64,7 @@ class Unknowable(ValueError):
 
 
 PASS = Finding(is_ok=True)
+_ABSENT, _UNKNOWN = Finding(is_ok=True, now="absent"), Finding(is_ok=False, now="unknown")
 Judge = Callable[[Case], Finding]
 
 
@@ -85,30 +86,37 @@ class Rule(NamedTuple):
 
 
 def judge(rule: Rule, case: Case) -> Check:
-    """Apply one rule; what it cannot compute it refuses."""
-    result = CheckResult.FAIL
-    if rule.is_for_entries_only and action_of(case.intent) is not Action.ADD_RISK:
-        return _passed(rule.code)
-    if rule.optional and may_be_absent(rule.optional, case.facts, case.policy.mode):
-        finding, result = Finding(is_ok=True, now="absent"), CheckResult.NOT_APPLICABLE
-    else:
-        try:
-            finding = rule.judge(case)
-        except (ArithmeticError, ValueError, TypeError, AttributeError):
-            finding = Finding(is_ok=False, now="unknown")
+    """Apply one rule and show what it saw; what it cannot compute it refuses."""
+    finding = found(rule, case)
     if finding is PASS:
         return _passed(rule.code)
-    if finding.is_ok and result is not CheckResult.NOT_APPLICABLE:
-        result = CheckResult.WARN if finding.is_near else CheckResult.OK
+    is_ok, now, after, limit, is_near, headroom = finding
+    result = CheckResult.OK if is_ok else CheckResult.FAIL
+    if finding is _ABSENT:
+        result = CheckResult.NOT_APPLICABLE
+    elif is_ok and is_near:
+        result = CheckResult.WARN
     return Check(
         name=rule.code,
-        now=_text(finding.now),
-        after=_text(finding.after),
-        limit=_text(finding.limit),
+        now=now if type(now) is str else _text(now),
+        after=after if type(after) is str else _text(after),
+        limit=limit if type(limit) is str else _text(limit),
         result=result,
-        reason=None if finding.is_ok else rule.code,
-        headroom="" if finding.headroom is None else _text(finding.headroom),
+        reason=None if is_ok else rule.code,
+        headroom="" if headroom is None else _text(headroom),
     )
+
+
+def found(rule: Rule, case: Case) -> Finding:
+    """Apply one rule to a case; `PASS` where it has nothing to say."""
+    if rule.is_for_entries_only and action_of(case.intent) is not Action.ADD_RISK:
+        return PASS
+    if rule.optional and may_be_absent(rule.optional, case.facts, case.policy.mode):
+        return _ABSENT
+    try:
+        return rule.judge(case)
+    except (ArithmeticError, ValueError, TypeError, AttributeError):
+        return _UNKNOWN
 
 
 @cache
@@ -119,8 +127,6 @@ def _passed(code: str) -> Check:
 
 def _text(value: object) -> str:
     """Return a figure as it is shown: no exponent, at most ten places."""
-    if type(value) is str:
-        return value
     if isinstance(value, Decimal) and value.is_finite() and abs(value) < _LARGEST_SHOWN:
         return _shown(value) if value else f"{value.quantize(_TEN_PLACES).normalize():f}"
     return str(value)

@@ -10,7 +10,7 @@ import sys
 
 from safety.applicability import ABSENT
 from safety.reasons import REASONS
-from safety.rule import Case, Finding, Level, Rule, Unknowable, action_of, judge, number, positive
+from safety.rule import Case, Finding, Level, Rule, Unknowable, action_of, found, judge, number, positive
 from safety.rules_account import ACCOUNT_RULES
 from safety.rules_market import MARKET_RULES
 from safety.rules_order import ORDER_RULES
@@ -25,6 +25,7 @@ __all__ = [
     "Rule",
     "Unknowable",
     "action_of",
+    "found",
     "judge",
     "number",
     "positive",

@@ -22,7 +22,7 @@ from engine.trading.working import ManagedOrder, Sent
 from native.intents import OrderIntent
 from safety.approval import FINAL_STATES, Ticket
 from safety.canonical import Spelled, canonical
-from safety.facts import AccountFacts, Preflight
+from safety.facts import AccountFacts
 from safety.intent import ExecutionIntent, ExecutionPolicy, duplicate_key, intent_hash
 from venues.types import Fill, Instrument
 
@@ -220,7 +220,7 @@ def judgement_rows(
     facts: AccountFacts,
     policy: ExecutionPolicy,
     instrument: Instrument | None,
-    verdict: Preflight,
+    reasons: tuple[str, ...],
     phase: str,
     at_ns: int,
     limits_epoch: int,
@@ -238,7 +238,7 @@ def judgement_rows(
         instrument=_INSTRUMENT(instrument).body,
         policy_sha256=kept.sha256,
         limits_epoch=limits_epoch,
-        is_allowed=verdict.allowed,
-        reasons=verdict.reasons,
+        is_allowed=not reasons,
+        reasons=reasons,
     )
     return judgement, kept

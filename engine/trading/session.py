@@ -30,10 +30,10 @@ from native.intents import OrderIntent
 from native.kernel import Kernel
 from safety.approval import ApprovalRule, Ticket, TicketEvent, TicketState
 from safety.canonical import changed
-from safety.facts import DeskFacts, Preflight, VenueFacts
+from safety.facts import AccountFacts, DeskFacts, Preflight, VenueFacts
 from safety.intent import ExecutionIntent, ExecutionPolicy
 from safety.override import may_go
-from safety.preflight import preflight
+from safety.preflight import preflight, refusals
 from seams.clock import NS_PER_MS
 from venues.sandbox.embedded import EmbeddedVenue
 from venues.types import (
@@ -42,6 +42,7 @@ from venues.types import (
     Environment,
     FeedEnd,
     Fill,
+    Instrument,
     MarketEvent,
     Mode,
     OrderStatus,
@@ -49,6 +50,7 @@ from venues.types import (
 )
 
 Judged = tuple[Preflight, Judgement]
+Snapshot = tuple[ExecutionIntent, AccountFacts, ExecutionPolicy, Instrument | None]
 FillWatcher = Callable[[ManagedOrder, Fill], None]
 
 
@@ -183,7 +185,7 @@ class PaperSession:
         self.counts.intents += 1
         hooked = asked(self.core.hooks, self._intent(wish))
         intent = hooked.intent
-        verdict, judgement = self._judged(intent, "proposal")
+        verdict, judgement = self._judged(intent)
         verdict = hooked.stricter(verdict)
         if hooked.is_smaller:
             self._smaller.add(wish.intent_id)
@@ -240,16 +242,21 @@ class PaperSession:
 
     def judge(self, intent: ExecutionIntent) -> Preflight:
         """Run preflight with the facts of this moment. Pure in its inputs; called again at review."""
-        instrument = self.plan.instruments.get(intent.symbol)
-        return preflight(intent, account_facts(self, intent), policy_for(self.policy, intent), instrument)
+        return preflight(*self._snapshot(intent))
 
-    def _judged(self, intent: ExecutionIntent, phase: str) -> Judged:
-        """Judge an intent, and return with the verdict what it was made from (I29)."""
+    def _judged(self, intent: ExecutionIntent) -> Judged:
+        """Judge what is proposed, and return with the verdict what it was made from (I29)."""
+        snapshot = self._snapshot(intent)
+        verdict = preflight(*snapshot)
+        return verdict, self._kept(snapshot, verdict.reasons, "proposal")
+
+    def _snapshot(self, intent: ExecutionIntent) -> Snapshot:
+        """Return everything that a verdict of this moment is made from."""
         instrument, policy = self.plan.instruments.get(intent.symbol), policy_for(self.policy, intent)
-        facts = account_facts(self, intent)
-        verdict = preflight(intent, facts, policy, instrument)
-        at_ns, epoch = self.core.clock.now_ns(), self.core.limits.epoch
-        return verdict, judgement_rows(intent, facts, policy, instrument, verdict, phase, at_ns, epoch)
+        return intent, account_facts(self, intent), policy, instrument
+
+    def _kept(self, snapshot: Snapshot, reasons: tuple[str, ...], phase: str) -> Judgement:
+        return judgement_rows(*snapshot, reasons, phase, self.core.clock.now_ns(), self.core.limits.epoch)
 
     @property
     def policy(self) -> ExecutionPolicy:
@@ -300,14 +307,16 @@ class PaperSession:
 
     async def _send(self, ticket: Ticket) -> ManagedOrder | None:
         wish = self._waiting.pop(ticket.id, None)  # None: an order by hand
-        verdict, judgement = self._judged(ticket.intent, "send")
-        if not may_go(verdict, ticket):
-            reasons = ", ".join(verdict.reasons)
-            after = self.core.tickets.advance(ticket.id, TicketEvent.REJECT, reason=reasons)
+        snapshot = self._snapshot(ticket.intent)
+        reasons = refusals(*snapshot)
+        judgement = self._kept(snapshot, reasons, "send")
+        if not may_go(reasons, ticket):
+            said = ", ".join(reasons)
+            after = self.core.tickets.advance(ticket.id, TicketEvent.REJECT, reason=said)
             with self.core.store.transaction():
                 self.core.store.risk.record_judgement(*judgement)
                 self.core.store.tickets.save_ticket(ticket_row(after, "eng", self.core.clock.now_ns()))
-            self._deny(ticket.intent, verdict, wish)
+            self._deny(ticket.intent, preflight(*snapshot), wish)
             return None
         self.counts.approvals += 1
         intent = ticket.intent

@@ -27,7 +27,7 @@ from safety.applicability import ABSENT
 from safety.canonical import canonical, changed
 from safety.facts import AccountFacts, CheckResult, Preflight
 from safety.intent import ExecutionIntent, ExecutionPolicy, Stage
-from safety.preflight import preflight
+from safety.preflight import preflight, refusals
 from safety.reasons import Refusal
 from safety.rejudge import rejudge
 from safety.rules import RULES
@@ -37,7 +37,11 @@ from venues.types import Mode, OrderStatus, Record, Side
 def judged(
     wish: ExecutionIntent | None = None, f: AccountFacts | None = None, p: ExecutionPolicy | None = None
 ) -> Preflight:
-    return preflight(wish or intent(), f or facts(), p or policy(), instrument())
+    """Judge twice: what refuses a second time, told without a text, is what refused the first time."""
+    asked = (wish or intent(), f or facts(), p or policy(), instrument())
+    verdict = preflight(*asked)
+    assert refusals(*asked) == verdict.reasons
+    return verdict
 
 
 def with_fact(path: str, value: object) -> AccountFacts:

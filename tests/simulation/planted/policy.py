@@ -12,8 +12,10 @@ from engine.trading.session import PaperSession
 from safety import approval
 from safety.canonical import changed, digest
 from safety.facts import Preflight
-from tests.simulation.planted.plant import P0, Plant, never, nothing, set_, wrap
+from tests.simulation.planted.plant import P0, Changes, Patch, Plant, never, nothing, set_, wrap
 from venues.types import Side
+
+Reasons = tuple[str, ...]
 
 
 def request(**fields: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -30,20 +32,29 @@ def request(**fields: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return make
 
 
-def allowed(old: Any) -> Any:
-    def preflight(*args: Any) -> Any:
-        return changed(old(*args), allowed=True, reasons=())
+def judged(forgive: Callable[[Reasons], Reasons]) -> Patch:
+    """Let both judgements, of what is proposed and of what is sent, forgive some reasons."""
 
-    return preflight
+    def proposed(old: Any) -> Any:
+        def preflight(*args: Any) -> Any:
+            verdict: Preflight = old(*args)
+            reasons = forgive(verdict.reasons)
+            return changed(verdict, allowed=not reasons, reasons=reasons)
+
+        return preflight
+
+    def sent(old: Any) -> Any:
+        return lambda *args: forgive(old(*args))
+
+    def change(changes: Changes) -> None:
+        changes.wrap(session_module, "preflight", proposed)
+        changes.wrap(session_module, "refusals", sent)
+
+    return change
 
 
-def one_reason_less(old: Any) -> Any:
-    def preflight(*args: Any) -> Any:
-        verdict = old(*args)
-        reasons = verdict.reasons[1:]
-        return changed(verdict, allowed=not reasons, reasons=reasons)
-
-    return preflight
+def market_trusted(reasons: Reasons) -> Reasons:
+    return tuple(each for each in reasons if not each.startswith(MARKET))
 
 
 def other_facts(old: Any) -> Any:
@@ -97,15 +108,6 @@ def clock_trusted(old: Any) -> Any:
     return facts
 
 
-def market_trusted(old: Any) -> Any:
-    def preflight(*args: Any) -> Any:
-        verdict: Preflight = old(*args)
-        reasons = tuple(each for each in verdict.reasons if not each.startswith(MARKET))
-        return changed(verdict, allowed=not reasons, reasons=reasons)
-
-    return preflight
-
-
 MARKET = ("market_", "price_", "spread_", "notional_")
 
 
@@ -120,14 +122,14 @@ PLANTS: tuple[Plant, ...] = (
     Plant("other_side", "an order is the opposite of its ticket", P0, wrap(session_module, "request_of", request(side=lambda side: Side.SELL if side is Side.BUY else Side.BUY))),
     Plant("reduce_only_dropped", "exits go out without reduce-only", P0, wrap(session_module, "request_of", request(reduce_only=lambda _: False))),
     Plant("limits_of_tomorrow", "tickets carry another limits epoch", False, wrap(approval.TicketBook, "propose", limits_of_tomorrow)),
-    Plant("preflight_off", "every wish is allowed", P0, wrap(session_module, "preflight", allowed)),
-    Plant("preflight_forgives", "the first reason is dropped", P0, wrap(session_module, "preflight", one_reason_less)),
+    Plant("preflight_off", "every wish is allowed", P0, judged(lambda _: ())),
+    Plant("preflight_forgives", "the first reason is dropped", P0, judged(lambda reasons: reasons[1:])),
     Plant("other_facts_recorded", "the journal holds other facts", False, wrap(session_module, "judgement_rows", other_facts)),
     Plant("risk_memory_lost", "a start forgets day and high water", P0, wrap(RiskMemory, "__init__", forgetful_memory)),
     Plant("high_water_follows", "the high-water mark falls with equity", P0, wrap(RiskMemory, "observe", high_water_follows)),
     Plant("day_begins_now", "the day begins at every event", P0, wrap(RiskMemory, "observe", day_begins_now)),
     Plant("sessions_counted_twice", "each session's result counts beside its account's", P0, set_(RiskMemory, "keep", nothing)),
     Plant("clock_trusted", "a clock behind the record is trusted", False, wrap(session_module, "account_facts", clock_trusted)),
-    Plant("market_trusted", "prices are not judged", P0, wrap(session_module, "preflight", market_trusted)),
+    Plant("market_trusted", "prices are not judged", P0, judged(market_trusted)),
 )
 # fmt: on
