@@ -5,8 +5,9 @@
 A live engine's core, custody, session and the Hyperliquid adapter over the loopback exchange of this
 process: every record is made as in production (audit chain with fsync, SQLite WAL with synchronous=FULL),
 on the disk of `--folder`. Per order: frame in -> decision made -> intent durable -> bytes handed to the
-transport. `disk` is the part spent inside commits and appends, `sign` the part inside the venue's
-signature (made before the commit, so that the bytes are durable), `rest` everything else.
+transport. `disk` is the part spent inside commits, appends and replacements of the audit's head, `sign` the
+part inside the venue's signature (made before the commit, so that the bytes are durable), `rest` everything
+else.
 """
 
 from __future__ import annotations
@@ -119,7 +120,7 @@ class Stamps:
 
 
 class TimedDisk(RealDisk):
-    """A disk whose appends count as disk time."""
+    """A disk whose appends and replacements count as disk time."""
 
     def __init__(self, stamps: Stamps) -> None:
         self._stamps = stamps
@@ -127,6 +128,11 @@ class TimedDisk(RealDisk):
     def append(self, path: Path, data: bytes, mode: int = 0o600) -> None:
         began_ns = now()
         super().append(path, data, mode)
+        self._stamps.disk_ns += now() - began_ns
+
+    def write_atomic(self, path: Path, data: bytes, mode: int = 0o600) -> None:
+        began_ns = now()
+        super().write_atomic(path, data, mode)
         self._stamps.disk_ns += now() - began_ns
 
 

@@ -148,7 +148,7 @@ class Ledger:
     @property
     def equity_usd(self) -> Decimal:
         held = self.holdings.values()
-        return self.cash_usd + sum((h.realised - h.fees + h.unrealised for h in held), ZERO)
+        return self.cash_usd + sum([h.realised - h.fees + h.unrealised for h in held], ZERO)
 
     @property
     def day_pnl_usd(self) -> Decimal:
@@ -157,7 +157,11 @@ class Ledger:
     @property
     def drawdown(self) -> float:
         """Positive fraction of the peak."""
-        return float((self.peak_usd - self.equity_usd) / self.peak_usd) if self.peak_usd > 0 else 0.0
+        return self.fall_of(self.equity_usd)
+
+    def fall_of(self, equity_usd: Decimal) -> float:
+        """Return how far this equity lies below the peak, as a positive fraction of it."""
+        return float((self.peak_usd - equity_usd) / self.peak_usd) if self.peak_usd > 0 else 0.0
 
     @property
     def gross_usd(self) -> Decimal:
@@ -174,7 +178,7 @@ class Ledger:
     def _roll(self, at_ns: int) -> None:
         equity = self.equity_usd
         self.peak_usd = max(self.peak_usd, equity)
-        self.worst_drawdown = max(self.worst_drawdown, self.drawdown)
+        self.worst_drawdown = max(self.worst_drawdown, self.fall_of(equity))
         day = at_ns // DAY_NS
         if day > self.day:
             self.day, self.day_start_usd = day, equity

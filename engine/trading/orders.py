@@ -17,6 +17,7 @@ from engine.trading.nonces import Nonces
 from engine.trading.owner import FillListener, ForeignListener, Owner
 from engine.trading.rows import fill_row, intent_row, order_event_row, order_row
 from engine.trading.sequel import end_ambiguity, sound, step_ticket
+from engine.trading.shelf import Shelf
 from engine.trading.throttle import note_sent, traffic_before
 from engine.trading.working import ManagedOrder
 from safety.approval import Ticket, TicketEvent, TicketState
@@ -49,7 +50,7 @@ class OrderManager:
 
     def __init__(self, core: Core, venue: VenueAdapter, account: str) -> None:
         self.core, self.venue, self.account = core, venue, account
-        self.orders: dict[str, ManagedOrder] = {}
+        self.orders = Shelf()
         self.rejects: list[int] = []
         self.fill_times: list[int] = []
         self.sends = 0
@@ -80,10 +81,10 @@ class OrderManager:
         return None if order.is_manual else self._owners.get(order.session_id)
 
     def alive(self) -> list[ManagedOrder]:
-        return [order for order in self.orders.values() if order.is_alive]
+        return self.orders.alive()
 
     def unknown(self) -> list[ManagedOrder]:
-        return [order for order in self.orders.values() if order.status is OrderStatus.UNKNOWN]
+        return [order for order in self.orders.alive() if order.status is OrderStatus.UNKNOWN]
 
     # --- out -------------------------------------------------------------------------------------
 
@@ -277,6 +278,7 @@ class OrderManager:
                 self._apply(order, evidence, "fill")
         except STORAGE_FAILURES:
             order.status, order.filled, order.paid = was  # memory never runs ahead of the record
+            self.orders.noted(order)
             raise
         self.fill_times.append(self.core.clock.now_ns())
         del self.fill_times[:-1_000]
@@ -310,6 +312,7 @@ class OrderManager:
         if move.status is was and not move.alarm and not is_fill:
             return False
         order.status = move.status
+        self.orders.noted(order)
         if order.pending == "submit" and evidence is not Evidence.NO_ANSWER:
             order.pending = "none"
         if move.status in TERMINAL and was not in TERMINAL:
