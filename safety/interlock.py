@@ -227,7 +227,7 @@ class Interlock:
     @property
     def level(self) -> HoldLevel:
         """The most restrictive level of all standing holds."""
-        return max((hold.level for hold in self._holds.values()), default=HoldLevel.CLEAR)
+        return max([hold.level for hold in self._holds.values()], default=HoldLevel.CLEAR)
 
     @property
     def holds(self) -> tuple[Hold, ...]:

@@ -25,6 +25,9 @@ class KillLevel(IntEnum):
     HALT_ALL = 2
 
 
+_MEANINGS = {level.value: level for level in KillLevel}
+
+
 class KillByte:
     """A level and a trip count in memory shared between processes."""
 
@@ -52,8 +55,7 @@ class KillByte:
     @property
     def level(self) -> KillLevel:
         """The level now; a byte that means nothing is read as halt_all."""
-        value = self._page[0]
-        return KillLevel(value) if value in (0, 1, 2) else KillLevel.HALT_ALL
+        return _MEANINGS.get(self._page[0], KillLevel.HALT_ALL)
 
     @property
     def trips(self) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import struct
 from collections.abc import Sequence
 from enum import IntEnum
 from typing import Any
@@ -32,6 +33,10 @@ INPUT_DTYPE = np.dtype(
      ("close", "<f8"), ("volume", "<f8"), ("fee", "<f8"), ("lane", "<i4"), ("kind", "<i2"), ("offset", "<i2"),
      ("side", "<i2"), ("is_refused", "<i2")]
 )  # fmt: skip
+
+_ROW = struct.Struct("<qqqddddddihhhh")
+"""A row as the bytes of `INPUT_DTYPE`: numpy's way to them costs a tenth of a decision."""
+assert _ROW.size == INPUT_DTYPE.itemsize
 
 
 class Kind(IntEnum):
@@ -89,6 +94,7 @@ class JournalledKernel(Kernel):
         # The compiled base is built by __cinit__, which has had the arguments by now; it has no __init__.
         self.facts: SessionFacts | None = None
         self._rows, self._count, self._is_complete = np.zeros(1024, INPUT_DTYPE), 0, True
+        self._bytes = self._rows.view(np.uint8).data
         self._heeded: dict[int, int] = {}
         self.shadow: Shadow | None = None
         """Told of every input once the kernel has taken it; it only queues what it is told."""
@@ -203,8 +209,10 @@ class JournalledKernel(Kernel):
             return -1
         if self._count == len(self._rows):
             self._rows = np.concatenate([self._rows, np.zeros(len(self._rows), INPUT_DTYPE)])
-        self._rows[self._count] = (
-            ts_ns, step, units, open, high, low, close, volume, fee, lane, kind, offset, side, 0
+            self._bytes = self._rows.view(np.uint8).data
+        _ROW.pack_into(
+            self._bytes, self._count * _ROW.size, ts_ns, step, units, open, high, low, close, volume, fee,
+            lane, kind, offset, side, 0,
         )  # fmt: skip
         self._count += 1
         return self._count - 1
