@@ -39,9 +39,8 @@ def watch_limits(core: Core, sessions: Sequence[PaperSession]) -> None:
     close_at = min(risk.drawdown_close_only, risk.max_drawdown)
     halt_at = min(risk.drawdown_halt, risk.max_drawdown)
     for session in sessions:
-        name, ledger = session.plan.session_id, session.ledger
-        equity = ledger.equity_usd
-        loss_usd, drawdown = -float(equity - ledger.day_start_usd), ledger.fall_of(equity)
+        name = session.plan.session_id
+        loss_usd, drawdown = -float(session.ledger.day_pnl_usd), session.ledger.drawdown
         _judge(core, name, DAILY_LOSS, loss_usd, risk.daily_loss_close_only_usd, risk.daily_loss_halt_usd)
         _judge(core, name, DRAWDOWN, drawdown, close_at, halt_at)
     desk_usd = -float(memory.day_pnl_usd)
