@@ -10,6 +10,7 @@ from engine.core import Core
 from engine.judging import judge_opening
 from engine.risk_desk import soft_rows
 from engine.trading.custody import Custody
+from engine.trading.ledger import Holding
 from engine.trading.pipeline import policy_of
 from engine.trading.session import PaperSession
 from safety.canonical import changed
@@ -88,8 +89,10 @@ def _probed_account(core: Core, custody: Custody) -> Iterator[tuple[str, list[tu
     listed = custody.venue.instruments()
     for instrument in [each for each in listed if each.symbol in held] or listed[:1]:
         levels = _OF_ACCOUNT | ({Level.SYMBOL} if held else frozenset())
-        mark = custody.marks.get(instrument.symbol) or custody.ledger.holding(instrument.symbol).mark_price
-        side = Side.SELL if custody.ledger.holding(instrument.symbol).quantity < 0 else Side.BUY
+        # Looking makes no holding: one from before first contact would keep the opening from being the peak.
+        known = custody.ledger.holdings.get(instrument.symbol, Holding(instrument.symbol))
+        mark = custody.marks.get(instrument.symbol) or known.mark_price
+        side = Side.SELL if known.quantity < 0 else Side.BUY
         intent = _smallest(core, instrument, mark or instrument.tick, side, custody.account)
         market = Market(mark=mark, bid=None, ask=None, at_ns=core.clock.now_ns()) if mark else None
         checks = judge_opening(core, custody, intent, market).checks

@@ -1,4 +1,4 @@
-"""Before a venue has listed its markets, that is what is said: no symbol is called unknown."""
+"""What is not known yet at the start: no symbol is called unknown, and no look makes it known."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.api.commands import PaperStart
+from engine.limits_view import _probed_account
 from engine.residual import close_position
 from engine.trading.custody import Verdict
 from engine.trading.setup import build_session
@@ -58,3 +59,13 @@ async def test_a_position_is_not_of_an_unknown_market_then(
     with pytest.raises(Refusal) as refused:
         await close_position(house.custody.core, house.custody, gone, gone.quantity, "ada")
     assert refused.value.code == "instrument_unknown"
+
+
+async def test_looking_at_an_account_before_its_first_contact_leaves_its_opening_its_peak(
+    tmp_path: Path,
+) -> None:
+    house = House(tmp_path)
+    custody = house.custody
+    assert list(_probed_account(custody.core, custody)), "a market is listed before the account is asked for"
+    await house.clean()
+    assert custody.ledger.peak_usd == custody.ledger.equity_usd > 0

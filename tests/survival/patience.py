@@ -31,12 +31,11 @@ TRANSIENT = frozenset(
     {
         "venue_not_ready", "key_not_ready", "venue_unreachable", "reconciliation_not_clean",
         "reconcile_stale", "reconcile_not_clean", "market_data_missing", "market_data_stale",
-        "clock_drift", "daily_loss_limit", "drawdown_limit", "checks_failed",
+        "clock_drift", "checks_failed",
     }
 )  # fmt: skip
 """What a step may be refused with while a new engine asks the venue for everything, within its budget, and
-has heard no price yet: loss and drawdown are not known before the first of its looks at them (no test here
-loses that much). `checks_failed` stands beside the rules that refuse."""
+has heard no price yet; `checks_failed` stands beside the rules that refuse."""
 
 
 def is_transient(reasons: Sequence[str]) -> bool:
