@@ -66,6 +66,10 @@ class Ledger:
         return sum((held.quantity * held.entry_price for held in self.holdings.values()), ZERO)
 
     def holding(self, symbol: str) -> Holding:
+        """Return what is held of a symbol, to look at; looking makes no holding."""
+        return self.holdings.get(symbol) or Holding(symbol)
+
+    def _own(self, symbol: str) -> Holding:
         return self.holdings.setdefault(symbol, Holding(symbol))
 
     def take_over(self, holdings: Sequence[Holding]) -> None:
@@ -77,7 +81,7 @@ class Ledger:
     def mark(self, symbol: str, price: Decimal, at_ns: int) -> None:
         """Take a new mark price; peak, drawdown and the UTC day follow."""
         assert price > 0
-        held = self.holding(symbol)
+        held = self._own(symbol)
         held.mark_price, held.mark_ns = price, at_ns
         self._roll(at_ns)
 
@@ -94,7 +98,7 @@ class Ledger:
         if len(self._seen_fills) > MAX_SEEN_FILLS:
             del self._seen_fills[next(iter(self._seen_fills))]
         at_ns = market_ns or fill.at_ns
-        held = self.holding(fill.symbol)
+        held = self._own(fill.symbol)
         before = self.equity_usd
         signed = fill.quantity * fill.side.sign
         gain = _apply(held, signed, fill.price)
@@ -126,7 +130,7 @@ class Ledger:
         for symbol, (price, at_ns) in marks.items():
             self.holdings[symbol] = Holding(symbol, mark_price=price, mark_ns=at_ns)
         for fill in fills:
-            held = self.holding(fill.symbol)
+            held = self._own(fill.symbol)
             held.realised += _apply(held, fill.quantity * fill.side.sign, fill.price)
             held.fees += fill.fee
             if held.mark_price == ZERO or fill.symbol not in marks:

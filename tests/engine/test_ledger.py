@@ -92,3 +92,9 @@ def test_what_is_remembered_of_fills_is_bounded(monkeypatch: pytest.MonkeyPatch)
     ledger.rebook(Decimal(1_000), fills)
     assert ledger.booked == {fill.fill_id for fill in fills[-3:]}
     assert ledger.holding(fills[0].symbol).quantity == 5
+
+
+def test_looking_at_what_is_not_held_makes_no_holding() -> None:
+    """An empty holding made by a look kept the opening from being the peak: every entry was refused."""
+    ledger = Ledger(Decimal(1_000))
+    assert not ledger.holding("BTC-PERP").quantity and not ledger.holdings
