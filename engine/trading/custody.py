@@ -27,7 +27,7 @@ from engine.trading.ledger import Ledger
 from engine.trading.machine import Evidence
 from engine.trading.orders import OrderManager
 from engine.trading.pace import QUICK_PASSES, Pace
-from engine.trading.settle import OVERLAP_NS, owes_fills, settle, settle_unknown, working
+from engine.trading.settle import OVERLAP_NS, Lists, owes_fills, settle, settle_unknown, working
 from engine.trading.venue_clock import ask_time
 from engine.trading.verdict import STATES
 from engine.trading.verdict import Verdict as Verdict
@@ -228,16 +228,19 @@ class Custody:
         self.heard_ns = self.core.clock.monotonic_ns()
         if not self.record.is_open:
             self._open_account(await self.venue.account())
-        for fill in await self.venue.fills_since(self._fills_from()):
+        from_ns = self._fills_from()
+        fills = await self.venue.fills_since(from_ns)
+        for fill in fills:
             chaos.point("custody.between_fills")
             self._take_fill(fill)
         listed = await working(self.orders)
+        lists = Lists(listed, {fill.client_order_id for fill in fills}, from_ns)
         for order_id, seen in listed.items():
             if self.orders.known(order_id) is None and order_id not in self.foreign:
                 self._keep_foreign(self._strangers.listed(order_id, seen))
         await self._strangers.ask(self._keep_foreign)
         for order in self.orders.alive():
-            await settle(self.orders, order, venue_ns, listed.get(order.order_id))
+            await settle(self.orders, order, venue_ns, listed.get(order.order_id), lists)
         snapshot = await self.venue.account()
         differences = self._compare(snapshot)
         if any(each.kind == Kind.CASH for each in differences) and await self.cash.catch_up():

@@ -7,6 +7,9 @@ nonce known as used), with lookup, open orders and fills all empty once the venu
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import NamedTuple
+
 from engine.trading.machine import Evidence
 from engine.trading.orders import OrderManager
 from engine.trading.working import ManagedOrder
@@ -16,6 +19,19 @@ from venues.types import TERMINAL, OrderStatus, VenueOrder
 
 OVERLAP_NS = 60 * NS_PER_S
 """How far before the oldest thing of interest fills are asked for: a venue's lists are not in order."""
+
+
+class Lists(NamedTuple):
+    """What the venue has just listed: names of orders that work, and of those executed since `from_ns`."""
+
+    working: Collection[str]
+    executed: Collection[str]
+    from_ns: int
+
+    def lack(self, order: ManagedOrder) -> bool:
+        """Tell whether the order is in neither, and would be, had it ever executed."""
+        reaches = self.from_ns <= order.created_ns - OVERLAP_NS
+        return reaches and order.order_id not in self.working and order.order_id not in self.executed
 
 
 async def settle_unknown(orders: OrderManager) -> int:
@@ -43,16 +59,21 @@ async def working(orders: OrderManager) -> dict[str, VenueOrder]:
 
 
 async def settle(
-    orders: OrderManager, order: ManagedOrder, venue_ns: int, seen: VenueOrder | None = None
+    orders: OrderManager,
+    order: ManagedOrder,
+    venue_ns: int,
+    seen: VenueOrder | None = None,
+    lists: Lists | None = None,
 ) -> None:
     """Ask what became of one order (`seen`: a list has said it already) and take the answer as evidence.
 
-    `venue_ns` is the venue's clock, read before. Raises `VenueError` where the venue does not say.
+    `venue_ns` is the venue's clock, read before, also before `lists` were asked for: they need not be asked
+    for again. Raises `VenueError` where the venue does not say.
     """
     answer = seen or await orders.venue.query(order.order_id)
     await _take_answer(orders, order, answer)
     if answer is None and order.status is OrderStatus.UNKNOWN:
-        await _fence(orders, order, venue_ns)
+        await _fence(orders, order, venue_ns, lists)
 
 
 async def ask(orders: OrderManager, order: ManagedOrder) -> None:
@@ -92,7 +113,7 @@ def owes_fills(orders: OrderManager, now_ns: int) -> bool:
     )
 
 
-async def _fence(orders: OrderManager, order: ManagedOrder, venue_ns: int) -> None:
+async def _fence(orders: OrderManager, order: ManagedOrder, venue_ns: int, lists: Lists | None) -> None:
     """The venue shows no such order: prove that it never will, or leave it UNKNOWN."""
     venue, signed = orders.venue, order.signed
     if order.is_manual:
@@ -107,7 +128,8 @@ async def _fence(orders: OrderManager, order: ManagedOrder, venue_ns: int) -> No
         # Asked after the proof: `venue_ns` was read before it, perhaps long before the order arrived.
         order.admitted_ns = await venue.time_ns()
     since_ns = order.admitted_ns or (signed.valid_until_ns if caps.has_expiry else 0)
-    if since_ns and venue_ns > since_ns + caps.lookup_lag_ns and await _is_nowhere(orders, order):
+    is_over = since_ns and venue_ns > since_ns + caps.lookup_lag_ns
+    if is_over and ((lists is not None and lists.lack(order)) or await _is_nowhere(orders, order)):
         orders.take(order, Evidence.FENCED, "used up or expired, and in no list of the venue")
 
 

@@ -13,7 +13,7 @@ from engine.trading import ledger as ledger_module
 from engine.trading.adjustments import Adjustment
 from engine.trading.custody import SETTLING_PASSES, Custody, Verdict
 from engine.trading.machine import Evidence
-from engine.trading.settle import settle
+from engine.trading.settle import OVERLAP_NS, Lists, settle
 from engine.trading.working import ManagedOrder
 from safety.canonical import changed
 from safety.interlock import HoldLevel
@@ -182,6 +182,52 @@ def test_an_order_that_never_arrived_is_dead_only_once_its_nonce_is_burnt(house:
         assert order.status is OrderStatus.REJECTED and order.reason == "never_reached_venue"
         answer = await house.desk.exchange.handle(lost[0])
         assert b"nonce_used" in answer and not house.desk.exchange.venue.journal
+
+    run(house, work)
+
+
+def test_a_pass_asks_for_no_list_twice_to_end_a_doubt(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found by the simulator on Hyperliquid (seed 60000098): each pass used the request budget up just before
+    the second copy of a list it had, and the order stayed UNKNOWN for as long as passes came."""
+
+    async def work() -> None:
+        await house.clean()
+        link, real, asked = house.desk.link, house.desk.wire.call, []
+
+        async def swallow(body: bytes, timeout_s: float, may_leave: object = None) -> bytes:
+            raise Lost("silence")
+
+        house.desk.wire.call = swallow  # type: ignore[method-assign]
+        order = await house.send()
+        house.desk.wire.call = real  # type: ignore[method-assign]
+        assert order.status is OrderStatus.UNKNOWN
+        order.admitted_ns = house.clock.now_ns()  # its nonce is known as used
+
+        def counted(name: str, ask: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
+            async def count(*words: object) -> object:
+                asked.append(name)
+                return await ask(*words)
+
+            return count
+
+        house.clock.advance(30.0)
+        for name in ("fills_since", "open_orders"):
+            monkeypatch.setattr(link, name, counted(name, getattr(link, name)))
+        await house.custody.reconcile()
+        assert sorted(asked) == ["fills_since", "open_orders"]
+        assert order.status is OrderStatus.REJECTED and "in no list" in order.reason
+
+    run(house, work)
+
+
+def test_lists_that_do_not_reach_back_prove_nothing(house: House) -> None:
+    async def work() -> None:
+        await house.clean()
+        order = await house.send()
+        assert Lists((), (), order.created_ns - OVERLAP_NS).lack(order)
+        assert not Lists((), (), order.created_ns - OVERLAP_NS + 1).lack(order)
+        assert not Lists((order.order_id,), (), 0).lack(order)
+        assert not Lists((), (order.order_id,), 0).lack(order)
 
     run(house, work)
 
