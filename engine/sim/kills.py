@@ -31,7 +31,7 @@ from engine.sim.people import Operator
 from engine.sim.runner import Violation, in_fresh_folder, make_template, pool_of
 from engine.sim.standing import look
 from engine.sim.time import INCARNATION
-from engine.sim.world import HOME, KILL_FILE, Incarnation, World
+from engine.sim.world import ENVIRON, HOME, KILL_FILE, Incarnation, World
 from engine.trading.custody import Verdict
 from safety.killbyte import KillLevel
 from safety.killswitch import trip_on_disk
@@ -304,7 +304,8 @@ def run_world(seed: int, template: Path, kills: int = KILLS_PER_WORLD) -> KillRe
     """Run one world of `kills` kills; the same arguments give the same result."""
     with in_fresh_folder():
         world = World(seed, draw(seed, FAULTS if seed % 4 == 1 else frozenset()), template)
-        world.has_tight_limits = False  # a desk that breached them stands still: no kill would meet an order
+        # A desk that breached tight limits stands still: no kill would meet an order.
+        world.has_tight_limits, world.environ = False, ENVIRON
         world.views_every, world.is_supervised = VIEWS_EVERY, False
         judge = Judge(world, Guard(world))
         world.on_sent, world.on_point, world.on_delivered = judge.on_sent, judge.on_point, judge.on_delivered
