@@ -13,6 +13,9 @@ from engine.core import Core
 from venues.contract import CashTeller, VenueAdapter
 from venues.types import CashEvent
 
+QUICK_ASKS = 8
+"""So many times a difference is asked about with every pass: more than a verdict waits for."""
+PATIENCE_NS = 15_000_000_000
 OVERLAP_NS = 3_600_000_000_000
 """How far before the newest known event the venue is asked: its lists may be filled late."""
 
@@ -23,6 +26,7 @@ class VenueCash:
     def __init__(self, core: Core, venue: VenueAdapter, key: str) -> None:
         self._core, self._venue, self._key = core, venue, key
         self._opened_ns = 0
+        self._unexplained, self._asks, self._asked_ns = Decimal(0), 0, 0
 
     @property
     def total_usd(self) -> Decimal:
@@ -40,6 +44,21 @@ class VenueCash:
         if not self._opened_ns:
             self._opened_ns = int(self._core.store.facts.get(f"opened_ns:{self._key}") or 0)
         return self._opened_ns
+
+    async def explain(self, difference_usd: Decimal) -> bool:
+        """Ask for what may explain a difference; return whether anything new was told. Raises `VenueError`.
+
+        The same difference is asked about often at first, for the venue's lists may be late, and then now
+        and then: one that waits for a person must not use up the request budget.
+        """
+        now_ns = self._core.clock.monotonic_ns()
+        if difference_usd != self._unexplained:
+            self._unexplained, self._asks = difference_usd, 0
+        if self._asks >= QUICK_ASKS and now_ns - self._asked_ns < PATIENCE_NS:
+            return False
+        is_told = await self.catch_up()
+        self._asks, self._asked_ns = self._asks + 1, now_ns
+        return is_told
 
     async def catch_up(self) -> bool:
         """Ask for events and record the new ones; return whether there were any. Raises `VenueError`."""

@@ -243,7 +243,8 @@ class Custody:
             await settle(self.orders, order, venue_ns, listed.get(order.order_id), lists)
         snapshot = await self.venue.account()
         differences = self._compare(snapshot)
-        if any(each.kind == Kind.CASH for each in differences) and await self.cash.catch_up():
+        cash = next((each for each in differences if each.kind == Kind.CASH), None)
+        if cash is not None and await self.cash.explain(cash.amount):
             self._rebuild()
             return self._compare(snapshot)
         return differences

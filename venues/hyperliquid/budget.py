@@ -17,9 +17,10 @@ HEAVY_RESERVE = 250
 """What the heavy ones leave unused: without the light ones (the venue's clock, one order's state) the engine
 counts as cut off from its venue, and is stopped."""
 LIGHT_WEIGHT = 2
-OPENS_A_ROUND = {"userFillsByTime": 44}
-"""What the first question of a round of reconciliation leaves for the ones after it (open orders, balances,
-funding): a round that is given up in its midst has spent its weight for nothing, and so does the next."""
+OPENS_A_ROUND = {"userFillsByTime": 44, "extraAgents": 140}
+"""What the first question of a round leaves for the ones after it: open orders, balances and funding of a
+reconciliation; role and limits of the keys. A round that is given up in its midst has spent its weight for
+nothing, and so does the next."""
 MINUTE_NS = 60 * NS_PER_S
 LIGHT = frozenset(
     {"l2Book", "allMids", "clearinghouseState", "orderStatus", "spotClearinghouseState", "exchangeStatus"}
