@@ -115,7 +115,7 @@ class Judge:
             return
         wire, custody = incarnation.wire, incarnation.engine.custody
         assert custody is not None
-        stream = incarnation.number * 10_000 + wire.opened
+        stream = incarnation.number * 10_000 + wire.delivering
         newest = self.stream[1] if self.stream[0] == stream else number
         self.stream = stream, max(number, newest)
         if number > newest + 1:

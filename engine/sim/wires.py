@@ -88,7 +88,9 @@ class SimWire:
         self.is_dead = False
         self.is_up = False
         self.opened = 0
-        """How often the stream was opened."""
+        """How often a stream was opened."""
+        self.delivering = 0
+        """Of which opening the frame is that is being delivered."""
         self.is_reachable = True
         self.is_deaf = False
         """Requests arrive, answers do not (an asymmetric partition)."""
@@ -215,6 +217,7 @@ class SimWire:
         if not self.is_dead and self.is_up and self._on_frame is not None:
             with suppress(Died):
                 self.context.run(self._on_frame, frame)
+                self.delivering = self.opened
                 self.on_delivered(frame)
 
     def _tell_state(self, is_up: bool) -> None:

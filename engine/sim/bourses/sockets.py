@@ -132,6 +132,8 @@ class Connection:
         self.socket = socket
         self.conversation: Conversation | None = None
         self.is_open = True
+        self.number = 0
+        """Which of its wire's openings this is."""
         self.due_s = self.own_due_s = self.said_due_s = 0.0
         self.held: list[bytes] = []
 
@@ -221,6 +223,7 @@ class SimSocket:
             return
         self.connection, self._heard_s, self._opened_s = connection, now_s, now_s
         wire.opened += 1
+        connection.number = wire.opened
         self._later(self._silence_s, self._listen, connection)
         self._tell(True)
 
@@ -247,6 +250,7 @@ class SimSocket:
                 asyncio.get_running_loop().call_exception_handler(said)
                 connection.end()
                 return
+            self.wire.delivering = connection.number
             self.wire.on_delivered(frame)
 
     def lost(self, connection: Connection) -> None:
