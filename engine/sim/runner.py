@@ -224,7 +224,7 @@ async def _live(world: World, judge: Judge, safety_s: float, liveness_s: float, 
                 task.result()  # a part of the world has broken: that is the simulator's own fault
         if stops_at_first and judge.broken:
             break
-        if second >= safety_s + LIVENESS_S and _is_quiet(world):
+        if second >= safety_s + LIVENESS_S and _is_quiet(world, safety_s):
             await settle(judge)
             break
     else:
@@ -234,13 +234,18 @@ async def _live(world: World, judge: Judge, safety_s: float, liveness_s: float, 
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _is_quiet(world: World) -> bool:
-    """Tell whether all has settled before a slow venue's time is up: nothing more is to be waited for."""
+def _is_quiet(world: World, calm_s: float) -> bool:
+    """Tell whether all has settled before a slow venue's time is up: nothing more is to be waited for.
+
+    A verdict from before the faults ended (`calm_s`) is none: a request budget that deaths have used up may
+    keep the next pass waiting for a minute.
+    """
     incarnation = world.incarnation
     if incarnation is None or incarnation.engine.custody is None:
         return False
     engine, custody = incarnation.engine, incarnation.engine.custody
-    is_clean = custody.verdict is Verdict.CLEAN and not custody.is_dirty
+    is_new = custody.reconciled_ns > calm_s * NS_PER_S
+    is_clean = custody.verdict is Verdict.CLEAN and is_new and not custody.is_dirty
     return is_clean and not custody.orders.alive() and not engine.desk.running
 
 
