@@ -22,7 +22,7 @@ from pathlib import Path
 from seams.caller import HttpCaller
 from seams.http import decode_request, encode_request, encode_response, json_response
 
-ANSWER = encode_response(json_response(b'{"error":[],"result":{"txid":["OXXXXX"]}}'))
+ANSWER = encode_response(json_response(b'{"error":[],"result":{"txid":["OCS5OA-6L5HR-YENEOL"]}}'))
 ASK = encode_request("POST", "/0/private/AddOrder", "localhost", {}, b"pair=XBTUSD&nonce=1")
 
 
