@@ -60,6 +60,7 @@ docs: install
 	$(BIN)/python -m tests.assurance > docs/controls.md
 	$(BIN)/python -m tests.assurance.stops > docs/stop-conditions.md
 	$(BIN)/python -m tests.field.table
+	$(BIN)/python -m engine.api.venue_matrix > docs/venue-capabilities.md
 
 lock: | .boot/uv/__init__.py
 	$(UV) pip compile --quiet --no-header --no-annotate --generate-hashes --no-emit-index-url --extra dev --python-version 3.11 -o requirements.lock pyproject.toml

@@ -22,6 +22,7 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from engine.api import direct_kill
 from engine.api.client import EngineClient
 from engine.api.commands import Kill, Resume
 from engine.api.home import HomePaths
@@ -84,6 +85,11 @@ class Bench:
 
     async def by_file(self) -> None:
         (self.paths.safety / REQUEST_FILE).touch()
+
+    async def by_console(self) -> None:
+        """What a console does: its own hand first, then the engine is asked."""
+        direct_kill.shut(self.paths.home)
+        await self.by_command()
 
     async def by_command(self) -> None:
         body = Kill(level="halt_all", confirm="KILL")
@@ -148,7 +154,8 @@ async def run(trials: int) -> dict[str, object]:
             rows = {
                 "shared byte": await bench.measure(bench.by_byte, trials),
                 "signal SIGUSR1": await bench.measure(bench.by_signal, trials),
-                "console command": await bench.measure(bench.by_command, trials),
+                "console": await bench.measure(bench.by_console, trials),
+                "command on the bus": await bench.measure(bench.by_command, trials),
                 "file kill.request": await bench.measure(bench.by_file, trials),
                 "command line": await bench.measure(bench.by_cli, few),
                 "command line --direct": await bench.measure(bench.by_cli_direct, few),

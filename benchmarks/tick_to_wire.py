@@ -63,6 +63,10 @@ ENVIRON = {
             ("DAILY_LOSS_HALT_USD", "2000000"),
             ("DRAWDOWN_CLOSE_ONLY", "0.9"),
             ("DRAWDOWN_HALT", "0.95"),
+            ("MIN_PROFIT_FACTOR", "0"),
+            ("MIN_WIN_RATE", "0"),
+            ("MAX_MEDIAN_SLIPPAGE_BPS", "10000"),
+            ("ENTRY_USD_PER_MINUTE", "1000000000"),
         )
     },
 }
@@ -199,6 +203,8 @@ async def measure(folder: Path, orders: int, profile: cProfile.Profile | None) -
     given = PaperStart(feed="exchange", strategies=("ema_cross",), params={"fast": 2.0, "slow": 3.0})
     session = engine.desk.start_paper(given, "bench", "r-1").session
     adapter.sign = _signed(adapter.sign, stamps)  # type: ignore[method-assign]
+    denied: list[tuple[str, ...]] = []
+    session.on_denied.append(lambda intent, verdict: denied.append(verdict.reasons))
     session.kernel.close = _told(session.kernel.close, stamps)  # type: ignore[method-assign]
     tending = asyncio.get_running_loop().create_task(engine.custody.run())
     step = 0
@@ -209,8 +215,8 @@ async def measure(folder: Path, orders: int, profile: cProfile.Profile | None) -
             quote(exchange, clock, 60_100 if is_high else 60_000)
             exchange.advance()
             await clock.sleep(BAR_NS / 2e9)
-            if session.failure:
-                raise RuntimeError(session.failure)
+            if session.failure or denied:
+                raise RuntimeError(session.failure or f"an order was denied: {', '.join(denied[0])}")
     tending.cancel()
     await asyncio.gather(tending, return_exceptions=True)
     await engine.close()

@@ -135,6 +135,14 @@ ACTIONS: tuple[Action, ...] = (
 )
 
 
+SCREEN_KEYS: dict[str, str] = {
+    action.keys[0]: action.id
+    for action in ACTIONS
+    if action.keys[0].isdigit() or action.id in ("incidents", "reconcile")
+}
+"""Key -> screen, of the screens where a hold is cleared or what is left is looked at."""
+
+
 def find(key: str, screen: str) -> Action | None:
     """Return what a key means on a screen; an action of that screen wins over a general one."""
     if screen == PAST:

@@ -6,6 +6,7 @@ from engine.api import commands as c
 from engine.api.arming import ArmAsk, ArmConfirm, Disarm
 from engine.api.corridor import Step, SubmitAct, SubmitOpen
 from engine.api.drills import DrillStart
+from engine.api.gates import ChecklistTick, ChecklistUntick, SessionCloseOut
 from engine.api.leased import needs_lease
 from engine.api.risk import RiskCap, RiskHydrate
 from engine.core import STORAGE_FAILURES, Core
@@ -63,6 +64,9 @@ CATEGORY: dict[type, IntentCategory] = {
     c.DrillStart: _I.KILL,
     c.EngineStop: _I.KILL,
     DrillStart: _I.RESEARCH,
+    ChecklistTick: _I.CONFIG_CHANGE,
+    ChecklistUntick: _I.RISK_REDUCE,
+    SessionCloseOut: _I.CONFIG_CHANGE,
 }
 """Command -> what kind of act it is; one that is not here counts as a change of configuration."""
 _OF_STEP: dict[Step, IntentCategory] = {
@@ -175,7 +179,16 @@ def _where(held: Held) -> str:
 
 def _subject(body: object) -> str:
     """Return what an act is about: the first identifier that its body names."""
-    for name in ("ticket_id", "pair_id", "order_id", "alarm_id", "incident_id", "session_id", "job_id"):
+    for name in (
+        "ticket_id",
+        "pair_id",
+        "order_id",
+        "alarm_id",
+        "incident_id",
+        "session_id",
+        "job_id",
+        "strategy",
+    ):
         found = getattr(body, name, "")
         if found:
             return str(found)

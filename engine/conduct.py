@@ -13,7 +13,7 @@ from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from engine.config.settings import RiskBlock
+    from engine.config.risk import RiskBlock
     from engine.store.facts import FactRows
     from engine.store.risk import RiskRows
 

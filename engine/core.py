@@ -20,7 +20,9 @@ from engine.policies import PolicyDesk
 from engine.risk_memory import RiskMemory
 from engine.store.failures import StoreError
 from engine.store.store import Store
+from engine.trading.flow import EntryFlow
 from engine.trading.hooks import Hooks
+from engine.trading.traffic import MINUTE_NS
 from safety.approval import Moment, TicketBook
 from safety.audit import AuditBroken, AuditLog
 from safety.interlock import Clearance, HoldLevel, Interlock
@@ -80,6 +82,8 @@ class Core:
     lease: OperatorLease = field(default_factory=OperatorLease)
     feeds: FeedMarkets = field(init=False)
     """The feed processes that are heard."""
+    entry_flow: EntryFlow = field(init=False)
+    """What the whole desk entered lately; a restart begins with what is on record."""
     market: MarketWatch | None = None
     """What is known of the markets of a real venue; None where there is none."""
     calls: CallLog | None = None
@@ -90,6 +94,8 @@ class Core:
 
     def __post_init__(self) -> None:
         self.feeds = FeedMarkets(self.clock)
+        now_ns = self.clock.now_ns
+        self.entry_flow = EntryFlow(now_ns, self.store.risk.entries_since(now_ns() - MINUTE_NS))
         self.policies = PolicyDesk(self.disk, self.paths.policies)
 
     @property

@@ -38,6 +38,7 @@ from engine.handlers import Handlers
 from engine.health import Health
 from engine.jobs import Jobs
 from engine.keeping import arming_desk, custody_of, parts_of, venue_desk
+from engine.key_lock import hold_own
 from engine.keys import drill_key, watch_keys
 from engine.limits import watch_limits
 from engine.lock import EngineLock
@@ -49,6 +50,7 @@ from engine.record import vouch
 from engine.recovery import recover
 from engine.reloading import Reloading
 from engine.replay_gate import ReplayGate
+from engine.stall_watch import StallWatch
 from engine.unforeseen import halt_on_unforeseen
 from engine.watching import WatchdogWatch
 from safety.arming import Arming
@@ -87,7 +89,7 @@ class Engine:
         self.custody = None if venue is None else custody_of(core, venue, account)
         self.desk = Desk(core, self.custody)
         self.breaker = DrawdownBreaker(core, self.desk)
-        self.clocks = ClockWatch(core, self.custody)
+        self.clocks, self.stalls = ClockWatch(core, self.custody), StallWatch(core)
         self.jobs = Jobs(core)
         self.health = Health(core, self.desk)
         self.publisher = Publisher(core, self.desk, self.health)
@@ -98,6 +100,7 @@ class Engine:
         self.venue = venue_desk(core, self.custody)
         self.arming = self.handlers.arming = arming_desk(core, self.custody, arming)
         self.publisher.pairs = self.handlers.pairs.rows
+        self.handlers.gates = self.publisher.gates
         if self.arming is not None:
             self.publisher.arming = self.arming.shown
         self.questions = Questions(core, self.desk, self.jobs, self._snapshot)
@@ -202,6 +205,7 @@ class Engine:
         await self.desk.tend()
         self.breaker.look()
         self.clocks.look()
+        self.stalls.look(self.desk.sessions)
         self.replay_gate.look()
         await self.handlers.schedules.tend()
         self.handlers.tend()
@@ -241,11 +245,12 @@ async def run_engine(home: Path, environ: dict[str, str]) -> int:
     seams = Seams(clock, None, Rng(clock.now_ns()), disk)
     paths = HomePaths(home)
     disk.make_folder(paths.run)
-    lock = EngineLock(paths.lock)
+    lock, key = EngineLock(paths.lock), None
     lock.acquire()
     try:
         core = build_core(seams, home, environ)
         parts = parts_of(core)
+        key = hold_own(parts.venue, core.settings, environ)
         engine = Engine(core, parts.venue, parts.account, evidence=parts.evidence, arming=parts.arming)
         if engine.arming is not None:
             engine.arming.origins = lambda: load_settings(home, environ).origins
@@ -258,6 +263,8 @@ async def run_engine(home: Path, environ: dict[str, str]) -> int:
         await _serve_on_bus(engine, paths)
     finally:
         paths.endpoint.unlink(missing_ok=True)
+        if key is not None:
+            key.release()
         lock.release()
     return 0
 

@@ -277,7 +277,7 @@ class Desk:
         began_ns = core.clock.monotonic_ns()
         not_durable: OSError | None = None
         try:
-            kill.trip(level, by=operator, reason=reason or "operator", source=source)
+            kill.trip(level, by=operator, reason=reason or "no reason given", source=source)
         except OSError as error:
             not_durable = error  # the byte says halt_all: nothing is sent; the file is tried again
         latch_ms = (core.clock.monotonic_ns() - began_ns) / NS_PER_MS

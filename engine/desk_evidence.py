@@ -50,6 +50,7 @@ def session_folder(
         kernel_sha256=core.kernel_sha256,
         config_sha256=core.config_fingerprint,
         config_ids=plan.config_ids,
+        environment=plan.environment,
     )
     config = msgspec.to_builtins({"request": start, "settings": core.settings.model_dump(mode="json")})
     return SessionFolder(core.paths.sessions, metadata, config, core.disk, core.clock)

@@ -15,6 +15,7 @@ from engine.api import subjects
 from engine.api.arming import ArmBody
 from engine.api.corridor import SubmitAct, SubmitOpen
 from engine.api.drills import DrillStarted
+from engine.api.gates import GateBody
 from engine.api.risk import RiskCap, RiskHydrate
 from engine.api.views import View
 from engine.arming import ArmingDesk
@@ -27,6 +28,7 @@ from engine.desk import Desk
 from engine.failures import reason_code
 from engine.flatten import flatten
 from engine.foundry import Foundry
+from engine.gate_desk import GateDesk
 from engine.jobs import Jobs
 from engine.loosening import loosen
 from engine.ops.drill_runs import DrillRuns
@@ -69,6 +71,7 @@ class Handlers:
         self.drills: DrillRuns | None = None
         self.corridor: CorridorDesk | None = None
         self.arming: ArmingDesk | None = None
+        self.gates: GateDesk | None = None
         self.shown: Callable[[], Mapping[str, View]] = dict
         """What consoles are shown now."""
         self.background: set[asyncio.Task[object]] = set()
@@ -114,6 +117,7 @@ class Handlers:
             RiskCap: self.risk.update_cap,
             RiskHydrate: self.risk.hydrate,
             **dict.fromkeys(get_args(ArmBody), self._arm),
+            **dict.fromkeys(get_args(GateBody), self._gate),
             c.EngineStop: self._engine_stop,
         }
 
@@ -264,6 +268,8 @@ class Handlers:
                 self.incidents.demand_notes(operator, note, self.shown())
 
         await loosen(self.desk, operator, reason, demand_notes)
+        if self.incidents is not None:
+            self.incidents.note_resume()
 
     async def _flatten(self, command: c.Command) -> Record:
         return await flatten(self.core, self.desk, command.operator, command.reason)
@@ -315,6 +321,10 @@ class Handlers:
             where = f"{self.core.mode} / {self.core.environment}"
             raise Refusal("arming_not_needed", f"{where} reaches no real venue")
         return await self.arming.act(command, self.people.principal(command))
+
+    async def _gate(self, command: c.Command) -> Record:
+        assert self.gates is not None, "built with the engine"
+        return self.gates.act(command, self.people.principal(command))
 
     # --- sessions, runs, engine ------------------------------------------------------------------
 

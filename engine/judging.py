@@ -58,6 +58,9 @@ def judge_opening(core: Core, custody: Custody, intent: ExecutionIntent, market:
         desk=DeskFacts(
             other_exposure_usd=NOTHING,
             venue_other_exposure_usd=NOTHING,
+            other_alt_longs_usd=NOTHING,
+            other_alt_shorts_usd=NOTHING,
+            entry_usd_in_minute=custody.orders.flow.usd(),
             day_pnl_usd=memory.day_pnl_usd,
             drawdown=memory.drawdown(base_usd),
         ),

@@ -45,7 +45,7 @@ def parts_of(core: Core, transport: Transport | None = None) -> Parts:
     """
     if core.mode not in WITH_ACCOUNT:
         return Parts()
-    core.calls = CallLog(core)
+    core.calls = CallLog.of_engine(core)
     logged = Logged(transport or Sockets(), core.calls, core.clock)
     if core.environment is Environment.SANDBOX:
         venue, account = configured_venue(core.settings, core.clock, logged)
@@ -85,13 +85,16 @@ def market_watch(core: Core, custody: Custody, venue: LiveVenue) -> MarketWatch 
     return None if facts is None else MarketWatch(core, custody, venue, facts)
 
 
-def transport_without_engine(settings: Settings, disk: Disk, safety: Path) -> Transport | None:
+def transport_without_engine(
+    settings: Settings, disk: Disk, safety: Path, wires: Transport | None = None
+) -> Transport | None:
     """Return the way to a real venue for whoever cancels and closes while no engine does: open only where an
-    armed engine may have left something. None: the configured venue is on this machine."""
+    armed engine may have left something. A venue on this machine is reached by `wires` as they are, or None.
+    """
     environment = Environment(settings.engine.environment)
     if environment is Environment.SANDBOX:
-        return None
-    return Gated(Sockets(), lambda: is_tended(disk, safety, environment))
+        return wires
+    return Gated(wires or Sockets(), lambda: is_tended(disk, safety, environment))
 
 
 def custody_of(core: Core, venue: VenueAdapter, account: str) -> Custody:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from engine.config.settings import RiskBlock
+from engine.config.risk import RiskBlock
 from engine.soft_caps import SoftCaps
 from engine.store.facts import FactRows
 from engine.store.risk import RiskRows
@@ -20,6 +20,7 @@ from safety.limits import (
     BLOCK_PREFIX,
     CAP_PREFIX,
     LOOSER,
+    MAJOR_PREFIX,
     Change,
     Limits,
     LimitValue,
@@ -176,6 +177,8 @@ def flat_limits(risk: RiskBlock) -> dict[str, LimitValue]:
     flat: dict[str, LimitValue] = {name: getattr(risk, name) for name in LOOSER}
     for name in risk.blocked_symbols:
         flat[f"{BLOCK_PREFIX}{name}"] = 1
+    for name in risk.majors:
+        flat[f"{MAJOR_PREFIX}{name}"] = 1
     for subject, cap in risk.caps.items():
         for field in _CAP_FIELDS:
             value = getattr(cap, field)
@@ -191,8 +194,17 @@ def with_limits(risk: RiskBlock, limits: Mapping[str, LimitValue]) -> RiskBlock:
         if name.startswith(CAP_PREFIX):
             subject, _, field = name.removeprefix(CAP_PREFIX).rpartition("/")
             caps.setdefault(subject, {})[field] = value
-    blocked = sorted(name.removeprefix(BLOCK_PREFIX) for name in limits if name.startswith(BLOCK_PREFIX))
     plain = {name: value for name, value in limits.items() if name in LOOSER}
     return RiskBlock.model_validate(
-        {**risk.model_dump(), **plain, "caps": caps, "blocked_symbols": tuple(blocked)}
+        {
+            **risk.model_dump(),
+            **plain,
+            "caps": caps,
+            "blocked_symbols": _listed(limits, BLOCK_PREFIX),
+            "majors": _listed(limits, MAJOR_PREFIX),
+        }
     )
+
+
+def _listed(limits: Mapping[str, LimitValue], prefix: str) -> tuple[str, ...]:
+    return tuple(sorted(name.removeprefix(prefix) for name in limits if name.startswith(prefix)))

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from engine.conduct import Traded
-from engine.core import STORAGE_FAILURES, Core
+from engine.core import Core
+from engine.latches import KEY_DEAD, latch, unlatch
 from engine.limit_book import Noted
-from engine.store.rows import LatchedRecord
-from engine.trading.gather import carried_usd
+from engine.trading.gather import alts_usd, carried_usd
 from engine.trading.ledger import Ledger
 from engine.trading.session import PaperSession
 from engine.trading.traffic import REPEAT_WINDOW_NS, Sent
@@ -25,8 +25,10 @@ DAILY_LOSS, DRAWDOWN = "daily_loss_limit", "drawdown_limit"
 DESK_LOSS, DESK_DRAWDOWN = "desk_daily_loss_limit", "desk_drawdown_limit"
 EXPOSURE, NEAR = "exposure_breach", "loss_near"
 LIMITS, STORM, REPEATED = "limits", "order_storm", "repeated_execution"
-LATCHING = (LIMITS, STORM)
+LATCHING = (LIMITS, STORM, KEY_DEAD)
 RAISE_ALARM = "limit_raise_pending"
+ALARM_OF = {STORM: STORM, KEY_DEAD: KEY_DEAD}
+"""Latch -> its alarm; that of a limit is its subject."""
 
 
 def watch_limits(core: Core, sessions: Sequence[PaperSession]) -> None:
@@ -80,8 +82,9 @@ def clear_limits(core: Core, operator: str, reason: str) -> None:
     """
     for hold in core.interlock.holds:
         if hold.code in LATCHING:
-            core.interlock.clear_hold(hold.code, Clearance(operator=operator, reason=reason), hold.subject)
-            core.store.risk.unlatch(hold.code, hold.subject)
+            unlatch(core, hold.code, hold.subject, Clearance(operator=operator, reason=reason))
+            if hold.code == KEY_DEAD:
+                core.calm(KEY_DEAD, hold.subject)
             core.note("limit_cleared", operator, f"{hold.code} {hold.subject}: {reason}")
             core.conduct.begin_anew(hold.subject, core.clock.now_ns())
             if hold.subject == DESK_DRAWDOWN:
@@ -104,8 +107,8 @@ def restore_latches(core: Core) -> list[Hold]:
             evidence=row.evidence,
             level=HoldLevel(row.level),
         )
-        alarm = STORM if row.code == STORM else row.subject
-        core.alarm(alarm, "desk", "eng", f"still latched: {row.evidence}")
+        alarm, subject = ALARM_OF.get(row.code, row.subject), row.subject if row.code == KEY_DEAD else "desk"
+        core.alarm(alarm, subject, "eng", f"still latched: {row.evidence}")
         holds.append(hold)
     return holds
 
@@ -140,10 +143,14 @@ def desk_facts(core: Core, session: PaperSession, sessions: Sequence[PaperSessio
     others = [other for other in sessions if other is not session]
     same_venue = [other for other in others if other.venue.name == session.venue.name]
     is_live, memory = not session.plan.uses_market_time, core.risk_memory
+    alts = [alts_usd(other, core.settings.risk.majors) for other in others]
     base_usd = Decimal(str(core.settings.risk.initial_equity_usd))
     return DeskFacts(
         other_exposure_usd=_sum(carried_usd(other) for other in others),
         venue_other_exposure_usd=_sum(carried_usd(other) for other in same_venue),
+        other_alt_longs_usd=_sum(None if each is None else each.longs for each in alts),
+        other_alt_shorts_usd=_sum(None if each is None else each.shorts for each in alts),
+        entry_usd_in_minute=session.orders.flow.usd(),
         day_pnl_usd=memory.day_pnl_usd if is_live else None,
         drawdown=memory.drawdown(base_usd) if is_live else None,
     )
@@ -178,33 +185,6 @@ def _judge(core: Core, name: str, code: str, value: float, close_at: float, halt
     evidence = f"{code} {value:.6g} of {close_at:.6g} in {name}"
     if latch(core, LIMITS, code, level, evidence):
         core.alarm(code, name, "eng", evidence)
-
-
-def latch(core: Core, code: str, subject: str, level: HoldLevel, evidence: str) -> bool:
-    """Raise a hold and make it durable; tell whether it is new or stricter.
-
-    Where the disk refuses, the hold stands and the engine halts.
-    """
-    standing = {(hold.code, hold.subject): hold.level for hold in core.interlock.holds}
-    if standing.get((code, subject), HoldLevel.CLEAR) >= level:
-        return False
-    hold = core.interlock.raise_hold(
-        code, subject=subject, since_ns=core.clock.now_ns(), source="eng", evidence=evidence, level=level
-    )
-    try:
-        core.store.risk.latch(
-            LatchedRecord(
-                code=code,
-                subject=subject,
-                level=int(hold.level),
-                since_ns=hold.since_ns,
-                source=hold.source,
-                evidence=evidence,
-            )
-        )
-    except STORAGE_FAILURES as error:
-        core.halt(error, f"{code} {subject}")
-    return True
 
 
 def _sum(parts: Iterable[Decimal | None]) -> Decimal | None:

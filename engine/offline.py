@@ -14,17 +14,20 @@ from pathlib import Path
 from engine.api.commands import FlattenDone
 from engine.api.home import HomePaths
 from engine.api.local import kill_direct
+from engine.api.venue_calls import FOLDER
 from engine.assembly import Seams, build_core
 from engine.closing import closing_limit, slice_of
 from engine.config import load_settings
-from engine.config.settings import RiskBlock
+from engine.config.risk import RiskBlock
 from engine.core import STORAGE_FAILURES
 from engine.daemon import Engine
 from engine.flatten import UNVERIFIED, flatten
 from engine.judging import listed
 from engine.keeping import transport_without_engine
 from engine.lock import AlreadyRunning, EngineLock
+from engine.ops.call_log import CallLog, Logged
 from engine.trading.custody import Custody, Verdict
+from engine.transport import Sockets
 from engine.venue import configured_venue
 from safety.reasons import Refusal
 from seams.clock import NS_PER_MS, NS_PER_S, Clock, SystemClock
@@ -54,9 +57,7 @@ async def flatten_offline(home: Path, environ: dict[str, str], operator: str, re
     """
     settings = load_settings(home, environ).settings
     if Mode(settings.engine.mode) is not Mode.LIVE:
-        raise Refusal(
-            "engine_unreachable", "a paper account ends with its engine: there is nothing to flatten"
-        )
+        raise Refusal("mode_not_live", "a paper account ends with its engine: there is nothing to flatten")
     wires = transport_without_engine(settings, RealDisk(), HomePaths(home).safety)
     configured_venue(settings, SystemClock(), wires)  # refuse before anything is touched
     kill_direct(home, operator=operator, reason=reason or "flatten", level="close_only")
@@ -76,7 +77,9 @@ async def flatten_offline(home: Path, environ: dict[str, str], operator: str, re
 async def _on_record(home: Path, environ: dict[str, str], operator: str, reason: str) -> FlattenDone:
     clock = SystemClock()
     core = build_core(Seams(clock, None, Rng(clock.now_ns()), RealDisk()), home, environ)
-    wires = transport_without_engine(core.settings, core.disk, core.paths.safety)
+    core.calls = CallLog.of_engine(core)
+    logged = Logged(Sockets(), core.calls, clock)
+    wires = transport_without_engine(core.settings, core.disk, core.paths.safety, logged)
     venue, account = configured_venue(core.settings, clock, wires)
     engine = Engine(core, venue, account)
     custody = engine.custody
@@ -90,6 +93,7 @@ async def _on_record(home: Path, environ: dict[str, str], operator: str, reason:
         return done
     finally:
         await engine.close()
+        core.calls.tend()
 
 
 async def _sync(custody: Custody, clock: Clock) -> None:
@@ -105,13 +109,26 @@ async def flatten_bare(home: Path, environ: dict[str, str]) -> FlattenDone:
     """Cancel everything and close every position with nothing but the key file; verify twice."""
     clock = SystemClock()
     settings = load_settings(home, environ).settings
-    wires = transport_without_engine(settings, RealDisk(), HomePaths(home).safety)
+    paths, disk = HomePaths(home), RealDisk()
+    calls = _call_log(paths, disk, clock)
+    sockets = Sockets() if calls is None else Logged(Sockets(), calls, clock)
+    wires = transport_without_engine(settings, disk, paths.safety, sockets)
     link, _ = configured_venue(settings, clock, wires)
     try:
         _list_markets(link)
         return await _close_all(link, clock, settings.risk)
     finally:
         await link.close()
+        if calls is not None:
+            calls.tend()
+
+
+def _call_log(paths: HomePaths, disk: RealDisk, clock: Clock) -> CallLog | None:
+    """Return where the calls are written down, beside those of an engine; a disk that refuses stops nobody
+    from getting out."""
+    with suppress(OSError):
+        return CallLog(paths.outputs / FOLDER, disk, f"bare-{clock.now_ns() // NS_PER_MS}")
+    return None
 
 
 def _list_markets(link: LiveVenue) -> None:

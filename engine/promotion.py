@@ -24,10 +24,11 @@ from engine.research.schemas import RunConfig, RunMetadata
 from engine.research.sweep.trials import config_id
 from engine.strategies.registry import BUNDLED
 from safety.canonical import changed
+from safety.intent import Stage
 from safety.reasons import Refusal
 from seams.clock import NS_PER_MS, Clock
 from seams.disk import Disk
-from venues.types import OrderStatus
+from venues.types import Environment, OrderStatus
 
 Parity = Callable[[str], tuple[str, ...]]
 """A run's id → why its replay evidence blocks promotion."""
@@ -39,10 +40,7 @@ Configured = Callable[[RunRow], tuple[str, str]]
 CLEAN_SESSIONS = 5
 """Paper sessions that must have ended in order (QL-114)."""
 MAX_STRATEGIES = 50
-NOT_BUILT: dict[str, str] = {
-    "strategy_seal": "safety.seal",
-    "promotion_checklist": "safety.gates",
-}
+NOT_BUILT: dict[str, str] = {"strategy_seal": "safety.seal"}
 """Gate → the module that will judge it. While it is in this table it blocks, also when the module is
 there: it is taken out where its evidence is read here instead (a test says when)."""
 
@@ -92,7 +90,7 @@ def _row(
     sessions = tuple(row for row in runs.sessions if name in row.strategies)
     return PromotionRow(
         strategy=name,
-        stage="paper" if has_traded else "research",
+        stage=_stage(sessions, strategy, identity) if has_traded else "research",
         blockers=(
             *_research(newest, parity, verified),
             *_paper(sessions),
@@ -104,6 +102,13 @@ def _row(
         config_id=identity,
         baseline_run_id=baseline_run_id,
     )
+
+
+def _stage(sessions: tuple[SessionRow, ...], strategy: str, identity: str) -> str:
+    """Return how far a strategy with these very parameters has gone: another id is back at paper (I25)."""
+    real = (row for row in sessions if row.environment == Environment.MAINNET)
+    is_micro = any(identity and row.config_ids.get(strategy) == identity for row in real)
+    return Stage.MICRO.value if is_micro else "paper"
 
 
 def parity_reader(outputs: Path, disk: Disk, now_ns: int) -> Parity:

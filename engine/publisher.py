@@ -9,9 +9,11 @@ import msgspec
 from engine.api import subjects
 from engine.api import views as v
 from engine.api.arming import ArmingView
+from engine.api.gates import ExitResult
 from engine.api.ticket_views import PairRow
 from engine.core import Core
 from engine.desk import Desk
+from engine.gate_desk import GateDesk
 from engine.health import Health
 from engine.limits_view import limits_view
 from engine.ops.drill_evidence import DRILL_KINDS, drill_blockers
@@ -20,6 +22,7 @@ from engine.questions import Questions
 from engine.reconciliation import reconcile_view
 from engine.ticket_views import TicketRows, tickets_view
 from engine.views import orders_view, overview_view, positions_view, status_view
+from safety.canonical import changed
 from safety.reasons import Refusal
 from safety.secrets import GPG, KeyReference, Secret, load_secret
 from seams.clock import NS_PER_MS
@@ -36,8 +39,10 @@ class Publisher:
 
     def __init__(self, core: Core, desk: Desk, health: Health) -> None:
         self.core, self.desk, self.health = core, desk, health
+        self.gates = GateDesk(core)
         self.latest: dict[str, v.View] = {}
         self.promotion: tuple[v.PromotionRow, ...] = ()
+        self.exit_condition: tuple[ExitResult, ...] = ()
         self.rounds = 0
         self.pairs: Callable[[], tuple[PairRow, ...]] = lambda: ()
         self.arming: Callable[[], ArmingView | None] = lambda: None
@@ -73,12 +78,14 @@ class Publisher:
             verified = verify_reader(core.paths, core.disk, core.kernel_sha256)
             configured = config_reader(core.paths, core.disk)
             baseline = baseline_of(core.paths, core.disk, core.clock)
-            self.promotion = promotion_rows(
-                runs, orders, parity, verified, configured, baseline, self._desk_blockers()
-            )
+            desk = self._desk_blockers()
+            rows = promotion_rows(runs, orders, parity, verified, configured, baseline, desk)
+            self.exit_condition = self.gates.exit_condition(orders, desk)
+            self.promotion = self.gates.judged(rows, runs, self.exit_condition)
             self.latest["limits"] = limits_view(core, sessions, seq, self.desk.custody)
             self.latest["system"] = self.health.system_view(seq)
-        self.latest["overview"] = overview_view(core, sessions, accounts, seq, self.promotion)
+        overview = overview_view(core, sessions, accounts, seq, self.promotion)
+        self.latest["overview"] = changed(overview, exit_condition=self.exit_condition)
 
     def _desk_blockers(self) -> tuple[str, ...]:
         """Return what blocks every promotion on this desk."""

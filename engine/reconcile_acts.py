@@ -23,6 +23,7 @@ from engine.trading.differences import Kind
 from engine.trading.machine import Evidence
 from engine.trading.manual import adopt_order
 from engine.unanswered import no_whole_pass, unanswered
+from safety.canonical import changed
 from safety.intent import IntentCategory
 from safety.reasons import Refusal
 from safety.text import clean
@@ -205,14 +206,27 @@ async def _adopt_position(doing: _Doing) -> str:
 
 
 def _book_position(doing: _Doing) -> str:
+    """Book what is not ours yet: at the venue's own entry where it names one, else at the mark.
+
+    With its entry the holding becomes the venue's, so that closing it will show no difference of cash again;
+    what the way there cost is the difference of cash that the venue shows now.
+    """
     difference, custody = doing.difference, doing.custody
-    price = _price(custody, difference.subject, difference.amount)
+    symbol, amount = difference.subject, difference.amount
+    held, (theirs, entry) = custody.ledger.holding(symbol), custody.entries.get(symbol, (ZERO, ZERO))
+    is_spot = custody.venue.capabilities().pays_in_full
+    if not is_spot and entry > 0 and theirs and theirs == held.quantity + amount:
+        did = doing.keep(f"booked {amount:+f} {symbol}: held {theirs.normalize():f} at the venue's {entry:f}")
+        booking = _adjustment(doing, symbol, amount, entry)
+        custody.adjust(changed(booking, ended=held.quantity, ended_at=held.entry_price))
+        return did
+    price = custody.marks.get(symbol) or held.mark_price
     if price <= 0:
-        raise Refusal("difference_settling", f"{difference.subject} has no price yet")
-    in_kind = _in_kind(custody, difference.amount * price)
+        raise Refusal("difference_settling", f"{symbol} has no price yet")
+    in_kind = _in_kind(custody, amount * price)
     how = ", in kind: no cash was paid for it" if in_kind else ""
-    did = doing.keep(f"booked {difference.amount:+f} {difference.subject} at {price:f}{how}")
-    custody.adjust(_adjustment(doing, difference.subject, difference.amount, price, in_kind))
+    did = doing.keep(f"booked {amount:+f} {symbol} at {price:f}{how}")
+    custody.adjust(_adjustment(doing, symbol, amount, price, in_kind))
     return did
 
 
@@ -265,28 +279,13 @@ async def _flatten_unknown(doing: _Doing) -> str:
     return f"{did}: {order.status}"
 
 
-def _price(custody: Custody, symbol: str, amount: Decimal) -> Decimal:
-    """Return the price in USD to book an unexplained quantity at.
-
-    Where it adds to what we hold: the price that makes our average entry the venue's, or closing it would
-    show a difference of cash again. Else, or where the venue names no entry, the mark.
-    """
-    held, (quantity, entry) = custody.ledger.holding(symbol), custody.entries.get(symbol, (ZERO, ZERO))
-    is_added = held.quantity == 0 or (held.quantity > 0) == (amount > 0)
-    if is_added and entry > 0 and quantity == held.quantity + amount:
-        price = (quantity * entry - held.quantity * held.entry_price) / amount
-        if price > 0:
-            return price
-    return _mark(custody, symbol)
-
-
 def _mark(custody: Custody, symbol: str) -> Decimal:
     """Return the venue's mark in USD, else our ledger's newest price; 0 where there is none."""
     return custody.marks.get(symbol) or custody.ledger.holding(symbol).mark_price
 
 
 def _adjustment(
-    doing: _Doing, symbol: str, quantity: Decimal, price: Decimal, cash_usd: Decimal
+    doing: _Doing, symbol: str, quantity: Decimal, price: Decimal, cash_usd: Decimal = ZERO
 ) -> Adjustment:
     return Adjustment(
         symbol=symbol,
@@ -307,6 +306,7 @@ _ACTS: Mapping[tuple[str, Act], Callable[[_Doing], Awaitable[str]]] = {
     (Kind.POSITION, Act.ADOPT): _adopt_position,
     (Kind.POSITION, Act.FLATTEN): _flatten_position,
     (Kind.CASH, Act.ADOPT): _adopt_cash,
+    (Kind.SOURCES, Act.IGNORE): _ignore,
     (Kind.UNKNOWN, Act.ADOPT): _adopt_unknown,
     (Kind.UNKNOWN, Act.FLATTEN): _flatten_unknown,
 }

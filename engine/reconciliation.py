@@ -89,7 +89,8 @@ def possible(found: Found) -> tuple[tuple[ActRow, ...], str]:
         if foreign is None:  # settled since the last pass; the next one no longer lists it
             return (), "it is gone; looked at again every second"
         return _foreign_acts(foreign), ""
-    return _position_acts(found) if difference.kind == Kind.POSITION else _CASH_ACTS, ""
+    fixed = {Kind.CASH: _CASH_ACTS, Kind.SOURCES: _SOURCES_ACTS}
+    return _position_acts(found) if difference.kind == Kind.POSITION else fixed[Kind(difference.kind)], ""
 
 
 _UNKNOWN_ACTS = (
@@ -97,6 +98,11 @@ _UNKNOWN_ACTS = (
     ActRow(act=Act.ADOPT, effect="take the venue's lists as its end: cancelled with what has filled"),
 )
 _CASH_ACTS = (ActRow(act=Act.ADOPT, effect="book the amount as paid in, paid out or charged by the venue"),)
+
+
+_SOURCES_ACTS = (
+    ActRow(act=Act.IGNORE, effect="REST is right, on your word: quiet while both say exactly so, for a day"),
+)
 
 
 def _foreign_acts(foreign: ForeignOrder) -> tuple[ActRow, ...]:
@@ -119,7 +125,7 @@ def _foreign_acts(foreign: ForeignOrder) -> tuple[ActRow, ...]:
 def _position_acts(found: Found) -> tuple[ActRow, ...]:
     amount, symbol = found.difference.amount, found.difference.subject
     return (
-        ActRow(act=Act.ADOPT, effect=f"book {amount:+f} {symbol} at the venue's mark as an adjustment"),
+        ActRow(act=Act.ADOPT, effect=f"book {amount:+f} {symbol} at the venue's entry, else its mark"),
         ActRow(act=Act.FLATTEN, effect=f"book {amount:+f} {symbol}, then close that much reduce-only"),
     )
 

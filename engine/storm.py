@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from engine.core import Core
-from engine.limits import STORM, latch
+from engine.latches import latch
+from engine.limits import STORM
 from engine.trading.orders import OrderManager
 from safety.facts import Preflight
 from safety.intent import ExecutionIntent
@@ -19,6 +20,7 @@ RATES = frozenset(
         "message_rate_exceeded",
         "entry_rate_exceeded",
         "symbol_entry_rate_exceeded",
+        "entry_notional_rate_exceeded",
         "min_order_gap",
         "exit_rate_exceeded",
     }

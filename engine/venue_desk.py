@@ -10,9 +10,12 @@ from engine.api.views import PartHealth
 from engine.core import Core
 from engine.dead_man import ARMED, OFF, REFUSED, UNARMED, DeadMan
 from engine.trading.custody import Custody
+from engine.trading.key_trouble import judge_standing, note_refusal
+from engine.venue_state import StateWatch
 from safety.text import clean
 from seams.clock import NS_PER_MS, NS_PER_S
-from venues.contract import LiveVenue, VenueError
+from venues.contract import LiveVenue, Refused, StateTeller, Trading, VenueError
+from venues.dry import undressed
 from venues.standing import BudgetStanding, KeyStanding, Standing, Stands
 from venues.types import AccountSnapshot, Environment
 
@@ -32,13 +35,16 @@ class VenueDesk:
         self.core, self.custody, self.venue, self._stands = core, custody, venue, stands
         self.standing: Standing | None = None
         self.said = "not asked yet"
-        self.dead_man = DeadMan(core, custody, venue)
+        teller = undressed(venue)
+        self.state = StateWatch(core, custody, teller if isinstance(teller, StateTeller) else None)
+        self.dead_man = DeadMan(core, custody, venue, lambda: self.state.trading is Trading.OPEN)
         self._asked_ns: int | None = None
         self._work: asyncio.Task[None] | None = None
         custody.known_facts = self.facts
 
     def tend(self) -> None:
         """Once a second: look where it is time, and renew the dead man's switch."""
+        self.state.tend()
         self.dead_man.tend()
         if self.core.market is not None:
             self.core.market.tend()
@@ -54,6 +60,7 @@ class VenueDesk:
         standing = await self._stands(self._nonce)
         self.standing, self.said = standing, ""
         self._ring(standing)
+        judge_standing(self.core, standing)
         return standing
 
     async def view(self, *, is_fresh: bool) -> VenueView:
@@ -113,6 +120,7 @@ class VenueDesk:
 
     async def close(self) -> None:
         await self.dead_man.close()
+        await self.state.close()
         if self.core.market is not None:
             await self.core.market.close()
         if self._work is not None:
@@ -126,6 +134,8 @@ class VenueDesk:
             await self.ask()
         except VenueError as error:
             self.said = clean(f"{type(error).__name__}: {error}", 200)
+            if isinstance(error, Refused):
+                note_refusal(self.core, self.venue.signer, self.venue.name, error, "our standing")
 
     def _ring(self, standing: Standing) -> None:
         """Ring for a key that ends soon, and for one that could take the money away."""
@@ -146,6 +156,8 @@ class VenueDesk:
         now_ns = core.clock.now_ns()
         is_up = custody.is_open() and custody.is_in_touch()
         said = () if standing is None else standing.problems
+        if self.state.trading is not Trading.OPEN:
+            problems = (*problems, f"the venue is {self.state.trading}")
         return VenueView(
             venue=self.venue.name,
             mode=core.mode.value,

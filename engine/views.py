@@ -360,6 +360,7 @@ def session_row(
         path=path,
         shadow="" if session.shadow is None else session.shadow.said,
         config_ids=session.plan.config_ids,
+        environment=session.plan.environment,
         states=tuple(row.state for row in lane_rows(session)) if status == "running" else (),
     )
 

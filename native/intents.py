@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+import msgspec
+
 from native.rules import (
     NO_GUARDS,
     PLAIN_EXCHANGE,
@@ -82,8 +84,7 @@ class LaneSpec:
     tick: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderIntent:
+class OrderIntent(msgspec.Struct, frozen=True, kw_only=True):
     """A decision to trade, before preflight. `offset` 0 closes (reduce only), 1 opens.
 
     `limit_price` is the collar (worst acceptable price); `stop_price` is set on entries, None on exits.
@@ -106,8 +107,7 @@ class OrderIntent:
     decided_ts_ns: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KernelFill:
+class KernelFill(msgspec.Struct, frozen=True, kw_only=True):
     """One execution that the internal simulated exchange made; `fee` in quote currency."""
 
     intent_id: str
@@ -122,8 +122,7 @@ class KernelFill:
     reduce_only: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LanePosition:
+class LanePosition(msgspec.Struct, frozen=True, kw_only=True):
     """What a lane holds: `side` -1/0/+1, prices 0.0 when flat, levels None when not executed by us."""
 
     lane: int = 0

@@ -35,7 +35,7 @@ _ALARMS, _RECONCILE = "alarms", "reconciliation"
 _ALARMS, _RESEARCH = "alarms", "research-run"
 _APPROVALS = "approvals"
 _ARMING = "arming"
-_DEAD_KEY = "dead-key"
+_DEAD_KEY, _MAINTENANCE = "dead-key", "venue-maintenance"
 
 _ROWS: tuple[tuple[str, int, str, str, str, str, str, bool, float, float], ...] = (
     ("kill_latched", 1, "The kill switch is pulled", "No new risk; at halt_all no exits by the engine either", "1 minute", "Check residual positions and orders", _KILL, True, 0.0, 0.0),
@@ -62,14 +62,16 @@ _ROWS: tuple[tuple[str, int, str, str, str, str, str, bool, float, float], ...] 
     ("arming_lapsed", 2, "The arming ran out", "No new risk; what is at the venue is watched and reduced", "15 minutes", "Arm again, or end what is open: interlock arm show", _ARMING, False, 0.0, 0.0),
     ("key_ending", 2, "A key of the venue ends soon", "After that nothing can be cancelled with it", "1 day", "Make a new key and put it into the key file", _ARMING, False, 0.0, 0.0),
     ("key_unsafe", 1, "A key can withdraw", "Who has it can take the money away; arming refuses it", "1 hour", "Make a key without that right and end this one", _ARMING, False, 0.0, 0.0),
-    ("key_dead", 1, "The venue does not take our key", "Nothing is placed with it and nothing cancelled; what rests at the venue stays alive", "2 minutes", "Cancel what must not stay at the venue's own site, with the account's own login", _DEAD_KEY, True, 0.0, 0.0),
+    ("key_dead", 1, "The venue does not take our key", "Nothing is placed any more, and cancels may be refused; what rests at the venue stays alive", "2 minutes", "Cancel what must not stay at the venue's own site, with the account's own login", _DEAD_KEY, True, 0.0, 0.0),
     ("liquidated", 1, "The venue has liquidated a position", "Everything is halted and cancelled; what is left may be taken too", "1 minute", "Look at the account at the venue; then decide about each difference", _RECONCILE, True, 0.0, 0.0),
     ("position_closed_by_venue", 1, "The venue closed a position by itself", "What it hedged stands alone; new risk is blocked until it is decided about", "2 minutes", "Compare what is held everywhere; then decide about the difference", _RECONCILE, True, 0.0, 0.0),
+    ("venue_closed", 2, "The venue does not trade as usual", "It takes no entries, or only some kinds; in maintenance not even cancels, and what rests there stays", "5 minutes", "Look at what rests and what is held; cancel what must not stay as soon as cancels pass", _MAINTENANCE, False, 0.0, 0.0),
     ("venue_redirect", 1, "The venue's address sends us elsewhere", "Somebody may stand between us and the venue; nothing is followed, and an order answered so is in doubt", "5 minutes", "Look at interlock venue calls; check name resolution and certificates from another host", _DEAD_KEY, True, 0.0, 0.0),
     ("bus_lost", 2, "The bus is lost", "Consoles see nothing; the engine goes on and the kill file works", "5 minutes", "Check the bus; keep a direct kill at hand", _START, False, 2.0, 10.0),
     ("feed_stale", 2, "Market data is stale", "New risk is blocked until samples are good again", "5 minutes", "Check the feed's connection", _FEED, False, 2.0, 10.0),
     ("order_rejected", 2, "The venue refused an order", "The decision was not carried out", "10 minutes", "Read the venue's message", _REJECTED, False, 0.0, 60.0),
     ("session_failed", 2, "A session ended with an error", "Its strategy no longer watches its positions", "5 minutes", "Check its open positions, then its last error", _PAPER, True, 0.0, 0.0),
+    ("session_stale", 2, "A session makes no progress", "Its market is quoted, but no bar closes: nobody decides, and stops and exits are not looked after", "10 minutes", "Check its open positions; compare the feed's bars with the venue's", _PAPER, False, 0.0, 30.0),
     ("clock_drift", 2, "The clock is off", "New risk is blocked; ages and expiries are doubtful", "10 minutes", "Check time synchronisation", _FEED, False, 5.0, 30.0),
     ("alarm_sink_failed", 2, "An alarm was not delivered", "Who relies on that sink does not hear of alarms", "10 minutes", "Look at interlock alarms sinks; use another way to watch", _ALARMS, False, 0.0, 60.0),
     ("past_not_recorded", 3, "What consoles are shown is not recorded", "This stretch cannot be looked at again; nothing else changes", "today", "Check space and rights of outputs/past under the home", _ALARMS, False, 0.0, 60.0),

@@ -7,6 +7,7 @@ monotonic, the earlier one), never under another hash, and a restart rejects eve
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import islice
 
 from safety.canonical import changed
 from safety.deferral import put_back
@@ -31,6 +32,7 @@ from safety.ticket import (
     is_over,
     is_size,
     named,
+    revised,
     ticket_hash,
     worse_than,
 )
@@ -74,6 +76,8 @@ class TicketBook:
 
     def __init__(self) -> None:
         self._tickets: dict[str, Ticket] = {}
+        self._live: dict[str, Ticket] = {}
+        """Those not in a final state, in the order of proposal; most have ended, and each order asks."""
 
     def get(self, ticket_id: str) -> Ticket:
         """Return a ticket. Raises `Refusal("unknown_ticket")`."""
@@ -88,7 +92,7 @@ class TicketBook:
 
     def open(self) -> tuple[Ticket, ...]:
         """The tickets nobody has sent or closed, the one that expires first in front."""
-        waiting = [ticket for ticket in self._tickets.values() if ticket.state in OPEN_STATES]
+        waiting = [ticket for ticket in self._live.values() if ticket.state in OPEN_STATES]
         return tuple(sorted(waiting, key=lambda ticket: (ticket.expires_ns, ticket.id)))
 
     def propose(
@@ -129,7 +133,7 @@ class TicketBook:
             proposed_by=proposed_by,
             why=clean(why),
         )
-        self._tickets[ticket_id] = ticket
+        self._tickets[ticket_id] = self._live[ticket_id] = ticket
         self._forget_oldest()
         return ticket
 
@@ -164,7 +168,7 @@ class TicketBook:
         )
         limits_epoch = ticket.limits_epoch if limits_epoch is None else limits_epoch
         if preflight is not None and (preflight.checks, limits_epoch) != (ticket.checks, ticket.limits_epoch):
-            ticket = _revised(ticket, preflight, moment, limits_epoch)
+            ticket = revised(ticket, preflight, moment, limits_epoch)
         return self._keep(ticket)
 
     def defer(self, ticket_id: str, operator: str, moment: Moment, seconds: float, why: str) -> Ticket:
@@ -187,7 +191,7 @@ class TicketBook:
         if ticket.state is not TicketState.REVIEWING or is_same:
             return None
         ticket = changed(self._step(ticket, TicketEvent.REVISE), mark_before=ticket.mark_seen, mark_seen=mark)
-        return self._keep(_revised(ticket, preflight, moment, limits_epoch))
+        return self._keep(revised(ticket, preflight, moment, limits_epoch))
 
     def approve(
         self,
@@ -309,13 +313,13 @@ class TicketBook:
 
     def unconfirmed(self, moment: Moment) -> tuple[Ticket, ...]:
         """Return the tickets whose order went out a second ago and of which the venue has said nothing."""
-        sent = [ticket for ticket in self._tickets.values() if ticket.state is TicketState.SENT]
+        sent = [ticket for ticket in self._live.values() if ticket.state is TicketState.SENT]
         due_ns = moment.monotonic_ns - CONFIRMED_WITHIN_NS
         return tuple(ticket for ticket in sent if 0 < ticket.sent_monotonic_ns <= due_ns)
 
     def in_hand_of(self, operator: str) -> tuple[Ticket, ...]:
         """Return the tickets that one operator reviews, or has approved alone so far."""
-        mine = [ticket for ticket in self._tickets.values() if ticket.state in REVIEWED_STATES]
+        mine = [ticket for ticket in self._live.values() if ticket.state in REVIEWED_STATES]
         return tuple(ticket for ticket in mine if ticket.reviewer == operator)
 
     def expire(self, moment: Moment) -> tuple[Ticket, ...]:
@@ -345,6 +349,7 @@ class TicketBook:
         """Load tickets after a restart and reject those that were open; returns the rejected ones."""
         assert not self._tickets, "restore comes first"
         self._tickets = {ticket.id: ticket for ticket in tickets}
+        self._live = {ticket.id: ticket for ticket in tickets if ticket.state not in FINAL_STATES}
         return self.reject_open("engine restarted")
 
     def _alive(self, ticket_id: str, moment: Moment) -> Ticket:
@@ -364,12 +369,18 @@ class TicketBook:
     def _keep(self, ticket: Ticket) -> Ticket:
         assert ticket.id in self._tickets
         self._tickets[ticket.id] = ticket
+        if ticket.state in FINAL_STATES:
+            self._live.pop(ticket.id, None)  # for good: no step leads out of these
+        else:
+            self._live[ticket.id] = ticket
         return ticket
 
     def _forget_oldest(self) -> None:
-        closed = [ticket.id for ticket in self._tickets.values() if ticket.state in FINAL_STATES]
-        for ticket_id in closed[: max(0, len(closed) - MAX_CLOSED_TICKETS)]:
-            del self._tickets[ticket_id]
+        too_many = len(self._tickets) - len(self._live) - MAX_CLOSED_TICKETS
+        if too_many > 0:
+            closed = (ticket_id for ticket_id in self._tickets if ticket_id not in self._live)
+            for ticket_id in list(islice(closed, too_many)):
+                del self._tickets[ticket_id]
 
 
 def _demand_free(ticket: Ticket, operator: str, moment: Moment) -> None:
@@ -377,21 +388,3 @@ def _demand_free(ticket: Ticket, operator: str, moment: Moment) -> None:
     is_reserved = ticket.reserved_until_monotonic_ns > moment.monotonic_ns
     if ticket.state is TicketState.REVIEWING and ticket.reviewer != operator and is_reserved:
         raise Refusal("ticket_reserved", ticket.reviewer)
-
-
-def _revised(ticket: Ticket, preflight: Preflight, moment: Moment, limits_epoch: int) -> Ticket:
-    version = ticket.version + 1
-    before = {check.name: check for check in ticket.checks}
-    altered = tuple(check.name for check in preflight.checks if before.get(check.name) != check)
-    return changed(
-        ticket,
-        version=version,
-        checks=preflight.checks,
-        allowed=preflight.allowed,
-        needs_typed_size=preflight.has_warning,
-        limits_epoch=limits_epoch,
-        hash=ticket_hash(ticket.id, version, ticket.intent, preflight.checks, ticket.epoch, limits_epoch),
-        changed_monotonic_ns=moment.monotonic_ns,
-        reviewed_ns=moment.now_ns,
-        altered=altered,
-    )

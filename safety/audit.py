@@ -39,7 +39,7 @@ TORN_TAIL = "audit.torn_tail"
 DECISION = "decision"
 _PLAIN = msgspec.json.Decoder(dict[str, object])
 OUTCOMES = ("proposed", "blocked", "executed", "failed")
-VOUCHED_AT_ONCE = frozenset({"kill", "resume", "ticket_approved"})
+VOUCHED_AT_ONCE = frozenset({"kill", "resume", "ticket_approved", "checklist_tick", "session_close_out"})
 """Kinds after which a signed head is written at once, not at the next interval."""
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 
+from native.rules import is_major
 from safety.facts import OrderFact, PositionFact
 from safety.intent import ExecutionIntent
 from venues.types import Side
 
 ZERO = Decimal(0)
+_SYMBOLS_KEPT = 1024
 
 
 class Carried(Protocol):
@@ -140,6 +143,32 @@ def symbol_exposure(facts: Carried, intent: ExecutionIntent | None, symbol: str)
     """Return the worst-case |position| * price of one symbol, in USD."""
     book = _NEWEST.books(facts, intent).get(symbol)
     return ZERO if book is None else _worst(book) * book.price
+
+
+class Sides(NamedTuple):
+    """What may be held long, and what short, in USD; both are positive."""
+
+    longs: Decimal
+    shorts: Decimal
+
+
+def alt_exposure(facts: Carried, intent: ExecutionIntent | None, majors: tuple[str, ...]) -> Sides:
+    """Return all altcoins at their worst on each side: whether all buys fill, or all sells.
+
+    As the kernel counts them: every symbol whose base is not among `majors`. Raises `ValueError` where a
+    figure of the account is missing.
+    """
+    longs = shorts = ZERO
+    for symbol, book in _NEWEST.books(facts, intent).items():
+        if is_alt(symbol, majors):
+            longs += max(ZERO, book.position + book.buys) * book.price
+            shorts += max(ZERO, book.sells - book.position) * book.price
+    return Sides(longs, shorts)
+
+
+@lru_cache(maxsize=_SYMBOLS_KEPT)
+def is_alt(symbol: str, majors: tuple[str, ...]) -> bool:
+    return not is_major(symbol, majors)
 
 
 def worst_positions(facts: Carried, intent: ExecutionIntent | None) -> tuple[str, ...]:

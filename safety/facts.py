@@ -84,11 +84,16 @@ class DeskFacts(Record):
     """What the other accounts add up to, and the desk's own risk memory (C5..C7, I26).
 
     `other_exposure_usd` is the worst case of all other accounts, `venue_other_exposure_usd` of those at
-    the same venue; `day_pnl_usd` and `drawdown` (a positive fraction) are the desk's, restarts included.
+    the same venue; `other_alt_longs_usd` and `other_alt_shorts_usd` what of all other accounts may be held
+    long, and short, in altcoins. `entry_usd_in_minute` is the value of the entries that the whole desk sent
+    within a minute; `day_pnl_usd` and `drawdown` (a positive fraction) are the desk's, restarts included.
     """
 
     other_exposure_usd: Decimal | None = None
     venue_other_exposure_usd: Decimal | None = None
+    other_alt_longs_usd: Decimal | None = None
+    other_alt_shorts_usd: Decimal | None = None
+    entry_usd_in_minute: Decimal | None = None
     day_pnl_usd: Decimal | None = None
     drawdown: Decimal | None = None
 

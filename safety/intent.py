@@ -101,7 +101,8 @@ class ExecutionPolicy(Record):
 
     An empty allow-list allows nothing, except in `sim`. `warn_fraction` is the share of a bound from
     which approval asks for the typed size; `cancel_reserve` the share of the message budget that only
-    cancels and the operator's flatten may use. Fractions are of equity; `_bps` are basis points.
+    cancels and the operator's flatten may use. Fractions are of equity; `_bps` are basis points. A symbol
+    whose base is not among `majors` is an altcoin (`native.rules.is_major`).
     """
 
     mode: Mode
@@ -120,10 +121,14 @@ class ExecutionPolicy(Record):
     max_strategy_exposure_usd: Decimal | None = None
     max_venue_exposure_usd: Decimal | None = None
     max_desk_exposure_usd: Decimal | None = None
+    max_alt_longs_usd: Decimal | None = None
+    max_alt_shorts_usd: Decimal | None = None
+    majors: tuple[str, ...] = ()
     max_volatility_exposure_usd: Decimal | None = None
     min_volatility_days: int | None = None
     micro_max_order_usd: Decimal | None = None
     micro_max_exposure_usd: Decimal | None = None
+    micro_min_margin_usd: Decimal | None = None
     max_trade_risk: Decimal | None = None
     max_portfolio_risk: Decimal | None = None
     max_leverage: Decimal | None = None
@@ -144,6 +149,7 @@ class ExecutionPolicy(Record):
     max_repeats_per_window: int | None = None
     max_entries_per_minute: int | None = None
     max_symbol_entries_per_minute: int | None = None
+    max_entry_usd_per_minute: Decimal | None = None
     max_exits_per_minute: int | None = None
     min_order_gap_ms: int | None = None
     max_reconcile_age_ms: int | None = None

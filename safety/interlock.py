@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import IntEnum, StrEnum
 
+from safety.canonical import changed
 from safety.reasons import Refusal
 from venues.types import Record
 
@@ -131,6 +132,21 @@ HOLDS: Mapping[str, HoldSpec] = _specs(
         ClearRule.NAMED_OPERATOR,
         "the same trade was repeated, or orders or cancels stormed, beyond a bound",
         _OPERATOR,
+    ),
+    (
+        "key_dead",
+        HoldLevel.HALT,
+        ClearRule.PROOF_OR_ADJUSTMENT,
+        "the venue does not take our key: only cancels and the operator's flatten are still asked for",
+        "a new key that the venue proves, or a named operator's resume",
+    ),
+    (
+        "venue_closed",
+        HoldLevel.CLOSE_ONLY,
+        ClearRule.SYNC,
+        "the venue says that it takes cancels only, or nothing",
+        "the venue's word that it is open again and a clean reconciliation; after a maintenance the alarm's "
+        "acknowledgement, too",
     ),
     (
         "entries_off",
@@ -266,6 +282,12 @@ class Interlock:
         )
         self._holds[(code, subject)] = hold
         return hold
+
+    def restate(self, code: str, subject: str, evidence: str) -> None:
+        """Let a standing hold say what stands now; since when, and how strict, stays."""
+        hold = self._holds.get((code, subject))
+        if hold is not None:
+            self._holds[(code, subject)] = changed(hold, evidence=evidence)
 
     def clear_hold(self, code: str, clearance: Clearance, subject: str = "") -> Hold:
         """Clear a hold by its rule and return it. Raises `Refusal` where the rule is not met."""

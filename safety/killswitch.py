@@ -28,6 +28,8 @@ BYTE_FILE = "kill.byte"
 REQUEST_FILE = "kill.request"
 ENVIRONMENT_NAME = "INTERLOCK_KILL"
 MAX_REQUEST_BYTES = 4096
+BYTE_SOURCE = "byte"
+"""The source of a trip that set the shared byte and said no more: the first who says more is its cause."""
 
 
 class LatchRecord(Record):
@@ -118,6 +120,8 @@ def trip_on_disk(
     trips = byte.count_trip(at_least=0 if standing is None else standing.trips)
     if standing is not None and standing.level >= level:
         record = changed(standing, trips=trips)
+        if standing.source == BYTE_SOURCE:
+            record = changed(record, by=clean(by) or record.by, reason=clean(reason), source=clean(source))
     else:
         is_lost = standing is None and disk.exists(folder / MARKER_FILE)
         record = LatchRecord(
@@ -214,7 +218,7 @@ class KillSwitch:
         except LatchUnreadable as error:
             return self.trip(KillLevel.HALT_ALL, by="engine", reason=str(error), source="latch_unreadable")
         if self.byte.level > self._record.level:  # set, and its latch file not written (yet)
-            return self.trip(self.byte.level, by="shared byte", reason="set from outside", source="byte")
+            return self.trip(self.byte.level, by="shared byte", reason="set from outside", source=BYTE_SOURCE)
         return self._record
 
     def apply_environment(self, environment: Mapping[str, str]) -> LatchRecord | None:

@@ -17,11 +17,13 @@ Limits = Mapping[str, LimitValue]
 
 
 class Looser(StrEnum):
-    """Which way a limit admits more. PRESENCE: an entry forbids, and its absence admits."""
+    """Which way a limit admits more. PRESENCE: an entry forbids, and its absence admits; ABSENCE: the other
+    way round."""
 
     UP = "up"
     DOWN = "down"
     PRESENCE = "presence"
+    ABSENCE = "absence"
 
 
 _U, _D = Looser.UP, Looser.DOWN
@@ -36,6 +38,8 @@ LOOSER: Mapping[str, Looser] = {
     "max_gross_exposure_usd": _U,
     "max_venue_exposure_usd": _U,
     "max_desk_exposure_usd": _U,
+    "max_alt_longs_usd": _U,
+    "max_alt_shorts_usd": _U,
     "max_volatility_exposure_usd": _U,
     "micro_order_notional_usd": _U,
     "micro_gross_exposure_usd": _U,
@@ -58,6 +62,7 @@ LOOSER: Mapping[str, Looser] = {
     "max_repeats": _U,
     "entries_per_minute": _U,
     "symbol_entries_per_minute": _U,
+    "entry_usd_per_minute": _U,
     "exits_per_minute": _U,
     "cancels_per_minute": _U,
     "storm_refusals": _U,
@@ -67,6 +72,7 @@ LOOSER: Mapping[str, Looser] = {
     "performance_trades": _U,
     "exposure_tolerance": _U,
     "cancel_reserve": _D,
+    "micro_min_margin_usd": _D,
     "min_profit_factor": _D,
     "min_win_rate": _D,
     "min_order_gap_ms": _D,
@@ -76,8 +82,9 @@ LOOSER: Mapping[str, Looser] = {
     "venue_budget_reserve": _D,
     "raise_cooldown_s": _D,
 }
-"""Limit -> the direction that admits more. Caps and blocked symbols have names of their own below."""
-CAP_PREFIX, BLOCK_PREFIX = "caps/", "blocked/"
+"""Limit -> the direction that admits more. Caps, blocked symbols and majors have names of their own below."""
+CAP_PREFIX, BLOCK_PREFIX, MAJOR_PREFIX = "caps/", "blocked/", "majors/"
+_OF_PREFIX = {CAP_PREFIX: _U, BLOCK_PREFIX: Looser.PRESENCE, MAJOR_PREFIX: Looser.ABSENCE}
 
 
 class Change(Record):
@@ -97,14 +104,15 @@ class Split(Record):
 
 def looser_way(name: str) -> Looser | None:
     """Return which way a name admits more; None where it is not a limit."""
-    if name.startswith(CAP_PREFIX):
-        return Looser.UP
-    return Looser.PRESENCE if name.startswith(BLOCK_PREFIX) else LOOSER.get(name)
+    prefix = name[: name.find("/") + 1]
+    return _OF_PREFIX[prefix] if prefix in _OF_PREFIX else LOOSER.get(name)
 
 
 def is_looser(name: str, before: LimitValue, after: LimitValue) -> bool:
     """Tell whether `after` may admit what `before` refuses; what cannot be compared counts as looser."""
     way = looser_way(name)
+    if way is Looser.ABSENCE:
+        return before is None
     if way is Looser.PRESENCE or after is None or before is None:
         return after is None
     if not isinstance(before, (int, float)) or not isinstance(after, (int, float)):

@@ -21,6 +21,8 @@ OVERRIDABLE = frozenset(
         "max_strategy_exposure_exceeded",
         "max_venue_exposure_exceeded",
         "max_desk_exposure_exceeded",
+        "alt_longs_exceeded",
+        "alt_shorts_exceeded",
         "volatility_missing",
         "volatility_exposure_exceeded",
         "portfolio_risk_exceeded",
@@ -29,6 +31,7 @@ OVERRIDABLE = frozenset(
         "max_positions",
         "entry_rate_exceeded",
         "symbol_entry_rate_exceeded",
+        "entry_notional_rate_exceeded",
         "repeated_execution",
     }
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from safety.facts import AccountFacts, Check, CheckResult, OrderFact, PositionFact, Preflight
 from safety.intent import ExecutionIntent, ExecutionPolicy
 from safety.reasons import REASONS
-from safety.rules import RULES, Case, found, judge
+from safety.rule import case_of
+from safety.rules import RULES, found, judge
 from venues.types import Instrument
 
 __all__ = [
@@ -30,7 +31,7 @@ def preflight(
 
     What is missing, None, NaN or of the wrong type fails the rules that need it.
     """
-    case = Case(intent=intent, facts=facts, policy=policy, instrument=instrument)
+    case = case_of(intent, facts, policy, instrument)
     checks = tuple([judge(rule, case) for rule in RULES])
     reasons = tuple(sorted([check.reason for check in checks if check.reason is not None]))
     assert len(checks) == len(RULES), "every rule is judged"
@@ -46,7 +47,7 @@ def refusals(
 ) -> tuple[str, ...]:
     """Return the reasons with which `preflight` refuses, and none where it allows: every rule is judged the
     same, but what each saw is not made into text, because nobody is shown it."""
-    case = Case(intent=intent, facts=facts, policy=policy, instrument=instrument)
+    case = case_of(intent, facts, policy, instrument)
     reasons = tuple(sorted([rule.code for rule in RULES if not found(rule, case).is_ok]))
     assert all(code in REASONS for code in reasons), "every reason is explained"
     return reasons

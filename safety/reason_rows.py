@@ -13,14 +13,17 @@ _STATE = "init-state"
 _ALARMS = "alarms"
 _RECONCILE = "reconciliation"
 _CORRIDOR = "corridor"
+_DEAD_KEY, _MAINTENANCE = "dead-key", "venue-maintenance"
 _ARMING = "arming"
 _APPROVALS = "approvals"
+_PROMOTION = "promotion"
 _UNKNOWN, _PAPER, _START = "ambiguous-order", "paper-session", "engine-will-not-start"
 
 ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     # preflight rules
     ("kill_switch_active", "The kill switch is pulled", "A latched kill switch, or one whose level is unknown, stops this action.", "Find out why it was pulled; when the cause is gone, resume with your name and a reason.", _KILL),
     ("hold_blocks_entry", "A hold forbids this action", "The interlock's most restrictive hold is stricter than this action needs, or is not known.", "Look at the holds; clear each by its own rule.", _KILL),
+    ("key_dead", "The venue does not take our key", "It refused the key, or says that the key has ended: nothing is sent but cancels and a flatten.", "Put a new key in its place, which the venue proves; or resume with your name and a reason.", _DEAD_KEY),
     ("missing_account_id", "No account is named", "An order without an account could reach the wrong one.", "Name the account in the session's configuration.", _REJECTED),
     ("account_mismatch", "The order names another account", "The order's account is not the one that was synced with the venue.", "Use the account of this session, or start a session for the other one.", _REJECTED),
     ("not_finite", "A number is not a number", "NaN, infinity or an absurd magnitude cannot be judged.", "Look for a missing price or a division by zero in the strategy's inputs.", _REJECTED),
@@ -58,6 +61,9 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     ("max_strategy_exposure_exceeded", "Exposure of this strategy would be too large", "Its positions and all its open and unknown orders, at their worst, exceed the bound.", "Reduce its positions or cancel its resting orders.", _REJECTED),
     ("max_venue_exposure_exceeded", "Exposure at this venue would be too large", "All accounts at the venue together, at their worst, exceed the bound, or one is not known.", "Reduce positions at the venue first.", _REJECTED),
     ("max_desk_exposure_exceeded", "Exposure of the desk would be too large", "All accounts together, at their worst, exceed the bound, or one is not known.", "Reduce positions of any session first.", _REJECTED),
+    ("alt_longs_exceeded", "The desk would be too long in altcoins", "All altcoins that may be held long, over all accounts and with every open and unknown order, exceed the bound, or an account is not known: they fall together.", "Reduce long altcoin positions of any session, or cancel resting purchases; a symbol of `risk.majors` is none.", _REJECTED),
+    ("alt_shorts_exceeded", "The desk would be too short in altcoins", "All altcoins that may be held short, over all accounts and with every open and unknown order, exceed the bound, or an account is not known: they rise together.", "Reduce short altcoin positions of any session, or cancel resting sales; a symbol of `risk.majors` is none.", _REJECTED),
+    ("below_min_margin", "The order is too small to learn from", "At the micro stage it would bind less than the least margin at the account's leverage, or equity or mark is not known: a fill of dust says nothing about real ones.", "Make the order larger within the micro caps, or reduce other positions: less leverage binds more of it.", _REJECTED),
     ("volatility_missing", "The symbol's volatility is not known", "There are fewer days of returns than a 90th percentile needs.", "Import the symbol's daily history, or wait until there are enough days.", _REJECTED),
     ("volatility_exposure_exceeded", "Too much exposure for how far the symbol moves", "Exposure times the 90th percentile of its daily moves exceeds the bound.", "Make the order smaller, or trade a calmer symbol.", _REJECTED),
     ("portfolio_risk_exceeded", "All stops together would lose too much", "The sum over positions and entry orders of quantity times distance to the stop, over equity, exceeds the bound; what has no stop counts whole.", "Reduce positions, put stops nearer, or make the order smaller.", _REJECTED),
@@ -73,6 +79,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     ("price_drift_exceeded", "The market runs", "The price moved further within five minutes than the bound.", "Wait until the window is calm again.", _FEED),
     ("entry_rate_exceeded", "Too many entries within a minute", "More entries than a supervised desk can follow.", "Wait; if it repeats, look for a loop in the strategy.", _REJECTED),
     ("symbol_entry_rate_exceeded", "Too many entries of this symbol within a minute", "The same symbol again and again is more likely a loop than a wish.", "Wait; if it repeats, look for a loop in the strategy.", _REJECTED),
+    ("entry_notional_rate_exceeded", "Too much entered within a minute", "The value of all entries of the desk within a minute, this one included, exceeds the bound, or is not known.", "Wait out the minute, or make the order smaller; if it repeats, look for a loop in the strategy.", _REJECTED),
     ("validator_rejected", "A validator blocked the wish", "A hook beside the path said no, failed, or asked for more than it may.", "Read the decision's context for its name and words; correct or take out the validator.", _REJECTED),
     ("min_order_gap", "This symbol was entered a moment ago", "Two entries of one symbol within the gap are a loop, or a key pressed twice.", "Wait out the gap; if it repeats, look for a loop in the strategy.", _REJECTED),
     ("exit_rate_exceeded", "Too many exits within a minute", "A storm of exits is a loop too; the operator's flatten is never counted.", "Flatten by hand if the position must go; look for a loop in the strategy.", _REJECTED),
@@ -106,6 +113,8 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     ("ticket_reserved", "Another operator is reviewing it", "One person decides one ticket.", "Talk to them, or wait until the reservation ends.", _PAPER),
     ("ticket_changed", "The ticket changed this very moment", "An approval within half a second of a change was meant for the old version.", "Read it again, then approve.", _PAPER),
     # corridor
+    ("candidate_changed", "This is not the candidate as it stands", "A tick speaks for one candidate: its strategy, code, kernel and settings. Another byte is another candidate, and without a run that can be read there is none.", "Look at the gates again and tick what they show now.", _PROMOTION),
+    ("session_not_over", "The session is not over", "A close-out note is bound to what a session left; one that still runs, or is not known, has left nothing yet.", "End the session first; `interlock paper list` names those that ended.", _PROMOTION),
     ("step_done", "This step is done", "A step of the corridor is done once, so that its evidence stays what it was.", "Go on with the next step; `interlock submit show` names it.", _CORRIDOR),
     ("step_out_of_order", "The step before is not done", "Each step of the corridor stands on the one before it.", "Do the step that is named; a refused one may be done again.", _CORRIDOR),
     ("artifact_stale", "What this step stands on is too old", "Prices, balances and signatures age; an old answer is no evidence.", "Open a new session and take the steps without waiting.", _CORRIDOR),
@@ -141,11 +150,15 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     ("difference_settling", "It is too early to decide about this difference", "Answers of a venue lag, or another difference must be decided first; booking now could book twice.", "Wait a few seconds, or decide about the one that is named first.", _RECONCILE),
     ("act_not_possible", "This act does not fit this difference", "A position is real whether we like it or not, and closing may only make one smaller.", "Choose one of the acts that the difference offers.", _RECONCILE),
     ("reconcile_unanswered", "The venue did not answer", "Nothing is decided about a picture that may be old. Nothing was booked.", "Check the venue's connection; try again.", _RECONCILE),
+    ("venue_maintenance", "The venue is in maintenance", "It takes nothing, not even cancels; an entry sent now would at best be refused.", "Wait until it says that it is open; then acknowledge the alarm.", _MAINTENANCE),
+    ("venue_cancel_only", "The venue takes cancels only", "It says so itself; an entry would be refused.", "Wait until it says that it is open.", _MAINTENANCE),
+    ("venue_post_only", "The venue takes only resting orders", "It says so itself; an entry that could execute at once would be refused.", "Make it post-only, or wait until the venue is open.", _MAINTENANCE),
+    ("venue_limit_only", "The venue takes only limit orders", "It says so itself; an entry without a limit price would be refused.", "Give a limit price, or wait until the venue is open.", _MAINTENANCE),
     ("metadata_stale", "The venue's lists are old", "Lot, tick, leverage or the market itself may have changed; nothing is sized by what may no longer hold.", "Wait: the venue is asked again each half minute; interlock venue calls shows how it answers.", _REJECTED),
     ("venue_busy", "The venue's request budget is kept", "What is left of the venue's requests a minute is kept for orders, cancels and orders in doubt. Nothing was booked.", "Wait a minute; interlock venue limits shows what is left.", _RECONCILE),
     ("reconciliation_not_clean", "Ledger and venue disagree", "The switch is not loosened on a book that nobody trusts.", "Settle each difference on the reconciliation desk, then resume.", _RECONCILE),
     ("unknown_orders_remain", "Orders are still unknown", "The switch is not loosened while an order may be alive.", "Settle every unknown order, then resume.", _UNKNOWN),
-    ("kill_request_present", "The kill file still asks for a stop", "`kill.request` is in the engine's folder; it would pull the switch again at once.", "Find out who wrote it and remove it, then resume.", _KILL),
+    ("kill_request_present", "The kill file still asks for a stop", "`safety/kill.request` is in the engine's home; it would pull the switch again at once.", "Find out who wrote it and remove it, then resume.", _KILL),
     ("trip_in_progress", "The switch was pulled at this moment", "Somebody else pulled it during the reset; the pull wins.", "Find out who and why.", _KILL),
     ("unknown_order", "No such order", "The ledger has no order of this id.", "List the orders.", _UNKNOWN),
     ("unknown_session", "No such session", "No session of this id is known.", "List the sessions.", _PAPER),
@@ -209,6 +222,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     ("drill_failed", "A drill did not come to its end", "Something that the drill waits for did not happen in time; the evidence says what.", "Read the evidence, mend the cause, and drill again.", _KILL),
     ("drill_running", "A drill is under way", "One rehearsal desk at a time: two would disturb each other's figures.", "Wait for its end on the Drill screen.", _KILL),
     ("already_running", "It already runs here", "One folder has one engine, one watchdog, one feed of a venue.", "Use the running one, or stop it first.", _START),
+    ("key_in_use", "Another engine uses this key", "One key, one engine: two would use each other's nonces, and each would call the other's orders foreign.", "Stop the other engine, or make a key of its own for this home.", _START),
     ("foreign_package", "A package of another owner shadows ours", "Code that was imported is not the code that was installed with Interlock.", "Install Interlock in an environment of its own.", _START),
     ("secret_exposed", "A key file is not private", "It can be read by others, is a link, or is inside the repository.", "Move it outside and set its mode to 0600.", _START),
     ("secret_missing", "A key file is missing", "The reference points at nothing that can be read.", "Write the key to the file that the reference names.", _START),

@@ -40,12 +40,21 @@ class Level(StrEnum):
 
 
 class Case(NamedTuple):
-    """Everything one judgement may look at."""
+    """Everything one judgement may look at. `adds_risk` is what `action_of` says of the intent, asked once
+    for all rules."""
 
     intent: ExecutionIntent
     facts: AccountFacts
     policy: ExecutionPolicy
     instrument: Instrument | None
+    adds_risk: bool
+
+
+def case_of(
+    intent: ExecutionIntent, facts: AccountFacts, policy: ExecutionPolicy, instrument: Instrument | None
+) -> Case:
+    """Return the case of an intent."""
+    return Case(intent, facts, policy, instrument, action_of(intent) is Action.ADD_RISK)
 
 
 class Finding(NamedTuple):
@@ -109,7 +118,7 @@ def judge(rule: Rule, case: Case) -> Check:
 
 def found(rule: Rule, case: Case) -> Finding:
     """Apply one rule to a case; `PASS` where it has nothing to say."""
-    if rule.is_for_entries_only and action_of(case.intent) is not Action.ADD_RISK:
+    if rule.is_for_entries_only and not case.adds_risk:
         return PASS
     if rule.optional and may_be_absent(rule.optional, case.facts, case.policy.mode):
         return _ABSENT

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from safety.exposure import (
+    alt_exposure,
     closing_quantity,
     gross_exposure,
     portfolio_risk_usd,
@@ -29,10 +30,10 @@ from safety.rule import (
     number,
     positive,
 )
-from safety.rules_order import matching_caps
+from safety.rules_order import is_beyond_micro, matching_caps
 from venues.types import OrderStatus
 
-_SHARE = Decimal("0.0001")
+_SHARE, _CENT = Decimal("0.0001"), Decimal("0.01")
 ZERO = Decimal(0)
 
 
@@ -75,6 +76,42 @@ def _desk_exposure(case: Case) -> Finding:
     limit = _smallest(case, CapLevel.DESK, case.policy.max_desk_exposure_usd)
     now, after = gross_exposure(case.facts, None), gross_exposure(case.facts, case.intent)
     return at_most(others + now, others + after, limit, case.policy)
+
+
+def _alt_side(
+    now: Decimal, after: Decimal, others: Decimal | None, limit: Decimal | None, case: Case
+) -> Finding:
+    """Judge one side's altcoins; what adds nothing to them passes, also where they stand beyond the bound."""
+    other = not_negative(others)
+    finding = at_most(other + now, other + after, not_negative(limit), case.policy)
+    return finding if after > now else finding._replace(is_ok=True, is_near=False)
+
+
+def _alt_longs(case: Case) -> Finding:
+    policy, desk = case.policy, case.facts.desk
+    now = alt_exposure(case.facts, None, policy.majors).longs
+    after = alt_exposure(case.facts, case.intent, policy.majors).longs
+    return _alt_side(now, after, desk.other_alt_longs_usd, policy.max_alt_longs_usd, case)
+
+
+def _alt_shorts(case: Case) -> Finding:
+    policy, desk = case.policy, case.facts.desk
+    now = alt_exposure(case.facts, None, policy.majors).shorts
+    after = alt_exposure(case.facts, case.intent, policy.majors).shorts
+    return _alt_side(now, after, desk.other_alt_shorts_usd, policy.max_alt_shorts_usd, case)
+
+
+def _micro_margin(case: Case) -> Finding:
+    """What an entry binds at the account's own leverage after it: its value over max(1, exposure / equity).
+
+    An order of the micro stage is there to be learnt from; one that binds less is dust (OC-82).
+    """
+    if is_beyond_micro(case.policy):
+        return Finding(is_ok=True, now="none" if case.policy.stage is None else case.policy.stage)
+    price = min(positive(case.intent.limit_price), positive(case.facts.mark_price))
+    leverage = gross_exposure(case.facts, case.intent) / positive(case.facts.equity_usd)
+    margin_usd = positive(case.intent.quantity) * price / max(Decimal(1), leverage)
+    return at_least(margin_usd.quantize(_CENT), positive(case.policy.micro_min_margin_usd))
 
 
 def _volatility_known(case: Case) -> Finding:
@@ -213,6 +250,9 @@ ACCOUNT_RULES: tuple[Rule, ...] = (
     Rule("max_strategy_exposure_exceeded", _ENTRY, _strategy_exposure, Level.STRATEGY, "C5", "worst-case exposure of the strategy", ("max_strategy_exposure_usd", "caps")),
     Rule("max_venue_exposure_exceeded", _ENTRY, _venue_exposure, Level.VENUE, "C5", "worst-case exposure of all accounts at the venue", ("max_venue_exposure_usd", "caps")),
     Rule("max_desk_exposure_exceeded", _ENTRY, _desk_exposure, Level.DESK, "C5", "worst-case exposure of the whole desk", ("max_desk_exposure_usd", "caps")),
+    Rule("alt_longs_exceeded", _ENTRY, _alt_longs, Level.DESK, "OC-57", "all altcoins that the desk may hold long, open and unknown orders included", ("max_alt_longs_usd", "majors")),
+    Rule("alt_shorts_exceeded", _ENTRY, _alt_shorts, Level.DESK, "OC-57", "all altcoins that the desk may hold short, open and unknown orders included", ("max_alt_shorts_usd", "majors")),
+    Rule("below_min_margin", _ENTRY, _micro_margin, Level.STRATEGY, "C26, OC-82", "at the micro stage, the order's value over the account's leverage", ("stage", "micro_min_margin_usd")),
     Rule("volatility_missing", _ENTRY, _volatility_known, Level.SYMBOL, "QT-09", "there are enough days for a 90th percentile", ("min_volatility_days",), _P90),
     Rule("volatility_exposure_exceeded", _ENTRY, _volatility_exposure, Level.SYMBOL, "QT-09", "exposure times the 90th percentile of daily moves", ("max_volatility_exposure_usd",), _P90),
     Rule("portfolio_risk_exceeded", _ENTRY, _portfolio_risk, Level.ACCOUNT, "AQ-10, OC-57", "what is lost if every stop is met, as a fraction of equity", ("max_portfolio_risk",)),

@@ -82,10 +82,15 @@ def _max_notional(case: Case) -> Finding:
     return at_most(Decimal(0), worst_notional(case), limit, case.policy)
 
 
+def is_beyond_micro(policy: ExecutionPolicy) -> bool:
+    """Tell whether the small bounds are over: a later stage, or no real money and so no stage."""
+    return policy.stage is Stage.SCALED or (policy.stage is None and policy.mode in _OFFLINE)
+
+
 def _micro(case: Case) -> Finding:
     """At the micro stage the small bounds hold as well; in live a stage must be named (C26)."""
     stage = case.policy.stage
-    if stage is Stage.SCALED or (stage is None and case.policy.mode in _OFFLINE):
+    if is_beyond_micro(case.policy):
         return Finding(is_ok=True, now="none" if stage is None else stage)
     if stage is not Stage.MICRO:
         return Finding(is_ok=False, now="no stage")

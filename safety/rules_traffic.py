@@ -18,6 +18,7 @@ from safety.rule import (
     not_negative,
     number,
 )
+from safety.rules_order import worst_notional
 
 
 def _kill_switch(case: Case) -> Finding:
@@ -76,6 +77,13 @@ def _symbol_entries(case: Case) -> Finding:
     return _counted(case.facts.symbol_entries_in_minute, case.policy.max_symbol_entries_per_minute, case)
 
 
+def _entry_usd(case: Case) -> Finding:
+    """The value of all that the desk enters within a minute, this order at its worst price (OC-57)."""
+    sent = not_negative(case.facts.desk.entry_usd_in_minute)
+    limit = not_negative(case.policy.max_entry_usd_per_minute)
+    return at_most(sent, sent + worst_notional(case), limit, case.policy)
+
+
 def _gap(case: Case) -> Finding:
     """Two entries of a symbol at once are one wish too many (OC-58)."""
     return at_least(not_negative(case.facts.since_entry_ms), not_negative(case.policy.min_order_gap_ms))
@@ -103,6 +111,7 @@ TRAFFIC_RULES: tuple[Rule, ...] = (
     Rule("message_rate_exceeded", _ALL, _message_rate, _TRAFFIC, "C8, OC-56", "submits, changes and cancels in the window, less the cancels' reserve", ("max_messages_per_window", "cancel_reserve")),
     Rule("entry_rate_exceeded", _ENTRY, _entries, _TRAFFIC, "OC-56", "entries within a minute", ("max_entries_per_minute",)),
     Rule("symbol_entry_rate_exceeded", _ENTRY, _symbol_entries, _TRAFFIC, "OC-56", "entries of the symbol within a minute", ("max_symbol_entries_per_minute",)),
+    Rule("entry_notional_rate_exceeded", _ENTRY, _entry_usd, Level.DESK, "OC-57", "value of the whole desk's entries within a minute, this one included", ("max_entry_usd_per_minute",)),
     Rule("min_order_gap", _ENTRY, _gap, _TRAFFIC, "OC-58", "time since this symbol was last entered, in milliseconds", ("min_order_gap_ms",)),
     Rule("exit_rate_exceeded", _ALL, _exits, _TRAFFIC, "OC-56", "exits within a minute; not the operator's flatten", ("max_exits_per_minute",)),
     Rule("repeated_execution", _ENTRY, _repeats, _TRAFFIC, "C9", "same symbol and side within the window; a breach latches until a person clears it", ("max_repeats_per_window",)),

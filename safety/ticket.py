@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 
-from safety.canonical import digest
+from safety.canonical import changed, digest
 from safety.facts import SEVERITY, Check, Preflight
 from safety.intent import ExecutionIntent
 from safety.reasons import Refusal
@@ -173,6 +173,25 @@ def ticket_hash(
 ) -> str:
     """Return what an approval is bound to: intent, checks shown, version, and both epochs (I21)."""
     return digest([ticket_id, version, intent, checks, epoch, limits_epoch])
+
+
+def revised(ticket: Ticket, preflight: Preflight, moment: Moment, limits_epoch: int) -> Ticket:
+    """Return the next version of a ticket whose checks came out otherwise, with a hash of its own."""
+    version = ticket.version + 1
+    before = {check.name: check for check in ticket.checks}
+    altered = tuple(check.name for check in preflight.checks if before.get(check.name) != check)
+    return changed(
+        ticket,
+        version=version,
+        checks=preflight.checks,
+        allowed=preflight.allowed,
+        needs_typed_size=preflight.has_warning,
+        limits_epoch=limits_epoch,
+        hash=ticket_hash(ticket.id, version, ticket.intent, preflight.checks, ticket.epoch, limits_epoch),
+        changed_monotonic_ns=moment.monotonic_ns,
+        reviewed_ns=moment.now_ns,
+        altered=altered,
+    )
 
 
 def is_over(ticket: Ticket, moment: Moment) -> bool:

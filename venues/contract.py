@@ -7,6 +7,7 @@ Errors say what the caller may do: `Retryable` (nothing happened), `Refused` (pr
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
@@ -71,6 +72,16 @@ class Fence(StrEnum):
     ADMITTED = "admitted"
 
 
+class Trading(StrEnum):
+    """How far a venue trades as a whole."""
+
+    OPEN = "open"
+    POST_ONLY = "post_only"
+    LIMIT_ONLY = "limit_only"
+    CANCEL_ONLY = "cancel_only"
+    MAINTENANCE = "maintenance"
+
+
 class Capabilities(Record):
     """What this venue can do natively; what it cannot is done, and labelled, by the engine."""
 
@@ -93,6 +104,10 @@ class Capabilities(Record):
     """A key can act for a sub-account or vault that its account leads."""
     has_request_budget: bool = False
     """The venue counts requests; the adapter keeps questions below that count, for orders and cancels."""
+    has_state_channel: bool = False
+    """The venue says how far it trades, and pushes changes; the adapter is a `StateTeller`."""
+    has_pushed_balances: bool = False
+    """The stream says what the account holds; the adapter is a `BalanceTeller`."""
     pays_in_full: bool = False
     """Spot: a purchase takes its whole price out of the cash balance at once, a sale brings it back."""
     outlives_engine: bool = True
@@ -197,6 +212,44 @@ class CashTeller(Protocol):
 
     async def cash_events_since(self, since_ns: int) -> Sequence[CashEvent]:
         """Return every such event from a time on, oldest first."""
+        ...
+
+
+@runtime_checkable
+class StateTeller(Protocol):
+    """A venue's adapter that hears how far the venue trades, and refuses entries that it would refuse."""
+
+    @property
+    def trading(self) -> Trading:
+        """What the venue last said; no I/O."""
+        ...
+
+    async def ask_trading(self) -> Trading:
+        """Ask anew, and take the answer over. Raises `VenueError`."""
+        ...
+
+
+class Pushed(Record):
+    """What a venue's stream says of an account: cash in USD and signed holdings by our symbols.
+
+    `whole_ns` is when it last told all of it, on the monotonic clock.
+    """
+
+    cash_usd: Decimal
+    held: dict[str, Decimal]
+    whole_ns: int
+
+
+@runtime_checkable
+class BalanceTeller(Protocol):
+    """A venue's adapter whose stream says what the account holds: a second source beside `account`."""
+
+    def pushed(self) -> Pushed | None:
+        """Return what was last heard; None while nothing whole is. No I/O."""
+        ...
+
+    def push_anew(self) -> None:
+        """Let the stream tell all of it again, if it does not do so by itself."""
         ...
 
 

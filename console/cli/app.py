@@ -40,7 +40,7 @@ NOUNS: dict[str, Noun] = {
     "status": Noun("status", "status"),
     "health": Noun("status", "health"),
     "watch": Noun("status", "watch"),
-    "gates": Noun("status", "gates"),
+    "gates": Noun("gates", "app", is_group=True),
     "events": Noun("status", "events"),
     "limits": Noun("limits", "limits", is_group=True),
     "policy": Noun("limits", "policy", is_group=True),

@@ -33,6 +33,10 @@ ACT_WITHOUT = (
     "act at the venue without the engine: `interlock flatten --direct --confirm FLATTEN`; "
     "closing orders are reduce-only, so doing it again is safe"
 )
+NOT_FLAT = (
+    "NOT FLAT, or not known to be: look at the account at the venue's own page, then do it again (closing "
+    "orders are reduce-only); `interlock venue calls` shows what the venue answered"
+)
 
 
 def kill(
@@ -139,14 +143,21 @@ def flatten(
     payload = {"path": way, "is_flat": done.is_flat, "closed": done.closed, "remaining": done.remaining}
     output.show(payload, f"path: {way}\n{output.facts(done)}", as_json)
     if not done.is_flat:
+        diagnostics.say(NOT_FLAT)
         raise typer.Exit(ExitCode.REFUSED)
 
 
 def _flatten_offline(who: str, reason: str) -> tuple[str, FlattenDone]:
     """Flatten at the venue without the engine. Raises `Failure`."""
     run = facade.function("engine.offline", "flatten_offline")
-    with coded_failures():
-        found: Any = asyncio.run(cast(Any, run(home_folder(), dict(os.environ), who, reason)))
+    try:
+        with coded_failures():
+            found: Any = asyncio.run(cast(Any, run(home_folder(), dict(os.environ), who, reason)))
+    except Failure as failure:
+        if failure.code != "mode_not_live":
+            raise
+        nothing = f"no engine was asked, and {failure.message.partition(': ')[2]}"
+        raise Failure("engine_unreachable", nothing, "look with `interlock engine status`") from failure
     return found.way, found.done
 
 

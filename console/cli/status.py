@@ -11,7 +11,7 @@ from console.cli import capabilities, link, output
 from console.cli.options import Json
 from engine.api.client import EngineClient
 from engine.api.commands import EventsPage, Health
-from engine.api.views import EventsView, HealthReport, OverviewView, StatusView, View, Views
+from engine.api.views import EventsView, HealthReport, StatusView, View, Views
 from seams.clock import NS_PER_S, SystemClock, iso_z
 
 PART_COLUMNS = ("part", "state", "age_ms", "detail")
@@ -51,18 +51,6 @@ def health(as_json: Json = False) -> None:
     output.show(payload, output.table(report.parts, PART_COLUMNS, "no parts"), as_json)
     if not report.ok:
         raise typer.Exit(1)
-
-
-def gates(as_json: Json = False) -> None:
-    """Show every hold with the rule that clears it, and what keeps each strategy from its next stage.
-
-    Example: interlock gates --json
-    """
-    holds = link.view("status", StatusView).holds
-    promotion = link.view("overview", OverviewView).promotion
-    text = output.table(holds, HOLD_COLUMNS, "no holds")
-    stages = output.table(promotion, ("strategy", "stage", "blockers"), "no strategies")
-    output.show({"holds": holds, "promotion": promotion}, f"{text}\n\n{stages}", as_json)
 
 
 def events(

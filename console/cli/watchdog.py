@@ -15,6 +15,9 @@ from seams.clock import NS_PER_MS, SystemClock
 
 app = typer.Typer(help="The watchdog: sees whether the engine makes progress, and cancels when not.")
 
+SILENT_AFTER_MS = 5_000
+"""What has not beaten for so long is frozen or dead, whatever its last beat said of it."""
+
 
 @app.callback()
 def room() -> None:
@@ -45,11 +48,11 @@ def run(as_json: Json = False) -> None:
 
 @app.command()
 def status(as_json: Json = False) -> None:
-    """Show the last beat of the engine and of the watchdog.
+    """Show the last beat of the engine and of the watchdog; `silent` is one that does not beat any more.
 
     Example: interlock watchdog status --json
     """
-    from safety.beat import BEAT_FILE, WATCHDOG_BEAT_FILE, BeatPage
+    from safety.beat import BEAT_FILE, WATCHDOG_BEAT_FILE, BeatPage, BeatState
 
     folder, now_ns = HomePaths(home_folder()).safety, SystemClock().monotonic_ns()
     rows: list[dict[str, object]] = []
@@ -59,7 +62,8 @@ def status(as_json: Json = False) -> None:
             rows.append({"process": name, "state": "torn", "age_ms": None, "count": None, "pid": None})
             continue
         age_ms = (now_ns - beat.at_ns) // NS_PER_MS if beat.at_ns else None
-        state = beat.state.name.lower()
+        is_silent = beat.state is BeatState.RUNNING and (age_ms or 0) > SILENT_AFTER_MS
+        state = "silent" if is_silent else beat.state.name.lower()
         rows.append({"process": name, "state": state, "age_ms": age_ms, "count": beat.count, "pid": beat.pid})
     text = output.table(rows, ("process", "state", "age_ms", "count", "pid"), "no beats")
     output.show({"beats": rows}, text, as_json)

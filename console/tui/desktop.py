@@ -14,6 +14,7 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.screen import Screen
 
+from console.actions import SCREEN_KEYS
 from console.tui.model import CAN_COMMAND
 from console.tui.past import PastLine
 from console.tui.screens.help import HelpPage
@@ -120,12 +121,18 @@ class Desktop(Screen[None], inherit_bindings=False):
         app.presence.key_pressed()
         if app.flow.is_open:
             app.guard_key(event.key, event.character)
+            self._leave_guard(event.key)
         elif app.prompt.is_open:
             app.prompt_key(event.key, event.character)
         else:
             return
         event.stop()
         event.prevent_default()
+
+    def _leave_guard(self, key: str) -> None:
+        """What the engine answered has been read: a key of a screen leads on to it."""
+        if not self.console_app.flow.is_open and key in SCREEN_KEYS:
+            self.console_app.go(SCREEN_KEYS[key])
 
     def on_paste(self, event: events.Paste) -> None:
         app = self.console_app

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from console.tui.model import Desk, Link
+from engine.api import direct_kill
 from engine.api.client import EngineClient
-from engine.api.commands import CommandBody, QueryBody, Reply, Snapshot
+from engine.api.commands import CommandBody, KillDone, QueryBody, Reply, Snapshot
 from engine.api.views import StatusView, Views
 from seams.clock import NS_PER_MS, NS_PER_S, Clock
 from seams.ids import Ids, SortableIds
@@ -37,6 +38,14 @@ class Gateway(Protocol):
 
     async def query(self, body: QueryBody, result: type[T]) -> T:
         """Ask. Raises `NetDown`, `NoAnswer` or `EngineRefused`."""
+        ...
+
+    def shut(self) -> None:
+        """Shut every gate of this home at once, whoever answers later. Raises `OSError`."""
+        ...
+
+    async def latch_on_disk(self, level: str) -> KillDone:
+        """Latch with no engine and no bus; an engine that lives obeys at once. Raises `OSError`."""
         ...
 
     def new_id(self) -> str:
@@ -68,6 +77,17 @@ async def send_urgently(gateway: Gateway, body: CommandBody, request_id: str, ti
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def latch_on_disk(home: Path, operator: str, level: str) -> KillDone:
+    """Trip the latch beside the engine, as `interlock kill --direct` does. Raises `OSError`."""
+    from engine.api.local import kill_direct
+
+    reason = "console kill that the engine did not answer"
+    how = "console, direct"
+    return await asyncio.to_thread(
+        kill_direct, home, operator=operator, reason=reason, level=level, source=how
+    )
 
 
 class EngineGateway:
@@ -154,6 +174,12 @@ class EngineGateway:
         if self._client is None:
             raise NetDown("not connected to an engine")
         return self._client
+
+    def shut(self) -> None:
+        direct_kill.shut(self._home)
+
+    async def latch_on_disk(self, level: str) -> KillDone:
+        return await latch_on_disk(self._home, self._operator, level)
 
     def new_id(self) -> str:
         return self._ids.new("C")

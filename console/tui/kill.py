@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from console.actions import SCREEN_KEYS
 from engine.api.commands import CommandBody, Flatten, FlattenDone, Kill, KillArmed, KillDone
 from seams.clock import NS_PER_MS, NS_PER_S
 
@@ -12,6 +13,7 @@ ARMED_FOR_S = 10
 UNCONFIRMED_AFTER_S = 0.5
 READ_BEFORE_CLOSING_S = 1.0
 DIRECT = "interlock kill --direct --confirm KILL"
+FLATTEN = "interlock flatten --direct --confirm FLATTEN"
 
 
 class Stage(StrEnum):
@@ -73,6 +75,10 @@ class KillFlow:
         self.note = ""
         self.request_id = ""
         self.done: KillDone | FlattenDone | None = None
+        self.on_disk: KillDone | None = None
+        """The latch that was written here when no engine answered."""
+        self.is_shut = False
+        """Whether this console has shut the gates by its own hand, beside asking the engine."""
         self.ack_ms = 0.0
         self.reason = ""
         self.sends = 0
@@ -111,7 +117,8 @@ class KillFlow:
         if self.stage is Stage.UNCONFIRMED and key == "r":
             return self._send(now_ns)
         is_over = self.stage in (Stage.DONE, Stage.REFUSED, Stage.UNCONFIRMED)
-        if is_over and has_been_read and key in ("enter", "escape"):
+        is_read = key in ("enter", "escape") or (self.stage is Stage.DONE and key in SCREEN_KEYS)
+        if is_over and has_been_read and is_read:
             self.stage = Stage.DOWN
         return None
 

@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 
+from console.tui import pastes
 from console.tui.app import InterlockApp
 from console.tui.gateway import EngineGateway, Gateway
 from console.tui.past import PastGateway
@@ -29,5 +30,6 @@ def _run(gateway: Gateway, operator: str, readonly: bool) -> int:
     clock = SystemClock()
     terminal = f"{os.environ.get('TERM', 'unknown')}{' in tmux' if os.environ.get('TMUX') else ''}"
     app = InterlockApp(gateway, clock, operator, is_readonly=readonly, terminal=terminal)
+    pastes.install()
     app.run(mouse=False)
     return app.return_code or 0

@@ -17,6 +17,7 @@ from engine.api.commands import (
     CommandBody,
     Flatten,
     FlattenDone,
+    Kill,
     KillArm,
     KillArmed,
     KillDone,
@@ -31,6 +32,7 @@ from engine.api.commands import (
     TicketShow,
     TicketSubmit,
 )
+from engine.api.corridor import SessionState, SubmitAct, SubmitOpen
 from engine.api.reconcile import Reconcile, Reconciled
 from engine.api.ticket_views import PairRow, TicketRow
 from seams.clock import Clock
@@ -74,10 +76,14 @@ class Outbox:
             if isinstance(body, TicketApprove | TicketCosign):
                 await self._became(body.ticket_id, what)
         else:
-            if reply.ok:
+            refused = _not_passed(body, reply)
+            if refused:
+                say(f"NOT PASSED, {what}: {refused}", "p2-calm")
+            elif reply.ok:
                 say(f"ok: {what}. {_said(body, reply)}".rstrip(), "bright")
             else:
                 say(f"refused {described(reply)}", "p2-calm")
+            self.front.paint_soon()
 
     async def _became(self, ticket_id: str, what: str) -> None:
         """Ask what became of an approval that was not answered: asking changes nothing, repeating might."""
@@ -120,14 +126,37 @@ class Outbox:
             flow.refused("not_permitted: a READ-ONLY console may KILL or CLOSE, not flatten.", clock.now_ns())
             self.front.paint()
             return
+        if isinstance(body, Kill) and body.level == "halt_all":
+            self._shut()
         try:
             timeout_s = 15.0 if isinstance(body, Flatten) else 2.0
             reply = await send_urgently(self.gateway, body, request_id, timeout_s)
         except (NetDown, NoAnswer) as error:
             flow.unanswered(f"No answer: {error}.", clock.now_ns())
+            self.front.paint()
+            if isinstance(body, Kill):
+                await self._latch_on_disk(body)
         else:
             self._stopped(body, reply)
         self.front.paint()
+
+    def _shut(self) -> None:
+        """Shut the gates before anybody is asked: nothing is sent from here on, whoever answers or does not.
+
+        Not for close_only: it keeps orders, and an engine that obeys the byte cancels.
+        """
+        try:
+            self.gateway.shut()
+            self.front.flow.is_shut = True
+        except OSError as error:
+            self.front.say(f"the gate cannot be shut from here: {error}", "p1-calm")
+
+    async def _latch_on_disk(self, body: Kill) -> None:
+        """The second path of a kill that nobody answered; where the disk refuses, nothing was stopped."""
+        try:
+            self.front.flow.on_disk = await self.gateway.latch_on_disk(body.level)
+        except OSError as error:
+            self.front.say(f"the latch could not be written either: {error}", "p1-calm")
 
     def _stopped(self, body: CommandBody, reply: Reply) -> None:
         flow, now_ns = self.front.flow, self.front.clock.now_ns()
@@ -162,6 +191,19 @@ def _said(body: CommandBody, reply: Reply) -> str:
     except msgspec.DecodeError:
         pass
     return reply.message
+
+
+def _not_passed(body: CommandBody, reply: Reply) -> str:
+    """Say what keeps a corridor step from passing that the engine did: a closed gate is an answer."""
+    if not (reply.ok and isinstance(body, SubmitAct | SubmitOpen)):
+        return ""
+    try:
+        state = msgspec.json.decode(reply.result, type=SessionState)
+    except msgspec.DecodeError:
+        return ""
+    first = state.refused[0] if state.refused else None
+    what = f" — {first.correction}" if first is not None else ""
+    return f"{state.status}: {', '.join(state.reasons)}{what}" if state.reasons else ""
 
 
 def described(reply: Reply) -> str:

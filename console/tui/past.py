@@ -13,10 +13,12 @@ from typing import TypeVar
 
 import msgspec
 
+from console.tui.gateway import latch_on_disk
 from console.tui.model import Desk, Link
 from console.tui.widgets.lines import Line, Lines
+from engine.api import direct_kill
 from engine.api.client import EngineClient
-from engine.api.commands import CommandBody, Kill, KillArm, QueryBody, Reply
+from engine.api.commands import CommandBody, Kill, KillArm, KillDone, QueryBody, Reply
 from engine.api.past import NotRecorded, PastRecord
 from engine.api.past_answers import past_answer
 from engine.api.views import StatusView
@@ -120,6 +122,14 @@ class PastGateway:
             clock: Clock = SystemClock()
             self._present = await EngineClient.connect(self._home, clock, self._ids, self._operator)
         return await self._present.command(body, reason=reason, timeout_s=timeout_s, request_id=request_id)
+
+    def shut(self) -> None:
+        """Shut the gates of the present. Raises `OSError`."""
+        direct_kill.shut(self._home)
+
+    async def latch_on_disk(self, level: str) -> KillDone:
+        """Stop the engine of the present although it does not answer. Raises `OSError`."""
+        return await latch_on_disk(self._home, self._operator, level)
 
     async def query(self, body: QueryBody, result: type[T]) -> T:
         """Answer from the record, as of the instant shown. Raises `NoAnswer` where it does not tell."""

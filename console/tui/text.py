@@ -15,6 +15,7 @@ from seams.clock import NS_PER_MS, NS_PER_S
 _ESCAPES = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[PX^_][^\x1b]*(?:\x1b\\)?|\x1b."
 )
+FIGURE = re.compile(r"[+-]?[\d,]+(\.\d+)?")
 _UNSHOWN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Mn", "Me"})
 
 
@@ -37,6 +38,33 @@ def fit(text: str, width: int, align: str = "<") -> str:
         return set_cell_size(shown, width - 1) + "~"
     pad = " " * (width - size)
     return pad + shown if align == ">" else shown + pad
+
+
+def fit_end(text: str, width: int) -> str:
+    """Keep the end of what is being typed, where the hand is; what is cut off before it is marked `~`."""
+    shown = clean(text)
+    if cell_len(shown) <= width:
+        return shown
+    while shown and cell_len(shown) >= width:
+        shown = shown[1:]
+    return f"~{shown}"
+
+
+def fit_figure(shown: str, width: int) -> str:
+    """Right-align a figure; where its decimals have no room they are rounded off, for a cut figure misleads.
+
+    A unit goes before a digit does; what is too long as a whole number is cut as any text.
+    """
+    figure, _, unit = shown.partition(" ")
+    decimals = figure.partition(".")[2]
+    if cell_len(shown) > width and FIGURE.fullmatch(figure):
+        for places in range(len(decimals), -1, -1):
+            rounded = f"{Decimal(figure.replace(',', '')):{'+' if figure[0] == '+' else ''}.{places}f}"
+            if not Decimal(rounded) and Decimal(figure.replace(",", "")):
+                break  # something is never shown as nothing
+            if len(rounded) + len(unit) <= width:
+                return f"{rounded}{unit}".rjust(width)
+    return fit(shown, width, ">")
 
 
 def wrap(text: str, width: int, most: int) -> list[str]:

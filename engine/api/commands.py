@@ -15,6 +15,7 @@ from engine.api.arming import ArmBody
 from engine.api.corridor import SubmitAct, SubmitOpen
 from engine.api.drills import DrillList as DrillList
 from engine.api.drills import DrillStart as DrillStart
+from engine.api.gates import GateBody
 from engine.api.job_commands import FoundryForge as FoundryForge
 from engine.api.job_commands import FoundryVerify as FoundryVerify
 from engine.api.job_commands import JobBody as JobBody
@@ -205,6 +206,7 @@ CommandBody = (
     | SubmitAct
     | RiskBody
     | ArmBody
+    | GateBody
     | EngineStop
 )
 

@@ -11,6 +11,8 @@ from safety.killswitch import BYTE_FILE, LatchRecord, trip_on_disk
 from seams.clock import NS_PER_MS, SystemClock
 from seams.disk import RealDisk
 
+COMMAND_LINE = "command line, direct"
+
 
 class Latched(NamedTuple):
     """What is durable now, and how long that took in milliseconds."""
@@ -19,7 +21,15 @@ class Latched(NamedTuple):
     latch_ms: float
 
 
-def latch(home: Path, *, operator: str, reason: str, level: str) -> Latched:
+def shut(home: Path) -> None:
+    """Shut the gate of every process of this home, in microseconds: the shared byte alone, halt_all.
+
+    It becomes durable when the engine sees it, or by `latch`. Raises `OSError` where it cannot be set.
+    """
+    KillByte.shared(HomePaths(home).safety / BYTE_FILE).raise_to(KillLevel.HALT_ALL)
+
+
+def latch(home: Path, *, operator: str, reason: str, level: str, source: str = COMMAND_LINE) -> Latched:
     """Trip the latch on disk and in the shared byte. A running engine obeys at once.
 
     Raises `OSError` where the disk refused; the shared byte then says halt_all all the same.
@@ -35,6 +45,6 @@ def latch(home: Path, *, operator: str, reason: str, level: str) -> Latched:
         level=KillLevel.CLOSE_ONLY if level == "close_only" else KillLevel.HALT_ALL,
         by=operator,
         reason=reason or "direct kill",
-        source="command line, direct",
+        source=source,
     )
     return Latched(record, (clock.monotonic_ns() - began_ns) / NS_PER_MS)

@@ -41,14 +41,14 @@ class PartRow(Record):
     correction: str = ""
 
 
-def kill_direct(home: Path, *, operator: str, reason: str, level: str) -> KillDone:
+def kill_direct(home: Path, *, operator: str, reason: str, level: str, source: str = "") -> KillDone:
     """Trip the latch on disk and in the shared byte; no bus, no engine. A running engine obeys at once.
 
     Raises `OSError` where the disk refused; the shared byte then says halt_all all the same.
     """
-    from engine.api.direct_kill import latch
+    from engine.api.direct_kill import COMMAND_LINE, latch
 
-    return told(latch(home, operator=operator, reason=reason, level=level))
+    return told(latch(home, operator=operator, reason=reason, level=level, source=source or COMMAND_LINE))
 
 
 def told(latched: Latched) -> KillDone:

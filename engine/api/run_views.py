@@ -51,6 +51,8 @@ class SessionRow(Record):
     """How far its twin agrees, in words; empty without one."""
     config_ids: dict[str, str] = {}
     """Strategy -> the id of it with all its parameters, as a sweep and its replay name it (OC-44)."""
+    environment: str = ""
+    """Where its orders reached a real venue: testnet or mainnet; empty for paper."""
     states: tuple[str, ...] = ()
     """Where each lane stands while it runs (void, vigil, engaged, hedge, halt, recovery), by symbol."""
 

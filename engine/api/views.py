@@ -9,6 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from engine.api.arming import ArmingView
+from engine.api.gates import ChecklistRow, ExitResult, NoteRow
 from engine.api.lane_views import LaneStateRow
 from engine.api.reconcile import ReconcileView
 from engine.api.risk import SoftCapRow
@@ -104,6 +105,11 @@ class PromotionRow(Record):
     run_id: str = ""
     config_id: str = ""
     baseline_run_id: str = ""
+    candidate: str = ""
+    """The hash of what would be promoted: what a tick of the checklist is bound to (I25)."""
+    checklist: tuple[ChecklistRow, ...] = ()
+    notes: tuple[NoteRow, ...] = ()
+    """The sessions that count, each with its close-out note."""
 
 
 class OverviewView(Record, tag="overview"):
@@ -123,6 +129,8 @@ class OverviewView(Record, tag="overview"):
     limits: tuple[LimitBar, ...]
     equity: tuple[EquityPoint, ...]
     promotion: tuple[PromotionRow, ...]
+    exit_condition: tuple[ExitResult, ...] = ()
+    """What must be true before anything leaves the micro stage (QL-115)."""
 
 
 class PositionRow(Record):

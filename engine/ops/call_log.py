@@ -6,7 +6,9 @@ The log sits at the innermost wire: what a gate or a dry run kept back was never
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from hashlib import sha256
+from pathlib import Path
 
 import msgspec
 
@@ -16,6 +18,7 @@ from engine.ops.line_files import MAX_BYTES, LineFiles
 from engine.transport import Transport
 from safety.text import clean
 from seams.clock import NS_PER_MS, Clock, iso_z
+from seams.disk import Disk
 from seams.http import decode_request
 from seams.web import SILENCE_S
 from seams.wire import Caller, Lost, MayLeave, MessageLink, Unsent, always
@@ -27,24 +30,40 @@ HASH_CHARACTERS = 16
 
 
 class CallLog:
-    """The calls of one engine, written about once a second."""
+    """The calls of one process of a home, written when it is tended."""
 
-    def __init__(self, core: Core, max_bytes: int = MAX_BYTES) -> None:
-        self._core, self._count = core, 0
-        self._files: LineFiles[VenueCall] = LineFiles(core.paths.outputs / FOLDER, core.disk, max_bytes)
+    def __init__(
+        self,
+        folder: Path,
+        disk: Disk,
+        of: str,
+        ring: Callable[[VenueCall], None] = lambda row: None,
+        max_bytes: int = MAX_BYTES,
+    ) -> None:
+        """`of`: what no other process of this home is called; `ring`: told of a call that was redirected."""
+        self._of, self._ring, self._count = of, ring, 0
+        self._files: LineFiles[VenueCall] = LineFiles(folder, disk, max_bytes)
+
+    @classmethod
+    def of_engine(cls, core: Core, max_bytes: int = MAX_BYTES) -> CallLog:
+        """Return the log of an engine; its alarm tells of a redirect."""
+
+        def ring(row: VenueCall) -> None:
+            said = f"{row.request_id} {row.asked}: status {row.status}"
+            core.alarm(REDIRECTED, row.venue, "eng", said)
+
+        return cls(core.paths.outputs / FOLDER, core.disk, str(core.epoch), ring, max_bytes)
 
     def next_id(self) -> str:
         """Return a name that no other request of this home has."""
         self._count += 1
-        return f"V-{self._core.epoch}-{self._count:06d}"
+        return f"V-{self._of}-{self._count:06d}"
 
     def take(self, row: VenueCall) -> None:
         """Keep one row, and ring where the venue's address names another: nothing is followed there."""
         self._files.take(row)
         if 300 <= row.status < 400 and row.status != 304:
-            self._core.alarm(
-                REDIRECTED, row.venue, "eng", f"{row.request_id} {row.asked}: status {row.status}"
-            )
+            self._ring(row)
 
     def tend(self) -> None:
         """Write what waits."""

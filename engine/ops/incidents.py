@@ -125,6 +125,10 @@ class IncidentBook:
         for incident_id in unexplained:
             self.note(incident_id, operator, note, closes=False)
 
+    def note_resume(self) -> None:
+        """What a resume cleared has ended, though it may begin anew before the next look."""
+        self._standing &= self._causes().keys()
+
     def _causes(self) -> dict[str, Hold]:
         """Return the openers that stand, each with the first hold that is one."""
         holds = [hold for hold in self._core.interlock.holds if hold.code != HOLD]

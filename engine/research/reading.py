@@ -140,6 +140,7 @@ def list_session_rows(sessions: Path, disk: Disk, clock: Clock) -> tuple[Session
             message=entry.status.message,
             path=entry.path,
             config_ids=entry.metadata.config_ids,
+            environment=entry.metadata.environment,
         )
         for entry in list_sessions(sessions, disk, clock)[0]
     )

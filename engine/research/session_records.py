@@ -30,6 +30,8 @@ class SessionMetadata(Record):
     config_sha256: str
     config_ids: dict[str, str] = {}
     """Strategy -> the id of it with all its parameters, as a sweep and its replay name it (OC-44)."""
+    environment: str = ""
+    """Where its orders reached a real venue: testnet or mainnet; empty for paper."""
 
 
 class SessionStatus(Record):

@@ -40,7 +40,7 @@ def doubts_of(world: World) -> Doubts:
             dead.add(name)
     journal = world.venue.journal
     wrongly = [name for name in dead if name in journal and journal[name].status is not DEAD]
-    is_timed = not world.dice.counts[Fault.CLOCK_STEP]
+    is_timed = not world.dice.counts[Fault.CLOCK_STEP] + world.dice.counts[Fault.CLOCK_BACK_AT_WRITE]
     return Doubts(
         unknown=unknown,
         dead=len(dead),

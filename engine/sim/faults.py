@@ -52,6 +52,7 @@ class Fault(StrEnum):
     DISK_FULL = "F27.disk_full"
     TORN_TAIL = "F28.torn_tail"
     CLOCK_STEP = "F30.clock_step"
+    CLOCK_BACK_AT_WRITE = "F30.clock_back_at_write"
     BAD_MARKET = "F34.bad_market"
     KILL_ANYWHERE = "F39.kill_anywhere"
     KILL_AT_ORDER = "F39.kill_at_order"
@@ -103,6 +104,7 @@ RATES: Mapping[Fault, tuple[float, float]] = {
     Fault.DISK_FULL: (0.0001, 0.002),
     Fault.TORN_TAIL: (0.8, 1),
     Fault.CLOCK_STEP: (0.004, 0.05),
+    Fault.CLOCK_BACK_AT_WRITE: (0.004, 0.08),
     Fault.BAD_MARKET: (0.002, 0.03),
     Fault.KILL_ANYWHERE: (0.0001, 0.002),
     Fault.KILL_AT_ORDER: (0.005, 0.08),
@@ -124,8 +126,12 @@ An opportunity is one request, one push, one chaos point, one market event, or h
 those `at_order` are the points on an order's way out, those `at_gate` an order that waits for its connection
 (and half a second without any),
 those `at_work` half a second in which an order works at the exchange, those `latched` half a second in which
-a kill or a breach stands, those `while_down` a death of the engine.
+a kill or a breach stands, those `while_down` a death of the engine, those `at_write` a record that was just
+put behind a log.
 """
+LATER = frozenset({Fault.CLOCK_BACK_AT_WRITE})
+"""What came after the first seeds were pinned: each draws from a stream of its own, so that worlds without it
+stay as they were."""
 ALWAYS = frozenset({Fault.RESPONSE_DELAYED})
 STOPPERS = frozenset(
     {
@@ -141,6 +147,7 @@ STOPPERS = frozenset(
         Fault.PAUSE,
         Fault.DISK_FULL,
         Fault.CLOCK_STEP,
+        Fault.CLOCK_BACK_AT_WRITE,
         Fault.BAD_MARKET,
         Fault.KILL_BYTE,
         Fault.KILL_AT_ORDER,
@@ -175,8 +182,9 @@ def draw(seed: int, only: frozenset[Fault] | None = None) -> Plan:
     few, many = stream.choice(SHARES_OF_STOPPERS), stream.choice(SHARES_OF_OTHERS)
     chances = {}
     for fault, (least, most) in RATES.items():
-        is_on = stream.random() < (few if fault in STOPPERS else many) or fault in ALWAYS
-        chance = least * (most / least) ** stream.random()
+        drawn = Rng(seed).stream("swarm", fault) if fault in LATER else stream
+        is_on = drawn.random() < (few if fault in STOPPERS else many) or fault in ALWAYS
+        chance = least * (most / least) ** drawn.random()
         chances[fault] = chance if is_on and (only is None or fault in only) else 0.0
     return Plan(chances, stream.getrandbits(31))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import Context
 from decimal import Decimal
 
 from engine.sim.faults import Fault
@@ -12,6 +13,7 @@ from engine.sim.guard import Guard
 from engine.sim.wires import Died
 from engine.sim.world import KILL_FILE, World
 from safety.killbyte import KillLevel
+from seams.clock import NS_PER_S
 from venues.contract import VenueError
 from venues.types import OrderRequest, OrderType, Side, TimeInForce
 
@@ -109,6 +111,18 @@ def at_gate(world: World, seconds: float) -> None:
         world.loop.call_later(dice.between(Fault.KILL_AT_GATE, 0, seconds), world.pull_byte, "at the gate")
     if dice.strikes(Fault.FOREIGN_AT_GATE):
         world.spawn(trade_by_hand(world))
+
+
+def at_write(world: World) -> None:
+    """A decision is on the record, its order not yet: the host's clock is set back between the two.
+
+    For a moment only, mostly: the engine looks at its clock once a second, and must not need to.
+    """
+    dice, fault = world.dice, Fault.CLOCK_BACK_AT_WRITE
+    if dice.strikes(fault):
+        world.clock.offset_ns -= round(dice.between(fault, 0.001, 5) * NS_PER_S)
+        seconds = dice.between(fault, 0.02, 3)
+        world.loop.call_later(seconds, setattr, world.clock, "offset_ns", 0, context=Context())
 
 
 def lay_kill_file(world: World) -> None:

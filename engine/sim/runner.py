@@ -22,7 +22,7 @@ from engine.sim.ending import settle
 from engine.sim.faults import Fault, draw
 from engine.sim.guard import Guard
 from engine.sim.invariants import Judge
-from engine.sim.mischief import at_gate, mischief
+from engine.sim.mischief import at_gate, at_write, mischief
 from engine.sim.people import Operator
 from engine.sim.standing import look
 from engine.sim.world import World
@@ -161,6 +161,7 @@ def _run(
     judge = Judge(world, Guard(world))
     world.on_sent, world.on_point, world.on_delivered = judge.on_sent, judge.on_point, judge.on_delivered
     world.on_clogged = partial(at_gate, world)
+    world.on_appended = partial(at_write, world)
     world.bus.on_message = judge.on_bus
     loop = world.loop
     asyncio.set_event_loop(loop)

@@ -106,6 +106,8 @@ class World:
         """Called with how long an order waits for its connection, when that is long."""
         self.on_point: Callable[[str], None] = lambda site: None
         """Called at every chaos point of the living engine, before anything befalls it there."""
+        self.on_appended: Callable[[], None] = lambda: None
+        """Called when the living engine has put a record behind one of its logs."""
         self.points: Counter[str] = Counter()
         """How often each point was reached, and (`!site`) how often something happened there."""
         self._world_tasks: set[asyncio.Task[Any]] = set()
@@ -215,6 +217,8 @@ class World:
             return
         self.points[site] += 1
         self.on_point(site)
+        if site == "disk.appended":
+            self.on_appended()
         strikes, is_order = self.dice.strikes, site.startswith(("orders.", "wire.order"))
         if strikes(Fault.KILL_ANYWHERE) or (is_order and strikes(Fault.KILL_AT_ORDER)):
             self.points[f"!{site}"] += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -38,26 +38,31 @@ class Link:
         self._connection = connection
         self._driver: Any = connection.dialect.loaded_dbapi
         self._prepared: dict[object, Prepared] = {}
-        self._depth = 0
+        self._is_open = False
+        self._raw: Any = None
+        """The driver's own connection while a transaction is open: it takes the prepared statements."""
+        self._joined = nullcontext(connection)
         self.rollbacks = 0
         """How many transactions left nothing: what was learned of a row before one may not be so any more."""
         self.failures = 0
         self.last_failure = ""
 
-    @contextmanager
-    def transaction(self) -> Iterator[Connection]:
+    def transaction(self) -> AbstractContextManager[Connection]:
         """Join the open transaction, or begin one and commit it durably at the end.
 
         Raises `StoreConflict` where a constraint refuses and `StoreFailed` for anything else; either way
         the whole outermost transaction is rolled back.
         """
-        if self._depth:
-            yield self._connection
-            return
-        self._depth, is_kept = 1, False
+        return self._joined if self._is_open else self._begun()
+
+    @contextmanager
+    def _begun(self) -> Iterator[Connection]:
+        assert not self._is_open, "a transaction is entered where it is asked for"
+        self._is_open, is_kept = True, False
         try:
             chaos.point("store.begin")
             with self._connection.begin():
+                self._raw = self._connection.connection.driver_connection
                 yield self._connection
                 chaos.point("store.before_commit")
             chaos.point("store.committed")
@@ -69,13 +74,13 @@ class Link:
         else:
             is_kept = True
         finally:
-            self._depth = 0
+            self._is_open, self._raw = False, None
             self.rollbacks += not is_kept
 
     def add(self, table: Table, record: Record, *, without: Sequence[str] = ()) -> None:
         """Insert one record; `without` names the columns the database fills itself."""
-        with self.transaction() as connection:
-            self._insert(connection, table, columns_of(record, without))
+        with self.transaction():
+            self._insert(table, columns_of(record, without))
 
     def change(self, table: Table, key: str, values: dict[str, object], name: object) -> bool:
         """Write columns of the row whose `key` is `name`; tell whether there is one."""
@@ -85,8 +90,8 @@ class Link:
             statement = update(table).where(table.c[key] == bindparam(_NAME))
             prepared = prepare(statement, self._connection.dialect, names)
             self._prepared[table.name, key, names] = prepared
-        with self.transaction() as connection:
-            return bool(carry_out(connection, prepared, {**values, _NAME: name}).rowcount == 1)
+        with self.transaction():
+            return bool(carry_out(self._raw, prepared, {**values, _NAME: name}).rowcount == 1)
 
     def put(self, table: Table, key: str, record: Record) -> None:
         """Write one record under its `key`, new or known."""
@@ -95,8 +100,8 @@ class Link:
         if prepared is None:
             prepared = self._upsert(table, key, (*values,))
             self._prepared[table.name, key] = prepared
-        with self.transaction() as connection:
-            carry_out(connection, prepared, values)
+        with self.transaction():
+            carry_out(self._raw, prepared, values)
 
     def _upsert(self, table: Table, key: str, names: Sequence[str]) -> Prepared:
         dialect = self._connection.dialect
@@ -104,12 +109,14 @@ class Link:
         after = {name: adding.excluded[name] for name in names if name != key}
         return prepare(adding.on_conflict_do_update(index_elements=[key], set_=after), dialect, names)
 
-    def _insert(self, connection: Connection, table: Table, values: dict[str, object]) -> None:
+    def _insert(self, table: Table, values: dict[str, object]) -> None:
         names = (*values,)
         prepared = self._prepared.get((table.name, names))
         if prepared is None:
-            prepared = self._prepared[table.name, names] = prepare(insert(table), connection.dialect, names)
-        carry_out(connection, prepared, values)
+            prepared = self._prepared[table.name, names] = prepare(
+                insert(table), self._connection.dialect, names
+            )
+        carry_out(self._raw, prepared, values)
 
     def rows(
         self, query: Select[*tuple[object, ...]], kind: type[R], values: dict[str, object] | None = None
@@ -139,14 +146,14 @@ class Link:
 
     def ask(self, statement: Statement, values: Mapping[str, object]) -> object:
         """Return the first column of the first row of a statement that is built once, or None."""
-        with self.transaction() as connection:
-            row = carry_out(connection, self._kept(statement), values).fetchone()
+        with self.transaction():
+            row = carry_out(self._raw, self._kept(statement), values).fetchone()
             return None if row is None else row[0]
 
     def tell(self, statement: Statement, values: Mapping[str, object]) -> int:
         """Carry out a statement that is built once; return how many rows it changed."""
-        with self.transaction() as connection:
-            return int(carry_out(connection, self._kept(statement), values).rowcount)
+        with self.transaction():
+            return int(carry_out(self._raw, self._kept(statement), values).rowcount)
 
     def _kept(self, statement: Statement) -> Prepared:
         prepared = self._prepared.get(statement)

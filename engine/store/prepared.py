@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Delete, Dialect, Insert, Select, Update
+from sqlalchemy import Delete, Dialect, Insert, Select, Update
 from sqlalchemy.sql.compiler import SQLCompiler
 
 Convert = Callable[[Any], object] | None
@@ -49,13 +49,11 @@ def prepare(statement: Statement, dialect: Dialect, names: Sequence[str] | None 
     return Prepared(str(compiled), tuple(places), dialect.positional)
 
 
-def carry_out(connection: Connection, prepared: Prepared, values: Mapping[str, object]) -> Any:
-    """Hand a statement to the driver, inside the open transaction; return the driver's cursor.
+def carry_out(driver: Any, prepared: Prepared, values: Mapping[str, object]) -> Any:
+    """Hand a statement to the driver's connection, inside the open transaction; return the driver's cursor.
 
     Raises the driver's own errors, and `KeyError` where a value is missing.
     """
-    driver = connection.connection.driver_connection
-    assert driver is not None and connection.in_transaction()
     cursor = driver.cursor()
     cursor.execute(prepared.text, prepared.parameters(values))
     return cursor

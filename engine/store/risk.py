@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import and_, bindparam, delete, insert, select, update
+from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
 
 from engine.conduct import Traded
 from engine.store.link import Link, columns_of
@@ -16,6 +16,7 @@ from engine.store.rows import (
     PolicyRecord,
     RiskRecord,
     SentRecord,
+    SentValue,
 )
 from engine.store.tables import INTENTS, ORDERS, SESSIONS, TRADES
 from venues.types import Side
@@ -35,6 +36,13 @@ _SENT = (
         INTENTS.c.dedupe_key,
     )
     .join(INTENTS, INTENTS.c.intent_id == ORDERS.c.intent_id)
+    .order_by(ORDERS.c.created_ns, ORDERS.c.client_order_id)
+)
+
+_VALUES = (
+    select(ORDERS.c.created_ns, ORDERS.c.quantity, ORDERS.c.limit_price, ORDERS.c.mark_price)
+    .join(SESSIONS, SESSIONS.c.session_id == ORDERS.c.session_id, isouter=True)
+    .where(~ORDERS.c.reduce_only, or_(SESSIONS.c.feed.is_(None), ~SESSIONS.c.feed.startswith("replay:")))
     .order_by(ORDERS.c.created_ns, ORDERS.c.client_order_id)
 )
 
@@ -113,6 +121,10 @@ class RiskRows:
         no session wished for included."""
         mine = (ORDERS.c.venue == venue, ORDERS.c.account == account, ORDERS.c.created_ns >= at_ns)
         return self._link.rows(_SENT.where(*mine), SentRecord)
+
+    def entries_since(self, at_ns: int) -> list[SentValue]:
+        """Return the entries that were made durable at or after `at_ns`, oldest first, replays left out."""
+        return self._link.rows(_VALUES.where(ORDERS.c.created_ns >= at_ns), SentValue)
 
     def traded_since(self, at_ns: int, limit: int) -> Sequence[Traded]:
         """Return the newest fills of live feeds, oldest first, of orders that are younger than `at_ns`."""

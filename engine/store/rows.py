@@ -285,6 +285,19 @@ class SentRecord(Record):
     dedupe_key: str
 
 
+class SentValue(Record):
+    """One entry for the desk's flow: when it was made, and what it was worth at the worse of two prices."""
+
+    created_ns: int
+    quantity: Decimal
+    limit_price: Decimal
+    mark_price: Decimal
+
+    @property
+    def value_usd(self) -> Decimal:
+        return self.quantity * max(self.limit_price, self.mark_price)
+
+
 class PolicyRecord(Record):
     """A policy's canonical JSON by its hash."""
 

@@ -8,7 +8,7 @@ import msgspec
 
 from engine.api.reconcile import DecidedRow
 from engine.store.store import Store
-from engine.trading.adjustments import Adjustment, booking_of
+from engine.trading.adjustments import Adjustment, bookings_of
 from engine.trading.rows import fill_of
 from venues.types import Fill
 
@@ -54,7 +54,7 @@ class AccountRecord:
         adjustments = self.adjustments()
         opening_usd = Decimal(self._store.facts.get(f"opening:{self.key}") or 0)
         fills = [fill_of(row) for row in self._store.orders.fills_of_account(self._venue, self._account)]
-        fills += [booking_of(each) for each in adjustments if each.quantity]
+        fills += [fill for each in adjustments for fill in bookings_of(each)]
         fills.sort(key=booking_order)
         booked_usd = sum((each.cash_usd for each in adjustments), moved_usd)
         return opening_usd + booked_usd, fills

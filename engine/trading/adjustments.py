@@ -11,7 +11,9 @@ from venues.types import Fill, Record, Side
 class Adjustment(Record):
     """A named operator's booking. `quantity` is signed, `price` and `cash_usd` are in USD.
 
-    `settles` names what the venue showed (order and fill ids) and this booking accounts for.
+    `settles` names what the venue showed (order and fill ids) and this booking accounts for. With `ended`
+    (signed) the holding of that size ends first, at its own average of `ended_at` USD, and what remains of
+    both is held anew at `price`: the venue's average, where ours cannot become that by a trade.
     """
 
     symbol: str
@@ -22,6 +24,8 @@ class Adjustment(Record):
     reason: str
     at_ns: int
     settles: tuple[str, ...] = ()
+    ended: Decimal = Decimal(0)
+    ended_at: Decimal = Decimal(0)
 
 
 def demand_named(adjustment: Adjustment) -> None:
@@ -32,16 +36,23 @@ def demand_named(adjustment: Adjustment) -> None:
         raise Refusal("reason_required", "an adjustment needs a reason")
 
 
-def booking_of(adjustment: Adjustment) -> Fill:
-    """Return an adjustment's position as a booking."""
-    return Fill(
-        fill_id=f"adjustment:{adjustment.at_ns}:{adjustment.symbol}",
-        client_order_id="",
-        symbol=adjustment.symbol,
-        side=Side.BUY if adjustment.quantity > 0 else Side.SELL,
-        quantity=abs(adjustment.quantity),
-        price=adjustment.price,
-        fee=Decimal(0),
-        is_maker=False,
-        at_ns=adjustment.at_ns,
-    )
+def bookings_of(adjustment: Adjustment) -> list[Fill]:
+    """Return an adjustment's position as bookings, in the order of their names."""
+    moves = [(adjustment.quantity + adjustment.ended, adjustment.price)]
+    if adjustment.ended:
+        moves.insert(0, (-adjustment.ended, adjustment.ended_at))
+    return [
+        Fill(
+            fill_id=f"adjustment:{adjustment.at_ns}:{adjustment.symbol}" + ":anew" * number,
+            client_order_id="",
+            symbol=adjustment.symbol,
+            side=Side.BUY if quantity > 0 else Side.SELL,
+            quantity=abs(quantity),
+            price=price,
+            fee=Decimal(0),
+            is_maker=False,
+            at_ns=adjustment.at_ns,
+        )
+        for number, (quantity, price) in enumerate(moves)
+        if quantity
+    ]

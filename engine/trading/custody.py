@@ -27,7 +27,8 @@ from engine.trading.ledger import Ledger
 from engine.trading.machine import Evidence
 from engine.trading.orders import OrderManager
 from engine.trading.pace import QUICK_PASSES, Pace
-from engine.trading.settle import OVERLAP_NS, Lists, owes_fills, settle, settle_unknown, working
+from engine.trading.settle import OVERLAP_NS, Lists, awaits_fills, settle, settle_unknown, working
+from engine.trading.sources import Sources
 from engine.trading.venue_clock import ask_time
 from engine.trading.verdict import STATES
 from engine.trading.verdict import Verdict as Verdict
@@ -62,7 +63,7 @@ class Custody:
         """Called when the ledger's worth may have changed, session or not: the desk's limits see it then."""
         self.record = AccountRecord(core.store, venue.name, account)
         self.key = self.record.key
-        self.cash = VenueCash(core, venue, self.key)
+        self.cash, self._sources = VenueCash(core, venue, self.key), Sources(core.clock, venue)
         self.verdict = Verdict.HYDRATING
         self.is_open: Callable[[], bool] = lambda: True
         """Whether the venue may be asked at all: a real one only as arming says."""
@@ -89,12 +90,13 @@ class Custody:
         """The venue's mark of each symbol that it showed a position in."""
         self.entries: dict[str, tuple[Decimal, Decimal]] = {}
         """What the venue last said of each position: signed quantity and average entry price in USD."""
-        self.is_dirty = True
+        self.is_dirty, self._same = True, 0
+        self._stood: tuple[Difference, ...] = ()
+        self._looks = 0
         self._strangers = ForeignBook(core, venue)
         self.foreign, self.leaving = self._strangers.seen, self._strangers.leaving
         self._booked_to = (0, "")
         """Time and id of the newest booking: one from before it is booked in its place."""
-        self._same = 0
         self.pace = Pace(
             core.clock, lambda: core.settings.risk.reconcile_stale_ms, lambda: not self.orders.alive()
         )
@@ -179,7 +181,7 @@ class Custody:
 
     async def reconcile(self) -> Verdict:
         """Make one full pass and return the verdict. A venue that does not answer leaves it as it was."""
-        self.is_dirty = False
+        self.is_dirty, looks = False, self._looks
         try:
             differences = await self._pass()
         except VenueError as error:
@@ -188,7 +190,8 @@ class Custody:
             return self.verdict
         self.heard_ns, self.passes = self.core.clock.monotonic_ns(), self.passes + 1
         self.failed = None
-        self._judge(differences)
+        if looks == self._looks:  # else it was compared, in part, before something was booked
+            self._judge(differences)
         return self.verdict
 
     def adjust(self, adjustment: Adjustment) -> None:
@@ -209,7 +212,7 @@ class Custody:
 
     def look_again(self) -> None:
         """What was compared before this is no basis for another booking: nothing is adopted twice."""
-        self.differences = ()
+        self.differences, self._looks = (), self._looks + 1
         self._news()
         if self.verdict is Verdict.AMBIGUOUS:
             self.verdict = Verdict.SETTLING
@@ -261,6 +264,7 @@ class Custody:
             {position.symbol: position.quantity for position in snapshot.positions},
             (cash_usd, snapshot.cash_usd),
         )
+        found += self._sources.look(snapshot)
         self.set_aside = tuple(each for each in found if self.is_ignored(each))
         return tuple(each for each in found if each not in self.set_aside)
 
@@ -269,7 +273,9 @@ class Custody:
         core = self.core
         if not self.differences or not self.differs_ns:
             self.differs_ns = core.clock.now_ns()
-        is_same = bool(differences) and differences == self.differences
+        # Each of them was in the pass before, perhaps beside one that has ended since: it has stood as long.
+        is_same = bool(differences) and set(differences) <= set(self._stood)
+        self._stood = differences
         self._same = self._same + 1 if is_same else 0
         self.pace.passed(is_same=is_same)
         self.differences = differences
@@ -278,7 +284,7 @@ class Custody:
             self.agreed_ns = core.clock.now_ns()
             self._clear("ambiguity", ACCOUNT, "ledger and venue agree")
             core.calm("reconciliation_difference", self.key)
-        elif (self._same >= SETTLING_PASSES and not owes_fills(self.orders, core.clock.now_ns())) or any(
+        elif (self._same >= SETTLING_PASSES and not awaits_fills(self.orders, differences)) or any(
             each.kind == Kind.FOREIGN for each in differences
         ):
             said = "; ".join(f"{d.kind} {d.subject}: ours {d.ours}, venue {d.theirs}" for d in differences)
@@ -398,6 +404,7 @@ class Custody:
             evidence=evidence,
             level=level,
         )
+        self.core.interlock.restate(code, subject, evidence)
 
     def _clear(self, code: str, subject: str, evidence: str) -> None:
         if self.core.interlock.has(code, subject):

@@ -23,6 +23,8 @@ class Kind(StrEnum):
     """An order at the venue that is not in our record, with its executions."""
     POSITION = "position"
     CASH = "cash"
+    SOURCES = "sources"
+    """The venue's stream and its REST answers disagree about what the account holds."""
     UNKNOWN = "unknown"
     """An order of ours that nobody has proved anything about."""
 

@@ -184,7 +184,13 @@ def _facts(intent: ExecutionIntent, home: Path, disk: Disk, clock: Clock, equity
         symbol_entries_in_minute=0,
         exits_in_minute=0,
         since_entry_ms=REPEAT_WINDOW_NS // NS_PER_MS,
-        desk=DeskFacts(other_exposure_usd=Decimal(0), venue_other_exposure_usd=Decimal(0)),
+        desk=DeskFacts(
+            other_exposure_usd=Decimal(0),
+            venue_other_exposure_usd=Decimal(0),
+            other_alt_longs_usd=Decimal(0),
+            other_alt_shorts_usd=Decimal(0),
+            entry_usd_in_minute=Decimal(0),
+        ),
     )
 
 

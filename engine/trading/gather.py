@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from engine.trading.throttle import counted
 from engine.trading.working import ManagedOrder
 from safety.canonical import changed
-from safety.exposure import Carrying, gross_exposure
+from safety.exposure import Carrying, Sides, alt_exposure, gross_exposure
 from safety.facts import AccountFacts, MarketFacts, OrderFact, PositionFact
 from safety.intent import ExecutionIntent
 from safety.reasons import Refusal
@@ -98,6 +98,14 @@ def carried_usd(session: PaperSession) -> Decimal | None:
     """Return the worst-case exposure of a session, or None where a figure of it is missing."""
     try:
         return gross_exposure(Carrying(position_facts(session), order_facts(session)), None)
+    except ValueError:
+        return None
+
+
+def alts_usd(session: PaperSession, majors: tuple[str, ...]) -> Sides | None:
+    """Return what a session may hold in altcoins on each side, or None where a figure of it is missing."""
+    try:
+        return alt_exposure(Carrying(position_facts(session), order_facts(session)), None, majors)
     except ValueError:
         return None
 

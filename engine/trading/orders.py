@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from engine.core import STORAGE_FAILURES, Core
-from engine.trading.key_trouble import note_refusal
+from engine.trading.key_trouble import KEY_DEAD, is_key_dead, note_refusal
 from engine.trading.machine import Evidence, after
 from engine.trading.nonces import Nonces
 from engine.trading.owner import FillListener, ForeignListener, Owner
@@ -64,6 +64,7 @@ class OrderManager:
         """What goes out for this account, whoever wished for it: what every throttle counts."""
         self.traffic_ns: Callable[[], int] = core.clock.now_ns
         """The clock that the traffic is counted by."""
+        self.flow = core.entry_flow
         self._owners: dict[str, Owner] = {}
         venue.on_order_event(self.on_event)
 
@@ -104,12 +105,13 @@ class OrderManager:
         """
         assert request.client_order_id not in self.orders
         assert ticket.state is TicketState.APPROVED
-        note_sent(self.traffic, self.traffic_ns(), ticket.intent)
+        note_sent(self, ticket.intent)
         order = self._record(ticket, request, lane, signed, along)
         self._forget_oldest()
         if not self._gate_is_open(order):
-            self.core.tickets.advance(ticket.id, TicketEvent.REJECT, reason="kill_switch_active")
-            self.take(order, Evidence.UNSENT, "kill_switch_active")
+            why = KEY_DEAD if is_key_dead(self.core) else "kill_switch_active"
+            self.core.tickets.advance(ticket.id, TicketEvent.REJECT, reason=why)
+            self.take(order, Evidence.UNSENT, why)
             return order
         # No await between the gate above and the venue's own write: the kill byte cannot change unseen.
         order.sent_ns = self.core.clock.now_ns()

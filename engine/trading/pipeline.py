@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
-from engine.config.settings import CapBlock, RiskBlock
+from engine.config.risk import CapBlock, RiskBlock
 from engine.trading.traffic import RATE_WINDOW_NS
 from native.intents import OrderIntent
 from safety.canonical import changed
@@ -40,10 +40,14 @@ def bounds_of(risk: RiskBlock) -> dict[str, object]:
         "max_strategy_exposure_usd": money(risk.max_strategy_exposure_usd),
         "max_venue_exposure_usd": money(risk.max_venue_exposure_usd),
         "max_desk_exposure_usd": money(risk.max_desk_exposure_usd),
+        "max_alt_longs_usd": money(risk.max_alt_longs_usd),
+        "max_alt_shorts_usd": money(risk.max_alt_shorts_usd),
+        "majors": risk.majors,
         "max_volatility_exposure_usd": money(risk.max_volatility_exposure_usd),
         "min_volatility_days": risk.min_volatility_days,
         "micro_max_order_usd": money(risk.micro_order_notional_usd),
         "micro_max_exposure_usd": money(risk.micro_gross_exposure_usd),
+        "micro_min_margin_usd": money(risk.micro_min_margin_usd),
         "max_trade_risk": money(risk.risk_per_trade_cap),
         "max_portfolio_risk": money(risk.max_portfolio_risk),
         "max_leverage": money(risk.max_leverage),
@@ -66,6 +70,7 @@ def bounds_of(risk: RiskBlock) -> dict[str, object]:
         "max_repeats_per_window": risk.max_repeats,
         "max_entries_per_minute": risk.entries_per_minute,
         "max_symbol_entries_per_minute": risk.symbol_entries_per_minute,
+        "max_entry_usd_per_minute": money(risk.entry_usd_per_minute),
         "max_exits_per_minute": risk.exits_per_minute,
         "min_order_gap_ms": risk.min_order_gap_ms,
         "max_reconcile_age_ms": risk.reconcile_stale_ms,

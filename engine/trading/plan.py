@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from engine.core import Core
 from safety.intent import ExecutionPolicy
+from venues.contract import VenueAdapter
+from venues.sandbox.embedded import EmbeddedVenue
 from venues.types import Instrument
 
 
@@ -29,6 +32,13 @@ class SessionPlan:
     """The file of the state that it starts from, for its artifacts; empty for a fresh one."""
     config_ids: dict[str, str] = field(default_factory=dict)
     """Strategy -> the id of it with all its parameters (OC-44)."""
+    environment: str = ""
+    """Where its orders reach a real venue; empty for a paper account and a loopback exchange."""
+
+
+def reached(core: Core, venue: VenueAdapter) -> str:
+    """Return the environment in which this venue's orders move money; empty where they move none."""
+    return core.environment.value if core.is_money and not isinstance(venue, EmbeddedVenue) else ""
 
 
 @dataclass

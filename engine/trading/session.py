@@ -13,7 +13,7 @@ from decimal import Decimal
 from engine.core import STORAGE_FAILURES, Core
 from engine.failures import reason_code
 from engine.market.hub import HubState, MarketHub
-from engine.trading.deciding import Judgement, record_decision
+from engine.trading.deciding import Decision, Judgement, chain_decision, record_decision, record_sending
 from engine.trading.gather import account_facts
 from engine.trading.hooks import asked
 from engine.trading.lane_board import LaneBoard
@@ -34,6 +34,7 @@ from safety.facts import AccountFacts, DeskFacts, Preflight, VenueFacts
 from safety.intent import ExecutionIntent, ExecutionPolicy
 from safety.override import may_go
 from safety.preflight import preflight, refusals
+from safety.reasons import Refusal
 from seams.clock import NS_PER_MS
 from venues.sandbox.embedded import EmbeddedVenue
 from venues.types import (
@@ -189,26 +190,27 @@ class PaperSession:
         verdict = hooked.stricter(verdict)
         if hooked.is_smaller:
             self._smaller.add(wish.intent_id)
-        ticket = record_decision(
-            self.core,
-            intent,
-            wish,
-            verdict,
-            judgement,
-            hooked.context,
-            self.plan.run_fingerprint,
-            lambda: self._ticket(intent, wish, verdict),
-        )
-        if ticket is None:
+        mine, now_ns = self.plan.run_fingerprint, self.core.clock.now_ns()
+        decided = Decision(intent, wish, verdict, judgement, hooked.context, mine, now_ns)
+        chain_decision(self.core, decided)
+        if not verdict.allowed:
+            record_decision(self.core, decided)
             self._deny(intent, verdict, wish)
             return
+        try:
+            ticket = self._ticket(intent, wish, verdict)
+            approved = None if self._needs_operator(intent) else self._approved_by_rule(ticket)
+        except Refusal:
+            record_decision(self.core, decided)
+            raise
         self.counts.tickets += 1
         self._waiting[ticket.id] = wish
-        if not self._needs_operator(intent):
-            await self._approve_by_rule(ticket)
-        else:
-            text = f"{intent.side} {intent.quantity.normalize():f} {intent.symbol} waits for an operator"
-            self.core.note("ticket", "eng", f"{ticket.id} {text}", ticket_id=ticket.id)
+        if approved is not None:
+            await self.execute(approved, decided)
+            return
+        record_decision(self.core, decided, ticket)
+        text = f"{intent.side} {intent.quantity.normalize():f} {intent.symbol} waits for an operator"
+        self.core.note("ticket", "eng", f"{ticket.id} {text}", ticket_id=ticket.id)
 
     def _ticket(self, intent: ExecutionIntent, wish: OrderIntent, verdict: Preflight) -> Ticket:
         return self.core.tickets.propose(
@@ -285,27 +287,29 @@ class PaperSession:
         if wish is not None:
             self.kernel.reject(wish.lane, wish.intent_id, verdict.reasons[0])
 
-    async def _approve_by_rule(self, ticket: Ticket) -> None:
+    def _approved_by_rule(self, ticket: Ticket) -> Ticket:
         """The stage's rule: what preflight allows is approved; the record names the rule."""
         rule = ApprovalRule.PAPER
         if self.core.mode is Mode.LIVE:
             is_sandbox = self.core.environment is Environment.SANDBOX
             rule = ApprovalRule.SANDBOX if is_sandbox else ApprovalRule.EXIT
-        approved = self.core.tickets.approve_by_rule(
+        return self.core.tickets.approve_by_rule(
             ticket.id, rule, epoch=self.core.epoch, moment=self.core.moment()
         )
-        await self.execute(approved)
 
-    async def execute(self, ticket: Ticket) -> ManagedOrder | None:
-        """Send an approved ticket. Preflight runs once more; what it refuses now is withdrawn."""
+    async def execute(self, ticket: Ticket, decided: Decision | None = None) -> ManagedOrder | None:
+        """Send an approved ticket. Preflight runs once more; what it refuses now is withdrawn.
+
+        `decided` is the decision that is not on the database's record yet: it goes into the same commit.
+        """
         assert ticket.state is TicketState.APPROVED
         try:
-            return await self._send(ticket)
+            return await self._send(ticket, decided)
         except STORAGE_FAILURES as error:
             self.fail(error)
             raise
 
-    async def _send(self, ticket: Ticket) -> ManagedOrder | None:
+    async def _send(self, ticket: Ticket, decided: Decision | None) -> ManagedOrder | None:
         wish = self._waiting.pop(ticket.id, None)  # None: an order by hand
         snapshot = self._snapshot(ticket.intent)
         reasons = refusals(*snapshot)
@@ -314,7 +318,7 @@ class PaperSession:
             said = ", ".join(reasons)
             after = self.core.tickets.advance(ticket.id, TicketEvent.REJECT, reason=said)
             with self.core.store.transaction():
-                self.core.store.risk.record_judgement(*judgement)
+                record_sending(self.core, judgement, decided)
                 self.core.store.tickets.save_ticket(ticket_row(after, "eng", self.core.clock.now_ns()))
             self._deny(ticket.intent, preflight(*snapshot), wish)
             return None
@@ -326,7 +330,7 @@ class PaperSession:
         lane = self.lane_of(intent.symbol) if wish is None else wish.lane
 
         def approved() -> None:
-            self.core.store.risk.record_judgement(*judgement)
+            record_sending(self.core, judgement, decided)
             self.core.store.tickets.save_ticket(ticket_row(ticket))
 
         request = request_of(intent, self.core.ids.new("O"))

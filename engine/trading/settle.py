@@ -8,8 +8,10 @@ nonce known as used), with lookup, open orders and fills all empty once the venu
 from __future__ import annotations
 
 from collections.abc import Collection
+from decimal import Decimal
 from typing import NamedTuple
 
+from engine.trading.differences import ZERO, Difference, Kind
 from engine.trading.machine import Evidence
 from engine.trading.orders import OrderManager
 from engine.trading.working import ManagedOrder
@@ -17,6 +19,7 @@ from seams.clock import NS_PER_S
 from venues.contract import Fence, VenueError
 from venues.types import TERMINAL, OrderStatus, VenueOrder
 
+UNPROVED = (OrderStatus.SUBMITTING, OrderStatus.UNKNOWN)
 OVERLAP_NS = 60 * NS_PER_S
 """How far before the oldest thing of interest fills are asked for: a venue's lists are not in order."""
 
@@ -102,15 +105,25 @@ async def _take_answer(orders: OrderManager, order: ManagedOrder, answer: VenueO
     orders.seen(order, answer)
 
 
-def owes_fills(orders: OrderManager, now_ns: int) -> bool:
-    """Tell whether the venue owes us fills of our own orders, which it tells of and does not list yet.
+def awaits_fills(orders: OrderManager, differences: Collection[Difference]) -> bool:
+    """Tell whether fills of our own orders may be all that differs: the venue tells of more than it lists, or
+    an order that nobody has proved yet would explain what it holds.
 
-    Until it does, what differs is no decision for anybody; but not for ever: a list may lack them for good.
+    Until that is known, what differs is no decision for anybody; but not for ever: a list may lack them for
+    good.
     """
-    patience_ns = orders.venue.capabilities().lookup_lag_ns + OVERLAP_NS
+    since_ns = orders.core.clock.now_ns() - orders.venue.capabilities().lookup_lag_ns - OVERLAP_NS
+    moved = {each.subject: each.amount for each in differences if each.kind == Kind.POSITION}
     return any(
-        order.told > order.filled and now_ns - order.created_ns < patience_ns for order in orders.alive()
+        order.told > order.filled or _explains(order, moved.get(order.request.symbol, ZERO))
+        for order in orders.alive()
+        if order.created_ns > since_ns
     )
+
+
+def _explains(order: ManagedOrder, amount: Decimal) -> bool:
+    """Tell whether an order that nobody has proved yet may be what moved a position by so much (signed)."""
+    return order.status in UNPROVED and amount * order.request.side.sign > 0
 
 
 async def _fence(orders: OrderManager, order: ManagedOrder, venue_ns: int, lists: Lists | None) -> None:

@@ -21,11 +21,12 @@ from engine.research.sweep.trials import config_id
 from engine.state.init_state import InitState, state_bytes
 from engine.trading.asked import chosen_for, deployed, run_fingerprint, session_facts
 from engine.trading.custody import Custody, Verdict
+from engine.trading.flow import EntryFlow
 from engine.trading.inputs import JournalledKernel
 from engine.trading.ledger import Ledger
 from engine.trading.orders import OrderManager
 from engine.trading.pipeline import openable, policy_of
-from engine.trading.plan import SessionPlan
+from engine.trading.plan import SessionPlan, reached
 from engine.trading.session import PaperSession
 from engine.trading.shadow import REFERENCE
 from engine.trading.starting import carry_over, closed_at_ns, demand_following, named_state
@@ -362,6 +363,7 @@ def _assemble(
         uses_market_time=uses_market_time,
         init_state=b"" if state is None else state_bytes(state),
         config_ids={choice.name: config_id(choice.name, choice.params) for choice in chosen},
+        environment=reached(core, orders.venue),
     )
     kernel = JournalledKernel(config, lanes, matching="external", run_id=session_id)
     kernel.facts = session_facts(
@@ -373,6 +375,8 @@ def _assemble(
     session = PaperSession(core, plan, hub, orders, kernel, ledger, feed.stop)
     if isinstance(orders.venue, EmbeddedVenue):  # a paper account lives in its market's time
         orders.traffic_ns = lambda: session.market_ns
+        if uses_market_time:
+            orders.flow = EntryFlow(orders.traffic_ns)
     if start.shadow and not (state is not None and start.shadow == REFERENCE):
         session.shadow = kernel.shadow = shadow_of(start, config, lanes, chosen, session_id)
     if state is not None:

@@ -30,10 +30,11 @@ def traffic_before(core: Core, venue: str, account: str) -> Traffic:
     return Traffic(map(Sent.of, core.store.risk.sent_of_account(venue, account, since_ns)))
 
 
-def note_sent(traffic: Traffic, at_ns: int, intent: ExecutionIntent) -> None:
-    """Count an order that is handed on."""
+def note_sent(orders: OrderManager, intent: ExecutionIntent) -> None:
+    """Count an order that is handed on, for its account and for the desk."""
     key, is_entry = wish_key(intent), not intent.reduce_only
-    traffic.sent(at_ns, intent.symbol, intent.side, key, is_entry=is_entry)
+    orders.traffic.sent(orders.traffic_ns(), intent.symbol, intent.side, key, is_entry=is_entry)
+    orders.flow.sent(intent)
 
 
 def counted(orders: OrderManager, intent: ExecutionIntent) -> Counted:

@@ -41,6 +41,8 @@ STOPS: tuple[Stop, ...] = (
     Stop("the same trade again and again", "order_storm", "engine.limits:latch_repetition", (f"{_MEMORY}::test_repetition_latches_until_a_person_re_enables",)),
     Stop("a strategy that hammers at a throttle", "order_storm", "engine.storm:latch_storm", (f"{_WATCHES}::test_a_strategy_that_hammers_at_a_throttle_is_a_storm",)),
     Stop("a storm of cancels", "order_storm", "engine.storm:watch_cancels", (f"{_WATCHES}::test_a_storm_of_cancels_holds_and_those_of_a_kill_do_not",)),
+    Stop("a key that the venue does not take", "key_dead", "engine.trading.key_trouble:note_dead", ("tests/engine/test_key_trouble.py::test_a_dead_key_stops_sending_over_a_restart_until_a_person_resumes", "tests/engine/test_key_trouble.py::test_a_new_key_that_the_venue_proves_clears_the_dead_ones_hold")),
+    Stop("a venue that says it takes cancels only, or nothing", "venue_closed", "engine.venue_state:StateWatch", ("tests/engine/test_venue_state.py::test_cancel_only_holds_entries_and_ends_with_a_clean_look", "tests/engine/test_venue_state.py::test_after_a_maintenance_a_person_acknowledges_before_risk_goes_on")),
     Stop("an order whose outcome is not proved", "ambiguity", "engine.trading.sequel:sound", (f"{_CUSTODY}::test_a_lost_answer_is_unknown_and_holds_until_the_venue_shows_the_order",)),
     Stop("ledger and venue that disagree", "ambiguity", "engine.trading.custody:Custody.reconcile", (f"{_CUSTODY}::test_a_hand_trade_is_ambiguous_until_a_named_operator_books_it",)),
     Stop("an account that is not synced", "hydration", "engine.trading.custody:Custody", (f"{_CUSTODY}::test_nothing_is_risked_until_both_sides_agree",)),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from engine.api.commands import PaperStart
 from engine.closing import closing_intent, closing_limit, slice_of
-from engine.config.settings import RiskBlock
+from engine.config.risk import RiskBlock
 from engine.daemon import Engine, Seams, build_core
 from engine.flatten import flatten
 from engine.trading.pipeline import bounds_of

@@ -31,6 +31,7 @@ from engine.api.commands import (
     TicketSelect,
     TicketShow,
 )
+from engine.api.gates import ExitResult
 from engine.api.run_views import RunsView, SessionRow
 from engine.api.views import (
     AlarmsView,
@@ -42,6 +43,7 @@ from engine.api.views import (
     PartHealth,
     PositionRow,
     PositionsView,
+    PromotionRow,
     StatusView,
     TicketRow,
     TicketsView,
@@ -99,6 +101,10 @@ class FakeEngine:
         self.session = session()
         self.healthy = True
         self.cancels_confirmed = 3
+        self.promotion: tuple[PromotionRow, ...] = ()
+        self.exit_condition: tuple[ExitResult, ...] = ()
+        self.results: dict[type, object] = {}
+        """Kind of command -> what it is answered with, where it is not one of those below."""
 
     @property
     def bodies(self) -> list[CommandBody]:
@@ -142,7 +148,7 @@ class FakeEngine:
             )  # fmt: skip
         if isinstance(body, PaperStart):
             return SessionStarted(session_id="P-1", folder="outputs/paper_sessions/P-1")
-        return None
+        return self.results.get(type(body))
 
     async def _query(self, _: str, body: bytes) -> bytes:
         query = msgspec.json.decode(body, type=Query)
@@ -179,7 +185,7 @@ class FakeEngine:
         overview = OverviewView(
             seq=1, at_ns=1, equity_usd=Decimal(1), day_pnl_usd=Decimal(0), drawdown=0.0, gross_usd=Decimal(0),
             net_usd=Decimal(0), leverage=0.0, working_orders=0, rejects_5m=0, fills_5m=0, decisions=0, bars=0,
-            limits=(), equity=(), promotion=(),
+            limits=(), equity=(), promotion=self.promotion, exit_condition=self.exit_condition,
         )  # fmt: skip
         return (
             status,

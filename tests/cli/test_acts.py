@@ -118,6 +118,16 @@ def test_flatten_fails_while_anything_remains(shell: Shell, engine: FakeEngine) 
     assert shell("flatten", "--dry-run").code == 0 and engine.told == []
     answer = shell("flatten", "--confirm", "FLATTEN", "--json")
     assert answer.code == 1 and answer.body["remaining"] == ["ETH-PERP"]
+    assert "do it again" in answer.err
+
+
+def test_flatten_of_a_paper_desk_whose_engine_is_gone_says_so(shell: Shell, engine: FakeEngine) -> None:
+    """It ended in a traceback, on the one command that is for a dead engine."""
+    engine.is_down = True
+    for words in ((), ("--direct",)):
+        answer = shell("flatten", "--confirm", "FLATTEN", "--json", *words)
+        assert answer.code == 3 and answer.body["code"] == "engine_unreachable"
+        assert "a paper account ends with its engine" in str(answer.body["message"])
 
 
 def test_approval_selects_first_and_names_the_whole_hash(shell: Shell, engine: FakeEngine) -> None:

@@ -7,9 +7,9 @@ from decimal import Decimal
 import pytest
 
 from tests.conformance.bench import LOT, Bench, Refused, demand_code
-from tests.conformance.rig import Who
+from tests.conformance.rig import Halt, Who
 from tests.conformance.suite import Need, denial
-from venues.contract import CashTeller
+from venues.contract import BalanceTeller, CashTeller, StateTeller
 from venues.refusals import NO_DEAD_MAN, NO_FENCE, NO_REPLACE
 from venues.types import Side
 
@@ -64,6 +64,24 @@ async def answers_a_flood(bench: Bench) -> None:
     await bench.place()
     for _ in range(300):
         assert len(await bench.venue.open_orders()) == 1
+
+
+@denial(Need.STATE)
+async def says_nothing_of_itself(bench: Bench) -> None:
+    """Nobody believes such a venue to be open for want of a message: what it refuses is learnt by asking."""
+    assert not isinstance(bench.venue, StateTeller), "who has no such channel tells no state"
+    bench.rig.halt(Halt.MARKET)
+    assert (await bench.refused()).code == bench.terms.codes["halted"]
+    assert bench.rig.live() == 0
+
+
+@denial(Need.BALANCES)
+async def pushes_no_balances(bench: Bench) -> None:
+    """There is one source: what REST says follows a trade, and nothing claims to be a second."""
+    assert not isinstance(bench.venue, BalanceTeller)
+    before = (await bench.venue.account()).cash_usd
+    await bench.buy()
+    assert (await bench.venue.account()).cash_usd != before
 
 
 @denial(Need.DEAD_MAN)

@@ -57,6 +57,8 @@ class Halt(StrEnum):
     NOTHING = "nothing"
     VENUE = "venue"
     MARKET = "market"
+    ENTRIES = "entries"  # cancels pass, and nothing else; only where the venue says such a thing itself
+    TAKERS = "takers"  # only what rests is taken; likewise
 
 
 class Terms(Record):
@@ -168,6 +170,13 @@ class Rig(ABC):
     def push(self, strike: PushStrike, *, nth: int = 1) -> None:
         """Let the nth message about our own orders from now meet a fault."""
 
+    def beat(self) -> None:  # noqa: B027 - a venue may need nothing
+        """Let the venue do what it does by the clock, where it needs to be told."""
+
+    def lose_balances(self) -> None:
+        """Let the next message about our balances be lost."""
+        raise NotImplementedError(f"{self.terms.symbol}'s venue pushes no balances")
+
     @abstractmethod
     def garble(self) -> None:
         """Let the next message about the market be rubbish."""
@@ -183,6 +192,10 @@ class Rig(ABC):
     @abstractmethod
     def halt(self, what: Halt) -> None:
         """Close the venue or the market for new orders, or open both."""
+
+    def hush(self) -> None:
+        """Let the venue's next word about itself be lost on every connection."""
+        raise NotImplementedError(f"{self.terms.symbol}'s venue says nothing of itself")
 
     @abstractmethod
     def lag(self, seconds: float) -> None:

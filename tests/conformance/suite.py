@@ -28,6 +28,8 @@ class Need(StrEnum):
     SUB_ACCOUNTS = "sub_accounts"
     BUDGET = "request_budget"
     DEAD_MAN = "dead_man_switch"
+    STATE = "state_channel"
+    BALANCES = "pushed_balances"
     MARGIN = "margin"
 
     def is_met(self, can: Capabilities) -> bool:

@@ -22,6 +22,7 @@ from venues.contract import Fence, OutcomeUnknown, Refused, VenueError
 from venues.hyperliquid.adapter import HyperliquidAdapter
 from venues.hyperliquid.budget import Budget
 from venues.kraken.adapter import KrakenAdapter
+from venues.kraken.balances import Balances
 from venues.kraken.book import KrakenBook
 from venues.kraken.precision import Rules
 from venues.listeners import Listeners
@@ -239,6 +240,7 @@ PLANTS = {
     "a closed venue has no orders": Plant(
         "maintenance", "template", TemplateAdapter, "open_orders", _async(error_is_empty)
     ),
+    "a broken stream's balances are told on": Plant("balances", "kraken", Balances, "end", NEVER),
     "no funding is told": Plant(
         "funding", "hyperliquid", HyperliquidAdapter, "cash_events_since", _async(nothing_paid)
     ),

@@ -9,7 +9,7 @@ from typing import TypeVar
 import msgspec
 
 from console.tui.model import Desk, Link
-from engine.api.commands import CommandBody, QueryBody, Reply
+from engine.api.commands import CommandBody, KillDone, QueryBody, Reply
 from engine.api.views import View
 from seams.net import NoAnswer
 
@@ -37,6 +37,11 @@ class FixtureGateway:
         self.sent: list[tuple[CommandBody, str, str]] = []
         """(body, reason, request id) of every command, in order."""
         self.asked: list[QueryBody] = []
+        self.on_disk: KillDone | None = None
+        """What a latch on disk says; None: the disk refuses it."""
+        self.latched: list[str] = []
+        self.shut_after: list[int] = []
+        """How many commands had been sent when the gates were shut, each time."""
         self._count = 0
 
     async def run(self, desk: Desk) -> None:
@@ -61,6 +66,17 @@ class FixtureGateway:
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+    def shut(self) -> None:
+        self.shut_after.append(len(self.sent))
+        if self.on_disk is None:
+            raise PermissionError("the fixture has no disk")
+
+    async def latch_on_disk(self, level: str) -> KillDone:
+        self.latched.append(level)
+        if self.on_disk is None:
+            raise PermissionError("the fixture has no disk")
+        return self.on_disk
 
     async def query(self, body: QueryBody, result: type[T]) -> T:
         self.asked.append(body)

@@ -214,3 +214,12 @@ async def test_a_readonly_console_decides_nothing_about_differences() -> None:
     async with app.run_test(size=SIZE) as pilot:
         await press(pilot, "d", "enter", "F")
         assert "READ-ONLY" in said(app) and not app.prompt.is_open and not sent(app, Reconcile)
+
+
+async def test_a_long_answer_shows_its_end_where_the_hand_is() -> None:
+    app = desk.make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.prompt.ask("RESUME 1. Why is it safe to go on?", lambda _: None)
+        await press(pilot, *"the feed of the venue was down for an hour and", *"END")
+        assert "hour andEND_" in picture(app)
+        assert "the feed of" not in picture(app)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from rich._palettes import EIGHT_BIT_PALETTE
 from rich.color import Color, ColorType
 
+from console.tui.text import fit_figure
 from console.tui.theme import STYLES
 from console.tui.widgets.lines import NEAR_CELLS, Line, changed_cells, cut, settle
 
@@ -78,3 +79,26 @@ def test_a_colour_of_the_fixed_palette_is_sent_by_its_number_and_stays_the_same(
         in_palette = [i for i in range(16, 256) if EIGHT_BIT_PALETTE[i] == color.triplet]
         if in_palette:
             assert (color.type, color.number) == (ColorType.EIGHT_BIT, in_palette[0])
+
+
+@pytest.mark.parametrize(
+    ("shown", "width", "wanted"),
+    [
+        ("64207.9", 6, " 64208"),
+        ("64207.9", 7, "64207.9"),
+        ("+119.9 bp", 6, "+120bp"),
+        ("-31.7 bp", 6, " -32bp"),
+        ("64.806", 6, "64.806"),
+        ("0.2336", 5, "0.234"),
+        ("100000000", 6, "10000~"),
+        ("0.0000004", 6, "0.000~"),
+        ("1,234.56", 6, "1234.6"),
+        ("paper-2026112200", 8, "paper-2~"),
+        ("", 6, "      "),
+    ],
+)
+def test_a_figure_is_rounded_and_not_cut_where_its_column_is_narrow(
+    shown: str, width: int, wanted: str
+) -> None:
+    """`64207~` on a ticket is not a price: at 80 columns NOW and AFTER looked alike."""
+    assert fit_figure(shown, width) == wanted

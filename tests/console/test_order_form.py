@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from decimal import Decimal as D
 from typing import Any
@@ -16,6 +17,7 @@ from console.tui.app import InterlockApp
 from console.tui.kill import Stage
 from console.tui.screens.order_fields import BLANK, FIELDS, completed, order_of
 from console.tui.screens.order_form import OrderForm
+from console.tui.widgets.frame import KeyLine
 from console.tui.widgets.lines import Lines
 from engine.api.commands import LeaseKeep, OrderJudge, OrderJudged, TicketSubmit
 from engine.api.corridor import SubmitOpen
@@ -98,6 +100,19 @@ def acts(app: InterlockApp) -> list[tuple[object, str]]:
     gateway = app.gateway
     assert isinstance(gateway, FixtureGateway)
     return [(body, why) for body, why, _ in gateway.sent if not isinstance(body, LeaseKeep)]
+
+
+async def test_the_key_line_names_no_key_that_a_field_would_take_as_text() -> None:
+    app = form_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "2", "N")
+        await pilot.pause(0.3)
+        app.paint()
+        keys = app.desktop.query_one(KeyLine).plain()
+        assert {"^X KILL", "^S send", "Tab next field", "Esc leave"} <= set(re.split(r"  +", keys.strip()))
+        assert "a ack" not in keys and "filter" not in keys and "help" not in keys
+        await press(pilot, "escape")
+        assert "a ack" in app.desktop.query_one(KeyLine).plain()
 
 
 async def test_letters_are_text_and_the_draft_survives_esc_and_the_kill() -> None:

@@ -11,10 +11,9 @@ import pytest
 from engine.api.commands import QueryBody
 from engine.api.corridor import Step, SubmitAct, SubmitList, SubmitShow
 from engine.corridor.case import Ask
-from safety.killbyte import KillLevel
 from seams.wire import Lost
 from tests.console import desk_fixture as desk
-from tests.console.fixture_gateway import FixtureGateway
+from tests.console.fixture_gateway import FixtureGateway, reply_with
 from tests.console.hand import picture, press, said, sent
 from tests.corridor.test_corridor import FORM, UP_TO_GATE, Hall
 from tests.corridor.test_corridor import hall as hall
@@ -66,15 +65,39 @@ async def test_each_step_of_a_way_through_an_ambiguity_is_told(hall: Hall) -> No
 
 
 async def test_the_gate_that_is_closed_shows_what_closes_it_first(hall: Hall) -> None:
-    session_id = await hall.opened()
-    for step in UP_TO_GATE[:-1]:
-        await hall.do(session_id, step)
-    custody = hall.house.custody
-    custody.core.kill.trip(KillLevel.HALT_ALL, by="ann", reason="test", source="test")
-    custody.core.sync_kill_hold()
+    session_id = await hall.before_killed_gate()
     await hall.do(session_id, Step.GATE)
     told = await shown(hall)
     assert "GATE 7 of 10 hold" in told and " NO hold_blocks_entry" in told
+
+
+async def test_a_gate_that_stays_closed_is_not_called_ok(hall: Hall) -> None:
+    session_id = await hall.before_killed_gate()
+    made = gateway(hall)
+    made.replies = {**made.replies, SubmitAct: reply_with(await hall.do(session_id, Step.GATE))}
+    app = desk.make_app(made)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "1")
+        app.send(SubmitAct.of(session_id, "gate", "GATE"), f"gate of {session_id}")
+        while "gate of" not in said(app) or "waiting" in said(app):
+            await pilot.pause(0.02)
+        assert said(app).startswith("NOT PASSED, gate of") and "hold_blocks_entry" in said(app)
+
+
+async def test_a_step_that_is_done_is_asked_about_at_once(hall: Hall) -> None:
+    """The next key is for the next step: a picture two seconds old offered the one that was just done."""
+    session_id = await hall.opened()
+    made = gateway(hall)
+    made.replies = {**made.replies, SubmitAct: reply_with(await hall.do(session_id, Step.READINESS))}
+    app = desk.make_app(made)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "o")
+        await pilot.pause(0.1)
+        await press(pilot, "down", "up", "n")
+        before = sum(isinstance(body, SubmitShow) for body in made.asked)
+        await press(pilot, "y")
+        await pilot.pause(0.1)
+        assert sum(isinstance(body, SubmitShow) for body in made.asked) > before
 
 
 async def test_steps_of_a_person_want_their_word_and_others_a_yes(hall: Hall) -> None:

@@ -82,6 +82,16 @@ class Hall:
             assert not state.reasons, state
         return session_id
 
+    async def before_killed_gate(self) -> str:
+        """Go up to the gate, and pull the switch there; return the corridor's session."""
+        session_id = await self.opened()
+        for step in UP_TO_GATE[:-1]:
+            await self.do(session_id, step)
+        core = self.house.custody.core
+        core.kill.trip(KillLevel.HALT_ALL, by="ann", reason="test", source="test")
+        core.sync_kill_hold()
+        return session_id
+
     def artifact(self, session_id: str, name: str) -> dict[str, Any]:
         found = json.loads(self.house.disk.read(self.root / session_id / f"{name}.json"))
         assert isinstance(found, dict)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ from engine.api.corridor import SessionState, Step, SubmitAct, SubmitOpen
 from engine.api.leased import needs_lease
 from engine.attendance import category
 from engine.corridor.case import Ask
+from safety.canonical import changed
 from safety.intent import IntentCategory
 from safety.reasons import Refusal
 from tests.corridor.test_corridor import FORM, UP_TO_GATE, Hall
 from tests.engine.supervised import Supervised
+from tests.engine.test_flow import ENTRY
 from venues.types import Side
 
 
@@ -92,6 +95,22 @@ async def test_the_throttle_counts_what_sessions_sent_and_what_was_cancelled(hal
     hall.house.clock.advance(3.0)
     await hall.house.clean()
     assert "message_rate_exceeded" not in (await preflight(hall, quantity="0.5")).reasons
+
+
+async def test_the_value_of_a_minutes_entries_is_bounded_over_restarts(hall: Hall) -> None:
+    await submitted(hall)
+    bound = hall.house.custody.core.settings.risk.entry_usd_per_minute
+    sent_usd = hall.house.custody.core.entry_flow.usd()
+    assert sent_usd > 0
+    await hall.restart()
+    core, custody = hall.house.custody.core, hall.house.custody
+    assert core.entry_flow.usd() == custody.orders.flow.usd() == sent_usd
+    core.entry_flow.sent(changed(ENTRY, notional_usd=Decimal(str(bound))))
+    assert "entry_notional_rate_exceeded" in (await preflight(hall, quantity="0.5")).reasons
+    hall.house.clock.advance(61.0)
+    await hall.house.clean()
+    assert core.entry_flow.usd() == 0
+    assert (await preflight(hall)).status == "preflight_passed"
 
 
 async def test_a_storm_of_one_persons_orders_latches(hall: Hall) -> None:

@@ -3,6 +3,7 @@ ambiguity. Each shows what the corridor's own desk said at that moment, beside t
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from functools import cache
 from pathlib import Path
@@ -142,13 +143,18 @@ def test_a_way_through_the_corridor(
     [
         ("hyperliquid", "3 gate", "type SUBMIT"),
         ("hyperliquid", "5 filled", "order_filled"),
+        ("hyperliquid", "5 filled", "IS PLACED BY NOBODY: watch the position"),
         ("kraken", "3 no answer", "CRITICAL SUBMIT_REQUEST_FAILED"),
         ("kraken", "4 in doubt", "CRITICAL ORDER_STATUS_UNKNOWN"),
         ("kraken", "6 canceled", "order_canceled"),
     ],
 )
-async def test_what_matters_is_told_on_the_smallest_screen(venue: str, moment: str, told: str) -> None:
-    app = app_of(SERIES[venue]()[moment])
-    async with app.run_test(size=(80, 24)) as pilot:
-        await opened(pilot)
-        assert told in picture(app)
+def test_what_matters_is_told_on_the_smallest_screen(venue: str, moment: str, told: str) -> None:
+    app = app_of(SERIES[venue]()[moment])  # a loop of its own, so before ours
+
+    async def look() -> None:
+        async with app.run_test(size=(80, 24)) as pilot:
+            await opened(pilot)
+            assert told in picture(app)
+
+    asyncio.run(look())

@@ -11,10 +11,9 @@ from console.cli import link
 from console.cli.app import run
 from engine.api.corridor import SessionState, Step
 from engine.corridor.case import Ask
-from safety.killbyte import KillLevel
 from safety.reasons import REASONS
 from seams.wire import Lost
-from tests.corridor.test_corridor import FORM, UP_TO_GATE, Hall
+from tests.corridor.test_corridor import FORM, Hall
 from tests.corridor.test_corridor import hall as hall
 from venues.contract import Busy
 
@@ -34,12 +33,7 @@ async def test_a_rule_that_refuses_says_its_figures_and_the_correction(hall: Hal
 
 
 async def test_a_closed_gate_says_what_closes_it(hall: Hall) -> None:
-    session_id = await hall.opened()
-    for step in UP_TO_GATE[:-1]:
-        await hall.do(session_id, step)
-    custody = hall.house.custody
-    custody.core.kill.trip(KillLevel.HALT_ALL, by="ann", reason="test", source="test")
-    custody.core.sync_kill_hold()
+    session_id = await hall.before_killed_gate()
     state = await hall.do(session_id, Step.GATE)
     told = {each.code: each.said for each in state.refused}
     assert told["kill_switch_active"].startswith("halt_all")

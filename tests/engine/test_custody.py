@@ -370,8 +370,38 @@ def test_a_fill_of_ours_that_is_not_listed_yet_is_nothing_to_adopt(
     run(house, work)
 
 
+def test_what_an_unproved_order_of_ours_would_explain_is_nothing_to_adopt(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found by the simulator on Kraken (seed 70000826): neither the answer nor any list told of the order,
+    and the operator adopted its fill four seconds after it; listed at last, it was booked twice."""
+
+    async def work() -> None:
+        await house.clean()
+        house.desk.exchange.listeners.clear()
+        house.desk.wire.fault = Lost("silence")
+        order = await house.send()
+        house.desk.wire.fault = None
+        house.desk.quote(100.0)
+        with monkeypatch.context() as lagging:
+            lagging.setattr(house.desk.link, "fills_since", _nothing)
+            lagging.setattr(house.desk.link, "query", _unheard)
+            for _ in range(3 * SETTLING_PASSES):
+                house.clock.advance(0.1)  # within the lag that the venue's lists may have
+                assert await house.custody.reconcile() is not Verdict.AMBIGUOUS
+            assert order.is_alive and order.told == order.filled == 0
+        house.clock.advance(3.0)
+        assert await house.custody.reconcile() is Verdict.CLEAN and order.status is OrderStatus.FILLED
+
+    run(house, work)
+
+
 async def _nothing(since_ns: int) -> tuple[()]:
     return ()
+
+
+async def _unheard(order_id: str) -> None:
+    return None
 
 
 def test_a_fill_that_memory_has_forgotten_is_told_from_a_new_one_by_the_record(

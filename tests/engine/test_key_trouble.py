@@ -6,12 +6,15 @@ from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from pathlib import Path
 
-from engine.trading.key_trouble import ABOUT_THE_KEY
+from engine.limits import clear_limits
+from engine.trading.key_trouble import ABOUT_THE_KEY, judge_standing
 from engine.trading.working import ManagedOrder
+from safety.interlock import Action, HoldLevel, permits
 from tests.engine.house import begin_session, send_whole
 from tests.engine.test_custody_hyperliquid import House, in_house
 from venues.hyperliquid.outcomes import RULES
 from venues.kraken.outcomes import REFUSALS
+from venues.standing import KeyStanding, Standing
 from venues.types import OrderRequest, OrderStatus, OrderType, Side, TimeInForce
 
 
@@ -63,6 +66,78 @@ def test_a_cancel_that_the_venue_takes_from_nobody_rings_and_the_order_stays(tmp
         await house.custody.orders.cancel(resting.order_id)
         assert resting.is_alive and resting.pending == "none"
         assert rings(house) == {house.custody.venue.signer}
+
+    in_session(tmp_path, scene)
+
+
+def held(house: House) -> set[str]:
+    """Return the keys that a hold names."""
+    return {hold.subject for hold in house.custody.core.interlock.holds if hold.code == "key_dead"}
+
+
+def stands(house: House, signer: str, role: str = "agent", until_ns: int = 0) -> Standing:
+    """Return what the venue says of the keys now."""
+    now_ns = house.custody.core.clock.now_ns()
+    key = KeyStanding(name="orders", public=signer, role=role, valid_until_ns=until_ns)
+    return Standing(
+        venue=house.custody.venue.name, account="a", signer=signer, at_ns=now_ns, keys=(key,), budgets=()
+    )
+
+
+def test_a_dead_key_stops_sending_over_a_restart_until_a_person_resumes(tmp_path: Path) -> None:
+    async def scene(house: House) -> None:
+        resting = await order(house, 1)
+        agents = dict(house.rig.exchange.registry.agents)
+        house.rig.exchange.registry.agents.clear()
+        await order(house, 2)
+        core, signer = house.custody.core, house.custody.venue.signer
+        assert held(house) == {signer} and core.interlock.level is HoldLevel.HALT
+        asked = house.custody.orders.sends
+        kept = await order(house, 3)
+        assert (kept.status, kept.reason) == (OrderStatus.REJECTED, "key_dead")
+        assert house.custody.orders.sends == asked, "no byte of it left"
+        assert all(permits(each, core.interlock.level) for each in (Action.CANCEL, Action.FLATTEN))
+        core.store.abandon()
+
+        house.custody = house.build()
+        core = house.custody.core
+        assert held(house) == {signer} and rings(house) == {signer}, "on record, not in memory"
+        judge_standing(core, stands(house, signer))
+        assert held(house) == {signer}, "a refused key is not proved by the venue knowing it still"
+        assert (await order(house, 4)).reason == "key_dead"
+        house.rig.exchange.registry.agents |= agents
+        still = house.custody.orders.orders[resting.order_id]
+        await house.custody.orders.cancel(still.order_id)
+        await house.rig.clock.sleep(0.1)
+        assert still.status is OrderStatus.CANCELLED, "cancels go on as ever"
+        clear_limits(core, "ana", "the agent is approved again")
+        assert not held(house) and not rings(house) and not core.store.risk.latched()
+
+    in_session(tmp_path, scene)
+
+
+def test_a_new_key_that_the_venue_proves_clears_the_dead_ones_hold(tmp_path: Path) -> None:
+    async def scene(house: House) -> None:
+        house.rig.exchange.registry.agents.clear()
+        await order(house, 1)
+        core, dead = house.custody.core, house.custody.venue.signer
+        other = dead.partition(":")[0] + ":0xnew"
+        judge_standing(core, stands(house, "elsewhere:0xnew"))
+        judge_standing(core, stands(house, other, role="missing"))
+        assert held(house) == {dead}, "another venue's key, or one without a role, proves nothing"
+        judge_standing(core, stands(house, other))
+        assert not held(house) and not rings(house) and not core.store.risk.latched()
+
+    in_session(tmp_path, scene)
+
+
+def test_a_key_that_has_ended_is_dead_before_an_order_meets_it(tmp_path: Path) -> None:
+    async def scene(house: House) -> None:
+        signer, now_ns = house.custody.venue.signer, house.custody.core.clock.now_ns()
+        judge_standing(house.custody.core, stands(house, signer, until_ns=now_ns + 1))
+        assert not held(house)
+        judge_standing(house.custody.core, stands(house, signer, until_ns=now_ns))
+        assert held(house) == {signer} == rings(house)
 
     in_session(tmp_path, scene)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.config.settings import CapBlock, RiskBlock
+from engine.config.risk import CapBlock, RiskBlock
 from engine.limit_book import LimitBook, flat_limits, with_limits
 from engine.store import Store, database_path
 from seams.clock import NS_PER_S, FixedClock
@@ -93,6 +93,7 @@ def test_a_set_survives_being_flattened() -> None:
     whole = risk(
         caps={"symbol:BTC": CapBlock(order_usd=50.0), "strategy:a/b": CapBlock(exposure_usd=9.0)},
         blocked_symbols=("LUNA", "ABC"),
+        majors=("BTC", "ETH"),
     )
     again = with_limits(RiskBlock(), flat_limits(whole))
     assert again.caps == whole.caps and set(again.blocked_symbols) == {"LUNA", "ABC"}

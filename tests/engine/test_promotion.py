@@ -138,6 +138,27 @@ def test_paper_of_another_configuration_than_the_replayed_run_is_mutated(
     assert (row.run_id, row.config_id, row.baseline_run_id) == ("r", of_run, "B-1")
 
 
+@pytest.mark.parametrize(
+    ("environment", "of_sessions", "stage"),
+    [
+        ("mainnet", {"cross": "c1"}, "micro"),
+        ("mainnet", {"cross": "c2"}, "paper"),
+        ("mainnet", {}, "paper"),
+        ("testnet", {"cross": "c1"}, "paper"),
+        ("", {"cross": "c1"}, "paper"),
+    ],
+)
+def test_only_real_money_with_these_very_parameters_is_the_micro_stage(
+    environment: str, of_sessions: dict[str, str], stage: str
+) -> None:
+    row: SessionRow = msgspec.structs.replace(  # type: ignore[type-var]
+        SESSION, environment=environment, config_ids=of_sessions
+    )
+    view = RunsView(seq=0, at_ns=0, runs=(RUN,), sessions=(row,))
+    (found,) = promotion_rows(view, NO_ORDERS, lambda _: (), lambda _: (), lambda _: ("cross", "c1"))
+    assert found.stage == stage
+
+
 def test_only_the_sessions_that_count_are_compared() -> None:
     ended = [_session("success", number) for number in range(1, CLEAN_SESSIONS + 2)]
     ended[0] = msgspec.structs.replace(ended[0], config_ids={"cross": "old"})  # type: ignore[type-var]

@@ -13,7 +13,7 @@ from engine.api import parity, research
 from engine.api.commands import PaperStart
 from engine.api.demo import write_demo_bars
 from engine.config import Reloader
-from engine.config.settings import RiskBlock
+from engine.config.risk import RiskBlock
 from engine.daemon import Engine, Seams, build_core
 from engine.journal import read_rows
 from engine.reloading import Reloading

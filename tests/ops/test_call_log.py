@@ -59,7 +59,7 @@ def rows(core: Core, log: CallLog, **wanted: object) -> list[VenueCall]:
 
 
 async def test_every_call_is_a_row_and_none_of_its_secrets(core: Core) -> None:
-    log = CallLog(core)
+    log = CallLog.of_engine(core)
     caller = LoggedCaller(Says(OK, Lost("no answer"), Unsent("refused"), OK, OK), "kraken", log, core.clock)
     assert await caller.call(ORDER, 1.0) == OK
     with pytest.raises(Lost):
@@ -90,7 +90,7 @@ async def test_every_call_is_a_row_and_none_of_its_secrets(core: Core) -> None:
 
 
 async def test_they_are_found_by_what_they_ask_and_how_they_ended(core: Core) -> None:
-    log = CallLog(core)
+    log = CallLog.of_engine(core)
     caller = LoggedCaller(Says(OK, OK, Lost("gone")), "hyperliquid", log, core.clock)
     await caller.call(ASK, 1.0)
     await caller.call(ACT, 1.0)
@@ -105,7 +105,7 @@ async def test_they_are_found_by_what_they_ask_and_how_they_ended(core: Core) ->
 
 
 async def test_an_address_that_sends_us_elsewhere_rings(core: Core) -> None:
-    log = CallLog(core)
+    log = CallLog.of_engine(core)
     moved = encode_response(Response(307, {"location": "http://elsewhere.invalid/"}, b""))
     caller = LoggedCaller(Says(OK, moved), "kraken", log, core.clock)
     await caller.call(ORDER, 1.0)

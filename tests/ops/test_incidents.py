@@ -118,6 +118,18 @@ def test_a_resume_right_after_a_halt_does_not_come_before_its_incident(core: Cor
     assert len(list_incidents(core.paths.home)) == 1
 
 
+def test_a_halt_right_after_a_resume_opens_an_incident_of_its_own(core: Core) -> None:
+    """A limit that is still breached pulls again at once: before anybody has looked."""
+    book, name = halted(core)
+    book.demand_notes("ben", "a drill", {})
+    core.kill.reset(operator="ben", reason="over", clean_reconciliation=True, unknown_orders=0)
+    core.sync_kill_hold()
+    book.note_resume()
+    kill(core)
+    assert book.look({}) not in ("", name)
+    assert len(book.without_note()) == 1
+
+
 def test_the_timeline_has_what_was_before_and_what_people_did(core: Core) -> None:
     core.note("order", "eng", "O-1 filled")
     book, name = halted(core)

@@ -118,7 +118,13 @@ def venue(**changes: object) -> VenueFacts:
 
 def desk(**changes: object) -> DeskFacts:
     good = DeskFacts(
-        other_exposure_usd=D("0"), venue_other_exposure_usd=D("0"), day_pnl_usd=D("0"), drawdown=D("0")
+        other_exposure_usd=D("0"),
+        venue_other_exposure_usd=D("0"),
+        other_alt_longs_usd=D("0"),
+        other_alt_shorts_usd=D("0"),
+        entry_usd_in_minute=D("0"),
+        day_pnl_usd=D("0"),
+        drawdown=D("0"),
     )
     return changed(good, **changes)
 
@@ -146,10 +152,14 @@ def policy(**changes: object) -> ExecutionPolicy:
         max_strategy_exposure_usd=D("250"),
         max_venue_exposure_usd=D("400"),
         max_desk_exposure_usd=D("500"),
+        max_alt_longs_usd=D("150"),
+        max_alt_shorts_usd=D("120"),
+        majors=("ETH",),
         max_volatility_exposure_usd=D("20"),
         min_volatility_days=30,
         micro_max_order_usd=D("60"),
         micro_max_exposure_usd=D("120"),
+        micro_min_margin_usd=D("8"),
         max_trade_risk=D("0.04"),
         max_portfolio_risk=D("0.03"),
         max_leverage=D("2"),
@@ -161,6 +171,7 @@ def policy(**changes: object) -> ExecutionPolicy:
         max_gap_bars=3,
         max_entries_per_minute=30,
         max_symbol_entries_per_minute=6,
+        max_entry_usd_per_minute=D("400"),
         max_exits_per_minute=120,
         min_order_gap_ms=200,
         max_reconcile_age_ms=30_000,

@@ -300,6 +300,15 @@ class Tickets(RuleBasedStateMachine):
         self.epoch += 1
 
     @invariant()
+    def the_tickets_told_apart_are_those_of_the_book(self) -> None:
+        waiting = [ticket for ticket in self.book.all() if ticket.state in OPEN_STATES]
+        assert self.book.open() == tuple(sorted(waiting, key=lambda ticket: (ticket.expires_ns, ticket.id)))
+        for who in ("alice", "bob"):
+            states = (TicketState.REVIEWING, TicketState.COSIGNING)
+            mine = [each for each in self.book.all() if each.state in states and each.reviewer == who]
+            assert self.book.in_hand_of(who) == tuple(mine)
+
+    @invariant()
     def nothing_happens_twice(self) -> None:
         assert all(count == 1 for count in (*self.approved.values(), *self.sent.values()))
         assert set(self.sent) <= set(self.approved)

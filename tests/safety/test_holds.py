@@ -42,7 +42,8 @@ def test_an_unknown_level_permits_only_cancel_and_flatten() -> None:
 def test_every_hold_of_the_product_is_in_the_table() -> None:
     assert set(HOLDS) == {
         "seal", "hydration", "kill", "limits", "ambiguity", "stale_data", "clock_drift",
-        "replay_gate", "order_storm", "incident", "arming", "watchdog", "entries_off",
+        "replay_gate", "order_storm", "incident", "arming", "watchdog", "entries_off", "key_dead",
+        "venue_closed",
     }  # fmt: skip
     assert all(spec.default_level is not HoldLevel.CLEAR for spec in HOLDS.values())
 

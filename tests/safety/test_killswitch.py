@@ -80,6 +80,20 @@ def test_every_changed_byte_of_the_latch_halts() -> None:
     assert opened(disk).level is HALT_ALL
 
 
+def test_who_names_himself_is_the_cause_of_a_trip_that_named_nobody() -> None:
+    """A console sets the byte, then asks: the engine may have seen the byte by itself in between."""
+    disk = MemoryDisk()
+    switch = opened(disk)
+    switch.byte.raise_to(HALT_ALL)
+    record = switch.poll()
+    assert record is not None and record.source == "byte"
+    switch.trip(HALT_ALL, by="mara", reason="drill", source="command")
+    assert (switch.record.by, switch.record.reason, switch.record.source) == ("mara", "drill", "command")
+    assert switch.record.since_ns == record.since_ns
+    switch.trip(HALT_ALL, by="ada", reason="later", source="command")
+    assert switch.record.by == "mara" and opened(disk).record.by == "mara"
+
+
 def test_severity_only_rises_and_the_first_cause_stays() -> None:
     switch = tripped(MemoryDisk(), HALT_ALL)
     switch.trip(CLOSE_ONLY, by="bob", reason="later", source="file")

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.config.settings import RiskBlock
+from engine.config.risk import RiskBlock
 from safety.limits import LOOSER, Looser, applied, is_looser, limits_hash, split
 
 NO_LIMITS = {
     "initial_equity_usd", "kelly_multiplier", "min_hold_minutes", "max_hold_minutes", "blocked_symbols",
-    "caps", "soft_caps_generation",
+    "caps", "majors", "soft_caps_generation",
 }  # fmt: skip
-"""Settings of the risk block that bound nothing, and the two that have names of their own."""
+"""Settings of the risk block that bound nothing, and the three that have names of their own."""
 
 
 def test_every_setting_of_the_risk_block_is_a_limit_or_is_named_as_none() -> None:
@@ -45,6 +45,14 @@ def test_caps_and_blocked_symbols_forbid_by_being_there() -> None:
     assert split(capped, none).later and not split(capped, none).at_once
     assert split(none, blocked).at_once and split(blocked, none).later
     assert applied(capped, split(capped, none).later) == {}
+
+
+def test_a_major_admits_by_being_there() -> None:
+    """What is no altcoin meets no cap on altcoins: one more waits, one less holds at once."""
+    none: dict[str, float | int | str | None] = {}
+    major = {"majors/ETH": 1}
+    assert split(none, major).later and not split(none, major).at_once
+    assert split(major, none).at_once and not split(major, none).later
 
 
 def test_the_hash_names_the_set_and_not_its_order() -> None:

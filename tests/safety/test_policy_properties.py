@@ -63,11 +63,14 @@ POSITIVE_FACTS = [
     "mark_price", "equity_usd", "peak_equity_usd", "market.bid", "market.ask", "market.window_low",
     "market.window_high", "market.atr", "market.p90_volatility", "venue.maintenance_rate",
 ]  # fmt: skip
-SHARES = ["venue.budget_left", "desk.drawdown", "desk.other_exposure_usd", "desk.venue_other_exposure_usd"]
+SHARES = [
+    "venue.budget_left", "desk.drawdown", "desk.other_exposure_usd", "desk.venue_other_exposure_usd",
+    "desk.other_alt_longs_usd", "desk.other_alt_shorts_usd", "desk.entry_usd_in_minute",
+]  # fmt: skip
 SIGNED = ["day_pnl_usd", "desk.day_pnl_usd"]
 UPPER = [name for name in fields_of(policy()) if name.startswith("max_")] + ["price_collar_bps"]
 LOWER = [name for name in fields_of(policy()) if name.startswith("min_")]
-MICRO = ["micro_max_order_usd", "micro_max_exposure_usd"]
+MICRO = ["micro_max_order_usd", "micro_max_exposure_usd", "micro_min_margin_usd"]
 GROUPS = {"market": market(), "venue": venue(), "desk": desk()}
 FLAT = [
     name for name in fields_of(facts()) if name not in ("account_id", "now_ns", "exits_in_minute", *GROUPS)
@@ -195,6 +198,9 @@ def accounts(draw: st.DrawFn) -> AccountFacts:
         ),
         desk=desk(
             other_exposure_usd=draw(st.decimals(min_value=0, max_value=500, places=0)),
+            other_alt_longs_usd=draw(st.decimals(min_value=0, max_value=200, places=0)),
+            other_alt_shorts_usd=draw(st.decimals(min_value=0, max_value=200, places=0)),
+            entry_usd_in_minute=draw(st.decimals(min_value=0, max_value=400, places=0)),
             day_pnl_usd=draw(st.decimals(min_value=-20, max_value=0, places=0)),
         ),
     )
@@ -223,6 +229,29 @@ def test_tightening_a_lower_bound_never_admits_more(
     wish = intent(quantity=size, notional_usd=size * 100)
     if judged(wish, account, policy(**{name: high})).allowed:
         assert judged(wish, account, policy(**{name: low})).allowed
+
+
+@settings(max_examples=200, deadline=None)
+@given(size=SIZES, account=accounts(), a=AMOUNT, b=AMOUNT, side=st.sampled_from(list(Side)))
+def test_tightening_the_least_margin_never_admits_more(
+    size: Decimal, account: AccountFacts, a: Decimal, b: Decimal, side: Side
+) -> None:
+    low, high = sorted((a / 10, b / 10))
+    wish = intent(quantity=size, notional_usd=size * 100, side=side, stop_loss=D(101 - 2 * side.sign))
+    if judged(wish, account, policy(stage=Stage.MICRO, micro_min_margin_usd=high)).allowed:
+        assert judged(wish, account, policy(stage=Stage.MICRO, micro_min_margin_usd=low)).allowed
+
+
+@settings(max_examples=200, deadline=None)
+@given(size=SIZES, account=accounts(), side=st.sampled_from(list(Side)))
+def test_a_symbol_less_among_the_majors_never_admits_more(
+    size: Decimal, account: AccountFacts, side: Side
+) -> None:
+    wish = intent(quantity=size, notional_usd=size * 100, side=side, stop_loss=D(101 - 2 * side.sign))
+    majors = ("BTC", "ETH")
+    for fewer in (("ETH",), ("BTC",), ()):
+        if judged(wish, account, policy(majors=fewer)).allowed:
+            assert judged(wish, account, policy(majors=majors)).allowed
 
 
 @settings(max_examples=200, deadline=None)

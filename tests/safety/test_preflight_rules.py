@@ -95,6 +95,16 @@ BREAKERS: dict[str, Callable[[], Preflight]] = {
     "max_strategy_exposure_exceeded": lambda: judged(f=facts(positions=(position("ETH", "2.1"),))),
     "max_venue_exposure_exceeded": lambda: judged(f=facts(desk=desk(venue_other_exposure_usd=D("351")))),
     "max_desk_exposure_exceeded": lambda: judged(f=facts(desk=desk(other_exposure_usd=D("451")))),
+    "alt_longs_exceeded": lambda: judged(f=facts(desk=desk(other_alt_longs_usd=D("100.01")))),
+    "alt_shorts_exceeded": lambda: judged(
+        intent(side=Side.SELL, stop_loss=D(101)), facts(desk=desk(other_alt_shorts_usd=D("70.01")))
+    ),
+    "below_min_margin": lambda: judged(
+        intent(quantity=D("0.2"), notional_usd=D(20)),
+        facts(equity_usd=D(10), peak_equity_usd=D(10), positions=(position("ETH", "0.1"),)),
+        policy(stage=Stage.MICRO),
+    ),
+    "entry_notional_rate_exceeded": lambda: judged(f=facts(desk=desk(entry_usd_in_minute=D("350.01")))),
     "volatility_missing": lambda: judged(f=facts(market=market(volatility_days=29))),
     "volatility_exposure_exceeded": lambda: judged(f=facts(market=market(p90_volatility=D("0.41")))),
     "portfolio_risk_exceeded": lambda: judged(intent(stop_loss=D("39"))),

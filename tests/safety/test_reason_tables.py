@@ -70,6 +70,16 @@ def test_every_refusal_in_this_room_names_a_known_code(source: Path) -> None:
     assert set(used) <= set(REASONS)
 
 
+def test_every_refusal_of_engine_and_adapters_names_a_known_code() -> None:
+    """A code without a row is no refusal at all: it ends the command with a traceback."""
+    root = Path(interlock.__file__).parents[1]
+    sources = [
+        p for room in ("engine", "venues") for p in (root / room).rglob("*.py") if "sandbox" not in p.parts
+    ]
+    used = {code: p.name for p in sources for code in re.findall(r'Refusal\(\s*"(\w+)"', p.read_text())}
+    assert len(used) > 50 and not used.keys() - set(REASONS), used
+
+
 def test_an_unexplained_code_cannot_be_raised_and_a_foreign_one_is_shown_as_the_venues() -> None:
     with pytest.raises(AssertionError):
         Refusal("made_up")

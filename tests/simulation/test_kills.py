@@ -39,8 +39,8 @@ def test_nothing_leaves_after_a_kill_wherever_it_is_pulled(seed: int, template: 
     assert result.violations == ()
     assert result.tally.kills >= 25 and result.tally.resets >= result.tally.kills - 2
     assert set(result.tally.by_path) == set(PATHS)
-    # An order has two commits to be killed at where it once had four, so the share counts and not the number.
-    assert result.tally.in_flight * 4 > result.tally.kills and result.tally.stopped > 0 and result.orders > 20
+    # An order has one commit to be killed at where it once had four, so the share counts and not the number.
+    assert result.tally.in_flight * 5 > result.tally.kills and result.tally.stopped > 0 and result.orders > 20
 
 
 def test_the_same_seed_is_the_same_kills(template: Path) -> None:

@@ -18,6 +18,7 @@ from venues.contract import (
     Capabilities,
     Fence,
     OutcomeUnknown,
+    Pushed,
     Refused,
     Retryable,
     Signed,
@@ -274,6 +275,13 @@ class HyperliquidAdapter:
     async def account(self) -> AccountSnapshot:
         said = await self._client.about_us("clearinghouseState")
         return read(lambda state: translate.account(state, self._client.user), said)
+
+    def pushed(self) -> Pushed | None:
+        """See `BalanceTeller.pushed`."""
+        return self._stream.pushed()
+
+    def push_anew(self) -> None:
+        """See `BalanceTeller.push_anew`: the venue pushes all of it again by itself."""
 
     @property
     def has_lists(self) -> bool:

@@ -31,6 +31,7 @@ def capabilities(lookup_lag_ns: int = LOOKUP_LAG_NS) -> Capabilities:
         has_funding=True,
         has_sub_accounts=True,
         has_request_budget=True,
+        has_pushed_balances=True,
         has_expiry=True,
         lookup_lag_ns=lookup_lag_ns,
     )

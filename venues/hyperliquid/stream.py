@@ -12,9 +12,10 @@ from typing import Any
 
 import msgspec
 
-from seams.clock import NS_PER_MS, Clock
+from seams.clock import NS_PER_MS, NS_PER_S, Clock
 from seams.wire import MessageLink
 from venues.bars import QuoteBars
+from venues.contract import Pushed
 from venues.hyperliquid import translate
 from venues.hyperliquid.cloids import Cloids
 from venues.hyperliquid.subscriptions import Subscriptions
@@ -24,6 +25,9 @@ ACKNOWLEDGED_WITHIN = 2
 """After so many pings without the acknowledgement of every subscription, the stream is opened anew."""
 TRADES_KNOWN = 2_000
 """How many trades are remembered: more than any (new) subscription begins with."""
+STATE = "clearinghouseState"
+"""A second source beside REST, and no more: the stream is whole without it, and a refusal costs only it."""
+STATE_FRESH_NS = 30 * NS_PER_S
 PERSONAL = ("orderUpdates", "userFills", "userEvents")
 
 
@@ -51,6 +55,8 @@ class Stream:
         """The newest trades that were counted, oldest first."""
         self.bad_frames = 0
         self.is_whole = False
+        self._pushed: tuple[int, Pushed] | None = None
+        """When the venue made the newest picture of the account, and what it says."""
 
     def start(self) -> None:
         """Open the stream and keep it open."""
@@ -63,8 +69,10 @@ class Stream:
 
     def _state(self, is_up: bool) -> None:
         self._subscriptions.end()
+        self._pushed = None
         if is_up:
-            self._subscriptions.begin(self._wanted())
+            state = {"type": STATE, "user": self._user, "dex": ""}
+            self._subscriptions.begin(self._wanted(), [state])
         else:
             self._become(False)
 
@@ -105,7 +113,9 @@ class Stream:
             self._quote(translate.table(data))
         elif channel == "trades":
             self._trades(translate.rows(data))
-        elif channel == "error":
+        elif channel == STATE:
+            self._account(translate.table(data))
+        elif channel == "error" and STATE not in str(data):
             raise ValueError(f"the stream was refused: {str(data)[:200]}")
 
     def _fills(self, data: dict[str, Any]) -> None:
@@ -118,6 +128,22 @@ class Stream:
         if "liquidation" in data or "funding" in data:
             self._on_whole(False)
             self._on_whole(True)
+
+    def pushed(self) -> Pushed | None:
+        """Return what the stream last said of the account; None where that is old, or nothing."""
+        if self._pushed is None or self._clock.monotonic_ns() - self._pushed[1].whole_ns > STATE_FRESH_NS:
+            return None
+        return self._pushed[1]
+
+    def _account(self, data: dict[str, Any]) -> None:
+        if str(data.get("user", "")).lower() != self._user.lower():
+            return
+        found = translate.account(data[STATE], self._user)
+        if self._pushed is not None and found.at_ns < self._pushed[0]:
+            return  # an older picture that comes late
+        held = {each.symbol: each.quantity for each in found.positions}
+        now_ns = self._clock.monotonic_ns()
+        self._pushed = found.at_ns, Pushed(cash_usd=found.cash_usd, held=held, whole_ns=now_ns)
 
     def _quote(self, data: dict[str, Any]) -> None:
         found = translate.quote(data) if translate.text(data, "coin") in self._coins else None

@@ -24,11 +24,11 @@ class Subscriptions:
         self._unheard: set[str] = set()
         self._pinging: asyncio.Task[None] | None = None
 
-    def begin(self, wanted: Iterable[Mapping[str, str]]) -> None:
-        """Subscribe on a new connection, and ping it from now on."""
+    def begin(self, wanted: Iterable[Mapping[str, str]], besides: Iterable[Mapping[str, str]] = ()) -> None:
+        """Subscribe on a new connection, and ping it from now on; nobody waits for what is `besides`."""
         self._unheard = {_named(each) for each in wanted}
         try:
-            for each in wanted:
+            for each in (*wanted, *besides):
                 self._link.send(msgspec.json.encode({"method": "subscribe", "subscription": each}))
         except Unsent:
             return  # it broke again at once: the link says so, and opens anew

@@ -20,10 +20,12 @@ from venues.contract import (
     OutcomeUnknown,
     Refused,
     Signed,
+    Trading,
 )
 from venues.keyfile import KeyFile
 from venues.kraken import translate
 from venues.kraken.asking import readable
+from venues.kraken.balances import Balances
 from venues.kraken.capabilities import LOOKUP_LAG_NS, PAIRS, capabilities
 from venues.kraken.client import KrakenClient, Tier
 from venues.kraken.history import MISSING_NS, History
@@ -31,6 +33,7 @@ from venues.kraken.names import MOST, Names
 from venues.kraken.outcomes import Submitted, submitted, txid_of
 from venues.kraken.precision import NAME, Rules
 from venues.kraken.stream import MarketStream, OwnStream
+from venues.kraken.system import System
 from venues.kraken.translate import Json, amount, table
 from venues.listeners import Listeners
 from venues.lists import Lists
@@ -85,8 +88,14 @@ class KrakenAdapter:
         }
         self._names = Names(desk or key.key)
         self._history = History(self._client, self._symbols, self._names, clock, lookup_lag_ns)
-        self._own = OwnStream(own, self._token, self._symbols, self._names, self._event, self._whole)
-        self._market = MarketStream(market, pairs, bar_ns, heard.tell_market)
+        self._system = system = System()
+        coins = {each.symbol.partition("-")[0]: each.symbol for each in pairs}
+        self._balances = Balances(own, coins, clock)
+        self._own = OwnStream(
+            own, self._token, self._symbols, self._names, system, self._balances, self._event, self._whole
+        )
+        self.pushed, self.push_anew = self._balances.pushed, self._balances.anew
+        self._market = MarketStream(market, pairs, bar_ns, system, heard.tell_market)
         self._outbox = Outbox()
         self._lists = Lists(self._refresh, clock, BROUGHT_ALONG_S)
         self.is_up = False
@@ -198,7 +207,7 @@ class KrakenAdapter:
             return Refused("bad_price", f"{limit} is no price")
         price = rules.price(limit, request.side) or request.mark_price
         problem = rules.problem(rules.volume(request.quantity), price)
-        return None if problem is None else Refused(*problem)
+        return self._system.problem(request) if problem is None else Refused(*problem)
 
     def rules(self, symbol: str) -> Rules | None:
         """Return what the venue says of a pair of ours, None where it is none."""
@@ -273,6 +282,16 @@ class KrakenAdapter:
             positions=positions,
             at_ns=self._clock.now_ns(),
         )
+
+    @property
+    def trading(self) -> Trading:
+        """See `StateTeller.trading`."""
+        return self._system.trading
+
+    async def ask_trading(self) -> Trading:
+        """See `StateTeller.ask_trading`."""
+        self._system.take(await self.system_status())
+        return self._system.trading
 
     @readable
     async def system_status(self) -> str:

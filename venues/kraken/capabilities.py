@@ -24,6 +24,8 @@ def capabilities(lookup_lag_ns: int = LOOKUP_LAG_NS) -> Capabilities:
         has_expiry=True,
         lookup_lag_ns=lookup_lag_ns,
         has_request_budget=True,
+        has_state_channel=True,
+        has_pushed_balances=True,
         pays_in_full=True,
     )
 

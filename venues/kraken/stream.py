@@ -17,9 +17,13 @@ from seams.clock import utc_ns
 from seams.wire import MessageLink, Unsent
 from venues.bars import QuoteBars
 from venues.contract import VenueError
+from venues.kraken.balances import CHANNEL as BALANCES
+from venues.kraken.balances import REQUEST_ID as OF_BALANCES
+from venues.kraken.balances import Balances
 from venues.kraken.book import BookBroken, KrakenBook
 from venues.kraken.names import Names
 from venues.kraken.precision import Rules
+from venues.kraken.system import System
 from venues.kraken.translate import Json, amount, execution_event, table
 from venues.types import MarketEvent, OrderEvent, Quote
 
@@ -39,6 +43,11 @@ def _rows(said: Json) -> list[Json]:
     return [table(row) for row in data]
 
 
+def _hear(system: System, said: Json) -> None:
+    for row in _rows(said):
+        system.heard(row)
+
+
 class OwnStream:
     """The executions of one account. `names` is shared with whoever asks by REST."""
 
@@ -48,11 +57,14 @@ class OwnStream:
         token: Token,
         symbols: Mapping[str, str],
         names: Names,
+        system: System,
+        balances: Balances,
         on_event: Callable[[OrderEvent], None],
         on_whole: Callable[[bool], None],
     ) -> None:
         self._link, self._token, self._symbols, self._names = link, token, symbols, names
-        self._on_event, self._on_whole = on_event, on_whole
+        self._on_event, self._on_whole, self._system = on_event, on_whole, system
+        self._balances = balances
         self._sequence: int | None = None
         self._asking: asyncio.Task[None] | None = None
         self.bad_frames = 0
@@ -70,6 +82,7 @@ class OwnStream:
 
     def _state(self, is_up: bool) -> None:
         self._sequence = None
+        self._balances.end()
         if self._asking is not None:
             self._asking.cancel()
         if is_up:
@@ -80,18 +93,24 @@ class OwnStream:
     async def _subscribe(self) -> None:
         """Fetch a token and subscribe; where that fails, the connection is opened anew."""
         try:
-            params = {"channel": "executions", "token": await self._token(), "snap_orders": True}
+            token = await self._token()
+            params = {"channel": "executions", "token": token, "snap_orders": True}
             self._link.send(msgspec.json.encode({"method": "subscribe", "params": params}))
+            self._balances.begin(token)
         except (VenueError, Unsent, ValueError):
             self._link.drop()
 
     def _frame(self, frame: bytes) -> None:
         try:
             said = _read(frame)
-            if said.get("success") is False:
+            if said.get("success") is False and said.get("req_id") != OF_BALANCES:
                 raise ValueError(str(said.get("error")))
             if said.get("channel") == "executions":
                 self._executions(said)
+            elif said.get("channel") == BALANCES:
+                self._balances.heard(said)
+            elif said.get("channel") == "status":
+                _hear(self._system, said)
         except (ValueError, KeyError):
             self.bad_frames += 1
             self._on_whole(False)
@@ -117,9 +136,14 @@ class MarketStream:
     """Quotes of all pairs from their proved books, and bars that these quotes add up to."""
 
     def __init__(
-        self, link: MessageLink, rules: Sequence[Rules], bar_ns: int, tell: Callable[[MarketEvent], None]
+        self,
+        link: MessageLink,
+        rules: Sequence[Rules],
+        bar_ns: int,
+        system: System,
+        tell: Callable[[MarketEvent], None],
     ) -> None:
-        self._link = link
+        self._link, self._system = link, system
         self._rules = {each.wsname: each for each in rules}
         self._books: dict[str, KrakenBook] = {}
         self.bars = QuoteBars(bar_ns, tell)
@@ -157,6 +181,8 @@ class MarketStream:
             elif said.get("channel") == "trade" and said.get("type") == "update":
                 for row in _rows(said):
                     self.bars.traded(self._rules[str(row["symbol"])].symbol, float(amount(row["qty"])))
+            elif said.get("channel") == "status":
+                _hear(self._system, said)
         except (ValueError, KeyError, BookBroken):
             self.breaks += 1
             self._link.drop()

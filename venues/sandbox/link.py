@@ -54,6 +54,17 @@ UNPROVED = ("unavailable", "rate_limited")
 A = TypeVar("A", bound=m.Answer)
 KINDS: Mapping[str, type[MarketEvent]] = {each.__name__: each for each in (Bar, BarOpen, Quote, FeedEnd)}
 
+CAPABILITIES = Capabilities(
+    venue=EXCHANGE_NAME,
+    has_reduce_only=True,
+    has_native_stop=False,
+    has_dead_man_switch=False,
+    has_test_order=False,
+    has_fence=True,
+    has_expiry=True,
+    lookup_lag_ns=LOOKUP_LAG_NS,
+)
+
 
 class ExchangeLink:
     """A `VenueAdapter` for the sandbox exchange, over one `Wire`."""
@@ -84,16 +95,7 @@ class ExchangeLink:
         return f"{EXCHANGE_NAME}:{self._key}"
 
     def capabilities(self) -> Capabilities:
-        return Capabilities(
-            venue=EXCHANGE_NAME,
-            has_reduce_only=True,
-            has_native_stop=False,
-            has_dead_man_switch=False,
-            has_test_order=False,
-            has_fence=True,
-            has_expiry=True,
-            lookup_lag_ns=LOOKUP_LAG_NS,
-        )
+        return CAPABILITIES
 
     def instruments(self) -> Sequence[Instrument]:
         return self._instruments

@@ -36,6 +36,7 @@ class Strike(StrEnum):
     SILENCE = "silence"  # applied; nothing comes, nothing closes
     SAY = "say"  # not applied; 200 and the body `text`
     APPLY_THEN_SAY = "apply_then_say"  # applied; 200 and the body `text`
+    STATE = "state"  # first the whole venue goes into the state `text`, and says so on its streams (Kraken)
 
 
 NOT_APPLIED = frozenset({Strike.DROP_WITHOUT_APPLY, Strike.STATUS_WITHOUT_APPLY, Strike.REDIRECT, Strike.SAY})
@@ -94,6 +95,7 @@ def carried_out(fault: Fault | None, apply: Callable[[], Response]) -> Reply:
     """Apply a request, or not, and return what its client gets to see."""
     if fault is None:
         return Reply(encode_response(apply()))
+    assert fault.strike is not Strike.STATE, "this venue does not say how far it trades"
     if fault.strike is Strike.DELAY_BEFORE:
         return Reply(b"", pause_s=fault.value, is_late=True)
     said = Response(200, {}, b"") if fault.strike in NOT_APPLIED else apply()

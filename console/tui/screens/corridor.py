@@ -27,9 +27,12 @@ from engine.api.corridor import (
 from seams.clock import NS_PER_S
 
 ASK_EVERY_NS = 2 * NS_PER_S
+EAGER_NS = 3 * NS_PER_S
+"""So long after a step it is asked more often: the next key is meant for the step after it."""
 ACTIONS = ("next_step", "look_step", "cancel_order", "runbook")
 HASH = re.compile(r"(0x)?[0-9a-f]{40,}")
 """What no person reads: it stands in the artifact."""
+NOTHING_HELD = ("canceled", "rejected", "submit_rejected", "submit_not_sent")
 STOPPED = ("filled", "canceled", "rejected", "submit_rejected", "submit_not_sent")
 
 
@@ -41,6 +44,7 @@ class CorridorRoom(Room):
         self._found = Submits(rows=())
         self._view: SubmitView | None = None
         self._asked: tuple[str, int] = ("", 0)
+        self._eager_until_ns = 0
 
     def compose(self) -> ComposeResult:
         yield LiveTable(
@@ -100,7 +104,7 @@ class CorridorRoom(Room):
 
         def send(_: str) -> None:
             body = SubmitAct.of(session_id, name, word)
-            self._asked = ("", 0)
+            self._eager_until_ns = self.desk_app.clock.monotonic_ns() + EAGER_NS
             self.desk_app.send(body, f"{name} of {session_id}")
 
         if word:
@@ -112,10 +116,11 @@ class CorridorRoom(Room):
             self.desk_app.ask(f"{name} of {session_id}? y", send, kind=Kind.YES)
 
     def _look_again(self) -> None:
-        """Ask every two seconds while this screen is shown, and at once for another row."""
+        """Ask every two seconds while this screen is shown; at once for another row, or after a step."""
         row, now_ns = self.row, self.desk_app.clock.monotonic_ns()
         wanted = row.session_id if row is not None else ""
-        if not self.display or (self._asked[0] == wanted and now_ns - self._asked[1] < ASK_EVERY_NS):
+        every_ns = ASK_EVERY_NS // 10 if now_ns < self._eager_until_ns else ASK_EVERY_NS
+        if not self.display or (self._asked[0] == wanted and now_ns - self._asked[1] < every_ns):
             return
         if self._asked[1] and self.desk_app.desk.is_past:
             return  # the record holds no answers: told once
@@ -139,10 +144,15 @@ class CorridorRoom(Room):
         title = f"{state.session_id} {_order_said(view.order)}"
         lines = [rule(title, width, look.rule, f"{view.venue} {view.environment}")]
         lines += [_step_line(step, view) for step in view.steps]
+        stop = view.order.get("stop_loss")
+        is_out = any(step.step == "submit" and step.is_done for step in view.steps)
         if state.alerts:
             alert = state.alerts[0]
             style = "p1-calm" if alert.severity == "critical" else "p3-calm"
             lines.append(((f" {alert.severity.upper()} {alert.code}: {alert.said}", style),))
+        elif stop and is_out and state.status not in NOTHING_HELD:
+            said = f"STOP {stop} IS PLACED BY NOBODY: watch the position, or ^X FLATTEN"
+            lines.append(((f" {said}", "p3-calm"),))
         return lines
 
     def _evidence(self, width: int, height: int) -> Sequence[Line]:

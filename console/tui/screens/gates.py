@@ -11,6 +11,8 @@ from console.tui import text
 from console.tui.prompt import Kind
 from console.tui.screens.arming_part import arm, arming_lines
 from console.tui.screens.columns import HOLD_COLUMNS
+from console.tui.screens.promotion_page import ACTS as PROMOTION_ACTS
+from console.tui.screens.promotion_page import APART, PromotionPage, done_of, is_whole
 from console.tui.screens.room import Room
 from console.tui.widgets.lines import Line, Lines, rule
 from console.tui.widgets.live_table import LiveTable
@@ -18,7 +20,9 @@ from engine.api.commands import PairConfirm, PairRefuse, Resume
 from engine.api.views import HoldRow, OverviewView, StatusView
 
 INCIDENT_HOLD = "incident"
-OPERATOR_HOLDS = ("limits", "order_storm")
+PAGE = "-promotion"
+"""The class of the room while the promotion's page lies over the holds."""
+OPERATOR_HOLDS = ("limits", "order_storm", "key_dead")
 """Holds that a resume clears without a kill having been latched."""
 
 
@@ -39,8 +43,10 @@ class Gates(Room):
         yield Lines(self._pairs, id="pairs")
         yield Lines(self._detail, id="detail")
         yield Lines(self._promotion, id="promotion")
+        yield PromotionPage(id="page")
 
     def feed(self) -> None:
+        self.query_one(PromotionPage).feed()
         status = self.desk_app.desk.shown(StatusView)
         self.query_one("#holds", LiveTable).set_rows(status.holds if status else ())
 
@@ -50,7 +56,9 @@ class Gates(Room):
         return row if isinstance(row, HoldRow) else None
 
     def act(self, action_id: str) -> bool:
-        if action_id == "runbook" and self.hold is not None and self.hold.runbook:
+        if action_id == "runbook" and self.has_class(PAGE):
+            self.desk_app.open_runbook("promotion.md")
+        elif action_id == "runbook" and self.hold is not None and self.hold.runbook:
             self.desk_app.open_runbook(self.hold.runbook)
         elif action_id == "resume":
             self._resume()
@@ -58,7 +66,24 @@ class Gates(Room):
             arm(self.desk_app)
         elif action_id in ("sign_pair", "refuse_pair"):
             self._second(is_signing=action_id == "sign_pair")
-        return action_id in ("runbook", "resume", "arm", "sign_pair", "refuse_pair")
+        elif action_id == "checklist":
+            self._turn(is_open=not self.has_class(PAGE))
+        elif action_id in PROMOTION_ACTS:
+            self._turn(is_open=True)
+            self.query_one(PromotionPage).act(action_id)
+        own = ("runbook", "resume", "arm", "sign_pair", "refuse_pair", "checklist", *PROMOTION_ACTS)
+        return action_id in own
+
+    def leave(self) -> bool:
+        """Esc: back from the promotion to the holds."""
+        was_open = self.has_class(PAGE)
+        self._turn(is_open=False)
+        return was_open
+
+    def _turn(self, *, is_open: bool) -> None:
+        self.set_class(is_open, PAGE)
+        self.active = 1 if is_open else 0
+        self.call_after_refresh(self.update)
 
     def open_row(self) -> None:
         self.act("runbook")
@@ -153,8 +178,8 @@ class Gates(Room):
                 *lines,
                 ((" CLEAR", "bright"), ("   the latch is not set; ^X sets it from any screen", "text")),
                 (
-                    (f" effective level {status.level.upper()}", "text"),
-                    (f", by {len(status.holds)} holds", "dim"),
+                    (f" effective level {status.level.upper()},", "text"),
+                    (f" by {len(status.holds)} holds", "dim"),
                 ),
             ]
         since = (
@@ -196,6 +221,12 @@ class Gates(Room):
         lines: list[Line] = [rule("PROMOTION: WHAT EACH STRATEGY STILL LACKS", width, look.rule)]
         for row in view.promotion if view else ():
             lines.append(((f" {text.fit(row.strategy, 22)} ", "text"), (row.stage, "bright")))
-            lines += [((f"   [ ] {blocker}", "text"),) for blocker in row.blockers]
+            if row.checklist:
+                is_asked = any(each.startswith(APART) for each in row.blockers)
+                mark = " " if is_asked else "x" if is_whole(row.checklist) and is_whole(row.notes) else "-"
+                said = f"checklist {done_of(row.checklist)}, close-out notes {done_of(row.notes)}"
+                lines.append(((f"   [{mark}] {said}: c opens", "text"),))
+            others = [each for each in row.blockers if not each.startswith(APART)]
+            lines += [((f"   [ ] {blocker}", "text"),) for blocker in others]
             lines += [] if row.blockers else [(("   [x] nothing blocks the next stage", "text"),)]
         return lines if len(lines) > 1 else [*lines, (("  no strategies", "dim"),)]

@@ -202,6 +202,9 @@ class OrderForm(Room):
         where = f"{verdict.venue} {verdict.account} {verdict.session_id}".strip()
         what = "a ticket" if verdict.goes == "ticket" else "a corridor session"
         lines.append(((" makes    ", "dim"), (what, "text"), (f"   {where}", "dim")))
+        if verdict.goes != "ticket":  # no session watches what is made by hand
+            unplaced = "bounds the risk that is reckoned; nobody places it"
+            lines.append(((" stop     ", "dim"), (unplaced, "p3-calm")))
         if not verdict.checks:
             wanted = [each.field for each in verdict.said]
             labels = [field.label for field in FIELDS if field.name in wanted]

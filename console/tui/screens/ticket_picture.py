@@ -199,7 +199,7 @@ def _check_line(check: CheckRow, width: int, altered: Sequence[str]) -> Line:
     return (
         ("*" if is_new else " ", "bright"),
         (f"{text.fit(label, name)} ", figures if style == "text" else style),
-        (f"{text.fit(check.now, now, '>')} {text.fit(check.after, after, '>')} ", figures),
-        (f"{text.fit(check.limit, limit, '>')} ", "dim"),
+        (f"{text.fit_figure(check.now, now)} {text.fit_figure(check.after, after)} ", figures),
+        (f"{text.fit_figure(check.limit, limit)} ", "dim"),
         (word, style),
     )

@@ -123,10 +123,10 @@ class AlarmLine(Lines):
     def lines(self, width: int, height: int) -> Sequence[Line]:
         desk = self.desk
         banner = {
-            Trust.STALE: f"STALE: nothing from the engine for {text.age(desk.silence_ms)}. "
-            "What you see is old. Commands are off; ^X KILL works.",
+            Trust.STALE: f"STALE for {text.age(desk.silence_ms)}: what you see is old. "
+            "Commands are off; ^X KILL works.",
             Trust.DISCONNECTED: f"DISCONNECTED for {text.age(desk.link_age_ms)}. "
-            "The engine goes on without you. Commands are off; ^X KILL works.",
+            "Commands are off; ^X KILL works. The engine may go on without you.",
         }.get(desk.trust)
         if banner:
             return [((fit_line(f"!! {banner}", width), "p1"),)]
@@ -214,20 +214,21 @@ class MessageLine(Lines):
     def _wrapped(self, width: int) -> list[Line]:
         """The question or the message, on a second line where one is too short for it."""
         if self.prompt.is_open:
+            room = max(8, width - cell_len(self.prompt.label) - 5)
             asked: Line = (
                 (f" {self.prompt.label} ", "bright"),
-                (f" {self.prompt.typed}_ ", "input"),
+                (f" {text.fit_end(self.prompt.typed, room)}_ ", "input"),
             )
             note = f"{self.prompt.note}   Esc = leave it".strip()
             if sum(cell_len(words) for words, _ in asked) + cell_len(note) + 2 <= width:
                 return [(*asked, (f"  {note}", "dim"))]
             return [asked, *(((f"  {row}", "dim"),) for row in text.wrap(note, width - 3, 2))]
         message, style = self.said
-        return [((f" {row}", style),) for row in text.wrap(message, width - 2, 2)]
+        return [((f" {row}", style),) for row in text.wrap(message, width - 2, 3)]
 
 
 class KeyLine(Lines):
-    """The last line: ^X first, then what is valid here."""
+    """The last line: ^X first, then what is valid here; while a field has the focus, letters are text."""
 
     def __init__(self, current: Callable[[], str]) -> None:
         super().__init__(id="keys")
@@ -237,15 +238,21 @@ class KeyLine(Lines):
         tail = "^Q detach "
         spans: list[Span] = [("^X KILL", "halt"), (" ", "status")]
         room = width - 8 - len(tail)
-        hints = sorted((a for a in actions.offered(self.current()) if a.hint), key=lambda a: a.hint)
-        for action in hints:
-            name = actions.key_name(action.keys[0])
-            size = len(name) + len(action.label) + 3
+        for name, label in self._hints():
+            size = len(name) + len(label) + 3
             if size > room:
                 continue
-            spans += [(f" {name}", "key"), (f" {action.label} ", "status-dim")]
+            spans += [(f" {name}", "key"), (f" {label} ", "status-dim")]
             room -= size
         return [(*spans, (" " * room, "status"), (tail, "status-dim"))]
+
+    def _hints(self) -> list[tuple[str, str]]:
+        hints = sorted((a for a in actions.offered(self.current()) if a.hint), key=lambda a: a.hint)
+        named = [(actions.key_name(action.keys[0]), action.label) for action in hints]
+        if self.app.focused is None:  # nothing but a form's fields takes it
+            return named
+        acts = [each for each in named if each[0].startswith("^")]
+        return [*acts, ("Tab", "next field"), ("S-Tab", "back"), ("Esc", "leave")]
 
 
 class TooSmall(Lines):

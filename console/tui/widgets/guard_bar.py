@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from console.tui import text
-from console.tui.kill import CHOICES, DIRECT, KillFlow, Stage
+from console.tui.kill import CHOICES, DIRECT, FLATTEN, KillFlow, Stage
 from console.tui.widgets.lines import Line, Lines
 from engine.api.commands import FlattenDone, KillDone
 from engine.api.views import StatusView
@@ -76,12 +76,28 @@ class GuardBar(Lines):
         levels = ("halt_all",) if flow.choice.word == "KILL" else ("close_only", "halt_all")
         if status is not None and status.kill_level in levels:
             return self._latched(status, now_ns)
+        again = f"r = send again, same id {flow.request_id} ({flow.sends}x3)   Esc = close"
+        if flow.on_disk is not None:
+            return self._on_disk(flow.on_disk, again, now_ns)
+        shut = "Gates SHUT from here; NO cancel is known."
         return [
             f"{flow.choice.word} UNCONFIRMED  +{flow.elapsed_ms(now_ns) / 1000:.1f} s",
-            f"{flow.reason or 'The engine has not answered yet.'}  Assume NOTHING was stopped.",
-            f"r = send again under the same id {flow.request_id} (sent {flow.sends}x3)   Esc = close",
-            f"Outside this program too:  {DIRECT}",
+            f"{flow.reason or 'The engine has not answered yet.'}  "
+            f"{shut if flow.is_shut else 'Assume NOTHING was stopped.'}",
+            again,
+            f"Outside this program too:  {FLATTEN if flow.choice.word == 'FLATTEN' else DIRECT}",
             "Then look at the venue itself: its own page or app is the last word.",
+        ]
+
+    def _on_disk(self, done: KillDone, again: str, now_ns: int) -> list[str]:
+        """No engine answered: the latch is written beside it, and nobody has cancelled."""
+        passed_s = self.flow.elapsed_ms(now_ns) / 1000
+        return [
+            f"{self.flow.choice.word} LATCHED ON DISK, CANCELS UNCONFIRMED  +{passed_s:.1f} s",
+            f"new orders  {done.level} on disk since {text.hms_ms(done.latched_at_ns)}Z: an engine that",
+            "            runs obeys at once; orders may still work at the venue.",
+            again,
+            "Look at the venue itself: its own page or app is the last word.",
         ]
 
     def _latched(self, status: StatusView, now_ns: int) -> list[str]:
@@ -116,7 +132,7 @@ class GuardBar(Lines):
                 f"{ack}   latch {done.latch_ms:.1f} ms   id {done.kill_id}",
                 f"new orders {blocked}",
                 f"{self._cancels(done)}   positions kept {done.positions_kept}",
-                "Resume is NOT here: screen 7 GATES.   Enter = ok",
+                "Resume is NOT here: 7 = GATES.   Enter = ok",
             ]
         if isinstance(done, FlattenDone):
             word = "FLAT" if done.is_flat else "NOT FLAT"
@@ -124,7 +140,7 @@ class GuardBar(Lines):
                 f"{word}  close_only latched",
                 f"{ack}   closed {', '.join(done.closed) or 'nothing'}",
                 f"remaining: {', '.join(done.remaining) or 'none'}",
-                "Resume is NOT here: screen 7 GATES.   Enter = ok",
+                "Resume is NOT here: 7 = GATES.   Enter = ok",
             ]
         return [f"{self.flow.choice.word} CONFIRMED", ack, "Enter = ok"]
 

@@ -163,17 +163,21 @@ class KrakenBourse:
                 self.double.sockets.close_all(1001)
             if dice.strikes(VenueFault.FALSE_CHECKSUM):
                 self.double.sockets.false_checksums = 1
-            for kind, name, struck, sound in (
-                (VenueFault.PENDING_CANCEL, "cancel_pause_ns", 2 * NS_PER_S, 0),
-                (VenueFault.CANCEL_ONLY, "system", "cancel_only", "online"),
-            ):
-                if dice.strikes(kind):
-                    setattr(trading, name, struck)
-                    loop.call_later(dice.stream(kind).uniform(1, 10), setattr, trading, name, sound)
+            if dice.strikes(VenueFault.PENDING_CANCEL):
+                trading.cancel_pause_ns, seconds = 2 * NS_PER_S, self._lasts(VenueFault.PENDING_CANCEL)
+                loop.call_later(seconds, setattr, trading, "cancel_pause_ns", 0)
+            if dice.strikes(VenueFault.CANCEL_ONLY):
+                trading.set_system("cancel_only")
+                loop.call_later(self._lasts(VenueFault.CANCEL_ONLY), trading.set_system, "online")
+
+    def _lasts(self, kind: VenueFault) -> float:
+        """Draw for how many seconds a fault of the venue's house lasts."""
+        return self.dice.stream(kind).uniform(1, 10)
 
     def settle(self) -> None:
         self.lag_ns = NS_PER_S
-        self.double.trading.cancel_pause_ns, self.double.trading.system = 0, "online"
+        self.double.trading.cancel_pause_ns = 0
+        self.double.trading.set_system("online")
 
     def counts(self) -> Mapping[str, int]:
         return {str(kind): count for kind, count in self.dice.counts.items()}

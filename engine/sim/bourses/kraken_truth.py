@@ -121,11 +121,14 @@ class KrakenTruth:
 
     def move_cash(self, amount_usd: Decimal) -> None:
         self._account.balances["ZUSD"] += amount_usd
+        self._double.sockets.on_transfer(self._account, "ZUSD", amount_usd)
 
     def move_position(self, symbol: str, quantity: Decimal) -> None:
         """Coins come, or go as far as there are any: nobody owes coins on spot."""
         base, owned = PAIR_OF[symbol].base, self._account.balances
-        owned[base] = max(ZERO, owned.get(base, ZERO) + quantity)
+        before = owned.get(base, ZERO)
+        owned[base] = max(ZERO, before + quantity)
+        self._double.sockets.on_transfer(self._account, base, owned[base] - before)
 
     def _entry(self, order: Order) -> Entry:
         asked = order.asked

@@ -24,6 +24,7 @@ GROUPS = {
     "funding": "funding and liquidation",
     "flags": "flags (post-only, reduce-only, time in force)",
     "accounts": "accounts and routing",
+    "balances": "balances of two sources",
 }
 """Module -> what the group is called."""
 

@@ -118,6 +118,12 @@ class HyperliquidRig(PeerRig):
         for channel in ("orderUpdates", "userFills"):
             self.exchange.pushes.add(PushFault(nth=nth, on=channel, strike=strike))
 
+    def beat(self) -> None:
+        self.exchange.advance()
+
+    def lose_balances(self) -> None:
+        self.exchange.pushes.add(PushFault(nth=1, on="clearinghouseState", strike=PushStrike.DROP))
+
     def garble(self) -> None:
         self.exchange.pushes.add(PushFault(nth=1, on="bbo", strike=PushStrike.GARBAGE))
 

@@ -131,6 +131,9 @@ class KrakenRig(PeerRig):
     def push(self, strike: PushStrike, *, nth: int = 1) -> None:
         self.exchange.sockets.pushes.add(PushFault(nth=nth, on="executions", strike=strike))
 
+    def lose_balances(self) -> None:
+        self.exchange.sockets.pushes.add(PushFault(nth=1, on="balances", strike=PushStrike.DROP))
+
     def garble(self) -> None:
         self.exchange.sockets.pushes.add(PushFault(nth=1, on="book", strike=PushStrike.GARBAGE))
 
@@ -138,8 +141,13 @@ class KrakenRig(PeerRig):
         self.exchange.sockets.close_all(1001)
 
     def halt(self, what: Halt) -> None:
-        self.trading.set_system("maintenance" if what is Halt.VENUE else "online")
+        words = {Halt.VENUE: "maintenance", Halt.ENTRIES: "cancel_only", Halt.TAKERS: "post_only"}
+        self.trading.set_system(words.get(what, "online"))
         self.trading.pair_status[PAIR] = "cancel_only" if what is Halt.MARKET else "online"
+
+    def hush(self) -> None:
+        for nth in range(1, len(self.exchange.sockets.sessions) + 1):
+            self.exchange.sockets.pushes.add(PushFault(nth=nth, on="status", strike=PushStrike.DROP))
 
     def lag(self, seconds: float) -> None:
         self.exchange.private.lag_ns = round(seconds * NS_PER_S)

@@ -22,6 +22,8 @@ from venues.sandbox.pushes import PushProgram
 from venues.sandbox.web import Line
 
 BOOK_EVERY_MS = 500
+STATE, STATE_EVERY_MS = "clearinghouseState", 5_000
+"""An account's whole state: when it changed, and by the clock."""
 IDLE_MS = 60_000
 MAX_USERS = 10
 MAX_SUBSCRIPTIONS = 1_000
@@ -68,12 +70,14 @@ class Room:
         self._tell(
             ("userFills", address), {"channel": "userFills", "data": {"user": address, "fills": [fill]}}
         )
+        self._moved(address)
 
     def on_trade(self, coin: str, trade: dict[str, Any]) -> None:
         self._tell(("trades", coin), {"channel": "trades", "data": [trade]})
 
     def on_event(self, address: str, event: dict[str, Any]) -> None:
         self._tell(("userEvents", address), {"channel": "user", "data": event})
+        self._moved(address)
         funding = event.get("funding")
         if funding is not None:
             said = {"channel": "userFundings", "data": {"user": address, "fundings": [funding]}}
@@ -87,6 +91,10 @@ class Room:
         self._tell(("bbo", coin), said)
         for session in self.sessions:
             session.is_stale.add(coin)
+
+    def _moved(self, address: str) -> None:
+        for session in self.sessions:
+            session.has_moved.add(address)
 
     def _tell(self, key: tuple[str, str], said: dict[str, Any]) -> None:
         for session in list(self.sessions):
@@ -111,7 +119,9 @@ class Session:
         self.heard: dict[tuple[str, str], dict[str, Any]] = {}
         """(kind, coin or user) -> the subscription as it was normalised."""
         self.is_stale: set[str] = set()
-        self._said_ms = self._book_ms = room.now_ms()
+        self._said_ms = self._book_ms = self._state_ms = room.now_ms()
+        self.has_moved: set[str] = set()
+        """Whose state has changed since it was pushed."""
         room.sessions.append(self)
 
     def gone(self) -> None:
@@ -221,9 +231,8 @@ class Session:
             room.on_quote(name)
         elif kind == "allMids":
             self.push({"channel": kind, "data": {"mids": info.mids()}})
-        elif kind == "clearinghouseState" and user is not None:
-            state = {"dex": "", "user": name, "clearinghouseState": info.state(user)}
-            self.push({"channel": kind, "data": state})
+        elif kind == STATE:
+            self._push_state(name)
         elif kind == "activeAssetData":
             subscription = self.heard[kind, name]
             data = info.answer({"type": kind, "user": name, "coin": subscription.get("coin")})
@@ -238,6 +247,7 @@ class Session:
         if now_ms - self._said_ms >= IDLE_MS:
             self.close(1000)
             return
+        self._push_states(now_ms)
         if now_ms - self._book_ms < BOOK_EVERY_MS or not self.is_stale:
             return
         self._book_ms = now_ms
@@ -247,6 +257,20 @@ class Session:
         if ("allMids", "") in self.heard:
             self.push({"channel": "allMids", "data": {"mids": self._room.info.mids()}})
         self.is_stale.clear()
+
+    def _push_states(self, now_ms: int) -> None:
+        is_due = now_ms - self._state_ms >= STATE_EVERY_MS
+        for kind, name in list(self.heard):
+            if kind == STATE and (is_due or name in self.has_moved):
+                self._push_state(name)
+        self._state_ms = now_ms if is_due else self._state_ms
+        self.has_moved.clear()
+
+    def _push_state(self, address: str) -> None:
+        user = self._room.trading.registry.user(address)
+        if user is not None:
+            state = {"dex": "", "user": address, STATE: self._room.info.state(user)}
+            self.push({"channel": STATE, "data": state})
 
     def _push_coin(self, kind: str, name: str) -> None:
         coin, _, interval = name.partition(" ")

@@ -20,7 +20,7 @@ from venues.sandbox.kraken.private import Asker, Private
 from venues.sandbox.kraken.public import Public
 from venues.sandbox.kraken.sockets import Sockets
 from venues.sandbox.kraken.trading import Trading
-from venues.sandbox.programs import Fault, Program, Reply, carried_out
+from venues.sandbox.programs import Fault, Program, Reply, Strike, carried_out
 from venues.sandbox.web import Conversation, Line, not_found
 from venues.types import MarketEvent, Quote
 
@@ -74,7 +74,11 @@ class KrakenExchange:
     def answer(self, request: Request) -> Reply:
         name = request.path.rpartition("/")[2]
         self.log.append((self.clock.now_ns(), name, request.body))
-        return carried_out(self.program.next(name), lambda: self._apply(request))
+        fault = self.program.next(name)
+        if fault is not None and fault.strike is Strike.STATE:
+            self.trading.set_system(fault.text)
+            fault = None
+        return carried_out(fault, lambda: self._apply(request))
 
     def again(self, request: Request) -> Reply:
         return carried_out(None, lambda: self._apply(request))

@@ -31,6 +31,7 @@ from venues.sandbox.kraken.shapes import (
     seconds,
     trade_shape,
 )
+from venues.sandbox.kraken.states import demand_up
 from venues.sandbox.kraken.trading import Trading
 
 PAGE = 50
@@ -168,6 +169,7 @@ class Private:
         text, now_ns = fields.get("timeout", ""), self._clock.now_ns()
         if not text.isdigit() or int(text) >= CANCEL_ALL_MAX_S:
             raise invalid("timeout")
+        demand_up(self._trading.system)
         who.account.cancel_all_ns = now_ns + int(text) * NS_PER_S if int(text) else 0
         trigger = rfc3339(who.account.cancel_all_ns) if int(text) else "0"
         return {"currentTime": rfc3339(now_ns), "triggerTime": trigger}

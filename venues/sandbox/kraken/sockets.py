@@ -234,18 +234,28 @@ class Sockets(Hearer):
         self._tell_owner(order.account, "executions", channels.execution_data(order, trade))
 
     def on_balance(self, account: Account, asset: str, amount: Decimal, trade: Trade) -> None:
-        name = ASSETS[asset].altname.replace("XBT", "BTC")
+        fee = channels.plain(trade.fee) if asset == trade.fee_asset else Decimal(0)
+        self._tell_balance(account, asset, "trade", trade.trade_id, trade.at_ns, amount, fee)
+
+    def on_transfer(self, account: Account, asset: str, amount: Decimal) -> None:
+        """Tell of what came (above 0) or went without a trade; the account has been booked already."""
+        kind, at_ns = "deposit" if amount > 0 else "withdrawal", self.now_ns()
+        self._tell_balance(account, asset, kind, f"F{at_ns:X}", at_ns, amount, Decimal(0))
+
+    def _tell_balance(
+        self, account: Account, asset: str, kind: str, name: str, at_ns: int, amount: Decimal, fee: Decimal
+    ) -> None:
         data: Json = {
-            "ledger_id": f"L{trade.trade_id[1:]}",
-            "ref_id": trade.trade_id,
-            "timestamp": stamp(trade.at_ns),
-            "type": "trade",
-            "asset": name,
-            "category": "trade",
+            "ledger_id": f"L{name[1:]}",
+            "ref_id": name,
+            "timestamp": stamp(at_ns),
+            "type": kind,
+            "asset": ASSETS[asset].altname.replace("XBT", "BTC"),
+            "category": kind,
             "wallet_type": "spot",
             "wallet_id": "main",
             "amount": channels.plain(amount),
-            "fee": channels.plain(trade.fee) if asset == trade.fee_asset else Decimal(0),
+            "fee": fee,
             "balance": channels.plain(account.balances[asset]),
         }
         self._tell_owner(account.name, "balances", data)

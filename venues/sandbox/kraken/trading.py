@@ -30,6 +30,7 @@ from venues.sandbox.kraken.listing import (
     spec_of,
 )
 from venues.sandbox.kraken.reading import demand_cost
+from venues.sandbox.kraken.states import SYSTEMS, demand_open, demand_up
 from venues.sandbox.street import STREET, Match, Street, cost_of, take
 from venues.types import Quote, Side
 
@@ -94,7 +95,7 @@ class Trading:
         now_ns, pair = self._clock.now_ns(), asked.pair
         if not asked.is_validate_only:
             self.budgets.act(account.name, pair.id, 1, now_ns)
-        self._judge_status(asked)
+        demand_open(asked, self.system, self.pair_status[asked.pair.id])
         mine = self.open_orders(account)
         if asked.cl_ord_id and any(order.asked.cl_ord_id == asked.cl_ord_id for order in mine):
             raise KrakenError("EOrder:cl_ord_id already in use")
@@ -124,8 +125,7 @@ class Trading:
 
     def cancel(self, order: Order, reason: str = USER) -> bool:
         """End an order; False where that is still pending. Raises `KrakenError` where it has ended."""
-        if self.system == "maintenance":
-            raise KrakenError("EService:Unavailable")
+        demand_up(self.system)
         if order.status in ENDED:
             raise KrakenError("EOrder:Unknown order")
         now_ns = self._clock.now_ns()
@@ -142,7 +142,7 @@ class Trading:
 
         Returns the amendment's id. Raises `KrakenError`, and nothing has changed.
         """
-        self._judge_status(order.asked)
+        demand_open(order.asked, self.system, self.pair_status[order.asked.pair.id])
         now_ns, pair, account = self._clock.now_ns(), order.asked.pair, self.accounts[order.account]
         points = 1 + points_by_age(limits.AMEND_BY_AGE, now_ns - order.open_ns)
         self.budgets.act(order.account, pair.id, points, now_ns)
@@ -220,27 +220,14 @@ class Trading:
                     self._end(order, Status.CANCELED, DEAD_MAN)
 
     def set_system(self, status: str) -> None:
-        """Put the whole venue online, into maintenance, cancel_only or post_only."""
+        """Put the whole venue into one of `SYSTEMS`, and tell everybody. Raises `ValueError`."""
+        if status not in SYSTEMS:
+            raise ValueError(f"{status!r} is none of {', '.join(SYSTEMS)}")
         self.system = status
         for hearer in self.hearers:
             hearer.on_status()
 
     # --- judging -----------------------------------------------------------------------------------
-
-    def _judge_status(self, asked: NewOrder) -> None:
-        if self.system == "maintenance":
-            raise KrakenError("EService:Unavailable")
-        for status in (self.system, self.pair_status[asked.pair.id]):
-            is_post = asked.is_post_only
-            allowed = {
-                "online": True,
-                "post_only": is_post,
-                "limit_only": asked.is_limit,
-                "cancel_only": False,
-                "reduce_only": False,
-            }
-            if not allowed.get(status, False):
-                raise KrakenError(f"EService:Market in {status} mode")
 
     def _judge_worth(self, account: Account, asked: NewOrder) -> None:
         """Refuse what is too small, what would cross though it must not, and what is not covered."""
