@@ -14,8 +14,8 @@ from safety.intent import ExecutionIntent
 class EntryFlow:
     """The value in USD of the entries of the last minute, by a clock of its own.
 
-    Every account of the desk shares one. A replay has its own: it lives in recorded time, where a minute is
-    as long as its bars say.
+    Every account of the desk shares one. A replay has its own, and so has a sandbox market that is hurried or
+    slowed: they live in a time of their own, where a minute is as long as their bars say.
     """
 
     def __init__(self, now_ns: Callable[[], int], sent: Iterable[SentValue] = ()) -> None:

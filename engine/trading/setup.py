@@ -54,10 +54,11 @@ DEMO_REJECTED_ORDER = 3
 DEMO_STALLS = (Stall(symbol="XRP-PERP", after_s=5.0, for_s=8.0, every_s=180.0),)
 """What the demo provokes: the third order is refused by the venue, one symbol's quotes stop for a while."""
 SANDBOX_PARAMS: dict[str, dict[str, float]] = {
-    "ema_cross": {"fast": 3.0, "slow": 8.0},
-    "rsi_ma_cross": {"ma_fast": 4.0, "ma_slow": 12.0, "rsi_period": 8.0},
+    "ema_cross": {"fast": 8.0, "slow": 21.0},
+    "rsi_ma_cross": {"ma_fast": 8.0, "ma_slow": 24.0, "rsi_period": 14.0},
 }
-"""Faster than the defaults, so that a one-second market shows a desk at work within seconds."""
+"""Faster than the defaults, so that a one-second market shows a desk at work within seconds; no faster than
+the throttles, which count by the minute, let five symbols trade: a storm would hold the desk."""
 
 
 def build_session(
@@ -375,7 +376,7 @@ def _assemble(
     session = PaperSession(core, plan, hub, orders, kernel, ledger, feed.stop)
     if isinstance(orders.venue, EmbeddedVenue):  # a paper account lives in its market's time
         orders.traffic_ns = lambda: session.market_ns
-        if uses_market_time:
+        if uses_market_time or start.speed != 1.0:  # its minute is not the desk's
             orders.flow = EntryFlow(orders.traffic_ns)
     if start.shadow and not (state is not None and start.shadow == REFERENCE):
         session.shadow = kernel.shadow = shadow_of(start, config, lanes, chosen, session_id)

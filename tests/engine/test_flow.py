@@ -1,4 +1,4 @@
-"""The desk's entries of the last minute: every account together, a replay's apart."""
+"""The desk's entries of the last minute: every account together, those that live in another time apart."""
 
 from __future__ import annotations
 
@@ -78,5 +78,22 @@ async def test_a_replay_counts_by_its_own_minutes_and_not_for_the_desk(tmp_path:
         seen = [Decimal(json.loads(row.facts)["desk"]["entry_usd_in_minute"]) for row in rows]
         assert max(seen) < 25_000, "bars of a minute: hardly two entries within one"
         assert core.entry_flow.usd() == 0 and core.store.risk.entries_since(0) == []
+    finally:
+        await engine.close()
+
+
+async def test_a_hurried_market_counts_by_its_own_minutes_and_is_no_storm(tmp_path: Path) -> None:
+    core = build_core(Seams(SystemClock(), None, Rng(1), RealDisk()), tmp_path, {}, KillByte.anonymous())
+    engine = Engine(core)
+    start = PaperStart(strategies=("ema_cross",), speed=200.0, max_bars=240, seed=2)
+    entry = engine.desk.start_paper(start, "tester", "R-1")
+    try:
+        assert entry.task is not None
+        await asyncio.wait_for(entry.task, 60)
+        rows = core.store.risk.judgements(entry.session.plan.session_id)
+        assert sum(row.is_allowed for row in rows) > 30
+        refused = {reason for row in rows for reason in row.reasons}
+        assert "entry_notional_rate_exceeded" not in refused, "four minutes of market pass in two seconds"
+        assert core.entry_flow.usd() == 0 and core.store.risk.latched() == []
     finally:
         await engine.close()

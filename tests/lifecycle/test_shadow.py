@@ -78,10 +78,10 @@ def test_the_interpreted_twin_agrees_with_every_decision(home: Path, strategy: s
     assert stored_shadow(home, seen.session_id) == seen.view
 
 
-def test_a_sandbox_session_of_several_lanes_is_shadowed_after_its_warm_up(home: Path) -> None:
+def test_a_sandbox_session_of_several_lanes_is_shadowed_after_its_warm_up(tmp_path: Path) -> None:
     names = ("ema_cross", "rsi_ma_cross")
     asked = start(strategies=names, feed="sandbox", speed=200.0, params={}, max_bars=60)
-    seen = asyncio.run(trade(home, asked))
+    seen = asyncio.run(trade(tmp_path, asked))
     assert seen.view is not None and seen.view.state == "agrees" and seen.view.bars > 100
     assert seen.view.disagreements == ()
 
