@@ -21,6 +21,7 @@ from engine.desk_evidence import (
     session_record,
     share_board,
     tell_observers,
+    why_no_trades,
 )
 from engine.failures import reason_code
 from engine.limits import desk_facts, latch_repetition, restore_traffic, watch_limits
@@ -227,6 +228,8 @@ class Desk:
         try:
             core.risk_memory.settle(session, self.sessions)
             self._close_tickets(session)
+            if reason != "exception":
+                message = "; ".join(said for said in (message, why_no_trades(core, session)) if said)
             put_artifacts(session, entry.folder)
             if entry.live is not None:
                 entry.live.close()

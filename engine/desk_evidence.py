@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from decimal import Decimal
 from typing import NamedTuple, TypedDict
 
@@ -20,6 +21,7 @@ from engine.store.rows import SessionRecord
 from engine.trading.inputs import JOURNAL, JournalledKernel
 from engine.trading.session import PaperSession
 from engine.trading.working import ManagedOrder
+from safety.interlock import HoldLevel
 from seams.clock import iso_z
 from seams.disk import RealDisk
 from venues.types import Fill
@@ -162,6 +164,25 @@ def put_artifacts(session: PaperSession, folder: SessionFolder) -> None:
     if session.shadow is not None:
         session.shadow.catch_up()
         folder.put_artifact(SHADOW_FILE, json_bytes(session.shadow.view(session.plan.session_id)))
+
+
+def why_no_trades(core: Core, session: PaperSession) -> str:
+    """Say of a session that filled nothing what stood in its way; "" for one that traded.
+
+    Its status is how it ended, not what it showed: nobody shall take an empty session for a good one.
+    """
+    counts = session.counts
+    if counts.fills:
+        return ""
+    if counts.denied:
+        rows = core.store.risk.judgements(session.plan.session_id)
+        (code, _), *_ = Counter(reason for row in rows for reason in row.reasons).most_common(1) or [("?", 0)]
+        return f"no trades: {counts.denied} of {counts.decisions} decisions were refused, most by {code}"
+    if counts.decisions:
+        return f"no trades: {counts.decisions} decisions, and no order of theirs was filled"
+    held = [hold.code for hold in core.interlock.holds if hold.level >= HoldLevel.CLOSE_ONLY]
+    why = f", entries held by {', '.join(dict.fromkeys(held))}" if held else ""
+    return f"no trades: nothing was decided in {counts.bars} bars{why}"
 
 
 def complete(core: Core, session: PaperSession, folder: SessionFolder, ending: Ending) -> None:
