@@ -201,12 +201,11 @@ def strategy_exposure(facts: Carried, intent: ExecutionIntent | None, strategy_i
     if facts.positions is None or facts.orders is None:
         raise ValueError("positions or orders are not known")
     mine = ("", strategy_id)
-    part = Carrying(
-        tuple(p for p in facts.positions if p.strategy_id in mine),
-        tuple(o for o in facts.orders if o.strategy_id in mine),
-        facts.mark_price,
-    )
-    return _sum(_collected(part, intent))
+    positions = tuple([p for p in facts.positions if p.strategy_id in mine])
+    orders = tuple([o for o in facts.orders if o.strategy_id in mine])
+    if len(positions) == len(facts.positions) and len(orders) == len(facts.orders):
+        return gross_exposure(facts, intent)  # it answers for everything: the same books
+    return _sum(_collected(Carrying(positions, orders, facts.mark_price), intent))
 
 
 def portfolio_risk_usd(facts: Carried, intent: ExecutionIntent | None) -> Decimal:

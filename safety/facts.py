@@ -178,4 +178,4 @@ class Preflight(Record):
     @property
     def has_warning(self) -> bool:
         """A warning asks the approver to type the size."""
-        return any(check.result is CheckResult.WARN for check in self.checks)
+        return CheckResult.WARN in [check.result for check in self.checks]

@@ -21,6 +21,7 @@ from venues.types import Instrument, Side
 BPS = Decimal(10_000)
 _FRACTION = Decimal("0.0001")
 _TEN_PLACES = Decimal("1e-10")
+_ZERO, _ONE = Decimal(0), Decimal(1)
 _LARGEST_SHOWN = Decimal("1e15")
 _TEXTS_KEPT = 1024
 
@@ -57,15 +58,19 @@ def case_of(
     return Case(intent, facts, policy, instrument, action_of(intent) is Action.ADD_RISK)
 
 
+Scale = tuple[Callable[[Decimal, Decimal], Decimal], Decimal, Decimal]
+
+
 class Finding(NamedTuple):
-    """What one rule saw. `headroom` is the share of its bound that is left, where there is a scale."""
+    """What one rule saw. `headroom` is the share of its bound that is left, where there is a scale: as it is,
+    or as (how it is made, the value, the bound), because only who is shown it needs it."""
 
     is_ok: bool
     now: object = ""
     after: object = ""
     limit: object = ""
     is_near: bool = False
-    headroom: Decimal | None = None
+    headroom: Decimal | Scale | None = None
 
 
 class Unknowable(ValueError):
@@ -98,8 +103,13 @@ def judge(rule: Rule, case: Case) -> Check:
     """Apply one rule and show what it saw; what it cannot compute it refuses."""
     finding = found(rule, case)
     if finding is PASS:
-        return _passed(rule.code)
+        return passed(rule.code)
     is_ok, now, after, limit, is_near, headroom = finding
+    if isinstance(headroom, tuple):
+        try:
+            headroom = headroom[0](headroom[1], headroom[2])
+        except ArithmeticError:
+            is_ok, now, after, limit, is_near, headroom = _UNKNOWN
     result = CheckResult.OK if is_ok else CheckResult.FAIL
     if finding is _ABSENT:
         result = CheckResult.NOT_APPLICABLE
@@ -129,7 +139,7 @@ def found(rule: Rule, case: Case) -> Finding:
 
 
 @cache
-def _passed(code: str) -> Check:
+def passed(code: str) -> Check:
     """Return the check of a rule that has nothing to say; it is the same each time."""
     return Check(name=code, now="", after="", limit="", result=CheckResult.OK, reason=None)
 
@@ -155,14 +165,15 @@ def action_of(intent: ExecutionIntent) -> Action:
     return Action.FLATTEN if intent.intent_category is IntentCategory.FLATTEN else Action.REDUCE
 
 
+def _exact(value: object) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, (Decimal, int)):
+        raise Unknowable(f"not a number: {value!r}")
+    return Decimal(value)
+
+
 def number(value: object) -> Decimal:
     """Return a finite Decimal. Raises `Unknowable` for None, NaN, infinity, floats of money, text."""
-    if type(value) is Decimal:
-        exact = value
-    elif isinstance(value, bool) or not isinstance(value, (Decimal, int)):
-        raise Unknowable(f"not a number: {value!r}")
-    else:
-        exact = Decimal(value)
+    exact = value if type(value) is Decimal else _exact(value)
     if not exact.is_finite():
         raise Unknowable("not finite")
     return exact
@@ -170,16 +181,20 @@ def number(value: object) -> Decimal:
 
 def positive(value: object) -> Decimal:
     """Return a finite Decimal above zero. Raises `Unknowable`."""
-    exact = number(value)
-    if exact <= 0:
+    exact = value if type(value) is Decimal else _exact(value)
+    if not exact.is_finite():
+        raise Unknowable("not finite")
+    if exact <= _ZERO:
         raise Unknowable("not positive")
     return exact
 
 
 def not_negative(value: object) -> Decimal:
     """Return a finite Decimal of zero or more. Raises `Unknowable`."""
-    exact = number(value)
-    if exact < 0:
+    exact = value if type(value) is Decimal else _exact(value)
+    if not exact.is_finite():
+        raise Unknowable("not finite")
+    if exact < _ZERO:
         raise Unknowable("negative")
     return exact
 
@@ -189,13 +204,23 @@ def side_of(intent: ExecutionIntent) -> Side:
 
 
 def at_most(
-    now: object, after: Decimal, limit: Decimal, policy: ExecutionPolicy, *, is_strict: bool = False
+    now: object,
+    after: Decimal,
+    limit: object,
+    policy: ExecutionPolicy,
+    *,
+    is_strict: bool = False,
+    warns: bool = True,
 ) -> Finding:
-    """Compare with an upper bound; `is_strict` refuses at the bound itself. Near it, the check warns."""
+    """Compare with an upper bound; `is_strict` refuses at the bound itself. Near it, the check warns where
+    it may. Raises `Unknowable` for a bound or a value that is none.
+
+    What is left is not made yet: of a value within the bound it can always be made.
+    """
     bound, used = not_negative(limit), not_negative(after)
-    is_ok = used < bound if is_strict else used <= bound
     is_near = used > bound * number(policy.warn_fraction)
-    return Finding(is_ok, now, after, bound, is_near=is_near, headroom=_left(used, bound))
+    is_ok = used < bound if is_strict else used <= bound
+    return Finding(is_ok, now, after, bound, is_near and warns, (_left, used, bound))
 
 
 def at_least(value: Decimal, limit: Decimal) -> Finding:
@@ -206,6 +231,6 @@ def at_least(value: Decimal, limit: Decimal) -> Finding:
 
 
 def _left(used: Decimal, bound: Decimal) -> Decimal:
-    if bound <= 0:
-        return Decimal(0)
-    return min(Decimal(1), max(Decimal(0), 1 - used / bound)).quantize(_FRACTION)
+    if bound <= _ZERO:
+        return _ZERO
+    return min(_ONE, max(_ZERO, 1 - used / bound)).quantize(_FRACTION)

@@ -39,6 +39,8 @@ ZERO = Decimal(0)
 
 def _smallest(case: Case, level: CapLevel, general: Decimal | None) -> Decimal:
     """Return the smallest of the general bound and the caps of one level."""
+    if not case.policy.caps:
+        return not_negative(general)
     own = [cap.max_exposure_usd for cap in matching_caps(case.policy, case.intent) if cap.level is level]
     return min(not_negative(bound) for bound in (general, *(bound for bound in own if bound is not None)))
 
@@ -83,7 +85,7 @@ def _alt_side(
 ) -> Finding:
     """Judge one side's altcoins; what adds nothing to them passes, also where they stand beyond the bound."""
     other = not_negative(others)
-    finding = at_most(other + now, other + after, not_negative(limit), case.policy)
+    finding = at_most(other + now, other + after, limit, case.policy)
     return finding if after > now else finding._replace(is_ok=True, is_near=False)
 
 
@@ -124,20 +126,20 @@ def _volatility_known(case: Case) -> Finding:
 def _volatility_exposure(case: Case) -> Finding:
     """Exposure of the symbol times the 90th percentile of absolute daily log returns (QT-09)."""
     p90, symbol = positive(case.facts.market.p90_volatility), case.intent.symbol
-    limit = not_negative(case.policy.max_volatility_exposure_usd)
+    limit = case.policy.max_volatility_exposure_usd
     now = symbol_exposure(case.facts, None, symbol) * p90
     return at_most(now, symbol_exposure(case.facts, case.intent, symbol) * p90, limit, case.policy)
 
 
 def _portfolio_risk(case: Case) -> Finding:
-    equity, limit = positive(case.facts.equity_usd), not_negative(case.policy.max_portfolio_risk)
+    equity, limit = positive(case.facts.equity_usd), case.policy.max_portfolio_risk
     now = (portfolio_risk_usd(case.facts, None) / equity).quantize(_SHARE)
     after = (portfolio_risk_usd(case.facts, case.intent) / equity).quantize(_SHARE)
     return at_most(now, after, limit, case.policy)
 
 
 def _leverage(case: Case) -> Finding:
-    equity, limit = positive(case.facts.equity_usd), not_negative(case.policy.max_leverage)
+    equity, limit = positive(case.facts.equity_usd), case.policy.max_leverage
     now = (gross_exposure(case.facts, None) / equity).quantize(_SHARE)
     after = (gross_exposure(case.facts, case.intent) / equity).quantize(_SHARE)
     return at_most(now, after, limit, case.policy)
@@ -146,7 +148,7 @@ def _leverage(case: Case) -> Finding:
 def _margin_use(case: Case) -> Finding:
     """Maintenance margin of everything at its worst, as a share of equity (C19)."""
     equity, rate = positive(case.facts.equity_usd), positive(case.facts.venue.maintenance_rate)
-    limit = not_negative(case.policy.max_margin_use)
+    limit = case.policy.max_margin_use
     now = (gross_exposure(case.facts, None) * rate / equity).quantize(_SHARE)
     after = (gross_exposure(case.facts, case.intent) * rate / equity).quantize(_SHARE)
     return at_most(now, after, limit, case.policy)
@@ -183,12 +185,12 @@ def _open_orders(case: Case) -> Finding:
     if case.facts.orders is None:
         raise Unknowable("open orders are not known")
     now = Decimal(len(case.facts.orders))
-    return at_most(now, now + 1, not_negative(case.policy.max_open_orders), case.policy)
+    return at_most(now, now + 1, case.policy.max_open_orders, case.policy)
 
 
 def _positions(case: Case) -> Finding:
     now, after = len(worst_positions(case.facts, None)), len(worst_positions(case.facts, case.intent))
-    return at_most(now, Decimal(after), not_negative(case.policy.max_positions), case.policy)
+    return at_most(now, Decimal(after), case.policy.max_positions, case.policy)
 
 
 def _loss(pnl_usd: Decimal | None, case: Case) -> Finding:

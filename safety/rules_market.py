@@ -19,7 +19,7 @@ from safety.rule import (
     positive,
 )
 
-_TENTH = Decimal("0.1")
+_ZERO, _TENTH = Decimal(0), Decimal("0.1")
 
 
 def _data_present(case: Case) -> Finding:
@@ -30,7 +30,7 @@ def _data_present(case: Case) -> Finding:
 
 def _data_age(case: Case) -> Finding:
     facts_age, intent_age = not_negative(case.facts.mark_age_ms), not_negative(case.intent.mark_age_ms)
-    return at_most("", max(facts_age, intent_age), not_negative(case.policy.max_mark_age_ms), case.policy)
+    return at_most("", max(facts_age, intent_age), case.policy.max_mark_age_ms, case.policy)
 
 
 def _crossed(case: Case) -> Finding:
@@ -40,18 +40,18 @@ def _crossed(case: Case) -> Finding:
 
 def _spread(case: Case) -> Finding:
     bid, ask = positive(case.facts.market.bid), positive(case.facts.market.ask)
-    spread_bps = max(Decimal(0), ask - bid) / ((ask + bid) / 2) * BPS
-    return at_most("", spread_bps.quantize(_TENTH), not_negative(case.policy.max_spread_bps), case.policy)
+    spread_bps = max(_ZERO, ask - bid) / ((ask + bid) / 2) * BPS
+    return at_most("", spread_bps.quantize(_TENTH), case.policy.max_spread_bps, case.policy)
 
 
 def _frozen(case: Case) -> Finding:
     unchanged_ms = not_negative(case.facts.market.unchanged_ms)
-    return at_most("", unchanged_ms, not_negative(case.policy.max_unchanged_ms), case.policy)
+    return at_most("", unchanged_ms, case.policy.max_unchanged_ms, case.policy)
 
 
 def _gap(case: Case) -> Finding:
     missing = not_negative(case.facts.market.gap_bars)
-    return at_most("", missing, not_negative(case.policy.max_gap_bars), case.policy)
+    return at_most("", missing, case.policy.max_gap_bars, case.policy)
 
 
 def _drift(case: Case) -> Finding:
@@ -61,7 +61,7 @@ def _drift(case: Case) -> Finding:
     if low > high:
         raise Unknowable("the window's low is above its high")
     drift_bps = max(abs(mark - low) / low, abs(high - mark) / high) * BPS
-    return at_most("", drift_bps.quantize(_TENTH), not_negative(case.policy.max_price_drift_bps), case.policy)
+    return at_most("", drift_bps.quantize(_TENTH), case.policy.max_price_drift_bps, case.policy)
 
 
 def _clock_order(case: Case) -> Finding:

@@ -25,6 +25,7 @@ from safety.rule import (
 from venues.types import Instrument, Mode, OrderType, Side, TimeInForce
 
 MAX_PRICE = Decimal("1e12")
+_ZERO, _TENTH, _SHARE = Decimal(0), Decimal("0.1"), Decimal("0.0001")
 _OFFLINE = (Mode.SIM, Mode.PAPER)
 
 
@@ -76,10 +77,12 @@ def worst_notional(case: Case) -> Decimal:
 
 
 def _max_notional(case: Case) -> Finding:
+    if not case.policy.caps:
+        return at_most(_ZERO, worst_notional(case), case.policy.max_notional_per_order_usd, case.policy)
     own = (cap.max_order_usd for cap in matching_caps(case.policy, case.intent))
     bounds = [case.policy.max_notional_per_order_usd, *(bound for bound in own if bound is not None)]
     limit = min(not_negative(bound) for bound in bounds)
-    return at_most(Decimal(0), worst_notional(case), limit, case.policy)
+    return at_most(_ZERO, worst_notional(case), limit, case.policy)
 
 
 def is_beyond_micro(policy: ExecutionPolicy) -> bool:
@@ -94,9 +97,7 @@ def _micro(case: Case) -> Finding:
         return Finding(is_ok=True, now="none" if stage is None else stage)
     if stage is not Stage.MICRO:
         return Finding(is_ok=False, now="no stage")
-    return at_most(
-        Decimal(0), worst_notional(case), not_negative(case.policy.micro_max_order_usd), case.policy
-    )
+    return at_most(_ZERO, worst_notional(case), case.policy.micro_max_order_usd, case.policy)
 
 
 def _listed(value: str, allowed: tuple[str, ...], case: Case) -> Finding:
@@ -163,9 +164,9 @@ def _take_profit(case: Case) -> Finding:
 
 
 def _trade_risk(case: Case) -> Finding:
-    equity, limit = positive(case.facts.equity_usd), not_negative(case.policy.max_trade_risk)
-    share = (trade_risk_usd(case.intent) / equity).quantize(Decimal("0.0001"))
-    return at_most(Decimal(0), share, limit, case.policy)
+    equity, limit = positive(case.facts.equity_usd), case.policy.max_trade_risk
+    share = (trade_risk_usd(case.intent) / equity).quantize(_SHARE)
+    return at_most(_ZERO, share, limit, case.policy)
 
 
 def _collar(case: Case) -> Finding:
@@ -175,7 +176,7 @@ def _collar(case: Case) -> Finding:
     mark, limit = positive(case.facts.mark_price), positive(case.intent.limit_price)
     distance_bps = abs(limit - mark) / mark * BPS
     bound_bps = not_negative(case.policy.price_collar_bps)
-    return Finding(distance_bps <= bound_bps, "", distance_bps.quantize(Decimal("0.1")), bound_bps)
+    return Finding(distance_bps <= bound_bps, "", distance_bps.quantize(_TENTH), bound_bps)
 
 
 def _known(instrument: Instrument | None) -> Instrument:

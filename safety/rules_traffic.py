@@ -57,12 +57,12 @@ def _message_rate(case: Case) -> Finding:
     reserve = not_negative(case.policy.cancel_reserve)
     if reserve >= 1:
         raise Unknowable("the reserve is the whole budget")
-    return at_most(sent, sent + 1, limit * (1 - reserve), case.policy)._replace(is_near=False)
+    return at_most(sent, sent + 1, limit * (1 - reserve), case.policy, warns=False)
 
 
 def _counted(seen: int | None, limit: int | None, case: Case) -> Finding:
     count = not_negative(seen)
-    return at_most(count, count + 1, not_negative(limit), case.policy)._replace(is_near=False)
+    return at_most(count, count + 1, limit, case.policy, warns=False)
 
 
 def _repeats(case: Case) -> Finding:
@@ -79,8 +79,7 @@ def _symbol_entries(case: Case) -> Finding:
 
 def _entry_usd(case: Case) -> Finding:
     """The value of all that the desk enters within a minute, this order at its worst price (OC-57)."""
-    sent = not_negative(case.facts.desk.entry_usd_in_minute)
-    limit = not_negative(case.policy.max_entry_usd_per_minute)
+    sent, limit = not_negative(case.facts.desk.entry_usd_in_minute), case.policy.max_entry_usd_per_minute
     return at_most(sent, sent + worst_notional(case), limit, case.policy)
 
 

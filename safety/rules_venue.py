@@ -13,7 +13,7 @@ def _reconcile_state(case: Case) -> Finding:
 
 def _reconcile_age(case: Case) -> Finding:
     age_ms = not_negative(case.facts.venue.reconcile_age_ms)
-    return at_most("", age_ms, not_negative(case.policy.max_reconcile_age_ms), case.policy)
+    return at_most("", age_ms, case.policy.max_reconcile_age_ms, case.policy)
 
 
 def _nonce(case: Case) -> Finding:

@@ -15,6 +15,8 @@ def clean(text: str, max_characters: int = MAX_CHARACTERS) -> str:
     characters are dropped; what is cut off is marked with an ellipsis.
     """
     assert max_characters >= 1
+    if len(text) <= max_characters and text.isascii() and text.isprintable():
+        return text.strip()  # none of these is blocked, and nothing is cut off
     kept: list[str] = []
     for character in text[: max_characters * 4]:
         if character in "\n\r\t\v\f\x85\u2028\u2029":

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import pytest
-from safety_builders import D, exit_intent, facts, instrument, intent, market, order, policy, position, venue
+from safety_builders import (
+    D,
+    desk,
+    exit_intent,
+    facts,
+    instrument,
+    intent,
+    market,
+    order,
+    policy,
+    position,
+    venue,
+)
 
+from safety.canonical import changed
 from safety.facts import AccountFacts, Preflight
 from safety.intent import ExecutionIntent, ExecutionPolicy
-from safety.preflight import preflight
+from safety.preflight import preflight, refusals
+from safety.rules import RULES
 from venues.types import Side
 
 
@@ -68,3 +82,26 @@ def test_an_exit_is_refused_where_positions_or_orders_are_not_known(field: str) 
     assert judged(exit_intent(), held).allowed
     unknown = facts(**{"positions": (position(),), field: None})
     assert "reduce_only_increases" in judged(exit_intent(), unknown).reasons
+
+
+def test_what_is_beyond_a_bound_by_more_than_numbers_reach_is_refused_and_shown_as_unknown() -> None:
+    beyond = facts(desk=desk(other_exposure_usd=D("1e999999")))
+    tiny = policy(max_desk_exposure_usd=D("1e-9"))
+    verdict = preflight(intent(), beyond, tiny, instrument())
+    check = next(each for each in verdict.checks if each.name == "max_desk_exposure_exceeded")
+    assert (check.reason, check.now, check.headroom) == ("max_desk_exposure_exceeded", "unknown", "")
+    assert verdict.reasons == refusals(intent(), beyond, tiny, instrument())
+
+
+def test_what_other_strategies_hold_does_not_count_for_this_one() -> None:
+    mine, shared = position("ETH", "1"), changed(position("SOL", "0.5"), strategy_id="")
+    other = changed(position("XRP", "0.4"), strategy_id="another")
+    for held, now in (((mine, shared), "150"), ((mine, shared, other), "150"), ((other,), "0")):
+        verdict = preflight(intent(), facts(positions=held), policy(), instrument())
+        check = next(each for each in verdict.checks if each.name == "max_strategy_exposure_exceeded")
+        assert (check.now, check.after) == (now, str(int(now) + 50))
+
+
+def test_an_exit_is_shown_every_rule_in_order() -> None:
+    verdict = preflight(exit_intent(), facts(positions=(position("BTC", "0.5"),)), policy(), instrument())
+    assert [check.name for check in verdict.checks] == [rule.code for rule in RULES]

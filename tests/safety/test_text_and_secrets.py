@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -63,3 +64,17 @@ def test_a_key_in_the_repository_behind_a_link_missing_or_empty_is_refused(tmp_p
         load_secret(KeyReference(name="venue", path=str(tmp_path / "none")))
     with pytest.raises(Refusal, match="secret_missing"):
         load_secret(key_file(tmp_path, text=" \n"))
+
+
+@pytest.mark.parametrize("character", [chr(code) for code in range(0x100)], ids=ascii)
+def test_plain_text_takes_the_short_way_and_nothing_else_does(character: str) -> None:
+    is_blocked = unicodedata.category(character) in ("Cc", "Cf")
+    kept = " " if character in "\n\r\t\v\f\x85" else "" if is_blocked else character
+    assert clean(f"a{character}b") == f"a{kept}b"
+    assert clean(f" a{character} ") == f"a{kept}".strip()
+
+
+def test_plain_text_is_as_long_as_it_may_be_and_no_longer() -> None:
+    assert clean(" " + "a" * 8, 9) == "a" * 8
+    assert clean("a" * 9, 9) == "a" * 9
+    assert clean("a" * 10, 9) == "a" * 8 + "…"
