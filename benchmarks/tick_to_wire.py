@@ -8,7 +8,9 @@ on the disk of `--folder`. Per order: frame in -> decision made -> intent durabl
 transport. `disk` is the part spent inside commits, appends and replacements of the audit's head, `sign` the
 part inside the venue's signature (made before the commit, so that the bytes are durable), `rest` everything
 else. With `--hot` nothing sleeps between frames: the clock is put forward by what a bar needs, so that the
-same code runs again and again, as in the loops in which others measure theirs.
+same code runs again and again, as in the loops in which others measure theirs. The strategy turns its
+position at a bar, so that the way from the frame is that of the order that closes the old one; `exit` and
+`entry` are every order's own way from its proposal to its bytes.
 """
 
 from __future__ import annotations
@@ -88,6 +90,9 @@ class Stamps:
         self.frame_ns = self.decided_ns = self.durable_ns = self.disk_ns = self.from_ns = 0
         self.sign_ns = 0
         self.rows: list[dict[str, float]] = []
+        self.own: dict[str, list[float]] = {"exit": [], "entry": []}
+        """Each order's way from its proposal to its bytes, in us."""
+        self.proposed: tuple[str, int] = ("", 0)
         self._began_ns = 0
 
     def frame(self) -> None:
@@ -110,6 +115,10 @@ class Stamps:
 
     def wire(self) -> None:
         now_ns = now()
+        kind, proposed_ns = self.proposed
+        if proposed_ns and self.durable_ns >= proposed_ns:
+            self.own[kind].append((now_ns - proposed_ns) / 1e3)
+            self.proposed = ("", 0)
         if not self.from_ns or self.durable_ns < self.decided_ns:
             return
         if self._profile is not None:
@@ -191,8 +200,8 @@ class SkippingClock(SystemClock):
 
 async def measure(
     folder: Path, orders: int, profile: cProfile.Profile | None, is_hot: bool = False
-) -> list[dict[str, float]]:
-    """Trade until so many orders left; return their times in microseconds, the first ones left out."""
+) -> Stamps:
+    """Trade until so many orders left behind the first ones, and return their times in microseconds."""
     stamps, clock = Stamps(profile), SkippingClock()
     bar_ns = HOT_BAR_NS if is_hot else BAR_NS
     exchange = HyperliquidExchange(clock)
@@ -229,6 +238,7 @@ async def measure(
     adapter.sign = _signed(adapter.sign, stamps)  # type: ignore[method-assign]
     denied: list[tuple[str, ...]] = []
     session.on_denied.append(lambda intent, verdict: denied.append(verdict.reasons))
+    session._propose = _proposed(session._propose, stamps)  # type: ignore[method-assign]
     session.kernel.close = _told(session.kernel.close, stamps)  # type: ignore[method-assign]
     tending = asyncio.get_running_loop().create_task(engine.custody.run())
     step = 0
@@ -244,7 +254,7 @@ async def measure(
     tending.cancel()
     await asyncio.gather(tending, return_exceptions=True)
     await engine.close()
-    return stamps.rows[WARMUP:]
+    return stamps
 
 
 async def _pause(clock: SkippingClock, bar_ns: int, is_hot: bool) -> None:
@@ -273,6 +283,14 @@ def _signed(sign: Callable[..., Any], stamps: Stamps) -> Callable[..., Any]:
     return signed
 
 
+def _proposed(propose: Callable[..., Any], stamps: Stamps) -> Callable[..., Any]:
+    async def proposed(wish: Any) -> None:
+        stamps.proposed = ("exit" if wish.reduce_only else "entry", now())
+        await propose(wish)
+
+    return proposed
+
+
 def _told(close: Callable[..., Any], stamps: Stamps) -> Callable[..., Any]:
     def told(*given: Any) -> Any:
         wishes = close(*given)
@@ -297,10 +315,12 @@ def main(arguments: list[str]) -> int:
     now = time.thread_time_ns if given.cpu else time.perf_counter_ns
     profile = cProfile.Profile() if given.profile else None
     with tempfile.TemporaryDirectory(dir=given.folder) as folder:
-        rows = asyncio.run(measure(Path(folder), given.orders, profile, given.hot))
+        stamps = asyncio.run(measure(Path(folder), given.orders, profile, given.hot))
+    rows = stamps.rows[WARMUP:]
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    columns |= {name: values[WARMUP:] for name, values in stamps.own.items()}
     figures: dict[str, Any] = {"orders": len(rows)}
-    for name in ("decision", "durable", "wire", "disk", "sign", "rest"):
-        values = [row[name] for row in rows]
+    for name, values in columns.items():
         for share in (50, 99):
             figures[f"{name}_p{share}_us"] = round(percentile(values, share / 100), 1)
     if given.json:
