@@ -22,7 +22,7 @@ from safety.canonical import sha256_hex
 from safety.killbyte import KillLevel
 from safety.reasons import REASONS, Refusal
 from seams.wire import Lost, Unsent
-from tests.engine.test_custody import House
+from tests.engine.custody_house import House
 from tests.venues.test_exchange import SPEC
 from venues.sandbox.evidence import ExchangeEvidence
 from venues.types import Quote

@@ -11,7 +11,7 @@ from engine.hand_orders import by_hand
 from seams.clock import NS_PER_S
 from tests.corridor.halls import FORM, UP_TO_GATE
 from tests.corridor.real_place import DAY_NS, MINUTE_NS, PAST_DAYS, PAST_MINUTES, past_bars, remember
-from tests.engine.test_arming import Place, in_place
+from tests.engine.arming_place import Place, in_place
 
 SYMBOL = "BTC-PERP"
 ALLOWED = {"INTERLOCK_EXECUTION__ALLOWED_STRATEGIES": '["operator", "ema_cross"]'}

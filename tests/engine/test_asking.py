@@ -18,8 +18,8 @@ from engine.trading.working import ManagedOrder
 from safety.reasons import Refusal
 from seams.clock import NS_PER_S
 from seams.wire import Lost
+from tests.engine.custody_house import House
 from tests.engine.supervised import Supervised
-from tests.engine.test_custody import House
 from venues.types import OrderStatus
 
 

@@ -9,8 +9,8 @@ from engine.breaker import RULE, DrawdownBreaker
 from engine.limits import DESK_DRAWDOWN, DRAWDOWN, LIMITS
 from safety.interlock import HoldLevel
 from safety.killbyte import KillLevel
-from tests.engine.test_custody import LOTS
-from tests.engine.test_reconciliation import Office, run
+from tests.engine.custody_house import LOTS
+from tests.engine.reconciliation_office import Office, run
 from tests.store.looking import orders_of_all
 from tests.venues.test_exchange import SPEC
 

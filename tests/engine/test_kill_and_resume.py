@@ -14,7 +14,7 @@ from safety.interlock import HoldLevel
 from safety.killbyte import KillLevel
 from seams.clock import NS_PER_S
 from seams.wire import Unsent
-from tests.engine.test_custody import House
+from tests.engine.custody_house import House
 from venues.sandbox.link import ExchangeLink
 
 

@@ -18,7 +18,7 @@ from safety.killbyte import KillLevel
 from safety.reasons import Refusal
 from seams.clock import NS_PER_MS, NS_PER_S, FixedClock
 from seams.wire import Lost
-from tests.engine.test_reconciliation import DEPOSIT, Office, run
+from tests.engine.reconciliation_office import DEPOSIT, Office, run
 from venues.types import OrderStatus
 
 STALE_MS = 30_000

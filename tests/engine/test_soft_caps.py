@@ -17,8 +17,8 @@ from safety.canonical import changed
 from safety.interlock import HoldLevel
 from safety.reasons import Refusal
 from seams.wire import Lost
+from tests.engine.custody_house import House
 from tests.engine.supervised import Supervised
-from tests.engine.test_custody import House
 from venues.types import OrderStatus
 
 CAP = RiskCap(name="max_order_notional_usd", value=5_000)

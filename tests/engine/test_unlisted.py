@@ -14,10 +14,9 @@ from engine.trading.custody import Verdict
 from engine.trading.setup import build_session
 from safety.canonical import changed
 from safety.reasons import Refusal
+from tests.engine.custody_house import House
 from venues.sandbox.link import ExchangeLink
 from venues.types import VenuePosition
-
-from .test_custody import House
 
 HELD = VenuePosition(
     symbol="BTC-PERP",

@@ -9,7 +9,7 @@ import pytest
 
 from engine.trading.cash import PATIENCE_NS, QUICK_ASKS, VenueCash
 from seams.clock import NS_PER_S
-from tests.engine.test_custody import House
+from tests.engine.custody_house import House
 from venues.contract import VenueError
 
 
