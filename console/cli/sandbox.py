@@ -33,7 +33,12 @@ def start(
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: a free one.")] = 0,
     scenario: Annotated[str, typer.Option("--scenario", help="How its market moves.")] = "sideways",
     seed: Annotated[int, typer.Option("--seed", help="The market's seed.")] = 1,
-    bar_seconds: Annotated[float, typer.Option("--bar-seconds", min=0.05, help="A bar's length.")] = 1.0,
+    bar_seconds: Annotated[
+        float | None,
+        typer.Option(
+            "--bar-seconds", min=0.05, help="A bar's length: 60, for exchange 1; less hurries prices."
+        ),
+    ] = None,
     record: Annotated[Path | None, typer.Option("--record", help="Keep every arriving order here.")] = None,
     faults: Annotated[
         Path | None, typer.Option("--faults", help="What goes wrong there: a JSON list; not for exchange.")
@@ -59,12 +64,23 @@ def start(
         raise Failure("bad_parameter", f"{venue} takes no --faults", "leave it out, or use another --venue")
     if faults is not None and not faults.is_file():
         raise Failure("bad_parameter", f"there is no file {faults}", "name a JSON list of faults")
-    market = Market(scenario=scenario, seed=seed, bar_s=bar_seconds)
+    known = sandbox.running_venue(home_folder(), venue)
+    if known is not None and (faults is not None or record is not None):
+        raise Failure(
+            "already_running",
+            f"{venue} runs already at {known.url}, pid {known.pid}, without this --faults or --record",
+            f"interlock sandbox stop --venue {venue}, then start it again; its accounts end with it",
+        )
+    bar_s = sandbox.BAR_S.get(venue, sandbox.VENUE_BAR_S) if bar_seconds is None else bar_seconds
+    market = Market(scenario=scenario, seed=seed, bar_s=bar_s)
     with coded_failures():
+        if faults is not None:
+            sandbox.judge_faults(venue, faults)
         ready = asyncio.run(sandbox.start_venue(home_folder(), venue, port, market, record, faults))
     names = "\n".join(f"  {name:16} {path}" for name, path in ready.keys.items())
-    text = f"{venue} at {ready.url}, pid {ready.pid}; key files:\n{names}"
-    output.show(msgspec.to_builtins(ready), text, as_json)
+    runs = "at" if known is None else "runs already at"
+    text = f"{venue} {runs} {ready.url}, pid {ready.pid}; key files:\n{names}"
+    output.show(msgspec.to_builtins(ready) | {"was_running": known is not None}, text, as_json)
 
 
 @app.command()

@@ -16,7 +16,9 @@ from engine.api.home import HomePaths
 from engine.api.launch import ROOT, tail
 from seams.clock import NS_PER_S, SystemClock
 from seams.disk import RealDisk
+from venues.sandbox.kraken.states import SYSTEMS
 from venues.sandbox.process import LoopbackReady
+from venues.sandbox.programs import read_program
 from venues.sandbox.server import Market, Ready
 
 READY_S = 45.0
@@ -28,6 +30,10 @@ PROGRAMS = {
     "kraken": "venues.sandbox.kraken.server",
 }
 """Every loopback exchange and the module that is its process."""
+BAR_S = {EXCHANGE: 1.0}
+"""How long a bar lasts where nobody says: `exchange` hurries, for strategies. The doubles of real venues keep
+the venue's own pace: their market must stand near enough for a person to read, approve and send."""
+VENUE_BAR_S = 60.0
 Running = Ready | LoopbackReady
 
 
@@ -55,6 +61,11 @@ def running_venue(home: Path, venue: str) -> Running | None:
     except FileNotFoundError:
         return None
     return found if found is not None and is_alive(found.pid) else None
+
+
+def judge_faults(venue: str, faults: Path) -> None:
+    """Read what shall go wrong at a venue's double. Raises `BadProgram`: it could not strike there."""
+    read_program(RealDisk().read(faults), SYSTEMS if venue == "kraken" else ())
 
 
 async def start(home: Path, port: int, market: Market, record: Path | None = None) -> Ready:

@@ -6,14 +6,17 @@ test tell a lost answer from a lost order.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import NamedTuple
+
+import msgspec
 
 from seams.http import Response, encode_response
 from venues.types import Record
 
 ANY = "*"
+STATUSES = range(200, 600)
 HTML = b"<html><head><title>502 Bad Gateway</title></head><body>cloudflare</body></html>"
 
 
@@ -52,6 +55,50 @@ class Fault(Record):
     text: str = ""
 
 
+class BadProgram(ValueError):
+    """A fault that this venue's double cannot carry out; the message says which, and why."""
+
+    code = "bad_parameter"
+
+
+def read_program(text: bytes, states: Sequence[str]) -> tuple[Fault, ...]:
+    """Return the faults of a JSON list. `states` are those that the venue can be put into; none: it has
+    no word for them. Raises `BadProgram`: what could not strike must not look like a venue without faults."""
+    try:
+        found = msgspec.json.decode(text, type=tuple[Fault, ...])
+    except msgspec.MsgspecError as error:
+        known = ", ".join(each.value for each in Strike)
+        raise BadProgram(
+            f"the faults are no list of nth, on, strike, value, text: {error}; strikes: {known}"
+        ) from error
+    for number, fault in enumerate(found, 1):
+        if why := _impossible(fault, states):
+            raise BadProgram(f"fault {number} ({fault.strike.value} on {fault.on!r}): {why}")
+    return found
+
+
+def _impossible(fault: Fault, states: Sequence[str]) -> str:
+    """Return why a fault could never strike as written; empty where it can."""
+    if fault.nth < 1:
+        return f"nth counts requests from 1, and is {fault.nth}"
+    if not fault.on:
+        return f"on names the type of request that is met, or {ANY}"
+    if not 0 <= fault.value < float("inf"):
+        return f"value is {fault.value}"
+    match fault.strike:
+        case Strike.STATE if not states:
+            return "this venue does not say how far it trades; only kraken has states"
+        case Strike.STATE if fault.text not in states:
+            return f"there is no state {fault.text!r}; text is one of {', '.join(states)}"
+        case Strike.STATUS | Strike.STATUS_WITHOUT_APPLY if int(fault.value) not in STATUSES:
+            return f"value is the status, {STATUSES[0]} to {STATUSES[-1]}, and is {fault.value:g}"
+        case Strike.REDIRECT if not fault.text:
+            return "text is the address that it sends to"
+        case Strike.DRIP | Strike.DELAY_BEFORE | Strike.DELAY_AFTER if not fault.value:
+            return "value is the time in seconds, and is 0"
+    return ""
+
+
 class Reply(NamedTuple):
     """What goes back: `data` after `pause_s`, whole or a byte every `drip_s`; then cut, if so."""
 
@@ -65,17 +112,22 @@ class Reply(NamedTuple):
 
 
 class Program:
-    """The faults that are still to strike, and how many requests of each type have come."""
+    """The faults that are still to strike, and how many requests of each type have come.
 
-    def __init__(self) -> None:
+    `states` are those that the venue can be put into.
+    """
+
+    def __init__(self, states: Sequence[str] = ()) -> None:
+        self._states = states
         self._waiting: list[Fault] = []
         self._due: list[int] = []
         self.counts: dict[str, int] = {}
         self.struck: list[Fault] = []
 
     def add(self, fault: Fault) -> None:
-        """Let a fault wait for its request; counting starts now."""
-        assert fault.nth >= 1
+        """Let a fault wait for its request; counting starts now. Raises `BadProgram`."""
+        if why := _impossible(fault, self._states):
+            raise BadProgram(f"{fault.strike.value} on {fault.on!r}: {why}")
         self._waiting.append(fault)
         self._due.append(self.counts.get(fault.on, 0) + fault.nth)
 
@@ -95,7 +147,7 @@ def carried_out(fault: Fault | None, apply: Callable[[], Response]) -> Reply:
     """Apply a request, or not, and return what its client gets to see."""
     if fault is None:
         return Reply(encode_response(apply()))
-    assert fault.strike is not Strike.STATE, "this venue does not say how far it trades"
+    assert fault.strike is not Strike.STATE, "a venue with states carries this out by itself"
     if fault.strike is Strike.DELAY_BEFORE:
         return Reply(b"", pause_s=fault.value, is_late=True)
     said = Response(200, {}, b"") if fault.strike in NOT_APPLIED else apply()

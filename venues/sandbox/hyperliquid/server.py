@@ -19,7 +19,7 @@ from venues.sandbox.hyperliquid.exchange import HyperliquidExchange
 from venues.sandbox.hyperliquid.listing import symbol_specs
 from venues.sandbox.market import SandboxFeed, SandboxMarket
 from venues.sandbox.process import LoopbackReady, pid, serve
-from venues.sandbox.programs import Fault
+from venues.sandbox.programs import read_program
 from venues.sandbox.scenarios import SCENARIOS
 
 VENUE = "hyperliquid"
@@ -105,7 +105,7 @@ def main() -> int:
         exchange.on_received = lambda at_ms, body: disk.append(record, b"%d " % at_ms + body + b"\n")
 
     if given.faults is not None:
-        for fault in msgspec.json.decode(disk.read(given.faults), type=list[Fault]):
+        for fault in read_program(disk.read(given.faults), ()):
             exchange.program.add(fault)
 
     def ready(ports: Sequence[int]) -> LoopbackReady:

@@ -19,6 +19,7 @@ from venues.sandbox.kraken.listing import BY_SYMBOL
 from venues.sandbox.kraken.private import Asker, Private
 from venues.sandbox.kraken.public import Public
 from venues.sandbox.kraken.sockets import Sockets
+from venues.sandbox.kraken.states import SYSTEMS
 from venues.sandbox.kraken.trading import Trading
 from venues.sandbox.programs import Fault, Program, Reply, Strike, carried_out
 from venues.sandbox.web import Conversation, Line, not_found
@@ -50,7 +51,7 @@ class KrakenExchange:
         self.public = Public(clock, self.trading)
         self.private = Private(clock, self.trading, seed, lag_ns)
         self.gate = Gate(tuple(api_keys))
-        self.program = Program()
+        self.program = Program(SYSTEMS)
         self.log: deque[tuple[int, str, bytes]] = deque(maxlen=LOG_KEPT)
         """The newest requests that arrived: the clock, the method's name, the body's exact bytes."""
         self.on_order: Callable[[int, bytes], None] = lambda at_ns, body: None
