@@ -255,9 +255,14 @@ def _said(state: SessionState, as_json: bool) -> None:
     """Show the state; a step that was refused says why and what to do, and has an exit code of its own."""
     lines = [f"{state.session_id}  {state.step}: {state.status}"]
     for each in state.refused:
-        lines += [output.safe_line(f"  {each.code}: {each.title}")]
-        lines += [output.safe_line(f"    seen: {each.said}")] if each.said else []
-        lines += [output.safe_line(f"    do:   {each.correction} ({each.runbook})")]
+        if not each.is_known:
+            continue
+        lines += ["  " + output.safe_line(f"{each.code}: {each.title}")]
+        lines += ["    seen: " + output.safe_line(each.said)] if each.said else []
+        lines += ["    do:   " + output.safe_line(f"{each.correction} ({each.runbook})")]
+    if unjudged := [each for each in state.refused if not each.is_known]:
+        lines += [f"  {len(unjudged)} more refuse, because a figure that they need is not known:"]
+        lines += ["    " + output.safe_line(f"{each.code}: {each.correction}") for each in unjudged]
     lines += [f"  {alert.severity}: {alert.code} ({alert.said})" for alert in state.alerts]
     output.show({"submit": state}, "\n".join(lines), as_json)
     if state.reasons:

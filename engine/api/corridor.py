@@ -76,6 +76,8 @@ class Why(Record):
     said: str
     correction: str
     runbook: str
+    is_known: bool = True
+    """False: a figure that the rule needs is not known, so it refused without a judgement of its own."""
 
 
 class SessionState(Record):

@@ -6,6 +6,7 @@ from engine.api.corridor import Step
 from engine.core import Core
 from engine.corridor.case import Case
 from engine.corridor.steps import STEPS, newest
+from engine.corridor.why import is_known, seen
 from engine.judging import judge_opening
 from engine.limits import latch_repetition
 from engine.trading.custody import Custody, Verdict
@@ -66,17 +67,15 @@ async def conditions(
             said=f"the record of orders and {case.order_id}",
         ),
     ]
-    verdict = judge_opening(core, custody, intent, await venue.market(symbol))
+    market = await venue.market(symbol)
+    mark = "" if market is None else f"{market.mark:f}"
+    verdict = judge_opening(core, custody, intent, market)
     latch_repetition(core, custody.account, intent, verdict)
     named = {each.code for each in found if not each.ok}
     for check in verdict.checks:
         if check.reason is not None and check.reason not in named:
-            said = f"{check.name}: now {check.now}, after {check.after}, limit {check.limit}"
-            if check.now == "unknown":
-                said = (
-                    f"{check.name}: a figure that it needs is not known. {REASONS[check.reason].correction}"
-                )
-            found.append(Condition(code=check.reason, ok=False, said=said))
+            do = "" if is_known(check) else f". {REASONS[check.reason].correction}"
+            found.append(Condition(code=check.reason, ok=False, said=seen(check, mark) + do))
     said = f"{len(verdict.checks)} rules judged, {len(verdict.reasons)} refuse"
     found.append(Condition(code="checks_failed", ok=verdict.allowed, said=said))
     return tuple(found)

@@ -11,7 +11,7 @@ from console.cli import link
 from console.cli.app import run
 from engine.api.corridor import SessionState, Step
 from engine.corridor.case import Ask
-from safety.reasons import REASONS
+from safety.reasons import REASONS, Refusal
 from seams.wire import Lost
 from tests.corridor.test_corridor import FORM, Hall
 from tests.corridor.test_corridor import hall as hall
@@ -92,3 +92,35 @@ async def test_the_command_line_prints_why_and_what_to_do(
     assert run(("submit", "readiness", state.session_id, "--json")) == 1
     found = json.loads(capsys.readouterr().out)["submit"]["refused"]
     assert [each["correction"] for each in found] == [each.correction for each in state.refused]
+
+
+async def test_a_limit_off_the_market_says_where_the_market_is(hall: Hall) -> None:
+    state = await hall.desk.open(
+        Ask(step=Step.PREFLIGHT, operator="bob", form={**FORM, "limit_price": "110"})
+    )
+    told = {each.code: each for each in state.refused}["price_collar_exceeded"]
+    mark = hall.artifact(state.session_id, "preflight")["intent"]["mark_price"]
+    assert f"mark {mark}" in told.said and "basis points" in told.said, told.said
+    assert "now ," not in told.said and "after ," not in told.said
+
+
+async def test_a_market_that_is_not_there_is_said_first_and_what_follows_from_it_apart(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = await hall.desk.open(
+        Ask(step=Step.PREFLIGHT, operator="bob", form={**FORM, "symbol": "FOO-PERP"})
+    )
+    known = [each.code for each in state.refused if each.is_known]
+    assert known[0] == "market_not_supported" and len(known) < len(state.refused)
+    assert state.refused[0].title != REASONS["venue_rejected"].title
+    assert [each.is_known for each in state.refused] == sorted(
+        (each.is_known for each in state.refused), reverse=True
+    )
+    with pytest.raises(Refusal, match="open another session"):
+        await hall.do(state.session_id, Step.READINESS)
+    monkeypatch.setattr(link, "act", lambda *args, **kwargs: state)
+    words = ["--symbol", "FOO-PERP", "--side", "buy", "--quantity", "1", "--limit", "100", "--stop", "90"]
+    run(["submit", "open", *words])
+    said = capsys.readouterr().out
+    assert "more refuse, because a figure that they need is not known" in said
+    assert said.count("seen: ") == len([each for each in state.refused if each.is_known and each.said])
