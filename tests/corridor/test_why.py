@@ -99,7 +99,7 @@ async def test_a_limit_off_the_market_says_where_the_market_is(hall: Hall) -> No
         Ask(step=Step.PREFLIGHT, operator="bob", form={**FORM, "limit_price": "110"})
     )
     told = {each.code: each for each in state.refused}["price_collar_exceeded"]
-    mark = hall.artifact(state.session_id, "preflight")["intent"]["mark_price"]
+    mark = hall.desk.show(state.session_id).order["mark_price"]
     assert f"mark {mark}" in told.said and "basis points" in told.said, told.said
     assert "now ," not in told.said and "after ," not in told.said
 
