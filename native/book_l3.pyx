@@ -19,9 +19,13 @@ FIRST_ROOM = 1 << 12
 
 cdef int grow(OrderBook* b, int64_t room) noexcept nogil:
     """Make the pools and the index larger; 0, or -1 without memory (the book is as before)."""
-    cdef Order* orders = <Order*>realloc(b.orders, (room + 1) * sizeof(Order))
+    cdef Order* orders
     cdef Level* levels
     cdef int64_t slot
+    # A slot has 31 bits. Asked first: a room whose bytes pass 64 bits would make the pools smaller.
+    if room >= <int64_t>1 << 31:
+        return -1
+    orders = <Order*>realloc(b.orders, (room + 1) * sizeof(Order))
     if orders == NULL:
         return -1
     b.orders = orders
@@ -29,7 +33,7 @@ cdef int grow(OrderBook* b, int64_t room) noexcept nogil:
     if levels == NULL:
         return -1
     b.levels = levels
-    if room >= <int64_t>1 << 31 or idmap_resize(&b.ids, room) < 0:
+    if idmap_resize(&b.ids, room) < 0:
         return -1
     for slot in range(room, b.room, -1):
         orders[slot].next, b.free_order = b.free_order, <int32_t>slot

@@ -3,41 +3,30 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from engine.sim.runner import SeedResult, Violation, run_many
+from tests.simulation.same_bytes import HASH_SEEDS, differing, traces_under
 
-ROOT = Path(__file__).resolve().parents[2]
 SAME = range(10_000, 10_100)
 FAULTS = 20_000
 BATCH = 60
-HASHES = """
-import json, sys
-from engine.sim.runner import run_many
-shas = {}
-run_many(range(*map(int, sys.argv[1:])), None, 1, lambda result, _: shas.update({result.seed: result.sha256}))
-print(json.dumps(shas))
-"""
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_a_hundred_seeds_are_the_same_bytes_under_three_hash_seeds() -> None:
-    running = [
-        subprocess.Popen(
-            [sys.executable, "-c", HASHES, str(SAME.start), str(SAME.stop)],
-            env={**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(ROOT)},
-            stdout=subprocess.PIPE,
-        )
-        for hash_seed in ("0", "1", "31337")
-    ]
-    said = [process.communicate()[0] for process in running]
-    assert all(process.returncode == 0 for process in running)
-    assert len(set(said)) == 1 and said[0].count(b":") == len(SAME)
+    with ThreadPoolExecutor(len(HASH_SEEDS)) as pool:
+        found = list(pool.map(traces_under, HASH_SEEDS, [SAME] * len(HASH_SEEDS)))
+    assert differing(found, SAME) == []
+
+
+def test_a_differing_and_a_missing_trace_are_both_named() -> None:
+    found = [{"1": "a", "2": "b"}, {"1": "a", "2": "b"}, {"1": "a", "2": "c"}]
+    assert differing(found, range(1, 3)) == [2]
+    assert differing(found, range(1, 4)) == [2, 3]
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import pytest
 from engine.lifecycle.forge.build import build, plan_source
 from engine.lifecycle.forge.load import load
 from engine.strategies import BUNDLED, load_strategy
+from native.codes import Reason
 from native.forged import Forged
 from native.intents import KernelConfig
 from native.rules import ExchangeRules
@@ -87,3 +88,43 @@ def test_a_forged_limit_is_the_interpreted_one(tmp_path):
     for strategy in (loaded.build({}), load(built.record, built.artifact).instance({})):
         with pytest.raises(StrategyFailed):
             replayed(strategy, bars)
+
+
+LADDERED = '''
+from interlock import Signal, Strategy, ZScore
+
+
+class Laddered(Strategy):
+    """Part exits and a move to the entry, both nearer than the target, or only one of them."""
+
+    def on_start(self):
+        self.score = ZScore(20)
+
+    def on_bar(self, bar):
+        z = self.score.update(bar.close)
+        near, far = bar.close * 0.004, bar.close * 0.05
+        if z < -2.0:
+            return Signal(1, stop=far, target=far, trail=far, partial=0.5, partial_target=near)
+        if z < -1.5:
+            return Signal(1, stop=far, target=far, breakeven=near)
+        if z > 2.0:
+            return Signal(-1, stop=far, target=far, partial=0.25, partial_target=near, breakeven=near * 0.5)
+        return None
+'''
+
+
+@pytest.mark.parametrize("stops", ["intrabar", "next_open"])
+def test_a_forged_ladder_is_the_interpreted_one(tmp_path, stops):
+    file = tmp_path / "laddered.py"
+    file.write_text(LADDERED)
+    loaded, built = load_strategy(str(file)), build(plan_source(LADDERED.encode(), "laddered.py"))
+    bars, config = walk(3, 4_000), KernelConfig(stops=stops)
+    wanted = replayed(loaded.build({}), bars, config)
+    forged = load(built.record, built.artifact).instance({})
+    got = replayed(forged, bars, config)
+    assert forged.answers_ahead, "the quick way over quiet bars is the one under test"
+    assert got.decision_hash() == wanted.decision_hash()
+    assert got.trades_sha256() == wanted.trades_sha256()
+    assert got.equity_curve().tobytes() == wanted.equity_curve().tobytes()
+    assert Reason.PARTIAL_TARGET in wanted.decisions()["reason"]
+    assert Reason.TRAILING_STOP in wanted.trades()["reason"] and len(wanted.trades()) > 20
