@@ -8,6 +8,7 @@ from engine.trading.rows import fill_of
 from engine.unanswered import unanswered
 from safety.reasons import Refusal
 from safety.text import clean
+from venues.asked_by import for_a_person
 from venues.contract import VenueError
 from venues.types import Fill
 
@@ -25,7 +26,8 @@ async def compare_fills(desk: Desk, since_ns: int) -> FillComparison:
     venue, account = custody.venue.name, custody.account
     since_ns = max(since_ns, custody.cash.opened_ns)  # before it the account was not in our keeping
     try:
-        theirs = {fill.fill_id: fill for fill in await custody.venue.fills_since(since_ns)}
+        with for_a_person():
+            theirs = {fill.fill_id: fill for fill in await custody.venue.fills_since(since_ns)}
     except VenueError as error:
         raise unanswered(error) from error
     kept = desk.core.store.orders.fills_of_account(venue, account, since_ns)

@@ -28,6 +28,7 @@ from safety.intent import IntentCategory
 from safety.reasons import Refusal
 from safety.text import clean
 from seams.clock import NS_PER_S
+from venues.asked_by import for_a_person
 from venues.contract import VenueError
 from venues.types import VenuePosition
 
@@ -72,7 +73,8 @@ async def act(desk: Desk, asked: Reconcile, operator: str, reason: str) -> Recon
 async def _look(custody: Custody) -> None:
     """Make one whole pass now. Raises `Refusal` where the venue did not answer all of it."""
     before = custody.passes
-    await custody.reconcile()
+    with for_a_person():
+        await custody.reconcile()
     if custody.passes == before:
         raise no_whole_pass(custody)
 
@@ -80,7 +82,8 @@ async def _look(custody: Custody) -> None:
 async def _held(custody: Custody, found: Found) -> VenuePosition | None:
     """Return the venue's position that a flatten would close. Raises `Refusal`."""
     try:
-        positions = (await custody.venue.account()).positions
+        with for_a_person():
+            positions = (await custody.venue.account()).positions
     except VenueError as error:
         raise unanswered(error) from error
     return next((each for each in positions if each.symbol == found.symbol and each.quantity), None)

@@ -16,6 +16,7 @@ from safety.interlock import HoldLevel
 from safety.limits import BLOCK_PREFIX, LimitValue
 from safety.reasons import Refusal
 from safety.text import clean
+from venues.asked_by import for_a_person
 from venues.types import Record
 
 if TYPE_CHECKING:
@@ -81,7 +82,9 @@ async def hydrated(core: Core, custody: Custody) -> Hydrated:
     for number in range(MAX_PASSES):
         if number:
             await core.clock.sleep(BETWEEN_PASSES_S)
-        if await custody.reconcile() in (Verdict.CLEAN, Verdict.AMBIGUOUS):
+        with for_a_person():
+            verdict = await custody.reconcile()
+        if verdict in (Verdict.CLEAN, Verdict.AMBIGUOUS):
             break
     if custody.passes == before:
         raise no_whole_pass(custody)

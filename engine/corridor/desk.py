@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import msgspec
@@ -35,6 +36,7 @@ from safety.text import clean
 from safety.two_person import Signature
 from seams import chaos
 from seams.clock import NS_PER_S
+from venues.asked_by import for_a_person
 from venues.contract import Signed, VenueError
 from venues.evidence import CorridorVenue, Preparing, Probe
 from venues.types import OrderStatus
@@ -44,6 +46,8 @@ VALID_NS = 15 * 60 * NS_PER_S
 TICKET_NS = 30 * NS_PER_S
 ANCHOR = "corridor:"
 MAX_LISTED = 200
+QUESTIONS = frozenset({Step.PREFLIGHT, Step.READINESS, Step.STATUS, Step.RECONCILE, Step.FILLS})
+"""Steps that only ask, once: they may use the share of the venue's budget that is a person's."""
 
 
 class CorridorDesk:
@@ -113,7 +117,8 @@ class CorridorDesk:
         if STEPS[ask.step].needs_person and not clean(ask.operator, 80):
             raise Refusal("operator_required", "the reviewer is named")
         try:
-            outcome = await self._steps[ask.step](case, ask)
+            with for_a_person() if ask.step in QUESTIONS else nullcontext():
+                outcome = await self._steps[ask.step](case, ask)
         except VenueError as error:
             said = f"{type(error).__name__}: {clean(str(error), 200)}"
             if ask.step is Step.SUBMIT:  # before anything was begun: what is begun handles its own doubts

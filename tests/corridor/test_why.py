@@ -15,6 +15,7 @@ from safety.reasons import REASONS, Refusal
 from seams.wire import Lost
 from tests.corridor.test_corridor import FORM, Hall
 from tests.corridor.test_corridor import hall as hall
+from venues.asked_by import is_for_a_person
 from venues.contract import Busy
 
 
@@ -63,11 +64,15 @@ async def test_a_look_that_heard_nothing_is_no_agreement(hall: Hall, monkeypatch
 async def test_an_old_verdict_is_no_readiness(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
     session_id = await hall.opened()
 
+    asked: list[bool] = []
+
     async def kept(since_ns: int) -> None:
+        asked.append(is_for_a_person())
         raise Busy("the venue's request budget is kept: 901 of 1200 used")
 
     monkeypatch.setattr(hall.house.custody.venue, "fills_since", kept)
     assert (await hall.do(session_id, Step.READINESS)).reasons == ("venue_busy",)
+    assert asked and all(asked), "a step that only asks may use a person's share of the budget"
     monkeypatch.undo()
     assert not (await hall.do(session_id, Step.READINESS)).reasons
 

@@ -26,6 +26,7 @@ from seams.wire import Lost, Unsent
 from tests.engine.reconciliation_office import DEPOSIT, HAND, Office, run
 from tests.store.looking import events_of, orders_of_all
 from tests.venues.test_exchange import SPEC
+from venues.asked_by import is_for_a_person
 from venues.contract import Busy
 from venues.types import OrderStatus, Side
 
@@ -413,16 +414,22 @@ def test_a_question_that_we_kept_back_ourselves_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def work(office: Office) -> None:
+        asked: list[bool] = []
+
         async def kept(since_ns: int) -> None:
+            asked.append(is_for_a_person())
             raise Busy("the venue's request budget is kept: 901 of 1200 used")
 
         monkeypatch.setattr(office.house.custody.venue, "fills_since", kept)
+        await office.house.custody.reconcile()
+        assert asked.pop() is False, "a pass by the clock leaves a person's share alone"
         with pytest.raises(Refusal, match="venue_busy"):
             await compare_fills(office.desk, 0)
         with pytest.raises(Refusal, match=r"venue_busy: .*whole pass: .*901 of 1200"):
             await office.do(Act.ADOPT, "cash:USD", seen="anything")
         with pytest.raises(Refusal, match="venue_busy"):
             await hydrated(office.house.custody.core, office.house.custody)
+        assert asked and all(asked), "what a person asks may use a person's share"
         monkeypatch.undo()
         with pytest.raises(Refusal, match="difference_gone"):  # the budget has room again: nothing is kept
             await office.do(Act.ADOPT, "cash:USD", seen="anything")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from seams.clock import FixedClock
+from venues.asked_by import for_a_person
 from venues.contract import Busy
-from venues.hyperliquid.budget import HEAVY_RESERVE, WEIGHT_A_MINUTE, Budget
+from venues.hyperliquid.budget import HEAVY_RESERVE, RESERVE, WEIGHT_A_MINUTE, Budget
 
 ROUNDS = {
     "userFillsByTime": ("frontendOpenOrders", "clearinghouseState", "userFunding"),
@@ -32,3 +33,22 @@ def test_a_round_that_begins_can_end(opens: str) -> None:
             budget.ask(kind)
         assert budget.used <= WEIGHT_A_MINUTE - HEAVY_RESERVE
     assert began > 50
+
+
+def test_a_person_has_a_round_that_passes_leave_and_leaves_the_light_ones_theirs() -> None:
+    """Passes that used all they may had a person's act refused (`venue_busy`) for as long as they went on."""
+    budget = Budget(FixedClock(10**18))
+    budget.answered(WEIGHT_A_MINUTE - HEAVY_RESERVE)
+    with pytest.raises(Busy):
+        budget.ask("userFillsByTime")
+    with for_a_person():
+        budget.ask("userFillsByTime")
+        for kind in ROUNDS["userFillsByTime"]:
+            budget.ask(kind)
+        with pytest.raises(Busy):
+            budget.ask("userFillsByTime")
+    with pytest.raises(Busy):
+        budget.ask("frontendOpenOrders")
+    for _ in range(30):
+        budget.ask("exchangeStatus")
+    assert budget.used <= WEIGHT_A_MINUTE - RESERVE

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 
 from seams.clock import NS_PER_S, Clock
+from venues.asked_by import is_for_a_person
 from venues.contract import Busy
 
 WEIGHT_A_MINUTE = 1_200
@@ -16,6 +17,9 @@ RESERVE = 100
 HEAVY_RESERVE = 250
 """What the heavy ones leave unused: without the light ones (the venue's clock, one order's state) the engine
 counts as cut off from its venue, and is stopped."""
+PERSON_RESERVE = 160
+"""What the heavy ones of a person leave unused: of what passes leave they take one whole round of a
+reconciliation, and the light ones keep half a minute's worth."""
 LIGHT_WEIGHT = 2
 OPENS_A_ROUND = {"userFillsByTime": 44, "extraAgents": 140}
 """What the first question of a round leaves for the ones after it: open orders, balances and funding of a
@@ -55,7 +59,8 @@ class Budget:
     def ask(self, kind: str) -> None:
         """Count a question. Raises `Busy` where it must wait."""
         weight = weight_of(kind)
-        reserve = RESERVE if weight <= LIGHT_WEIGHT else HEAVY_RESERVE + OPENS_A_ROUND.get(kind, 0)
+        heavy = PERSON_RESERVE if is_for_a_person() else HEAVY_RESERVE
+        reserve = RESERVE if weight <= LIGHT_WEIGHT else heavy + OPENS_A_ROUND.get(kind, 0)
         if self.used + weight > self.per_minute - reserve:
             raise Busy(f"the venue's request budget is kept: {self._used} of {self.per_minute} used")
         self._count(weight)
