@@ -14,7 +14,7 @@ from sqlalchemy.pool import StaticPool
 from engine.store.decisions import DecisionRows
 from engine.store.facts import AlarmRows, FactRows
 from engine.store.failures import StoreError, StoreUnreadable, code_of
-from engine.store.link import Link
+from engine.store.link import BEGIN, Link
 from engine.store.migrate import upgrade
 from engine.store.orders import OrderRows
 from engine.store.requests import RequestRows
@@ -81,6 +81,7 @@ class Store:
         try:
             store._check(name)
             with store.transaction():
+                _join(connection)
                 upgrade(connection)
                 store._claim(name, environment)
         except StoreUnreadable:
@@ -209,7 +210,16 @@ def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:
 
 
 def _begin_immediately(connection: Connection) -> None:
-    _driver(connection).execute("BEGIN IMMEDIATE")
+    """Begin, unless `Link` has: then the statement that comes through SQLAlchemy joins its transaction."""
+    driver = _driver(connection)
+    if not driver.in_transaction:
+        driver.execute(BEGIN)
+
+
+def _join(connection: Connection) -> None:
+    """Let SQLAlchemy know of the open transaction: what asks it for one would begin and commit its own."""
+    if not connection.in_transaction():
+        connection.begin()
 
 
 def _driver(connection: Connection) -> sqlite3.Connection:

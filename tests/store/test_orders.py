@@ -118,3 +118,37 @@ def test_decision_without_a_fingerprint_is_refused(store: Store, missing: str) -
     store.decisions.record_decision(decision())
     with pytest.raises(StoreConflict):
         store.decisions.record_decision(decision("D-2", **{missing: ""}))
+
+
+@pytest.mark.parametrize("is_asked_first", [False, True], ids=["prepared only", "after a query"])
+def test_a_commit_that_fails_leaves_nothing_and_nothing_open(store: Store, is_asked_first: bool) -> None:
+    """A reference that is only checked at the commit fails there, and SQLite keeps the transaction open."""
+
+    def record() -> None:
+        with store.transaction() as connection:
+            driver = connection.connection.driver_connection
+            assert driver is not None
+            driver.execute("PRAGMA defer_foreign_keys=ON")
+            assert not is_asked_first or store.orders.order("O-1") is None
+            store.orders.record_intent_and_order(intent(), order(ticket_id="T-of-nobody"))
+
+    with pytest.raises(StoreConflict):
+        record()
+    assert store.link.rollbacks == 1 and store.orders.order("O-1") is None
+    store.orders.record_intent_and_order(intent(), order())
+    assert store.orders.order("O-1") == order()
+
+
+@pytest.mark.parametrize("is_asked_first", [False, True], ids=["prepared only", "after a query"])
+def test_what_breaks_inside_a_transaction_leaves_nothing(store: Store, is_asked_first: bool) -> None:
+    def record() -> None:
+        with store.transaction():
+            assert not is_asked_first or store.orders.order("O-1") is None
+            store.orders.record_intent_and_order(intent(), order())
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        record()
+    assert store.orders.order("O-1") is None
+    store.orders.record_intent_and_order(intent(), order())
+    assert store.orders.order("O-1") == order()
