@@ -70,6 +70,15 @@ def open_session(
 
 
 @app.command()
+def preflight(session_id: str, operator: Operator = "", as_json: Json = False) -> None:
+    """Judge the same order again, where the preflight was refused; another order is another session.
+
+    Example: interlock submit preflight X-01
+    """
+    _act(session_id, Step.PREFLIGHT, operator, as_json)
+
+
+@app.command()
 def readiness(session_id: str, operator: Operator = "", as_json: Json = False) -> None:
     """Ask whether key and account may carry the order, and compare the account with the venue.
 
@@ -206,10 +215,21 @@ def show(session_id: str, as_json: Json = False) -> None:
         {**row, "missing": "; ".join(str(each["said"]) for each in output.records(row["lacks"]))}
         for row in output.records(found["steps"])
     ]
-    facts = output.facts(output.record(found["state"]))
+    facts = output.facts({"order": _order(found), **output.record(found["state"])})
     policy = output.table(_policy(found), POLICY_COLUMNS, "no policy speaks to it")
     text = f"{facts}\n\n{output.table(rows, STEP_COLUMNS, 'no steps')}\n\n{policy}"
     output.show({"submit": found}, text, as_json)
+
+
+def _order(found: dict[str, object]) -> str:
+    """Say in one line what a person would approve."""
+    order = output.record(found["order"])
+    if not order:
+        return ""
+    kind = " ".join(str(order[name]) for name in ("order_type", "time_in_force"))
+    said = f"{order['side']} {order['quantity']} {order['symbol']} {kind} at {order['limit_price']}"
+    ends = "reduce-only" if order["reduce_only"] else f"stop {order['stop_loss']}"
+    return f"{said}, {ends}, {order['notional_usd']} USD, at {found['venue']} {found['environment']}"
 
 
 def _policy(found: dict[str, object]) -> list[dict[str, object]]:
@@ -318,6 +338,7 @@ def pack_evidence(
         found = output.record(facade.function(SUBMITS, "pack_evidence")(home_folder(), session_id, paper))
     lines = [f"{str(item['sha256'])[:12]}  {item['name']}" for item in output.records(found["items"])]
     missing = cast(list[str], found["missing"])
+    lines += [f"written: outputs/submits/{session_id}/evidence.tar.gz and manifest.json in the home"]
     lines += [f"missing: {each}" for each in missing]
     output.show({"pack": found}, "\n".join(lines), as_json)
     if missing:

@@ -139,6 +139,9 @@ class After:
     async def cancel(self, case: Case, ask: Ask) -> Outcome:
         """Ask for the cancel; only the venue's word makes it one."""
         body: dict[str, Any] = {"order_id": case.order_id}
+        state = _state_of(self._custody.orders.known(case.order_id))
+        if state in ENDED:
+            return Outcome(False, "cancel_not_ready", ("order_ended",), body | {"order_state": state})
         try:
             order = await self._custody.orders.cancel(case.order_id)
         except Refusal as refusal:
@@ -149,7 +152,7 @@ class After:
         if state == "canceled":
             return Outcome(True, "canceled_remote", (), body)
         if state in ENDED:
-            return Outcome(False, "cancel_rejected", (f"order_{state}",), body)
+            return Outcome(False, "cancel_rejected", ("order_ended",), body)
         return Outcome(False, "cancel_request_failed", ("cancel_unconfirmed",), body)
 
     async def _asked(self, case: Case) -> tuple[VenueOrder | None, str]:

@@ -73,7 +73,7 @@ def lacks(artifacts: tuple[Artifact, ...], step: Step, now_ns: int) -> tuple[Lac
     if base is None or not is_done(artifacts, rule.after):
         said = "was refused" if base is not None else "was not done"
         if base is not None and rule.after is Step.PREFLIGHT:
-            said += "; correct the order and open another session"
+            said += "; judge it again, or open another session"
         found.append(Lack(code="step_out_of_order", said=f"{rule.after} {said}"))
         return tuple(found)
     age_s = (now_ns - base.at_ns) // NS_PER_S

@@ -121,7 +121,7 @@ async def test_a_market_that_is_not_there_is_said_first_and_what_follows_from_it
     assert [each.is_known for each in state.refused] == sorted(
         (each.is_known for each in state.refused), reverse=True
     )
-    with pytest.raises(Refusal, match="open another session"):
+    with pytest.raises(Refusal, match="judge it again, or open another session"):
         await hall.do(state.session_id, Step.READINESS)
     monkeypatch.setattr(link, "act", lambda *args, **kwargs: state)
     words = ["--symbol", "FOO-PERP", "--side", "buy", "--quantity", "1", "--limit", "100", "--stop", "90"]
@@ -129,3 +129,32 @@ async def test_a_market_that_is_not_there_is_said_first_and_what_follows_from_it
     said = capsys.readouterr().out
     assert "more refuse, because a figure that they need is not known" in said
     assert said.count("seen: ") == len([each for each in state.refused if each.is_known and each.said])
+
+
+async def test_what_has_ended_says_so_when_a_cancel_is_asked(hall: Hall) -> None:
+    session_id = await hall.at_gate()
+    await hall.do(session_id, Step.SUBMIT)
+    while (await hall.do(session_id, Step.STATUS)).status not in ("filled", "canceled"):
+        await hall.do(session_id, Step.CANCEL)
+    state = await hall.do(session_id, Step.CANCEL)
+    assert state.reasons == ("order_ended",)
+    assert any(word in state.refused[0].said for word in ("filled", "canceled")), state.refused[0].said
+
+
+async def test_a_refused_preflight_is_judged_again_by_command(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = await hall.desk.open(
+        Ask(step=Step.PREFLIGHT, operator="bob", form={**FORM, "limit_price": "110"})
+    )
+    asked: list[Any] = []
+
+    def answered(body: Any, *_: Any, **__: Any) -> SessionState:
+        asked.append(body)
+        return state
+
+    monkeypatch.setattr(link, "act", answered)
+    assert run(("submit", "preflight", state.session_id)) == 1
+    assert (asked[0].step, asked[0].session_id) == (Step.PREFLIGHT, state.session_id)
+    again = await hall.do(state.session_id, Step.PREFLIGHT)
+    assert again.reasons == state.reasons and "price_collar_exceeded" in again.reasons
