@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from native.book import Book
@@ -92,6 +92,7 @@ def test_ids_that_share_their_place_are_found_after_any_of_them_has_gone(market)
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(far_l2 | trades, min_size=1, max_size=120))
+@example([(1, 1, 100, 1), (1, -1, 10**9, 1), (1, 1, 2_000_001, 2), (1, 1, 2_000_001, 0), (2, -1, 100, 9)])
 def test_quotes_in_a_market_of_levels_far_apart_are_the_plain_ones(market):
     exchange = l2_rows(market)
     exchange["ts_ns"] = np.arange(len(market)) * 10 * MS

@@ -56,6 +56,20 @@ def test_lanes_that_make_no_sense_are_refused(lanes, more, said):
         Kernel(KernelConfig(), lanes, **more)
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        *({name: value} for name, value in (("cash", np.nan), ("notional_usd", -1.0), ("stop_atr", np.inf))),
+        *({name: value} for name, value in (("slippage_bps", 10_000.0), ("max_slippage_bps", -1.0))),
+        *({"fee_bps": value} for value in (10_000.0, -10_000.0, np.nan)),
+        {"min_hold_bars": 5, "max_hold_bars": 4},
+    ],
+)
+def test_a_configuration_out_of_its_bounds_is_refused(fields):
+    with pytest.raises(ValueError, match=next(iter(fields)) if len(fields) == 1 else "hold window"):
+        Kernel(KernelConfig(**fields), [FLIP])
+
+
 def test_what_is_no_strategy_is_no_lane_and_an_unknown_way_to_stop_no_configuration():
     with pytest.raises(TypeError, match="lane 0: object is not a Strategy"):
         Kernel(KernelConfig(), [lane(object())])
@@ -125,6 +139,15 @@ def test_a_portfolio_is_stepped_as_one_and_only_by_the_simulated_exchange():
     for step in (lambda: one.open(0, 0, 100.0), lambda: one.close(0, 0, 100.0, 100.0, 100.0, 100.0)):
         with pytest.raises(TypeError, match="replay"):
             step()
+    turned = [column[::-1].copy() for column in BARS]
+    for markets, said in (
+        ([BARS, BARS], "2 markets for 1 lanes"),
+        ([turned], "times must go forward"),
+        ([(*BARS[:5], BARS[5][:-1])], "differ in length"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            one.replay(markets)
+    assert [len(column) for column in one.portfolio_curve()] == [0, 0], "nothing was stepped"
     with pytest.raises(ValueError, match="of other lanes"):
         two.import_state(one.export_state())
 
@@ -191,6 +214,13 @@ def test_a_strategy_says_where_it_failed_and_keeps_what_it_can():
     assert said == "<built-in function print>: ValueError: no", "code without a line is named itself"
     with pytest.raises(ValueError, match=r"default 9 is outside \[1, 5\]"):
         param(9, low=1, high=5)
+    for value, said in (
+        (6, "is outside"),
+        (2.5, "must be a whole number"),
+        ("much", "it takes numbers only"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            param(3, low=1, high=5).checked(value)
     assert Capped.max_contracts.name == "max_contracts", "asked of the class a parameter is itself"
 
     class Keeping(Capped):

@@ -9,11 +9,13 @@ from engine.lifecycle.forge.load import load
 from engine.strategies import BUNDLED, load_strategy
 from native.codes import Reason
 from native.forged import Forged
-from native.intents import KernelConfig
+from native.intents import KernelConfig, LaneSpec
+from native.kernel import Kernel
 from native.rules import ExchangeRules
 from native.strategy import Strategy, StrategyFailed
 from tests.strategies.markets import REAL, Columns, real, replayed, walk
 
+COLUMNS = ("ts_ns", "open", "high", "low", "close", "volume")
 EVERYTHING = {"pullback": 1, "slow_drift": 1, "min_confidence": "low", "partial_atr": 1.0, "use_macro": 1}
 CASES: list[tuple[str, dict[str, float | str]]] = [
     *((name, {}) for name in BUNDLED),
@@ -88,6 +90,11 @@ def test_a_forged_limit_is_the_interpreted_one(tmp_path):
     for strategy in (loaded.build({}), load(built.record, built.artifact).instance({})):
         with pytest.raises(StrategyFailed):
             replayed(strategy, bars)
+    fresh = load(built.record, built.artifact).instance({})
+    stepped = Kernel(KernelConfig(), [LaneSpec(symbol="X", strategy=fresh)])
+    rows = zip(*(bars[name].tolist() for name in COLUMNS), strict=True)
+    with pytest.raises(StrategyFailed, match="outside what the kernel takes"):
+        [stepped.close(0, *row) for row in rows]
 
 
 LADDERED = '''
