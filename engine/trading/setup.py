@@ -27,6 +27,15 @@ from engine.trading.ledger import Ledger
 from engine.trading.orders import OrderManager
 from engine.trading.pipeline import openable, policy_of
 from engine.trading.plan import SessionPlan, reached
+from engine.trading.sandbox_desk import (
+    DEMO_REJECTED_ORDER,
+    DEMO_STALLS,
+    SANDBOX_BAR_S,
+    SANDBOX_NOTIONAL_USD,
+    SANDBOX_PARAMS,
+    SANDBOX_STOP_ATR,
+    SANDBOX_TICKS_PER_S,
+)
 from engine.trading.session import PaperSession
 from engine.trading.shadow import REFERENCE
 from engine.trading.starting import carry_over, closed_at_ns, demand_following, named_state
@@ -40,25 +49,20 @@ from venues.replay import ReplayFeed
 from venues.sandbox.embedded import EmbeddedVenue
 from venues.sandbox.link import LinkFeed
 from venues.sandbox.market import SandboxFeed, SandboxMarket
-from venues.sandbox.scenarios import DEFAULT_SYMBOLS, SCENARIOS, VENUE_NAME, Stall, SymbolSpec, instrument_of
+from venues.sandbox.scenarios import (
+    DEFAULT_SYMBOLS,
+    SCENARIOS,
+    VENUE_NAME,
+    SymbolSpec,
+    in_bars_of,
+    instrument_of,
+)
 from venues.sandbox.script import Fault, FaultKind
 from venues.sandbox.venue import SandboxVenue
 from venues.types import Environment, Instrument, Mode
 
-SANDBOX_BAR_S = 1.0
-SANDBOX_TICKS_PER_S = 4.0
-SANDBOX_NOTIONAL_USD = 15_000.0
 KERNEL_LOT = 1e-6
 """The kernel counts in millionths: a venue's finer lot is traded in these steps."""
-DEMO_REJECTED_ORDER = 3
-DEMO_STALLS = (Stall(symbol="XRP-PERP", after_s=5.0, for_s=8.0, every_s=180.0),)
-"""What the demo provokes: the third order is refused by the venue, one symbol's quotes stop for a while."""
-SANDBOX_PARAMS: dict[str, dict[str, float]] = {
-    "ema_cross": {"fast": 8.0, "slow": 21.0},
-    "rsi_ma_cross": {"ma_fast": 8.0, "ma_slow": 24.0, "rsi_period": 14.0},
-}
-"""Faster than the defaults, so that a one-second market shows a desk at work within seconds; no faster than
-the throttles, which count by the minute, let five symbols trade: a storm would hold the desk."""
 
 
 def build_session(
@@ -95,6 +99,7 @@ def _sandbox_session(core: Core, start: PaperStart, session_id: str) -> PaperSes
     config = KernelConfig(
         cash=core.settings.risk.initial_equity_usd,
         notional_usd=SANDBOX_NOTIONAL_USD,
+        stop_atr=SANDBOX_STOP_ATR,
         fee_bps=core.settings.execution.fee_bps,
         slippage_bps=core.settings.execution.slippage_bps,
         seed=start.seed,
@@ -103,7 +108,8 @@ def _sandbox_session(core: Core, start: PaperStart, session_id: str) -> PaperSes
     if state is not None:
         config = state.kernel_config
         specs.sort(key=lambda spec: wanted.index(spec.symbol))
-    market = SandboxMarket(seed=start.seed, scenario=start.scenario, symbols=tuple(specs))
+    scenario = in_bars_of(SCENARIOS[start.scenario], SANDBOX_BAR_S)
+    market = SandboxMarket(seed=start.seed, scenario=scenario, symbols=tuple(specs))
     feed = SandboxFeed(
         market,
         core.clock,

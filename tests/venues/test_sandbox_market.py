@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import aclosing
 
 import msgspec
@@ -14,10 +14,12 @@ import pytest
 from seams.clock import NS_PER_S, FixedClock
 from seams.virtual import VirtualClock, VirtualLoop
 from venues.sandbox.market import SandboxFeed, SandboxMarket
-from venues.sandbox.scenarios import SCENARIOS, Stall
+from venues.sandbox.scenarios import SCENARIOS, Stall, in_bars_of
 from venues.types import Bar, BarOpen, FeedEnd, MarketEvent, Quote
 
 START_NS = 1_790_000_040 * NS_PER_S
+PRICE_DRIFT = 0.03
+"""What the desk lets a price move within five minutes (`risk.price_drift_5min`)."""
 
 
 def on_virtual_time(main: Callable[[VirtualClock], Awaitable[list[MarketEvent]]]) -> list[MarketEvent]:
@@ -202,3 +204,44 @@ def _time_of(event: MarketEvent) -> int:
     if isinstance(event, Quote):
         return event.at_ns
     return event.open_ns if isinstance(event, BarOpen) else event.close_ns
+
+
+@pytest.mark.parametrize("scenario", ["bull", "bear", "sideways", "stale-feed"])
+def test_a_market_in_seconds_is_as_wild_in_an_hour_as_in_minutes_and_not_in_a_second(scenario: str) -> None:
+    meant, watched = SCENARIOS[scenario], in_bars_of(SCENARIOS[scenario], 1.0)
+    fives = [
+        max(prices) / min(prices) - 1.0
+        for seed in range(4)
+        for prices in _five_minutes(SandboxMarket(seed=seed, scenario=watched))
+    ]
+    calm = sum(move <= PRICE_DRIFT for move in fives) / len(fives)
+    assert calm > (0.4 if scenario == "bear" else 0.8), "a desk may enter"
+    (slow,), (fast,) = meant.regimes, watched.regimes
+    assert fast.sigma**2 * 60 == pytest.approx(slow.sigma**2) and fast.mu * 60 == pytest.approx(slow.mu)
+    assert watched.past.sigma**2 * 60 == pytest.approx(meant.past.sigma**2)
+    assert in_bars_of(meant, 60.0) is meant and watched.stalls == meant.stalls
+
+
+def _five_minutes(market: SandboxMarket) -> Iterator[list[float]]:
+    for begin in range(-600, 3_000, 300):
+        yield [market.path("BTC-PERP", index, 1)[-1] for index in range(begin, begin + 300)]
+
+
+@pytest.mark.parametrize("scenario", ["flash-crash", "gap"])
+def test_shocks_of_a_watched_market_leave_time_to_enter_between_them(scenario: str) -> None:
+    watched = in_bars_of(SCENARIOS[scenario], 1.0)
+    market = SandboxMarket(seed=3, scenario=watched)
+    moves = [
+        abs(math.log(after / before))
+        for before, after in itertools.pairwise(
+            [market.path("BTC-PERP", index, 1)[-1] for index in range(1_500)]
+        )
+    ]
+    shocks = [index for index, move in enumerate(moves) if move > PRICE_DRIFT * 0.9]
+    assert shocks and min(shocks) >= 60
+    jumps = [b - a for a, b in itertools.pairwise(shocks) if b - a > 10]
+    assert jumps and min(jumps) > 300, "a jump stands in the drift window for five minutes"
+
+
+def test_the_demo_is_made_for_bars_of_a_second() -> None:
+    assert in_bars_of(SCENARIOS["demo"], 1.0) is SCENARIOS["demo"]

@@ -14,7 +14,6 @@ from seams.rng import Rng
 from venues.sandbox.scenarios import (
     DEFAULT_SYMBOLS,
     SCENARIOS,
-    SIDEWAYS,
     Regime,
     Scenario,
     Shock,
@@ -113,7 +112,7 @@ class _Walk:
 
     def regime(self, index: int) -> Regime:
         if index < 0:
-            return SIDEWAYS
+            return self._scenario.past
         regimes = self._scenario.regimes
         if len(regimes) == 1:
             return regimes[0]
@@ -133,9 +132,9 @@ class _Walk:
 
     def _past_log(self, steps_back: int) -> float:
         while len(self._past) <= steps_back:
-            last = self._past[-1]
+            last, past = self._past[-1], self._scenario.past
             self._past.append(
-                last + SIDEWAYS.kappa * (self._start - last) + SIDEWAYS.sigma * self._past_gauss(0.0, 1.0)
+                last + past.kappa * (self._start - last) + past.sigma * self._past_gauss(0.0, 1.0)
             )
         return self._past[steps_back]
 

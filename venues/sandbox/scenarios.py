@@ -1,12 +1,14 @@
 """The sandbox's symbols and scenarios, as tables.
 
-Drift and volatility are per bar, whatever a bar's length (schemas.md, "Scenarios").
+Drift and volatility are per bar, whatever a bar's length (schemas.md, "Scenarios"). A desk that is watched in
+seconds has bars of a second: `in_bars_of` gives it the same market at its own pace.
 """
 
 from __future__ import annotations
 
 from decimal import Decimal
 from enum import StrEnum
+from math import sqrt
 
 from venues.types import Instrument, Record
 
@@ -103,10 +105,15 @@ class Stall(Record):
 
 
 class Scenario(Record):
-    """One named market: the regimes drawn from (one per `segment_bars`), its shock, its stalls."""
+    """One named market: the regimes drawn from (one per `segment_bars`), its shock, its stalls.
+
+    `bar_s` is the length of the bars that its numbers are meant for, `past` the regime before its first bar.
+    """
 
     name: str
     regimes: tuple[Regime, ...]
+    bar_s: float = 60.0
+    past: Regime = SIDEWAYS
     segment_bars: int = 30
     shock: Shock = Shock.NONE
     shock_first_bar: int = 20
@@ -130,10 +137,44 @@ SCENARIOS: dict[str, Scenario] = {
         Scenario(
             name="demo",
             regimes=(DEMO_UP, DEMO_DOWN, DEMO_SIDEWAYS),
+            bar_s=1.0,
+            past=DEMO_SIDEWAYS,
             stalls=(Stall(symbol="XRP-PERP", after_s=75.0, for_s=30.0, every_s=600.0),),
         ),
     )
 }
+
+
+WATCHED_SHOCK_FIRST_S, WATCHED_SHOCK_EVERY_S = 90.0, 600.0
+"""When a watched market has its shocks. A jump stands in the drift rule's window for five minutes: shocks
+that come faster leave a desk that may never enter, and so nothing to rehearse them on."""
+
+
+def in_bars_of(scenario: Scenario, bar_s: float) -> Scenario:
+    """Return the scenario for a desk with shorter bars: as wild in an hour as it is, not as wild in a bar.
+
+    A regime's drift and pull go with a bar's length, its volatility with the root of it. A shock keeps its
+    size and comes by the watch.
+    """
+    assert bar_s > 0
+    if bar_s >= scenario.bar_s:
+        return scenario
+    share = bar_s / scenario.bar_s
+    return Scenario(
+        name=scenario.name,
+        regimes=tuple(_slower(regime, share) for regime in scenario.regimes),
+        bar_s=bar_s,
+        past=_slower(scenario.past, share),
+        segment_bars=round(scenario.segment_bars / share),
+        shock=scenario.shock,
+        shock_first_bar=round(WATCHED_SHOCK_FIRST_S / bar_s),
+        shock_every_bars=round(WATCHED_SHOCK_EVERY_S / bar_s),
+        stalls=scenario.stalls,
+    )
+
+
+def _slower(regime: Regime, share: float) -> Regime:
+    return Regime(mu=regime.mu * share, sigma=regime.sigma * sqrt(share), kappa=regime.kappa * share)
 
 
 def instrument_of(spec: SymbolSpec, maker_fee_bps: Decimal, taker_fee_bps: Decimal) -> Instrument:

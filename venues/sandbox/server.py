@@ -24,7 +24,7 @@ from venues.keyfile import KeyFile
 from venues.sandbox import messages as m
 from venues.sandbox.exchange import Exchange
 from venues.sandbox.market import SandboxFeed, SandboxMarket
-from venues.sandbox.scenarios import DEFAULT_SYMBOLS, SCENARIOS, instrument_of
+from venues.sandbox.scenarios import DEFAULT_SYMBOLS, SCENARIOS, in_bars_of, instrument_of
 from venues.sandbox.venue import SandboxVenue
 from venues.types import FeedEnd, Instrument, Record
 
@@ -140,8 +140,9 @@ class Server:
 
 def build(clock: Clock, market: Market, keys: dict[str, KeyFile]) -> Server:
     """Put an exchange together: market, books, keys."""
+    scenario = in_bars_of(SCENARIOS[market.scenario], market.bar_s)
     feed = SandboxFeed(
-        SandboxMarket(seed=market.seed, scenario=market.scenario, symbols=DEFAULT_SYMBOLS),
+        SandboxMarket(seed=market.seed, scenario=scenario, symbols=DEFAULT_SYMBOLS),
         clock,
         bar_seconds=market.bar_s,
         ticks_per_second=market.ticks_per_s,
