@@ -49,7 +49,8 @@ from seams.clock import NS_PER_MS, NS_PER_S, iso_z
 MAX_SESSIONS = 8
 HEAD_START_S = 0.05
 """How long a kill lets its cancels run before it writes and says anything else."""
-REJECT_ALARM_S = 20
+MOMENTARY_S = 20
+"""How long a rejection or a seen expiry stands as an alarm's condition; the next one rings again."""
 REPLIES_KEPT_NS = 86_400 * NS_PER_S
 """Commands live two minutes at most; a day of replies is far more than any repeat needs."""
 
@@ -79,6 +80,8 @@ class Desk:
     ended: list[SessionRow] = field(default_factory=list)
     kills: int = 0
     forgot_ns: int = 0
+    expired: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Symbol -> when its last ticket expired, and how many did since somebody had seen the alarm."""
     obeyed: KillLevel = KillLevel.CLEAR
     """The strictest kill level whose cancels were sent; the main loop obeys what is above it."""
 
@@ -163,7 +166,7 @@ class Desk:
         session.desk_facts = lambda: desk_facts(self.core, session, self.sessions)
         session.on_value.append(lambda: watch_limits(self.core, self.sessions))
         session.on_denied.append(partial(latch_repetition, self.core, session_id))
-        session.on_denied.append(partial(latch_storm, self.core, session.orders))
+        session.standing.on_new.append(partial(latch_storm, self.core, session.orders))
         session.on_fill.append(TradeBook(session).on_fill)
         session.on_fill.append(partial(tell_observers, self.core))
         session.on_fill.append(lambda order, fill: add_trade(session, folder, order, fill))
@@ -336,14 +339,30 @@ class Desk:
         for ticket in self.core.tickets.expire(self.core.moment()):
             self.core.store.tickets.save_ticket(ticket_row(ticket, "expiry", self.core.clock.now_ns()))
             self.core.note("ticket_expired", "eng", f"{ticket.id} expired unanswered", ticket_id=ticket.id)
-            self.core.alarm("ticket_expired", ticket.intent.symbol, "eng", f"{ticket.id} expired unanswered")
+            symbol = ticket.intent.symbol
+            _, before = self.expired.get(symbol, (0, 0))
+            self.expired[symbol] = self.core.clock.now_ns(), before + 1
+            which = f"{before + 1} tickets, the last {ticket.id}," if before else ticket.id
+            self.core.alarm("ticket_expired", symbol, "eng", f"{which} expired unanswered")
             if ticket.intent.session_id in self.running:
                 self.session_of_ticket(ticket).refuse(ticket, "ticket_expired")
+
+    def _forget_expiries(self, now_ns: int) -> None:
+        """End the alarm of expired tickets that somebody has seen, so that the next expiry rings again.
+
+        Until then it stands and counts: an empty chair is one alarm, not one for each ticket.
+        """
+        for symbol, (at_ns, _) in list(self.expired.items()):
+            is_seen = not self.core.alarms.is_unseen("ticket_expired", symbol)
+            if is_seen and now_ns - at_ns > MOMENTARY_S * NS_PER_S:
+                del self.expired[symbol]
+                self.core.calm("ticket_expired", symbol)
 
     async def tend(self) -> None:
         """Once a second: feeds, expiries, unknown orders, progress, alarms that calmed down."""
         now_ns = self.core.clock.now_ns()
         self.expire_tickets()
+        self._forget_expiries(now_ns)
         watch_limits(self.core, self.sessions)
         watch_cancels(self.core, self.books())
         for entry in list(self.running.values()):
@@ -358,7 +377,7 @@ class Desk:
             except STORAGE_FAILURES as error:
                 session.fail(error)
             last = max(session.orders.rejects, default=0)
-            if last and now_ns - last > REJECT_ALARM_S * NS_PER_S:
+            if last and now_ns - last > MOMENTARY_S * NS_PER_S:
                 for symbol in session.hub.symbols():
                     self.core.calm("order_rejected", symbol)
         self.core.alarms.tick(now_ns)

@@ -24,6 +24,8 @@ from venues.sandbox.embedded import EmbeddedVenue
 DAILY_LOSS, DRAWDOWN = "daily_loss_limit", "drawdown_limit"
 DESK_LOSS, DESK_DRAWDOWN = "desk_daily_loss_limit", "desk_drawdown_limit"
 EXPOSURE, NEAR = "exposure_breach", "loss_near"
+NEAR_UNTIL = 0.95
+"""A warning ends so far below where it began: a value that trembles there would ring with every tick."""
 LIMITS, STORM, REPEATED = "limits", "order_storm", "repeated_execution"
 LATCHING = (LIMITS, STORM, KEY_DEAD)
 RAISE_ALARM = "limit_raise_pending"
@@ -173,9 +175,10 @@ def _watch_exposure(core: Core, name: str, ledger: Ledger) -> None:
 
 
 def _judge(core: Core, name: str, code: str, value: float, close_at: float, halt_at: float) -> None:
-    is_near = close_at * core.settings.risk.warn_fraction <= value < close_at
-    near = f"{name} {code}"
-    if is_near:
+    near, warn_at = f"{name} {code}", close_at * core.settings.risk.warn_fraction
+    if (NEAR, near) in core.standing:
+        warn_at *= NEAR_UNTIL
+    if warn_at <= value < close_at and not core.interlock.has(LIMITS, code):
         core.alarm(NEAR, near, "eng", f"{code} {value:.6g} of {close_at:.6g} in {name}")
     elif (NEAR, near) in core.standing:
         core.calm(NEAR, near)

@@ -232,6 +232,11 @@ class AlarmDesk:
     def unacked(self) -> int:
         return sum(1 for alarm in self._alarms.values() if alarm.phase in UNSEEN and alarm.shelf is None)
 
+    def is_unseen(self, code: str, subject: str) -> bool:
+        """Tell whether this alarm still waits for a person to see it."""
+        alarm = self._alarms.get(alarm_id_of(code, self._clean(subject)))
+        return alarm is not None and alarm.phase in UNSEEN
+
     def rows(self, now_ns: int = 0) -> tuple[AlarmRow, ...]:
         """Return what is not normal or is shelved: highest priority first, unseen before seen, newest first,
         shelved ones last."""

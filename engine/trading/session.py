@@ -25,6 +25,7 @@ from engine.trading.pipeline import bounds_of, intent_of, policy_for, request_of
 from engine.trading.plan import Counts, SessionPlan
 from engine.trading.rows import intent_row, judgement_rows, ticket_row
 from engine.trading.shadow import Shadow, hear
+from engine.trading.standing import Standing
 from engine.trading.working import ManagedOrder
 from native.intents import OrderIntent
 from native.kernel import Kernel
@@ -76,6 +77,7 @@ class PaperSession:
         self.on_value: list[Callable[[], None]] = []
         """Called in the same event as every mark and fill, before anything is decided on it (I27)."""
         self.on_denied: list[Callable[[ExecutionIntent, Preflight], None]] = []
+        self.standing = Standing(core.events)
         self.counts = Counts()
         self.market_ns = 0
         self.failure = ""
@@ -279,11 +281,10 @@ class PaperSession:
         self.counts.denied += 1
         for watcher in self.on_denied:
             watcher(intent, verdict)
+        self.standing.refused(intent, verdict, wish)
         now_ns, mine = self.core.clock.now_ns(), self.plan.run_fingerprint
         row = intent_row(intent, intent.decision_id, mine, now_ns, "denied", verdict.reasons)
         self.core.store.orders.record_intent(row)
-        reasons = ", ".join(verdict.reasons)
-        self.core.events.add("denied", "eng", f"{intent.side} {intent.symbol} denied: {reasons}")
         if wish is not None:
             self.kernel.reject(wish.lane, wish.intent_id, verdict.reasons[0])
 

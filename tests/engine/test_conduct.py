@@ -133,6 +133,28 @@ def test_a_loss_rings_before_its_limit_and_calms_when_it_is_gone(tmp_path: Path,
     core.store.close()
 
 
+def test_a_loss_that_trembles_at_its_warning_or_its_limit_rings_once(
+    tmp_path: Path, clock: FixedClock
+) -> None:
+    core = core_of(tmp_path, clock)
+
+    def rung() -> int:
+        return sum(row.kind == "alarm" and "loss_near" in row.text for row in core.events.page())
+
+    for usd in ("-2400", "-2399", "-2410", "-2330", "-2401"):
+        watch_limits(core, [running(usd)])
+    assert rung() == 1, "it stays until the loss is well below where it began"
+    watch_limits(core, [running("-2200")])
+    watch_limits(core, [running("-2500")])
+    assert rung() == 2
+    for usd in ("-3001", "-2999", "-3001", "-2990"):
+        watch_limits(core, [running(usd)])
+    assert rung() == 2 and core.interlock.has("limits", "desk_daily_loss_limit"), (
+        "what is held is near no more"
+    )
+    core.store.close()
+
+
 def test_a_fill_without_a_mark_says_nothing_about_slippage() -> None:
     assert Traded(1, "s", "open", 1, D(1), None, D(0)).slippage_bps is None
 

@@ -13,6 +13,7 @@ from engine.api.ticket_views import TicketRow
 from engine.store.failures import StoreConflict
 from safety.approval import CONFIRMED_WITHIN_NS, TicketEvent, TicketState
 from safety.canonical import changed
+from seams.clock import NS_PER_S
 from tests.engine.supervised import Supervised, approval
 from tests.store.looking import approval_of
 
@@ -123,3 +124,32 @@ async def test_the_policy_that_an_approver_saw_stands_beside_the_decision(desk: 
     assert noted["policy"] == [msgspec.to_builtins(each) for each in row.policy], (
         "what was shown, not what is written now"
     )
+
+
+async def test_an_empty_chair_is_one_alarm_and_an_expiry_after_somebody_looked_rings_again(
+    desk: Supervised, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket, core, sessions = await desk.open(), desk.core, desk.engine.desk
+    for session_id in list(sessions.running):
+        await sessions.stop_paper(session_id, "ada")
+    due: list[str] = []
+    monkeypatch.setattr(core.tickets, "expire", lambda moment: [changed(ticket, id=due.pop())] if due else [])
+    monkeypatch.setattr(core.store.tickets, "save_ticket", lambda row: None)
+
+    async def alarm(expires: str, after_s: int) -> tuple[str, str, int, str]:
+        desk.clock.step_ns += after_s * NS_PER_S
+        due[:] = [expires] if expires else []
+        await sessions.tend()
+        (row,) = (each for each in core.alarms.rows() if each.code == "ticket_expired")
+        return row.alarm_id, row.state, row.count, row.message
+
+    alarm_id, *first = await alarm("T-1", 0)
+    assert first == ["UNACK", 1, "T-1 expired unanswered"]
+    _, *second = await alarm("T-2", 300)
+    assert second == ["UNACK", 1, "2 tickets, the last T-2, expired unanswered"], "and no second ring"
+    core.alarms.ack(alarm_id, "ada", desk.clock.now_ns())
+    desk.clock.step_ns += 30 * NS_PER_S
+    await sessions.tend()
+    assert not [each for each in core.alarms.rows() if each.code == "ticket_expired"]
+    _, *third = await alarm("T-3", 120)
+    assert third == ["UNACK", 2, "T-3 expired unanswered"]
