@@ -64,7 +64,7 @@ def judge_order(
         raise typer.Exit(ExitCode.USAGE)
     verdict = output.record(made["preflight"])
     checks = output.table(output.records(verdict["checks"]), CHECK_COLUMNS, "no checks")
-    word = "allowed" if verdict["allowed"] else f"refused: {verdict['reasons']}"
+    word = "allowed" if verdict["allowed"] else f"refused: {output.cell(verdict['reasons'], 400)}"
     output.show({"dry_run": made}, f"{checks}\n\n{word}\n{made['path']}", as_json)
     if not verdict["allowed"]:
         raise typer.Exit(ExitCode.REFUSED)

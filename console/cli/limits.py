@@ -94,7 +94,7 @@ def check(
         raise typer.Exit(ExitCode.USAGE)
     verdict = output.record(made["preflight"])
     checks = output.records(verdict["checks"])
-    word = "allowed" if verdict["allowed"] else f"refused: {verdict['reasons']}"
+    word = "allowed" if verdict["allowed"] else f"refused: {output.cell(verdict['reasons'], 400)}"
     output.show(
         {
             "allowed": verdict["allowed"],

@@ -172,7 +172,8 @@ class Store:
         elif row.mode != self.mode.value:
             raise StoreUnreadable(f"{name} is a {row.mode} database; it is never opened as {self.mode.value}")
         elif row.environment != environment.value:
-            raise StoreUnreadable(f"{name} belongs to {row.environment}; it is never used on {environment}")
+            said = f"{name} belongs to {row.environment}; it is never used on {environment}"
+            raise StoreUnreadable(f"{said}: name another folder with INTERLOCK_HOME for that")
 
     def _abandon(self) -> None:
         self._connection.close()

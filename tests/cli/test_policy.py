@@ -41,6 +41,10 @@ def test_an_order_beyond_a_limit_is_refused_with_the_number(
     assert isinstance(checks, list)
     row = next(row for row in checks if row["name"] == "max_notional_exceeded")
     assert (row["after"], row["limit"], row["headroom"]) == ("32000", "25000", "0")
+    file = tmp_path / "order.json"
+    file.write_text(json.dumps({**ORDER, "quantity": "0.5"}), encoding="utf-8")
+    assert run(["--home", str(tmp_path / "desk"), "policy", "check", "--file", str(file)]) == 1
+    assert "refused: max_notional_exceeded" in capsys.readouterr().out.splitlines()
 
 
 def test_an_incomplete_or_wrong_order_is_answered_with_its_correction(
