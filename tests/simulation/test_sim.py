@@ -49,6 +49,7 @@ def test_without_faults_the_desk_trades_and_nothing_fails(template: Path) -> Non
     assert result.orders > 5 and result.fills > 5
 
 
+@pytest.mark.timeout(600)
 def test_a_seed_is_its_trace_in_fresh_processes_under_any_hash_seed(template: Path) -> None:
     seeds = ("3", "11", "18")
     mine = str([run_seed(int(seed), template)[0].sha256 for seed in seeds])

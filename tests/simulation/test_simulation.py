@@ -65,6 +65,7 @@ def test_a_lost_answer_is_unknown_and_holds_until_the_venue_proves_it(
     )
 
 
+@pytest.mark.timeout(600)
 def test_two_runs_and_two_fresh_processes_leave_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
