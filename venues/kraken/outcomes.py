@@ -79,7 +79,8 @@ def envelope_outcome(envelope: object) -> Outcome:
     """Class an answer's envelope."""
     errors = envelope.get("error") if isinstance(envelope, Mapping) else None
     if not isinstance(envelope, Mapping) or not isinstance(errors, list):
-        return Outcome(Proof.UNKNOWN, "unreadable", str(envelope)[:80])
+        said = json.dumps(envelope, default=str)[:80]
+        return Outcome(Proof.UNKNOWN, "unreadable", f"no answer of the venue's form: {said}")
     grave = [str(error) for error in errors if not str(error).startswith("W")]
     if not grave:
         if "result" not in envelope:
