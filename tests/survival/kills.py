@@ -34,7 +34,7 @@ from seams.net import NetDown, NoAnswer
 from venues.types import Side
 
 from .conftest import eventually, is_gone
-from .live import REPOSITORY, STRATEGIES, ExchangeProcess, LiveRig
+from .live import REPOSITORY, ExchangeProcess, LiveRig
 
 HOW = (("kill", 0.80), ("stop", 0.05), ("bus", 0.05), ("disk", 0.05), ("latch", 0.05))
 """How an engine comes to its end, and how often. Each ends with kill -9; the others hurt it first."""
@@ -58,6 +58,8 @@ LIMITS = {
     "RECONCILE_STALE_MS": "60000",
 }
 """A desk that trades far more often than its limits would let it, so that kills meet orders."""
+QUICK: dict[str, float | str] = {"fast": 2.0, "slow": 5.0}
+"""A life lasts seconds: what a desk trades by default may not cross within one."""
 
 
 @dataclass
@@ -250,10 +252,10 @@ class Campaign:
         supervised = self.dice.random() < 0.5
         start = PaperStart(
             feed="exchange",
-            strategies=STRATEGIES,
+            strategies=("ema_cross",),
+            params=QUICK,
             shadow="",
             is_supervised=supervised,
-            supervised_strategies=STRATEGIES[:1] if supervised else (),
         )
         has_started = False
         while True:
