@@ -135,7 +135,7 @@ def list_session_rows(sessions: Path, disk: Disk, clock: Clock) -> tuple[Session
             decisions=entry.status.decisions,
             orders=entry.status.orders,
             fills=entry.status.fills,
-            equity_usd=Decimal(entry.status.equity_usd),
+            equity_usd=round(Decimal(entry.status.equity_usd), 2),
             decision_sha256=entry.status.decision_sha256,
             message=entry.status.message,
             path=entry.path,

@@ -77,7 +77,9 @@ def test_stale_is_derived_and_a_dead_engine_is_noticed_at_start(tmp_path: Path) 
     clock, sessions = FixedClock(), tmp_path / "outputs" / "paper_sessions"
     open_session(tmp_path, "PS-alive", clock)
     open_session(tmp_path, "PS-dead", clock, DEAD_PID)
-    shown = {row.session_id: row.status for row in research.list_sessions(tmp_path, clock=clock)}
+    rows = research.list_sessions(tmp_path, clock=clock)
+    assert all(str(row.equity_usd).partition(".")[2] == "00" for row in rows), "cents, however it is kept"
+    shown = {row.session_id: row.status for row in rows}
     assert shown == {"PS-alive": "running", "PS-dead": "stale"}
     clock.advance(61 * 60)
     assert {row.status for row in research.list_sessions(tmp_path, clock=clock)} == {"stale"}

@@ -164,17 +164,21 @@ class Overview(Room):
         lines: list[Line] = [rule("RISK AND LIMITS", width, look.rule)]
         if view is None:
             return [*lines, (("  no figures yet", "dim"),)]
+        equity, day = text.money(view.equity_usd), f"day {text.signed(view.day_pnl_usd)}"
+        fall = f"drawdown {text.percent(-abs(view.drawdown) + 0.0)}"
+        carried = (f"gross {text.money(view.gross_usd, 0)}", f"net {text.signed(view.net_usd, 0)}")
+        gap = _gap(width - 11, equity, day, fall)
+        if len(equity + gap + day + gap + fall) > width - 11:
+            fall = ""  # its bar is below: half a figure is worse than none
         lines += [
             (
                 (" equity    ", "dim"),
-                (f"{text.money(view.equity_usd)}", "bright"),
-                (f"   day {text.signed(view.day_pnl_usd)}", "bright"),
-                (f"   drawdown {text.percent(-abs(view.drawdown) + 0.0)}", "text"),
+                (equity + gap + day, "bright"),
+                (gap + fall, "text"),
             ),
             (
                 (" exposure  ", "dim"),
-                (f"gross {text.money(view.gross_usd, 0)}   net {text.signed(view.net_usd, 0)}", "text"),
-                (f"   {view.leverage:.2f}x", "text"),
+                (_gap(width - 11, *carried, "0.00x").join((*carried, f"{view.leverage:.2f}x")), "text"),
             ),
             (
                 (" flow      ", "dim"),
@@ -207,6 +211,11 @@ class Overview(Room):
             lines.append(((f" {name} ", "text"), (f"{stage} ", "bright"), (why[0], "dim")))
             lines += [((f"{'':24}{more}", "dim"),) for more in why[1:]]
         return lines if len(lines) > 1 else [*lines, (("  none", "dim"),)]
+
+
+def _gap(width: int, *parts: str) -> str:
+    """Return what stands between parts: three spaces, and one where the line would be cut."""
+    return "   " if sum(map(len, parts)) + 3 * (len(parts) - 1) <= width else " "
 
 
 def _flow(view: OverviewView) -> str:
