@@ -23,6 +23,7 @@ from engine.desk_evidence import (
     tell_observers,
     why_no_trades,
 )
+from engine.expiries import Expiries
 from engine.failures import reason_code
 from engine.limits import desk_facts, latch_repetition, restore_traffic, watch_limits
 from engine.market.hub import HubState
@@ -49,8 +50,7 @@ from seams.clock import NS_PER_MS, NS_PER_S, iso_z
 MAX_SESSIONS = 8
 HEAD_START_S = 0.05
 """How long a kill lets its cancels run before it writes and says anything else."""
-MOMENTARY_S = 20
-"""How long a rejection or a seen expiry stands as an alarm's condition; the next one rings again."""
+REJECT_ALARM_S = 20
 REPLIES_KEPT_NS = 86_400 * NS_PER_S
 """Commands live two minutes at most; a day of replies is far more than any repeat needs."""
 
@@ -80,10 +80,12 @@ class Desk:
     ended: list[SessionRow] = field(default_factory=list)
     kills: int = 0
     forgot_ns: int = 0
-    expired: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """Symbol -> when its last ticket expired, and how many did since somebody had seen the alarm."""
     obeyed: KillLevel = KillLevel.CLEAR
     """The strictest kill level whose cancels were sent; the main loop obeys what is above it."""
+    expiries: Expiries = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.expiries = Expiries(self.core)
 
     @property
     def sessions(self) -> list[PaperSession]:
@@ -339,30 +341,15 @@ class Desk:
         for ticket in self.core.tickets.expire(self.core.moment()):
             self.core.store.tickets.save_ticket(ticket_row(ticket, "expiry", self.core.clock.now_ns()))
             self.core.note("ticket_expired", "eng", f"{ticket.id} expired unanswered", ticket_id=ticket.id)
-            symbol = ticket.intent.symbol
-            _, before = self.expired.get(symbol, (0, 0))
-            self.expired[symbol] = self.core.clock.now_ns(), before + 1
-            which = f"{before + 1} tickets, the last {ticket.id}," if before else ticket.id
-            self.core.alarm("ticket_expired", symbol, "eng", f"{which} expired unanswered")
+            self.expiries.ring(ticket.intent.symbol, ticket.id)
             if ticket.intent.session_id in self.running:
                 self.session_of_ticket(ticket).refuse(ticket, "ticket_expired")
-
-    def _forget_expiries(self, now_ns: int) -> None:
-        """End the alarm of expired tickets that somebody has seen, so that the next expiry rings again.
-
-        Until then it stands and counts: an empty chair is one alarm, not one for each ticket.
-        """
-        for symbol, (at_ns, _) in list(self.expired.items()):
-            is_seen = not self.core.alarms.is_unseen("ticket_expired", symbol)
-            if is_seen and now_ns - at_ns > MOMENTARY_S * NS_PER_S:
-                del self.expired[symbol]
-                self.core.calm("ticket_expired", symbol)
 
     async def tend(self) -> None:
         """Once a second: feeds, expiries, unknown orders, progress, alarms that calmed down."""
         now_ns = self.core.clock.now_ns()
         self.expire_tickets()
-        self._forget_expiries(now_ns)
+        self.expiries.tend(now_ns)
         watch_limits(self.core, self.sessions)
         watch_cancels(self.core, self.books())
         for entry in list(self.running.values()):
@@ -377,7 +364,7 @@ class Desk:
             except STORAGE_FAILURES as error:
                 session.fail(error)
             last = max(session.orders.rejects, default=0)
-            if last and now_ns - last > MOMENTARY_S * NS_PER_S:
+            if last and now_ns - last > REJECT_ALARM_S * NS_PER_S:
                 for symbol in session.hub.symbols():
                     self.core.calm("order_rejected", symbol)
         self.core.alarms.tick(now_ns)
