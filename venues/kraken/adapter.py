@@ -311,7 +311,9 @@ class KrakenAdapter:
     async def permissions(self) -> frozenset[str]:
         """Return what the asking key may do; one that can withdraw must not be used."""
         said = table(await self._client.ask("GetApiKeyInfo"))["permissions"]
-        return frozenset(map(str, said)) if isinstance(said, list) else frozenset()
+        if not isinstance(said, list):
+            raise ValueError("permissions are no list")
+        return frozenset(map(str, said))
 
     # --- inside ----------------------------------------------------------------------------------
 

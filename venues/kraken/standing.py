@@ -13,6 +13,7 @@ from venues.standing import BudgetStanding, KeyStanding, Standing
 
 INFO = "GetApiKeyInfo"
 WITHDRAW = "withdraw-funds"
+VALID_UNTIL = ("valid_until", "validUntil")
 
 
 async def standing(venue: KrakenAdapter, clock: Clock, nonce: Callable[[], int]) -> Standing:
@@ -39,15 +40,28 @@ def rest_budget(client: KrakenClient) -> BudgetStanding:
 
 
 def _key(name: str, said: Mapping[str, object]) -> KeyStanding:
-    permissions, until = said.get("permissions"), str(said.get("valid_until") or "0")
-    if not isinstance(permissions, list) or not until.isdigit():
+    permissions = said.get("permissions")
+    if not isinstance(permissions, list):
         raise OutcomeUnknown(f"{INFO}: not what is documented")
     may = tuple(sorted(map(str, permissions)))
     return KeyStanding(
         name=name,
         public=str(said.get("api_key", "")),
         role="api key",
-        valid_until_ns=int(until) * NS_PER_S,
+        valid_until_ns=_end(said),
         can_withdraw=WITHDRAW in may,
         may=may,
     )
+
+
+def _end(said: Mapping[str, object]) -> int | None:
+    """Return when a key ends, 0 for never; None where the answer does not say.
+
+    The venue's own pages write the field in both ways; one that is not there is no "never".
+    """
+    until = next((said[name] for name in VALID_UNTIL if said.get(name) is not None), None)
+    if until is None:
+        return None
+    if isinstance(until, bool) or not str(until).isdecimal():
+        raise OutcomeUnknown(f"{INFO}: {str(until)[:40]!r} is no time")
+    return int(str(until)) * NS_PER_S
