@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from engine.api.order_judgement import FieldSaid, OrderJudge, OrderJudged
@@ -10,6 +11,7 @@ from engine.corridor.case import intent_of_form
 from engine.corridor.desk import CorridorDesk
 from engine.desk import Desk
 from engine.hand_orders import by_hand, may_override, session_for
+from engine.judging import corrections as advised
 from engine.judging import judge_opening
 from engine.ticket_views import check_rows, price
 from safety.canonical import changed
@@ -47,7 +49,7 @@ async def judge_order(core: Core, desk: Desk, corridor: CorridorDesk | None, bod
         return changed(blank, said=tuple(said))
     intent = by_hand(form, session, DRY, core.config_fingerprint)
     verdict = session.judge(intent)
-    return _judged(blank, intent, verdict, may_override(core, verdict))
+    return _judged(blank, intent, verdict, may_override(core, verdict), {})
 
 
 async def _by_corridor(
@@ -58,7 +60,9 @@ async def _by_corridor(
     market = await corridor.venue.market(intent.symbol)
     if market is not None:
         intent = changed(intent, mark_price=market.mark)
-    return _judged(blank, intent, judge_opening(core, corridor.custody, intent, market), False)
+    verdict = judge_opening(core, corridor.custody, intent, market)
+    advice = advised(verdict.reasons, corridor.custody, intent.symbol)
+    return _judged(blank, intent, verdict, False, advice)
 
 
 def _blank(core: Core, goes: str, venue: str, account: str, session_id: str) -> OrderJudged:
@@ -78,11 +82,15 @@ def _blank(core: Core, goes: str, venue: str, account: str, session_id: str) -> 
 
 
 def _judged(
-    blank: OrderJudged, intent: ExecutionIntent, verdict: Preflight, is_overridable: bool
+    blank: OrderJudged,
+    intent: ExecutionIntent,
+    verdict: Preflight,
+    is_overridable: bool,
+    advice: Mapping[str, str],
 ) -> OrderJudged:
     failed = {c.name: c.reason or c.name for c in verdict.checks if c.result is CheckResult.FAIL}
     said = (
-        FieldSaid(field=FIELD_OF.get(name, ""), code=code, said=REASONS[code].correction)
+        FieldSaid(field=FIELD_OF.get(name, ""), code=code, said=advice.get(code) or REASONS[code].correction)
         for name, code in failed.items()
     )
     worst = "fail" if not verdict.allowed else "warn" if verdict.has_warning else "ok"

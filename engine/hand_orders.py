@@ -18,6 +18,7 @@ from safety.intent import ExecutionIntent, MissingFields
 from safety.order_form import InvalidFields
 from safety.override import OVERRIDABLE
 from safety.reasons import Refusal
+from safety.spelling import unlisted
 from safety.text import clean
 
 CENT = Decimal("0.01")
@@ -45,6 +46,9 @@ def session_for(desk: Desk, session_id: str, symbol: str) -> PaperSession:
         found = [desk.session(session_id)]
     else:
         found = [s for s in desk.sessions if symbol in s.plan.instruments]
+    traded = {each for session in desk.sessions for each in session.plan.instruments}
+    if traded and symbol not in traded:
+        raise Refusal("unknown_session", f"no session trades it: {unlisted(symbol, 'this desk', traded)}")
     if len(found) != 1 or symbol not in found[0].plan.instruments:
         raise Refusal("unknown_session", f"{len(found)} sessions trade {clean(symbol, 40)}; name one")
     return found[0]

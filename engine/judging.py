@@ -21,11 +21,13 @@ from safety.facts import AccountFacts, DeskFacts, MarketFacts, OrderFact, Positi
 from safety.intent import ExecutionIntent, ExecutionPolicy
 from safety.preflight import preflight
 from safety.reasons import REASONS, Refusal
+from safety.spelling import unlisted
 from seams.clock import NS_PER_MS
 from venues.contract import VenueAdapter
 from venues.evidence import Market
 from venues.types import Environment, Instrument, Mode, VenuePosition
 
+NOT_LISTED = ("instrument_unknown", "market_not_supported")
 NOTHING = Decimal(0)
 """What other accounts carry: an engine with an account in custody trades no other."""
 
@@ -85,9 +87,13 @@ def facts_told(core: Core, symbol: str) -> dict[str, object]:
     return {} if core.market is None else {"market_facts": core.market.told(symbol)}
 
 
-def corrections(codes: Sequence[str]) -> dict[str, str]:
-    """Return what to do about each reason that refused."""
-    return {code: REASONS[code].correction for code in codes}
+def corrections(codes: Sequence[str], custody: Custody, symbol: str) -> dict[str, str]:
+    """Return what to do about each reason that refused; one that is not listed is told its neighbours."""
+    said = {code: REASONS[code].correction for code in codes}
+    known = [each.symbol for each in custody.venue.instruments()]
+    if known and symbol not in known:
+        said |= dict.fromkeys(NOT_LISTED, unlisted(symbol, custody.venue.name, known))
+    return said
 
 
 def policy_by_hand(core: Core, intent: ExecutionIntent) -> ExecutionPolicy:

@@ -65,6 +65,7 @@ def judge_order(
     verdict = output.record(made["preflight"])
     checks = output.table(output.records(verdict["checks"]), CHECK_COLUMNS, "no checks")
     word = "allowed" if verdict["allowed"] else f"refused: {output.cell(verdict['reasons'], 400)}"
+    word += f"\n{output.safe_line(str(made['said']))}" if made["said"] else ""
     output.show({"dry_run": made}, f"{checks}\n\n{word}\n{made['path']}", as_json)
     if not verdict["allowed"]:
         raise typer.Exit(ExitCode.REFUSED)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from engine.feed.coverage import Coverage
     from engine.feed.messages import FeedHealth
     from engine.feed.source import CandleSet
+    from venues.public import PublicVenue
 
 READY_S, STOP_S, POLL_S = 45.0, 8.0, 0.05
 
@@ -71,8 +72,7 @@ async def backfill_candles(
         if symbol in ("", each) and interval in ("", step)
     ]
     if not wanted:
-        known = f"symbols {', '.join(public.symbols)}; intervals {', '.join(public.intervals)}"
-        raise LookupError(f"{venue} has no {symbol or 'symbol'} {interval}; {known}")
+        raise _no_series(venue, symbol, interval, public)
     lock = feed_lock(home, venue)
     lock.acquire()
     try:
@@ -202,8 +202,7 @@ async def feed_candles(home: Path, venue: str, symbol: str, interval: str, limit
     public, limits = configured_feed(home, dict(os.environ), venue, clock)
     try:
         if symbol not in public.symbols or interval not in public.intervals:
-            known = f"symbols {', '.join(public.symbols)}; intervals {', '.join(public.intervals)}"
-            raise LookupError(f"{venue} has no {symbol} {interval}; {known}")
+            raise _no_series(venue, symbol, interval, public)
         series = Series(venue=venue, symbol=symbol, interval=interval)
         source = CandleSource(CandleStore(home, RealDisk()), clock, public if limits.allows_rest else None)
         now_ns = clock.now_ns()
@@ -211,3 +210,12 @@ async def feed_candles(home: Path, venue: str, symbol: str, interval: str, limit
         return await source.candles(series, start_ns, now_ns)
     finally:
         await public.close()
+
+
+def _no_series(venue: str, symbol: str, interval: str, public: PublicVenue) -> LookupError:
+    """Say that a venue's feed has not these candles, and what it has."""
+    from safety.spelling import unlisted
+
+    if symbol and symbol not in public.symbols:
+        return LookupError(unlisted(symbol, venue, public.symbols))
+    return LookupError(f"{venue} has no candles of {interval}; it has {', '.join(public.intervals)}")

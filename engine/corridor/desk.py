@@ -145,7 +145,7 @@ class CorridorDesk:
             "policy": self.core.policies.about(case.intent, verdict.checks),
             "note": clean(ask.note, 500),
             **facts_told(self.core, case.intent.symbol),
-            "corrections": corrections(verdict.reasons),
+            "corrections": corrections(verdict.reasons, self.custody, case.intent.symbol),
         }
         reasons = (*probe.reasons, *(each for each in verdict.reasons if each not in probe.reasons))
         return Outcome(ok, "preflight_passed" if ok else "preflight_refused", reasons, body)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection, Sequence
 
 import msgspec
 
@@ -14,6 +15,7 @@ from engine.trading.inputs import LaneFacts, SessionFacts
 from engine.trading.plan import SessionPlan
 from native.intents import KernelConfig, LaneSpec
 from safety.reasons import Refusal
+from safety.spelling import unlisted
 from seams.clock import NS_PER_MS
 
 
@@ -78,6 +80,12 @@ def chosen_for(strategy: str, start: PaperStart, faster: dict[str, dict[str, flo
         names = ", ".join(choice.switches)
         raise Refusal("invalid_config", f"a session cannot assume {names}, as preset {start.preset} does")
     return choice
+
+
+def unknown_symbols(asked: Sequence[str], venue: str, listed: Collection[str]) -> Refusal:
+    """Return what refuses a session whose markets the venue has not, with those that come near."""
+    missing = [each for each in dict.fromkeys(asked) if each not in listed]
+    return Refusal("invalid_config", "; ".join(unlisted(each, venue, listed) for each in missing))
 
 
 def run_fingerprint(core: Core, start: PaperStart) -> str:

@@ -21,6 +21,7 @@ from safety.interlock import HoldLevel
 from safety.killswitch import LatchUnreadable, read_latch
 from safety.order_form import feedback, figure
 from safety.preflight import preflight
+from safety.spelling import unlisted
 from seams.clock import NS_PER_MS, Clock, iso_z
 from seams.disk import Disk
 from seams.ids import Ids
@@ -80,6 +81,8 @@ class Judged(Record):
     intent: ExecutionIntent
     policy: ExecutionPolicy
     preflight: Preflight
+    said: str
+    """Which market was meant, where the order names one that the sandbox has not; else empty."""
 
 
 def judge_order(
@@ -98,13 +101,14 @@ def judge_order(
     policy = policy_of(settings.risk, Mode.PAPER, tuple(known), (VENUE_NAME,), ("operator",))
     facts = _facts(intent, home, disk, clock, Decimal(str(settings.risk.initial_equity_usd)))
     verdict = preflight(intent, facts, policy, known.get(intent.symbol))
+    said = "" if intent.symbol in known else unlisted(intent.symbol, f"the {VENUE_NAME}", tuple(known))
     met = guard(
         [raw],
         TOOL,
         blocked_symbols=settings.risk.blocked_symbols,
         max_order_usd=Decimal(str(settings.risk.max_order_notional_usd)),
     )
-    return Judged(guardrail=met, intent=intent, policy=policy, preflight=verdict)
+    return Judged(guardrail=met, intent=intent, policy=policy, preflight=verdict, said=said)
 
 
 def dry_run(
@@ -128,6 +132,7 @@ def dry_run(
         path=str(folder / BROKER_FILE),
         state=(WouldState.WOULD if verdict.allowed else WouldState.REFUSED).value,
         reasons=verdict.reasons,
+        said=judged.said,
     )
     disk.write_atomic(Path(made.path), msgspec.json.format(msgspec.json.encode(made), indent=2))
     return made

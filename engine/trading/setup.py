@@ -19,7 +19,7 @@ from engine.market.validation import interval_ns_of
 from engine.research.choice import Choice
 from engine.research.sweep.trials import config_id
 from engine.state.init_state import InitState, state_bytes
-from engine.trading.asked import chosen_for, deployed, run_fingerprint, session_facts
+from engine.trading.asked import chosen_for, deployed, run_fingerprint, session_facts, unknown_symbols
 from engine.trading.custody import Custody, Verdict
 from engine.trading.flow import EntryFlow
 from engine.trading.inputs import JournalledKernel
@@ -95,7 +95,7 @@ def _sandbox_session(core: Core, start: PaperStart, session_id: str) -> PaperSes
     wanted = start.symbols if state is None else tuple(lane.symbol for lane in state.lanes)
     specs = [spec for spec in DEFAULT_SYMBOLS if not wanted or spec.symbol in wanted]
     if len(specs) < max(1, len(wanted)):
-        raise Refusal("invalid_config", f"sandbox symbols: {', '.join(s.symbol for s in DEFAULT_SYMBOLS)}")
+        raise unknown_symbols(wanted, "the sandbox", [spec.symbol for spec in DEFAULT_SYMBOLS])
     config = KernelConfig(
         cash=core.settings.risk.initial_equity_usd,
         notional_usd=SANDBOX_NOTIONAL_USD,
@@ -198,7 +198,7 @@ def _exchange_session(core: Core, start: PaperStart, session_id: str, custody: C
     known = listed(custody.venue)
     symbols = list(start.symbols) or sorted(known)
     if any(symbol not in known for symbol in symbols):
-        raise Refusal("invalid_config", f"symbols of {link.name}: {', '.join(sorted(known))}")
+        raise unknown_symbols(symbols, link.name, known)
     held = [name for name in symbols if custody.ledger.holding(name).quantity]
     if held:
         said = f"{', '.join(held)}: a session starts flat; flatten first"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from engine.feed.candles import CandleStore, Series, Source
 from seams.clock import NS_PER_S
 from seams.disk import RealDisk
@@ -62,3 +64,13 @@ def test_what_cannot_be_is_refused_with_what_can(shell: Shell) -> None:
     assert shell("feed", "status", "--venue", "nonsense").code == 2
     refused = shell("feed", "backfill", "--venue", "kraken")
     assert refused.code != 0 and "interlock sandbox start --venue kraken" in refused.err
+
+
+def test_another_spelling_of_a_market_is_told_ours(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INTERLOCK_FEED__KRAKEN_URL", "http://127.0.0.1:1")
+    for words in (("backfill", "--venue", "kraken", "--symbol", "XBT-USD"), ("candles", "kraken/XBT-USD/1m")):
+        refused = shell("feed", *words)
+        said = "kraken has no market XBT-USD; did you mean BTC-USD?"
+        assert refused.code != 0 and said in refused.err, refused
+    odd = shell("feed", "backfill", "--venue", "kraken", "--interval", "7m")
+    assert "no candles of 7m; it has 1m, " in odd.err

@@ -18,6 +18,8 @@ from seams.clock import FixedClock
 from seams.disk import RealDisk
 from seams.ids import CountedIds
 
+from .conftest import Shell
+
 GOOD: dict[str, object] = {
     "symbol": "BTC-PERP",
     "side": "buy",
@@ -51,6 +53,21 @@ def test_a_refused_dry_run_writes_all_reasons_and_no_payload(tmp_path: Path) -> 
     assert {"max_notional_exceeded", "max_symbol_exposure_exceeded"} <= set(made.preflight.reasons)
     assert list(made.preflight.reasons) == sorted(made.preflight.reasons)
     assert artifact(tmp_path).payload is None
+
+
+@pytest.mark.parametrize("symbol", ["BTC-USD", "btc/perp", "XBT"])
+def test_another_spelling_is_refused_and_told_which_market_may_be_meant(tmp_path: Path, symbol: str) -> None:
+    made = attempt(tmp_path, symbol=symbol)
+    assert "instrument_unknown" in made.reasons and made.payload is None
+    assert made.said == f"the sandbox has no market {symbol}; did you mean BTC-PERP?"
+    assert artifact(tmp_path).said == made.said and not attempt(tmp_path).said
+
+
+def test_the_command_says_which_market_may_be_meant(shell: Shell) -> None:
+    words = ["--side", "buy", "--quantity", "0.1", "--limit-price", "64000", "--stop-loss", "63000"]
+    refused = shell("dry-run", "order", "--symbol", "ETH-USD", *words)
+    assert refused.code == 1 and "did you mean ETH-PERP?" in refused.out
+    assert "did you mean" not in shell("dry-run", "order", "--symbol", "BTC-PERP", *words).out
 
 
 @pytest.mark.parametrize("field", sorted(GOOD))

@@ -10,7 +10,10 @@ import pytest
 from console.cli import link
 from console.cli.app import run
 from engine.api.corridor import SessionState, Step
+from engine.api.order_judgement import OrderJudge
 from engine.corridor.case import Ask
+from engine.desk import Desk
+from engine.dry_judging import judge_order
 from safety.reasons import REASONS, Refusal
 from seams.wire import Lost
 from tests.corridor.test_corridor import FORM, Hall
@@ -129,6 +132,18 @@ async def test_a_market_that_is_not_there_is_said_first_and_what_follows_from_it
     said = capsys.readouterr().out
     assert "more refuse, because a figure that they need is not known" in said
     assert said.count("seen: ") == len([each for each in state.refused if each.is_known and each.said])
+
+
+async def test_another_spelling_of_a_market_is_told_ours_and_never_taken_for_it(hall: Hall) -> None:
+    form = {**FORM, "symbol": "BTC-USD"}
+    state = await hall.desk.open(Ask(step=Step.PREFLIGHT, operator="bob", form=form))
+    told = {each.code: each.correction for each in state.refused}
+    for code in ("market_not_supported", "instrument_unknown"):
+        assert told[code].endswith("has no market BTC-USD; did you mean BTC-PERP?"), code
+    custody = hall.house.custody
+    verdict = await judge_order(custody.core, Desk(custody.core), hall.desk, OrderJudge(order=form))
+    said = {each.code: each.said for each in verdict.said}
+    assert said["instrument_unknown"] == told["instrument_unknown"] and not verdict.can_submit
 
 
 async def test_what_has_ended_says_so_when_a_cancel_is_asked(hall: Hall) -> None:

@@ -76,6 +76,10 @@ async def test_an_unfinished_form_is_told_field_by_field_what_to_do(desk: Superv
 async def test_a_symbol_that_nobody_trades_is_said_at_once(desk: Supervised) -> None:
     verdict = await judged(desk, {"symbol": "DOGE-PERP"})
     assert fields(verdict)["symbol"] == "unknown_session"
+    near = await judged(desk, {"symbol": "BTC/USD"})
+    assert [each.said for each in near.said if each.code] == [
+        "unknown_session: no session trades it: this desk has no market BTC/USD; did you mean BTC-PERP?"
+    ]
 
 
 async def test_a_failing_rule_stands_under_the_field_that_it_is_about(desk: Supervised) -> None:

@@ -46,6 +46,21 @@ async def test_a_session_is_told_that_the_venue_is_not_ready(
     assert refused.value.code == "venue_not_ready"
 
 
+async def test_a_session_on_markets_that_are_not_there_is_told_those_that_come_near(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    await house.clean()
+    core, symbols = house.custody.core, ("BTC-USD", "BTC-PERP", "QQQ")
+    for feed, custody in (("exchange", house.custody), ("sandbox", None)):
+        start = PaperStart(feed=feed, strategies=("ema_cross",), symbols=symbols)
+        with pytest.raises(Refusal) as refused:
+            build_session(core, start, "S-1", custody)
+        said = str(refused.value)
+        assert refused.value.code == "invalid_config" and "no market BTC-PERP" not in said
+        assert (
+            "no market BTC-USD; did you mean BTC-PERP?; " in said and "no market QQQ; it has BTC-PERP" in said
+        )
+
+
 async def test_a_position_is_not_of_an_unknown_market_then(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
