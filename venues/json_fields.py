@@ -59,3 +59,12 @@ def amount(said: Json, name: str) -> Decimal:
     if not found.is_finite():
         raise ValueError(f"{name} is not finite")
     return found
+
+
+def price_named(value: object) -> Decimal:
+    """Return a price that a venue may leave out; 0 for whatever is no price, because it is only shown."""
+    try:
+        found = Decimal(value) if isinstance(value, str) and not value.startswith(("+", "-")) else Decimal(0)
+    except InvalidOperation:
+        return Decimal(0)
+    return found if found.is_finite() and found > 0 else Decimal(0)

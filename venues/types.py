@@ -219,6 +219,8 @@ class VenueOrder(Record):
     quantity: Decimal
     filled: Decimal
     status: OrderStatus
+    limit_price: Decimal = Decimal(0)
+    """The worst price that it takes; 0 where the venue names none, as for a market order."""
 
 
 class VenuePosition(Record):

@@ -79,6 +79,11 @@ class ForeignOrder(Record):
         return max(self.order.quantity if self.order else ZERO, self.executed)
 
     @property
+    def limit_price(self) -> Decimal:
+        """Return the worst price that it takes, 0 where the venue named none."""
+        return self.order.limit_price if self.order else ZERO
+
+    @property
     def is_over(self) -> bool:
         """Tell whether the venue says that it will never act again."""
         return self.order is not None and self.order.status in TERMINAL
@@ -101,6 +106,8 @@ class ForeignOrder(Record):
             return "seen on the stream, in no list of the venue yet"
         status = self.order.status if self.order else OrderStatus.FILLED
         text = f"{status} {self.side} {self.quantity.normalize():f} {self.symbol}"
+        if self.limit_price and not self.is_over:
+            text += f" limit {self.limit_price.normalize():f}"
         if not self.fills:
             return text
         paid = sum((fill.quantity * fill.price for fill in self.fills), ZERO) / self.executed

@@ -42,7 +42,7 @@ def adopt_order(
         side=side,
         quantity=foreign.quantity,
         order_type=OrderType.LIMIT if not foreign.is_over else OrderType.MARKET,
-        limit_price=Decimal(0),
+        limit_price=Decimal(0) if foreign.is_over else foreign.limit_price,
         time_in_force=TimeInForce.GTC if not foreign.is_over else TimeInForce.IOC,
         reduce_only=False,
         mark_price=price,

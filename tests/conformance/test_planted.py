@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
+import venues.kraken.translate as kraken_translate
 import venues.template.translate as template
 from tests.conformance.cases import GROUPS
 from tests.conformance.rig import Who
@@ -213,6 +214,9 @@ PLANTS = {
     "rubbish is swallowed": Plant("reconnect", "template", Stream, "_frame", _plain(rubbish_swallowed)),
     "all desks share their names": Plant(
         "restart", "template", template.Names, "__init__", _plain(lambda old, self, desk: old(self, "one"))
+    ),
+    "an order's price is not told": Plant(
+        "restart", "kraken", kraken_translate, "_limit_field", _plain(lambda old, kind: "")
     ),
     "a task is left running": Plant("restart", "template", TemplateAdapter, "close", _async(left_running)),
     "doubt counts as refusal": Plant(

@@ -18,8 +18,10 @@ from engine.risk_desk import hydrated
 from engine.trading.adjustments import Adjustment
 from engine.trading.custody import SETTLING_PASSES, Verdict
 from engine.trading.differences import Difference, Kind
+from engine.trading.gather import order_fact
 from engine.trading.working import MANUAL
 from safety.canonical import changed
+from safety.exposure import Carrying, gross_exposure
 from safety.killbyte import KillLevel
 from safety.reasons import Refusal
 from seams.wire import Lost, Unsent
@@ -170,7 +172,8 @@ def test_a_resting_foreign_order_is_cancelled_at_the_venue_and_is_gone_when_the_
         await office.by_hand(limit=Decimal(50))
         assert await office.passes(2) is Verdict.AMBIGUOUS
         row = office.rows()["foreign:HAND-1"]
-        assert row.acts[0].act is Act.FLATTEN and "open buy" in row.venue
+        assert row.acts[0].act is Act.FLATTEN and row.venue.startswith("open buy")
+        assert row.venue.endswith(f"{SPEC.symbol} limit 50"), "at what price it waits is said"
         office.house.custody.core.kill.trip(KillLevel.HALT_ALL, by="ada", reason="test", source="test")
         await office.do(Act.FLATTEN, "foreign:HAND-1")
         office.house.clock.advance(3.0)
@@ -192,7 +195,10 @@ def test_a_resting_foreign_order_that_is_adopted_is_ours_from_then_on(tmp_path: 
         await office.passes(2)
         await office.do(Act.ADOPT, "foreign:HAND-1")
         assert await office.passes() is Verdict.CLEAN
-        assert [order.order_id for order in office.house.custody.orders.alive()] == ["HAND-1"]
+        (order,) = office.house.custody.orders.alive()
+        assert (order.order_id, order.request.limit_price) == ("HAND-1", 99)
+        exposed = gross_exposure(Carrying((), (order_fact(order),)), None)
+        assert exposed == HAND * 99, "what it may come to is known: nothing else is kept out for it"
         office.house.desk.quote(98.0)
         office.house.clock.advance(3.0)
         assert await office.passes() is Verdict.CLEAN

@@ -15,6 +15,7 @@ from venues.hyperliquid.precision import MarketKind, asset_of, lot_of, tick_at
 from venues.json_fields import Json as Json
 from venues.json_fields import amount as amount
 from venues.json_fields import number as number
+from venues.json_fields import price_named
 from venues.json_fields import rows as rows
 from venues.json_fields import table as table
 from venues.json_fields import text as text
@@ -151,6 +152,7 @@ def venue_order(order: Json, status: str, cloids: Cloids) -> VenueOrder:
         quantity=size,
         filled=size - remaining,
         status=status_of(status, remaining, size),
+        limit_price=price_named(order.get("limitPx")),
     )
 
 

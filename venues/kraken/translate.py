@@ -11,6 +11,7 @@ from decimal import Decimal, InvalidOperation
 
 from seams.clock import NS_PER_S, utc_ns
 from venues.json_fields import Json as Json
+from venues.json_fields import price_named
 from venues.json_fields import table as table
 from venues.kraken.precision import Rules
 from venues.types import (
@@ -129,7 +130,15 @@ def venue_order(txid: str, said: Json, symbols: Mapping[str, str]) -> VenueOrder
         quantity=amount(said["vol"]),
         filled=filled,
         status=status,
+        limit_price=price_named(described.get(_limit_field(str(described.get("ordertype"))))),
     )
+
+
+def _limit_field(kind: str) -> str:
+    """Return the field of an order's description with its limit; `price` of a stop is what sets it off."""
+    if kind in ("limit", "iceberg"):
+        return "price"
+    return "price2" if kind.endswith("-limit") else ""
 
 
 def fill_of(trade_id: str, said: Json, name: str, symbols: Mapping[str, str]) -> Fill:

@@ -171,6 +171,7 @@ class Exchange:
             quantity=entry.request.quantity,
             filled=filled,
             status=status,
+            limit_price=entry.request.limit_price,
         )
 
     def _on_event(self, event: OrderEvent) -> None:

@@ -58,4 +58,5 @@ def as_venue_order(entry: JournalEntry) -> VenueOrder:
         quantity=request.quantity,
         filled=entry.filled,
         status=entry.status,
+        limit_price=request.limit_price,
     )

@@ -124,6 +124,7 @@ def venue_order(said: Json, names: Names) -> VenueOrder:
         quantity=amount(said, "quantity"),
         filled=filled,
         status=OrderStatus.PARTIAL if status is OrderStatus.OPEN and filled else status,
+        limit_price=amount(said, "price"),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
 
 from msgspec.structs import replace as changed
 
@@ -64,7 +65,7 @@ async def orders_outlive_the_adapter_that_placed_them(bench: Bench) -> None:
 @case()
 async def a_hand_trade_is_told_under_a_name_that_is_not_ours(bench: Bench) -> None:
     mine = await bench.place()
-    bench.rig.foreign()
+    bench.rig.foreign(price := Decimal(58_100))
     await bench.rig.settle()
     names = await bench.open_names()
     assert len(names) == 2 and mine in names
@@ -72,6 +73,8 @@ async def a_hand_trade_is_told_under_a_name_that_is_not_ours(bench: Bench) -> No
     assert not foreign.startswith("O-"), foreign
     seen = await bench.venue.query(foreign)
     assert seen is not None and seen.client_order_id == foreign
+    prices = {each.client_order_id: each.limit_price for each in await bench.venue.open_orders()}
+    assert prices == {foreign: price, mine: REST} and seen.limit_price == price, prices
 
 
 @case()

@@ -55,6 +55,7 @@ class Order:
             "symbol": self.symbol,
             "side": str(self.side),
             "quantity": f"{self.quantity:f}",
+            "price": f"{self.price:f}",
             "filled": f"{self.filled:f}",
             "status": self.status,
         }
