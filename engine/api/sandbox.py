@@ -16,7 +16,6 @@ from engine.api.home import HomePaths
 from engine.api.launch import ROOT, tail
 from seams.clock import NS_PER_S, SystemClock
 from seams.disk import RealDisk
-from venues.sandbox.kraken.states import SYSTEMS
 from venues.sandbox.process import LoopbackReady
 from venues.sandbox.programs import read_program
 from venues.sandbox.server import Market, Ready
@@ -65,7 +64,12 @@ def running_venue(home: Path, venue: str) -> Running | None:
 
 def judge_faults(venue: str, faults: Path) -> None:
     """Read what shall go wrong at a venue's double. Raises `BadProgram`: it could not strike there."""
-    read_program(RealDisk().read(faults), SYSTEMS if venue == "kraken" else ())
+    from venues.sandbox.hyperliquid.exchange import HyperliquidExchange
+    from venues.sandbox.kraken.exchange import KrakenExchange
+
+    clock = SystemClock()
+    double = KrakenExchange(clock, (), ()) if venue == "kraken" else HyperliquidExchange(clock)
+    read_program(RealDisk().read(faults), double.program)
 
 
 async def start(home: Path, port: int, market: Market, record: Path | None = None) -> Ready:

@@ -6,7 +6,7 @@ test tell a lost answer from a lost order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -61,9 +61,9 @@ class BadProgram(ValueError):
     code = "bad_parameter"
 
 
-def read_program(text: bytes, states: Sequence[str]) -> tuple[Fault, ...]:
-    """Return the faults of a JSON list. `states` are those that the venue can be put into; none: it has
-    no word for them. Raises `BadProgram`: what could not strike must not look like a venue without faults."""
+def read_program(text: bytes, program: Program) -> tuple[Fault, ...]:
+    """Return the faults of a JSON list, all of which `program` can carry out. Raises `BadProgram`: what
+    could not strike must not look like a venue without faults."""
     try:
         found = msgspec.json.decode(text, type=tuple[Fault, ...])
     except msgspec.MsgspecError as error:
@@ -72,17 +72,19 @@ def read_program(text: bytes, states: Sequence[str]) -> tuple[Fault, ...]:
             f"the faults are no list of nth, on, strike, value, text: {error}; strikes: {known}"
         ) from error
     for number, fault in enumerate(found, 1):
-        if why := _impossible(fault, states):
+        if why := _impossible(fault, program.states, program.kinds):
             raise BadProgram(f"fault {number} ({fault.strike.value} on {fault.on!r}): {why}")
     return found
 
 
-def _impossible(fault: Fault, states: Sequence[str]) -> str:
+def _impossible(fault: Fault, states: Sequence[str], kinds: Collection[str]) -> str:
     """Return why a fault could never strike as written; empty where it can."""
     if fault.nth < 1:
         return f"nth counts requests from 1, and is {fault.nth}"
     if not fault.on:
         return f"on names the type of request that is met, or {ANY}"
+    if kinds and fault.on not in (*kinds, ANY):
+        return f"no request of this venue is called so; on is one of {ANY}, {', '.join(sorted(kinds))}"
     if not 0 <= fault.value < float("inf"):
         return f"value is {fault.value}"
     match fault.strike:
@@ -114,11 +116,12 @@ class Reply(NamedTuple):
 class Program:
     """The faults that are still to strike, and how many requests of each type have come.
 
-    `states` are those that the venue can be put into.
+    `states` are those that the venue can be put into; none: it has no word for them. `kinds` are the types
+    of request that it answers; none: whatever comes is counted under its own name.
     """
 
-    def __init__(self, states: Sequence[str] = ()) -> None:
-        self._states = states
+    def __init__(self, states: Sequence[str] = (), kinds: Collection[str] = ()) -> None:
+        self.states, self.kinds = states, kinds
         self._waiting: list[Fault] = []
         self._due: list[int] = []
         self.counts: dict[str, int] = {}
@@ -126,7 +129,7 @@ class Program:
 
     def add(self, fault: Fault) -> None:
         """Let a fault wait for its request; counting starts now. Raises `BadProgram`."""
-        if why := _impossible(fault, self._states):
+        if why := _impossible(fault, self.states, self.kinds):
             raise BadProgram(f"{fault.strike.value} on {fault.on!r}: {why}")
         self._waiting.append(fault)
         self._due.append(self.counts.get(fault.on, 0) + fault.nth)

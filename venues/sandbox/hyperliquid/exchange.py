@@ -40,7 +40,6 @@ class HyperliquidExchange:
         self.lag_ms = 0
         """How old the lists and lookups of orders and fills are."""
         self.has_ip_limit = True
-        self.program = Program()
         self.on_received: Callable[[int, bytes], None] = lambda at_ms, body: None
         """Called with every action that arrives, with its time and exact body, before it is judged."""
         self._spent: deque[tuple[int, int]] = deque()
@@ -52,6 +51,7 @@ class HyperliquidExchange:
         self.info = Info(
             self.trading, self.house, self.candles, self.upkeep, self.now_ms, lambda: self.lag_ms
         )
+        self.program = Program(kinds=self.gate.kinds() | self.info.kinds())
         self.room.trading, self.room.info, self.room.gate = self.trading, self.info, self.gate
 
     def now_ms(self) -> int:

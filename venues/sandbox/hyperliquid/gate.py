@@ -60,7 +60,7 @@ class Gate:
         """Count requests against each address."""
         self.admitted: deque[tuple[int, str, int, str]] = deque(maxlen=ADMITTED_KEPT)
         """(time, signer, nonce, type) of what consumed a nonce last, for whoever audits us."""
-        self._carriers: dict[type, Callable[[User, Any], dict[str, Any]]] = {
+        self._carriers: dict[type[msgspec.Struct], Callable[[User, Any], dict[str, Any]]] = {
             w.Place: self._place,
             w.Cancel: self._cancel,
             w.CancelByCloid: self._cancel_by_cloid,
@@ -75,6 +75,10 @@ class Gate:
             w.SubAccountTransfer: self._transfer,
             w.ApproveAgent: self._approve,
         }
+
+    def kinds(self) -> frozenset[str]:
+        """Return the types of action that there are."""
+        return frozenset(str(each.__struct_config__.tag) for each in self._carriers)
 
     def answer(self, request: Request) -> Response:
         """Answer one request to `/exchange`."""

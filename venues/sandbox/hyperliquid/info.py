@@ -18,6 +18,7 @@ from venues.sandbox.hyperliquid.upkeep import HOUR_MS, Upkeep
 
 Body = dict[str, Any]
 PAGE, FILLS_PAGE, DEPTH = 500, 2_000, 20
+ROLE = "userRole"
 LIGHT = frozenset(
     {"l2Book", "allMids", "clearinghouseState", "orderStatus", "spotClearinghouseState", "exchangeStatus"}
 )
@@ -81,6 +82,10 @@ class Info:
             "activeAssetData": self._active_asset,
         }
 
+    def kinds(self) -> frozenset[str]:
+        """Return the types of question that there are."""
+        return frozenset((*self._general, *self._personal, ROLE))
+
     def answer(self, body: Any) -> Any:
         """Answer one question. Raises `BadQuestion`."""
         if not isinstance(body, dict):
@@ -88,7 +93,7 @@ class Info:
         kind = _text(body, "type")
         if kind in self._general:
             return self._general[kind](body)
-        if kind == "userRole":
+        if kind == ROLE:
             return self._role(_text(body, "user"))
         if kind not in self._personal:
             raise BadQuestion

@@ -105,7 +105,7 @@ def main() -> int:
         exchange.on_received = lambda at_ms, body: disk.append(record, b"%d " % at_ms + body + b"\n")
 
     if given.faults is not None:
-        for fault in read_program(disk.read(given.faults), ()):
+        for fault in read_program(disk.read(given.faults), exchange.program):
             exchange.program.add(fault)
 
     def ready(ports: Sequence[int]) -> LoopbackReady:

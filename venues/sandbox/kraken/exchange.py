@@ -51,7 +51,7 @@ class KrakenExchange:
         self.public = Public(clock, self.trading)
         self.private = Private(clock, self.trading, seed, lag_ns)
         self.gate = Gate(tuple(api_keys))
-        self.program = Program(SYSTEMS)
+        self.program = Program(SYSTEMS, {*self.public.methods, *self.private.methods})
         self.log: deque[tuple[int, str, bytes]] = deque(maxlen=LOG_KEPT)
         """The newest requests that arrived: the clock, the method's name, the body's exact bytes."""
         self.on_order: Callable[[int, bytes], None] = lambda at_ns, body: None

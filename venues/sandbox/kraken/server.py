@@ -26,7 +26,6 @@ from venues.sandbox.kraken.exchange import KrakenExchange
 from venues.sandbox.kraken.keys import ApiKey
 from venues.sandbox.kraken.limits import TIERS
 from venues.sandbox.kraken.listing import PAIRS, spec_of
-from venues.sandbox.kraken.states import SYSTEMS
 from venues.sandbox.market import SandboxFeed, SandboxMarket
 from venues.sandbox.process import LoopbackReady, pid, serve
 from venues.sandbox.programs import read_program
@@ -103,7 +102,7 @@ async def _serve(given: argparse.Namespace) -> int:
         clock, accounts, api_keys(kept), seed=given.seed, tier=given.tier, lag_ns=lag_ns
     )
     if given.faults is not None:
-        for fault in read_program(disk.read(given.faults), SYSTEMS):
+        for fault in read_program(disk.read(given.faults), exchange.program):
             exchange.script(fault)
     if given.record is not None:
         exchange.on_order = lambda at_ns, body: disk.append(given.record, b"%d " % at_ns + body + b"\n")

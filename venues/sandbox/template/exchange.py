@@ -70,7 +70,7 @@ class TemplateExchange:
 
     def __init__(self, clock: Clock, accounts: dict[str, Decimal], keys: dict[str, ApiKey]) -> None:
         self._clock, self.keys = clock, keys
-        self.program, self.pushes = Program(), PushProgram()
+        self.pushes = PushProgram()
         self.sessions: list[Session] = []
         self.lag_ms = 0
         books = {name: Account(cash) for name, cash in accounts.items()}
@@ -91,6 +91,7 @@ class TemplateExchange:
             "/fills": self._fills,
             "/account": self._account,
         }
+        self.program = Program(kinds={path.lstrip("/") for path in self._paths})
 
     def now_ms(self) -> int:
         return self._clock.now_ns() // NS_PER_MS
