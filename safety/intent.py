@@ -1,8 +1,8 @@
 """What somebody wants done at a venue, complete enough to be judged (QL-53..55, QT-10, QT-11).
 
-`ExecutionIntent` is the wish, `ExecutionContext` the account and signer it would go through,
-`ExecutionPolicy` the bounds it is judged by. A limit price is mandatory for every order, a stop for
-every order that can add risk; `missing_fields` says so before anything is built.
+`ExecutionIntent` is the wish, `ExecutionPolicy` the bounds it is judged by; the account and signer that it
+would go through are the venue's `ExecutionContext` (`venues.types`). A limit price is mandatory for every
+order, a stop for every order that can add risk; `missing_fields` says so before anything is built.
 """
 
 from __future__ import annotations
@@ -56,18 +56,6 @@ class ExecutionIntent(Record):
     mark_price: Decimal | None
     mark_age_ms: int | None
     dry_run: bool = True
-
-
-class ExecutionContext(Record):
-    """The account, signer and road an intent would use; it is part of what is approved."""
-
-    execution_account_id: str
-    signer_id: str
-    signer_type: str = "direct"
-    routing_target: str = "account"
-    transport_preference: str = "either"
-    expires_after_ns: int | None = None
-    nonce_hint: int | None = None
 
 
 class Stage(StrEnum):

@@ -250,3 +250,37 @@ class AccountSnapshot(Record):
     equity_usd: Decimal
     positions: tuple[VenuePosition, ...]
     at_ns: int
+
+
+class SignerType(StrEnum):
+    """Whose key signs: the account's own, one that the venue's site made for it, or its agent's."""
+
+    DIRECT = "direct"
+    API_WALLET = "api_wallet"
+    AGENT_WALLET = "agent_wallet"
+
+
+class RoutingTarget(StrEnum):
+    """What the orders are for: the account itself, or a sub-account or vault that it leads."""
+
+    ACCOUNT = "account"
+    SUBACCOUNT = "subaccount"
+    VAULT = "vault"
+
+
+class TransportPreference(StrEnum):
+    REST = "rest"
+    WEBSOCKET = "websocket"
+    EITHER = "either"
+
+
+class ExecutionContext(Record):
+    """The account, signer and road that an order uses; it is part of what is approved."""
+
+    execution_account_id: str
+    signer_id: str
+    signer_type: SignerType = SignerType.DIRECT
+    routing_target: RoutingTarget = RoutingTarget.ACCOUNT
+    transport_preference: TransportPreference = TransportPreference.EITHER
+    expires_after_ns: int | None = None
+    nonce_hint: int | None = None

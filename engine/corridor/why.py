@@ -20,7 +20,12 @@ from safety.text import clean
 MAX_SAID = 240
 SAYS: Mapping[str, str] = {rule.code: rule.says for rule in RULES}
 NOT_KNOWN = "a figure that it needs is not known"
-UNSAID = frozenset({"symbol", "signer", "nonce", "wire", "query_mode", "note", "reviewer"})
+UNSAID = frozenset(
+    {"symbol", "signer", "nonce", "wire", "query_mode", "note", "reviewer"}
+    | {"symbol_input", "normalized_symbol", "market_type", "metadata_type", "matched_name", "resolved_coin"}
+    | {"resolved_asset", "account", "query_user", "nonce_scope", "query_address_matches_signer"}
+    | {"public_api_reachable", "funding_asset"}
+)
 """Fields of a body that explain no refusal."""
 LISTS = frozenset({"problems", "permissions"})
 """Lists of a body that explain one: what keeps a key from being ready, and what a key may do."""

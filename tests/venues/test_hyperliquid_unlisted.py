@@ -9,6 +9,8 @@ from tests.venues.test_hyperliquid_adapter import Rig
 from venues.hyperliquid.evidence import HyperliquidEvidence
 from venues.types import OrderRequest, OrderType, Side, TimeInForce
 
+UNASKED = ("key_not_ready", "account_visibility_unavailable")
+
 
 def request(symbol: str) -> OrderRequest:
     return OrderRequest(
@@ -30,7 +32,7 @@ def test_a_market_is_called_unsupported_only_by_a_venue_that_has_listed_what_it_
     async def play() -> None:
         rig = Rig(loop)
         evidence = HyperliquidEvidence(rig.adapter, rig.clock)
-        for ask, more in ((evidence.preflight, ()), (evidence.readiness, ("key_not_ready",))):
+        for ask, more in ((evidence.preflight, ()), (evidence.readiness, UNASKED)):
             assert (await ask(request("BTC-PERP"))).reasons == (*more, "venue_not_ready")
         await rig.up()
         assert (await evidence.preflight(request("BTC-PERP"))).reasons == ()

@@ -33,7 +33,7 @@ from venues.hyperliquid.draft import draft
 from venues.hyperliquid.history import History
 from venues.hyperliquid.outcomes import Outcome, Verdict
 from venues.hyperliquid.places import Places
-from venues.hyperliquid.readiness import UNASKED, Answered, examine
+from venues.hyperliquid.readiness import UNASKED, Answered, examine, unanswered
 from venues.hyperliquid.stream import Stream
 from venues.hyperliquid.translate import Json, Market
 from venues.json_fields import read
@@ -93,16 +93,13 @@ class HyperliquidAdapter:
         )
         self._markets: dict[str, Market] = {}
         self._mids: dict[str, Decimal] = {}
-        self._fees_bps = UNASKED.fees_bps
         self._outbox = Outbox()
         self.places = Places()
         """Where orders stand; whoever keeps a record lets it remember."""
         self._lists = Lists(self._ask_lists, clock)
         self._preparing: asyncio.Task[None] | None = None
         self.is_ready = self.is_up = False
-        self.problems = UNASKED.problems
-        """Why orders may not leave: what is wrong with keys, account or markets."""
-        self.warnings: tuple[str, ...] = ()
+        self.readiness = UNASKED
 
     def use_desk(self, desk: str) -> None:
         """Mark client ids as this desk's from now on; before the first order."""
@@ -129,8 +126,17 @@ class HyperliquidAdapter:
         for coin in self._coins:
             market, mark = self._markets.get(coin), self._mid(coin)
             if market is not None and not market.is_delisted and mark is not None:
-                found.append(market.instrument(mark, *self._fees_bps))
+                found.append(market.instrument(mark, *self.readiness.fees_bps))
         return tuple(found)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Why orders may not leave: what is wrong with keys, account or markets."""
+        return self.readiness.problems
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return self.readiness.warnings
 
     @property
     def listening(self) -> int:
@@ -323,11 +329,10 @@ class HyperliquidAdapter:
             try:
                 await self._demand_lists()
                 found = await examine(self._client, self._key, self._clock.now_ns() // NS_PER_MS, answered)
-                self.problems, self.warnings, self._fees_bps = found.problems, found.warnings, found.fees_bps
-                self.is_ready = not self.problems
+                self.readiness, self.is_ready = found, not found.problems
                 answered = {} if found.problems else answered
             except (VenueError, ValueError, KeyError) as error:
-                self.problems = (f"{type(error).__name__}: {error}",)
+                self.readiness = unanswered(error)
             if self.is_ready:
                 self._lists.start("hyperliquid markets")
                 self._whole(self._stream.is_whole)

@@ -39,7 +39,7 @@ class HyperliquidClient:
                 "a key file of hyperliquid holds a second agent for cancels: ask_key, ask_secret"
             )
         self._asker, self._clock = Asker(caller, authority, budget), clock
-        self._is_mainnet = is_mainnet
+        self.authority, self.is_mainnet = authority, is_mainnet
         self._orders, self._asks = wallet_of(key.secret), wallet_of(key.ask_secret)
         self.vault = key.vault.lower() or None
         self.user = key.vault.lower() or key.account.lower()
@@ -82,7 +82,7 @@ class HyperliquidClient:
 
     def _signed(self, wallet: Wallet, action: Action, nonce: int, expires_ms: int | None) -> bytes:
         made = sign_l1(
-            wallet, action, nonce, vault=self.vault, expires_ms=expires_ms, is_mainnet=self._is_mainnet
+            wallet, action, nonce, vault=self.vault, expires_ms=expires_ms, is_mainnet=self.is_mainnet
         )
         body = {
             "action": action,

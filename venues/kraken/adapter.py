@@ -142,7 +142,7 @@ class KrakenAdapter:
         """See `VenueAdapter.sign`. What may not leave is signed as nothing and refused by `submit`."""
         name, wire, refusal = request.client_order_id, b"", self.judge(request)
         if refusal is None:
-            wire = self._client.signed_order(self._fields(request, valid_until_ns), nonce)
+            wire = self._client.signed_order(self.fields(request, valid_until_ns), nonce)
         else:
             self._outbox.refuse(name, refusal)
         return Signed(client_order_id=name, nonce=nonce, valid_until_ns=valid_until_ns, wire=wire)
@@ -222,7 +222,7 @@ class KrakenAdapter:
         refusal = self.judge(request)
         if refusal is not None:
             raise refusal
-        fields = self._fields(request, 0) | {"validate": "true"}
+        fields = self.fields(request) | {"validate": "true"}
         outcome = await self._client.send(self._client.signed_order(fields, nonce), always)
         match submitted(outcome, is_validate=True):
             case Submitted.VALIDATED:
@@ -317,7 +317,7 @@ class KrakenAdapter:
 
     # --- inside ----------------------------------------------------------------------------------
 
-    def _fields(self, request: OrderRequest, valid_until_ns: int) -> dict[str, str]:
+    def fields(self, request: OrderRequest, valid_until_ns: int = 0) -> dict[str, str]:
         """Return an order's fields as they go out, under the client id that carries our mark."""
         fields = translate.order_fields(request, self._rules[request.symbol], valid_until_ns)
         return fields | self._named(request.client_order_id)

@@ -169,7 +169,7 @@ class CorridorRoom(Room):
                 lines.append(((f"  {each.code} ", "p2-calm"), (each.said or each.title, "text")))
                 lines.append(((f"    {each.correction}", "dim"),))
             lines += _policy_lines(view, look.rule, width) if gate is None else []
-            lines += [((f"    {text.fit(name, 26)}", "dim"), (said, "text")) for name, said in _facts(last)]
+            lines += [((f"    {text.fit(name, 25)} ", "dim"), (said, "text")) for name, said in _facts(last)]
         if gate is None:
             return lines
         held = sum(1 for each in gate.body["conditions"] if each["ok"])
