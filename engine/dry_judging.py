@@ -30,7 +30,11 @@ async def judge_order(core: Core, desk: Desk, corridor: CorridorDesk | None, bod
     said = [FieldSaid(field=name, code="", said=text) for name, text in corrections(form).items()]
     if corridor is not None:
         blank = _blank(core, "corridor", corridor.custody.venue.name, corridor.custody.account, "")
-        return changed(blank, said=tuple(said)) if said else await _by_corridor(core, corridor, form, blank)
+        if not said:
+            return await _by_corridor(core, corridor, form, blank)
+        market = await corridor.venue.market(str(form.get("symbol", "")))
+        mark = None if market is None else market.mark  # whoever still types a limit needs to know it
+        return changed(blank, said=tuple(said), mark_price=None if mark is None else price(mark))
     session = None
     if form.get("symbol"):
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import sys
 from typing import Annotated
 
@@ -57,9 +58,13 @@ def last_instant(text: str) -> int:
 
 
 def operator_name(given: str) -> str:
-    """Return who acts: the option or `INTERLOCK_OPERATOR`, else the login name."""
-    if given.strip():
-        return given.strip()
+    """Return who acts: the option or `INTERLOCK_OPERATOR`, else the login name.
+
+    The variable is read here too: `interlock` alone opens the console with no options parsed for it.
+    """
+    who = given.strip() or os.environ.get("INTERLOCK_OPERATOR", "").strip()
+    if who:
+        return who
     try:
         return getpass.getuser()
     except (KeyError, OSError):

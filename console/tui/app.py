@@ -383,14 +383,15 @@ class InterlockApp(App[int], inherit_bindings=False):
             self.keep(self.outbox.stop_everything(body, self.flow.request_id))
         self.paint()
 
-    def send(self, body: CommandBody, what: str, *, reason: str = "") -> None:
-        """Send a command, or say why not; its result appears when the engine has answered."""
+    def send(self, body: CommandBody, what: str, *, reason: str = "") -> bool:
+        """Send a command, or say why not (False); its result appears when the engine has answered."""
         refusal = self.desk.refusal(needs_lease(body))
         if refusal:
             self.say(f"not sent, {what}: {refusal}", "p2-calm")
-            return
+            return False
         self.say(f"sent: {what}, waiting for the engine", "dim")
         self.keep(self.outbox.send(body, what, reason))
+        return True
 
     def ask_engine(self, body: QueryBody, kind: type[T], show: Callable[[T], None], what: str) -> None:
         """Ask the engine for something to look at."""

@@ -39,7 +39,9 @@ from seams.clock import Clock
 from seams.net import NetDown, NoAnswer
 
 T = TypeVar("T")
-PATIENCE_S: dict[type, float] = {Reconcile: 30.0, OrderAsk: 10.0, TicketApprove: 1.0, TicketCosign: 1.0}
+PATIENCE_S: dict[type, float] = {
+    Reconcile: 30.0, SubmitAct: 30.0, SubmitOpen: 20.0, OrderAsk: 10.0, TicketApprove: 1.0, TicketCosign: 1.0,
+}  # fmt: skip
 """How long a command may stay without an answer, where it is not 2 s: what asks a venue waits for it; an
 approval that is not answered at once counts as unknown."""
 
@@ -177,6 +179,10 @@ def _said(body: CommandBody, reply: Reply) -> str:
             asked = msgspec.json.decode(reply.result, type=OrderAsked)
             filled = f", {number(asked.filled)} filled" if asked.filled else ""
             return f"asked {hms(asked.asked_ns)}Z: {clean(asked.said)}; it is {asked.status.upper()}{filled}"
+        if isinstance(body, SubmitAct | SubmitOpen):
+            state = msgspec.json.decode(reply.result, type=SessionState)
+            who = "it" if isinstance(body, SubmitAct) else state.session_id
+            return f"{who} is {state.status}"
         if isinstance(body, Resume | PairConfirm):
             pair = msgspec.json.decode(reply.result, type=PairRow | None)
             if pair is not None and len(pair.signed_by) < 2:

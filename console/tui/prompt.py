@@ -21,7 +21,7 @@ class Kind(StrEnum):
     """`y`, at once; any other key leaves it."""
 
 
-Answer = Callable[[str], None]
+Answer = Callable[[str], object]
 
 LONGEST_ANSWER = 200
 

@@ -81,6 +81,8 @@ def _refused(step: Step) -> Callable[[Artifacts], str]:
     return holds
 
 
+LOOKS = (Step.STATUS, Step.RECONCILE, Step.FILLS, Step.SUPERVISE)
+"""What follows the submit, in its order; each may be done again, and at any time."""
 ALERTS: tuple[_Row, ...] = (
     _Row(
         "RECONCILIATION_IDENTIFIERS_MISSING",
@@ -108,9 +110,13 @@ ALERTS: tuple[_Row, ...] = (
 
 def alerts(artifacts: Artifacts) -> tuple[SessionAlert, ...]:
     """Return everything that wants a person, the most pressing first. An alert that is settled is gone:
-    what was doubtful at the submit no longer is once the order's state is proved."""
-    is_proved = order_state(artifacts) in KNOWN_ORDER
+    what was doubtful at the submit no longer is once the order's state is proved, nor what was doubtful at
+    a cancel once the order has ended."""
+    state = order_state(artifacts)
+    is_proved = state in KNOWN_ORDER
     settled = {"SUBMIT_REQUEST_FAILED", "SUBMIT_PENDING", "RECONCILIATION_IDENTIFIERS_MISSING"}
+    if state != "open":
+        settled |= {"CANCEL_REQUEST_FAILED", "CANCEL_REJECTED"}
     found = []
     for row in ALERTS:
         said = row.holds(artifacts)
@@ -152,11 +158,19 @@ def state_of(session_id: str, artifacts: Artifacts) -> SessionState:
 
 
 def next_step(artifacts: Artifacts) -> Step:
-    """Return the step that comes next; after the submit it is a look at the order."""
-    for step in STEPS:
-        if step is Step.STATUS:
-            return step
+    """Return the step that comes next; after the submit, and after each cancel, the looks in turn.
+
+    A look that did not pass comes again; after the last one the order is looked at anew.
+    """
+    before = list(STEPS)[: list(STEPS).index(Step.STATUS)]
+    for step in before:
         found = newest(artifacts, step)
         if found is None or not (found.ok or step is Step.SUBMIT):
             return step
-    raise AssertionError("the table has steps after the submit")
+    for artifact in reversed(artifacts):
+        if artifact.step in LOOKS:
+            at = LOOKS.index(Step(artifact.step)) + artifact.ok
+            return LOOKS[at % len(LOOKS)]
+        if artifact.step in (Step.SUBMIT, Step.CANCEL):
+            break
+    return Step.STATUS

@@ -295,3 +295,21 @@ def test_no_color_and_dumb_terminals_get_none() -> None:
 def test_runbooks_are_readable_without_an_engine(shell: Shell) -> None:
     assert shell("runbook", "show", "kill-and-resume").out.startswith("# ")
     assert shell("runbook", "show", "../pyproject").code == 1
+
+
+def test_the_console_alone_acts_in_the_name_that_the_environment_gives(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`interlock` has no option that would read the variable: the login name stood in the record instead."""
+    opened: list[str] = []
+
+    def run_console(home: Path, operator: str, readonly: bool) -> int:
+        opened.append(operator)
+        return 0
+
+    monkeypatch.setenv("INTERLOCK_OPERATOR", "ana")
+    monkeypatch.setattr("console.cli.desk.demand_terminal", lambda instead: None)
+    monkeypatch.setattr("console.cli.desk._load_console", lambda: run_console)
+    assert shell().code == 0 and shell("console").code == 0
+    assert shell("console", "--operator", "bob").code == 0
+    assert opened == ["ana", "ana", "bob"]

@@ -230,6 +230,21 @@ async def test_a_readonly_console_writes_a_draft_and_sends_nothing() -> None:
         assert not acts(app) and "READ-ONLY" in said(app)
 
 
+@pytest.mark.parametrize("answer", [judge, corridor])
+async def test_what_could_not_be_sent_stays_in_the_form_and_says_why(answer: Any) -> None:
+    """It went on to the next screen, and what was said of it was forgotten on the way."""
+    given = desk.gateway(status=desk.status(lease=desk.OTHERS))
+    given.results[OrderJudge] = answer
+    app = desk.make_app(given)
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "N")
+        fill()(app)
+        await rested(pilot, app)
+        await press(pilot, "ctrl+s", "y")
+        assert not sent(app, TicketSubmit) and not sent(app, SubmitOpen)
+        assert app.room_name == "order_form" and "ops2 has the lease" in said(app)
+
+
 def test_the_form_has_every_mandatory_field_and_its_words() -> None:
     names = {field.name for field in FIELDS}
     assert set(REQUIRED_FIELDS) <= names and names <= {*REQUIRED_FIELDS, *OPTIONAL_FIELDS, "note"}

@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from console.cli.submit import STEP_TIMEOUT_S
+from console.tui.outbox import PATIENCE_S
+from console.tui.screens.corridor import CorridorRoom
 from engine.api.commands import QueryBody
-from engine.api.corridor import Step, SubmitAct, SubmitList, SubmitShow
+from engine.api.corridor import Step, SubmitAct, SubmitList, SubmitOpen, SubmitShow
 from engine.corridor.case import Ask
 from seams.wire import Lost
 from tests.console import desk_fixture as desk
@@ -112,6 +115,62 @@ async def test_steps_of_a_person_want_their_word_and_others_a_yes(hall: Hall) ->
         assert sent(app, SubmitAct) == [SubmitAct.of(session_id, "readiness", "")]
         await press(pilot, "C")
         assert "cannot be done: submit was not done" in said(app)
+
+
+async def test_enter_shows_what_every_step_found_on_the_smallest_screen(hall: Hall) -> None:
+    """Beside list and steps there is no room for evidence there."""
+    session_id = await hall.before_killed_gate()
+    await hall.do(session_id, Step.GATE)
+    app = desk.make_app(gateway(hall))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "o")
+        await pilot.pause(0.1)
+        await press(pilot, "down", "up")
+        assert "NO hold_blocks_entry" not in picture(app) and "EVIDENCE" not in picture(app)
+        await press(pilot, "enter")
+        await pilot.pause(0.1)
+        read = picture(app)
+        assert "EVIDENCE OF" in read and "NO hold_blocks_entry" in read and "STEPS" not in read
+        for _ in range(40):
+            await press(pilot, "pagedown")
+            read += picture(app)
+        for step in ("preflight preflight_passed", "readiness account_ready", "approve approved"):
+            assert f" {step} " in read
+        assert "reviewer" in read and read.count("EVIDENCE OF") > 2
+        await press(pilot, "escape")
+        await pilot.pause(0.1)
+        assert "EVIDENCE" not in picture(app) and app.room_name == "corridor"
+
+
+async def test_the_session_that_was_opened_is_the_one_under_the_cursor(hall: Hall) -> None:
+    """The next key is about it: on an older session it would be a step of another order."""
+    await hall.opened()
+    app = desk.make_app(gateway(hall))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "o")
+        await pilot.pause(0.1)
+        await press(pilot, "down", "up")
+        room = app.desktop.room("corridor")
+        assert isinstance(room, CorridorRoom)
+        room.await_opened()
+        hall.house.clock.advance(61.0)
+        await hall.house.clean()
+        opened = await hall.opened()
+        for _ in range(50):
+            await press(pilot, "space", "space")
+            await pilot.pause(0.05)
+            if room.row is not None and room.row.session_id == opened:
+                break
+        assert room.row is not None and room.row.session_id == opened
+        await press(pilot, "down")
+        assert room.row.session_id != opened, "once: after that the cursor is the operator's"
+
+
+def test_a_step_is_waited_for_as_long_as_the_command_line_waits() -> None:
+    """Two seconds called a supervision of six, and every slow venue, an unknown outcome."""
+    step = SubmitAct.of("X-1", "supervise", "")
+    assert PATIENCE_S[SubmitAct] >= STEP_TIMEOUT_S + step.polls * step.interval_s
+    assert PATIENCE_S[SubmitOpen] >= STEP_TIMEOUT_S
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda s: f"{s[0]}x{s[1]}")

@@ -7,16 +7,18 @@ import json
 import tarfile
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from engine.api.corridor import SessionState, Step
+from engine.api.order_judgement import OrderJudge
 from engine.corridor import reading
 from engine.corridor.case import Ask
 from engine.corridor.desk import CorridorDesk
 from engine.corridor.pack import pack
 from engine.corridor.steps import CONFIRMATIONS, STEPS
+from engine.dry_judging import judge_order
 from engine.trading.custody import Verdict
 from safety.canonical import sha256_hex
 from safety.killbyte import KillLevel
@@ -174,6 +176,43 @@ async def test_the_second_submit_is_refused_whatever_the_first_came_to(hall: Hal
             await hall.do(session_id, Step.SUBMIT)
         await hall.do(session_id, Step.STATUS)
         await hall.house.clean()
+
+
+def offered(hall: Hall, session_id: str) -> str:
+    return reading.show(hall.root, session_id, hall.house.disk, hall.house.clock.now_ns()).next_step
+
+
+async def test_after_the_submit_each_look_is_offered_in_its_turn(hall: Hall) -> None:
+    """The console has one key for the next step: a look that never comes next cannot be done there at all."""
+    session_id = await hall.at_gate()
+    await hall.do(session_id, Step.SUBMIT)
+    for step in (Step.STATUS, Step.RECONCILE, Step.FILLS, Step.SUPERVISE):
+        assert offered(hall, session_id) == step.value
+        await hall.do(session_id, step, polls=1)
+    assert offered(hall, session_id) == Step.STATUS.value, "and then anew"
+    await hall.do(session_id, Step.STATUS)
+    await hall.do(session_id, Step.CANCEL)
+    assert offered(hall, session_id) == Step.STATUS.value, "a cancel is looked at first"
+
+
+async def test_a_look_that_did_not_pass_is_offered_again(hall: Hall) -> None:
+    session_id = await hall.at_gate()
+    hall.house.desk.wire.fault = Lost("silence")
+    hall.house.desk.exchange.listeners.clear()
+    await hall.do(session_id, Step.SUBMIT)
+    await hall.do(session_id, Step.STATUS)
+    assert offered(hall, session_id) == Step.STATUS.value
+
+
+async def test_whoever_still_types_the_limit_is_told_the_mark(hall: Hall) -> None:
+    """A limit must lie near the market, and nothing else on that screen says where the market is."""
+    form = {name: value for name, value in FORM.items() if name not in ("limit_price", "stop_loss")}
+    core = hall.house.custody.core
+    verdict = await judge_order(core, cast(Any, None), hall.desk, OrderJudge(order=form))
+    assert verdict.mark_price is not None and not verdict.can_submit
+    for unknown in ({}, {"symbol": "NO-SUCH"}):
+        verdict = await judge_order(core, cast(Any, None), hall.desk, OrderJudge(order=unknown))
+        assert verdict.mark_price is None and verdict.said
 
 
 async def test_silence_makes_it_unknown_and_looking_proves_it(hall: Hall) -> None:

@@ -147,6 +147,7 @@ def test_a_way_through_the_corridor(
         ("kraken", "3 no answer", "CRITICAL SUBMIT_REQUEST_FAILED"),
         ("kraken", "4 in doubt", "CRITICAL ORDER_STATUS_UNKNOWN"),
         ("kraken", "6 canceled", "order_canceled"),
+        ("kraken", "6 canceled", "WARNING ORDER_CANCELED"),
     ],
 )
 def test_what_matters_is_told_on_the_smallest_screen(venue: str, moment: str, told: str) -> None:

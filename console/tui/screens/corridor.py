@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,11 +10,11 @@ from textual.app import ComposeResult
 from console.tui import text
 from console.tui.prompt import Kind
 from console.tui.screens.columns import CORRIDOR_COLUMNS
+from console.tui.screens.corridor_evidence import last_lines, page_lines
 from console.tui.screens.room import Room
 from console.tui.widgets.lines import Line, Lines, rule
 from console.tui.widgets.live_table import LiveTable
 from engine.api.corridor import (
-    Artifact,
     StepRow,
     SubmitAct,
     SubmitList,
@@ -30,9 +29,8 @@ ASK_EVERY_NS = 2 * NS_PER_S
 EAGER_NS = 3 * NS_PER_S
 """So long after a step it is asked more often: the next key is meant for the step after it."""
 ACTIONS = ("next_step", "look_step", "cancel_order", "runbook")
-HASH = re.compile(r"(0x)?[0-9a-f]{40,}")
-"""What no person reads: it stands in the artifact."""
 NOTHING_HELD = ("canceled", "rejected", "submit_rejected", "submit_not_sent")
+NEVER_SENT = ("submit_rejected", "submit_not_sent")
 STOPPED = ("filled", "canceled", "rejected", "submit_rejected", "submit_not_sent")
 
 
@@ -45,6 +43,9 @@ class CorridorRoom(Room):
         self._view: SubmitView | None = None
         self._asked: tuple[str, int] = ("", 0)
         self._eager_until_ns = 0
+        self._is_open, self._top = False, 0
+        self._known: frozenset[str] | None = None
+        """The sessions there were when one was asked for: the first other one is shown."""
 
     def compose(self) -> ComposeResult:
         yield LiveTable(
@@ -59,6 +60,7 @@ class CorridorRoom(Room):
         yield Lines(self._evidence, id="evidence")
 
     def feed(self) -> None:
+        self.set_class(self._is_open, "-opened")
         self._look_again()
         table = self.query_one("#list", LiveTable)
         if self.desk_app.desk.is_past:
@@ -76,6 +78,12 @@ class CorridorRoom(Room):
         row = self.row
         is_his = self._view is not None and row is not None and self._view.state.session_id == row.session_id
         return self._view if is_his else None
+
+    def await_opened(self) -> None:
+        """A session was asked for: go to it as soon as it is there, so that the next key is about it."""
+        self._known = frozenset(row.session_id for row in self._found.rows)
+        self._asked = ("", 0)
+        self._eager_until_ns = self.desk_app.clock.monotonic_ns() + EAGER_NS
 
     def act(self, action_id: str) -> bool:
         if action_id == "runbook":
@@ -131,6 +139,29 @@ class CorridorRoom(Room):
 
     def _take(self, found: Submits) -> None:
         self._found = found
+        opened = [] if self._known is None else [r for r in found.rows if r.session_id not in self._known]
+        if opened:
+            self._known = None
+            table = self.query_one("#list", LiveTable)
+            table.set_rows(found.rows)
+            table.select(opened[0].session_id)
+
+    # --- the page of all evidence
+
+    def open_row(self) -> None:
+        """Enter: what each step found, on the whole screen."""
+        if self.view is not None:
+            self._is_open, self._top = not self._is_open, 0
+            self.desk_app.paint_soon()
+
+    def leave(self) -> bool:
+        was_open, self._is_open = self._is_open, False
+        return was_open
+
+    def scroll_page(self, step: int) -> bool:
+        """Move through the open page; False when none is open: then the list moves."""
+        self._top = max(0, self._top + step) if self._is_open else 0
+        return self._is_open
 
     def _take_view(self, found: SubmitView) -> None:
         self._view = found
@@ -156,56 +187,18 @@ class CorridorRoom(Room):
         return lines
 
     def _evidence(self, width: int, height: int) -> Sequence[Line]:
-        """What the last step found, and the gate's conditions."""
-        view, look = self.view, self.desk_app.look
+        """What the last step found, and the gate's conditions; opened, what every step found."""
+        view, dash = self.view, self.desk_app.look.rule
         if view is None or height < 2:
             return []
-        last = view.artifacts[-1]
-        gate = next((each for each in reversed(view.artifacts) if each.step == "gate"), None)
-        lines: list[Line] = []
-        if last is not gate:
-            lines.append(rule(f"LAST: {last.step} {last.state}", width, look.rule, f"by {last.by}"))
-            for each in view.state.refused:
-                lines.append(((f"  {each.code} ", "p2-calm"), (each.said or each.title, "text")))
-                lines.append(((f"    {each.correction}", "dim"),))
-            lines += _policy_lines(view, look.rule, width) if gate is None else []
-            lines += [((f"    {text.fit(name, 25)} ", "dim"), (said, "text")) for name, said in _facts(last)]
-        if gate is None:
-            return lines
-        held = sum(1 for each in gate.body["conditions"] if each["ok"])
-        title = f"GATE {held} of {len(gate.body['conditions'])} hold"
-        lines.append(rule(title, width, look.rule, f"by {gate.by}"))
-        ordered = sorted(gate.body["conditions"], key=lambda each: bool(each["ok"]))
-        for each in ordered:
-            mark, style = ("ok ", "dim") if each["ok"] else ("NO ", "p2-calm")
-            lines.append(((f" {mark}", style), (text.fit(each["code"], 26), style), (each["said"], "text")))
-        return lines
-
-
-def _policy_lines(view: SubmitView, dash: str, width: int) -> list[Line]:
-    """What the desk's policies say about the order: before an approver's eyes until the gate (QT-08)."""
-    first = next((each for each in view.artifacts if each.step == "preflight"), None)
-    found = () if first is None else first.body.get("policy", ())
-    lines: list[Line] = [
-        ((f" {each['source']}: ", "dim"), (f"{each['title']}. ", "bright"), (each["text"], "text"))
-        for each in found
-    ]
-    return [rule("POLICY", width, dash), *lines] if lines else []
-
-
-def _facts(artifact: Artifact) -> list[tuple[str, str]]:
-    """What an artifact says in single words and figures, also one level down: names and values."""
-    found: list[tuple[str, str]] = []
-    for name, value in artifact.body.items():
-        if name == "intent":
-            continue  # the order: the title says it
-        inner = value.items() if isinstance(value, dict) else [("", value)]
-        for key, each in inner:
-            said = ("yes" if each else "no") if isinstance(each, bool) else str(each)
-            is_plain = isinstance(each, str | int | float) and said and not HASH.fullmatch(said)
-            if is_plain:
-                found.append((f"{name}.{key}" if key else name, said))
-    return found
+        if not self._is_open:
+            return last_lines(view, width, dash)
+        lines = page_lines(view, width, dash)
+        self._top = max(0, min(self._top, len(lines) - height + 1))
+        shown = lines[self._top : self._top + height - 1]
+        title = f"EVIDENCE OF {view.state.session_id}, newest first"
+        note = f"{self._top + 1}-{self._top + len(shown)} of {len(lines)}  Esc = back"
+        return [rule(title, width, dash, note), *shown]
 
 
 def _order_said(order: dict[str, Any]) -> str:
@@ -218,12 +211,14 @@ def _step_line(step: StepRow, view: SubmitView) -> Line:
     name = text.fit(step.step, 10)
     if step.state and (step.is_done or not step.reasons):
         who = f"{step.at[11:19]} {step.by}"
-        return ((" [x] ", "bright"), (name, "bright"), (text.fit(step.state, 34), "text"), (who, "dim"))
+        again = "  n: again" if step.step == view.next_step and view.state.status not in STOPPED else ""
+        done = ((" [x] ", "bright"), (name, "bright"), (text.fit(step.state, 34), "text"))
+        return (*done, (who, "dim"), (again, "text"))
     if step.state:
         again = "  n: again" if step.step == view.next_step else ""
         said = f"{step.state}: {', '.join(step.reasons)}{again}"
         return ((" [!] ", "p2-calm"), (name, "p2-calm"), (said, "text"))
-    if step.step == view.next_step and view.state.status not in STOPPED:
+    if step.step == view.next_step and view.state.status not in NEVER_SENT:
         if step.lacks:
             said = "; ".join(each.said for each in step.lacks)
             return ((" [ ] ", "p3-calm"), (name, "p3-calm"), (said, "p3-calm"))

@@ -22,7 +22,7 @@ class OrderField:
 
 
 FIELDS = (
-    OrderField("symbol", "symbol", "such as BTC-PERP"),
+    OrderField("symbol", "symbol", "BTC-PERP, BTC-USD"),
     OrderField("side", "side", "buy or sell", ("buy", "sell")),
     OrderField("quantity", "quantity", "multiple of lot"),
     OrderField("order_type", "type", "limit or market", ("limit", "market"), "limit"),

@@ -17,6 +17,7 @@ from textual.widgets import Input, Label
 
 from console.tui import text
 from console.tui.prompt import Kind
+from console.tui.screens.corridor import CorridorRoom
 from console.tui.screens.order_fields import BLANK, FIELDS, Draft, OrderField, by_field, completed, order_of
 from console.tui.screens.room import Room
 from console.tui.screens.ticket_picture import checks_table
@@ -203,7 +204,7 @@ class OrderForm(Room):
         what = "a ticket" if verdict.goes == "ticket" else "a corridor session"
         lines.append(((" makes    ", "dim"), (what, "text"), (f"   {where}", "dim")))
         if verdict.goes != "ticket":  # no session watches what is made by hand
-            unplaced = "bounds the risk that is reckoned; nobody places it"
+            unplaced = "nobody places it: it bounds the risk"
             lines.append(((" stop     ", "dim"), (unplaced, "p3-calm")))
         if not verdict.checks:
             wanted = [each.field for each in verdict.said]
@@ -255,12 +256,17 @@ class OrderForm(Room):
         )
 
     def _send(self, form: dict[str, object], note: str, goes: str, session_id: str) -> None:
+        """Send it and go where it appears; what cannot be sent stays in the form, and why is said there."""
         if goes == "ticket":
             body = TicketSubmit(order=form, session_id=session_id)
-            self.desk_app.send(body, "the ticket", reason=note or "by hand")
+            if self.desk_app.send(body, "the ticket", reason=note or "by hand"):
+                self.desk_app.go("tickets")
         else:
-            self.desk_app.send(SubmitOpen(form=form, note=note), "the preflight")
-        self.desk_app.go("tickets" if goes == "ticket" else "corridor")
+            corridor = self.desk_app.desktop.room("corridor")
+            if self.desk_app.send(SubmitOpen(form=form, note=note), "the preflight"):
+                if isinstance(corridor, CorridorRoom):
+                    corridor.await_opened()
+                self.desk_app.go("corridor")
 
 
 def _advice(said: FieldSaid) -> str:

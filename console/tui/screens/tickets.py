@@ -196,7 +196,7 @@ class Tickets(Room):
             return
         self._if_size(ticket, typed, lambda size: self._send_approval(ticket, size))
 
-    def _if_size(self, ticket: TicketRow, typed: str, then: Callable[[Decimal], None]) -> None:
+    def _if_size(self, ticket: TicketRow, typed: str, then: Callable[[Decimal], object]) -> None:
         """Go on only where the size was typed exactly."""
         try:
             size = Decimal(typed.strip().replace(",", ""))
