@@ -132,6 +132,10 @@ def of_answer(said: Any, count: int) -> list[Verdict]:
         return [Verdict(outcome=Outcome.DONE)] * count
     data = response.get("data")
     statuses = data.get("statuses") if isinstance(data, dict) else None
+    if isinstance(data, dict) and _is_error(data.get("status")):
+        return [
+            _item(data["status"])
+        ] * count  # the third form of a refusal: an order in slices has one status
     if not isinstance(statuses, list):
         return _unknown("an ok without statuses", count)
     if len(statuses) == 1 and count > 1 and isinstance(statuses[0], dict) and "error" in statuses[0]:
@@ -139,6 +143,10 @@ def of_answer(said: Any, count: int) -> list[Verdict]:
     if len(statuses) != count:
         return _unknown(f"{len(statuses)} statuses for {count}", count)
     return [_item(status) for status in statuses]
+
+
+def _is_error(status: object) -> bool:
+    return isinstance(status, dict) and isinstance(status.get("error"), str)
 
 
 def _unknown(why: str, count: int) -> list[Verdict]:
@@ -156,7 +164,7 @@ def _item(status: Any) -> Verdict:
     if isinstance(status, str) and status in WORDS:
         return Verdict(outcome=WORDS[status], is_item=True)
     if isinstance(status, dict):
-        if isinstance(status.get("error"), str):
+        if _is_error(status):
             said = refusal(status["error"])
             return Verdict(outcome=said.outcome, code=said.code, text=said.text, is_item=True)
         for word, outcome in (("resting", Outcome.RESTING), ("filled", Outcome.FILLED)):
@@ -174,10 +182,14 @@ class Failure(Record):
 
 
 FAILURES = (
+    Failure(pattern=r"ClientError\D{0,4}(400|415|422)\b", outcome=Outcome.REJECTED),
     Failure(pattern=r"ConnectTimeout|NewConnectionError|NameResolution|ProxyError", outcome=Outcome.NOT_SENT),
+    Failure(pattern=r"CERTIFICATE_VERIFY_FAILED|handshake", outcome=Outcome.NOT_SENT),
+    Failure(pattern=r"^KeyError\(.?(code|msg|data|headers)\b", outcome=Outcome.UNKNOWN),
     Failure(pattern=r"^(ValueError|KeyError|TypeError)\(", outcome=Outcome.NOT_SENT),
 )
-"""What is raised before the post began. Everything else is UNKNOWN."""
+"""What is proved by what is raised, the first that fits: never admitted, or raised before the post began. A
+`KeyError` over a field of an error's body came out of an answer. Everything else is UNKNOWN."""
 
 
 def of_exception(text: str) -> Outcome:

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 SIGNIFICANT_FIGURES = 5
 SPOT_OFFSET = 10_000
+BUILDER_OFFSET, BUILDER_STEP = 100_000, 10_000
 OUTCOME_OFFSET = 100_000_000
 WIRE_DECIMALS = 8
 
@@ -98,3 +99,9 @@ def outcome_asset(outcome: int, side: int) -> int:
     """Return the asset number of one side (0 or 1) of an outcome market."""
     assert outcome >= 0 and side in (0, 1)
     return OUTCOME_OFFSET + 10 * outcome + side
+
+
+def builder_asset(dex: int, index: int) -> int:
+    """Return the asset number of a builder's perpetual: its dex counts from 1."""
+    assert dex > 0 and 0 <= index < BUILDER_STEP
+    return BUILDER_OFFSET + BUILDER_STEP * dex + index
