@@ -18,7 +18,10 @@ from venues.json_fields import read
 from venues.types import CashEvent, Fill, VenueOrder
 
 FILLS_PAGE, FUNDING_PAGE = 2_000, 500
-MAX_PAGES = 50
+SHORT_PAGE = 500
+"""What ends a list: the venue states 2,000 fills an answer in one place, and 500 elements for whatever is
+asked by time in another (venues.md 3.6). Only a page below the lesser is surely the last."""
+MAX_PAGES = 200
 
 
 class Timed(Protocol):
@@ -94,10 +97,10 @@ class History:
             said = await self._client.about_us(kind, startTime=start_ms)
             page = read(lambda rows: [reader(each) for each in translate.rows(rows)], said)
             found |= {name_of(each): each for each in page}
-            if len(page) < size:
+            newest_ms = max((each.at_ns for each in page), default=0) // NS_PER_MS
+            if newest_ms == start_ms and len(page) in (SHORT_PAGE, size):
+                raise OutcomeUnknown(f"{kind}: more than {len(page)} in one millisecond")
+            if len(page) < SHORT_PAGE or newest_ms == start_ms:
                 return sorted(found.values(), key=lambda each: (each.at_ns, name_of(each)))
-            newest_ms = max(each.at_ns for each in page) // NS_PER_MS
-            if newest_ms == start_ms:
-                raise OutcomeUnknown(f"{kind}: more than {size} in one millisecond")
             start_ms = newest_ms
         raise OutcomeUnknown(f"{kind}: more than {MAX_PAGES} pages")
