@@ -38,7 +38,7 @@ from engine.handlers import Handlers
 from engine.health import Health
 from engine.jobs import Jobs
 from engine.keeping import arming_desk, custody_of, parts_of, venue_desk
-from engine.key_lock import hold_own
+from engine.key_lock import demand_apart, hold_own
 from engine.keys import drill_key, watch_keys
 from engine.limits import watch_limits
 from engine.lock import EngineLock
@@ -250,6 +250,8 @@ async def run_engine(home: Path, environ: dict[str, str]) -> int:
     try:
         core = build_core(seams, home, environ)
         parts = parts_of(core)
+        if parts.venue is not None:
+            demand_apart(core.settings)
         key = hold_own(parts.venue, core.settings, environ)
         engine = Engine(core, parts.venue, parts.account, evidence=parts.evidence, arming=parts.arming)
         if engine.arming is not None:

@@ -15,8 +15,10 @@ from platformdirs import user_state_path
 
 from engine.config.settings import Settings
 from engine.lock import AlreadyRunning, EngineLock
+from engine.venue import load_key
 from safety.reasons import Refusal
 from venues.contract import VenueAdapter
+from venues.keyfile import KeyFile
 from venues.types import Environment
 
 FOLDER_NAME = "INTERLOCK_KEY_LOCKS"
@@ -45,6 +47,29 @@ def hold_key(folder: Path, signer: str, address: str) -> EngineLock:
         holder = f"process {error.pid}" if error.pid else "another process"
         raise Refusal("key_in_use", f"{signer} is used by {holder}, in another home") from None
     return lock
+
+
+def demand_apart(settings: Settings) -> None:
+    """Refuse one key for the engine and its watchdog: each would use up the other's nonces, and a watchdog
+    that is to cancel when the engine does not would be refused. Raises `Refusal` (invalid_config).
+
+    A key that this user cannot read is another user's, and so another one.
+    """
+    named = {
+        "execution.venue_key_file": settings.execution.venue_key_file,
+        "watchdog.key_file": settings.watchdog.key_file,
+    }
+    try:
+        ours, watchdogs = (load_key(name, path) if path else None for name, path in named.items())
+    except Refusal:
+        return
+    if ours is None or watchdogs is None or not _keys(ours) & _keys(watchdogs):
+        return
+    raise Refusal("invalid_config", f"{' and '.join(named)} hold one key of {ours.venue}; each needs its own")
+
+
+def _keys(file: KeyFile) -> set[str]:
+    return {each for each in (file.key, file.ask_key) if each}
 
 
 def hold_own(venue: VenueAdapter | None, settings: Settings, environ: Mapping[str, str]) -> EngineLock | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from decimal import Decimal
 
-from engine.api.venues import BudgetRow, KeyRow, VenueView
+from engine.api.venues import BAD_KEYS, BudgetRow, KeyRow, VenueView
 from engine.api.views import PartHealth
 from engine.core import Core
 from engine.dead_man import ARMED, OFF, REFUSED, UNARMED, DeadMan
@@ -25,7 +25,9 @@ STALE_NS = 2 * LOOK_NS
 DAY_NS = 86_400 * NS_PER_S
 WARN_DAYS = 14.0
 NO_END_MS = 10**12
-ENDING, UNSAFE = "key_ending", "key_unsafe"
+ENDING, UNSAFE, USELESS = "key_ending", "key_unsafe", "key_places_nothing"
+ORDERS = "orders"
+"""What adapters call the key that signs them."""
 
 
 class VenueDesk:
@@ -108,7 +110,7 @@ class VenueDesk:
         age_ms = max(0, now_ns - standing.at_ns) // NS_PER_MS
         keys = [_key(each, now_ns) for each in standing.keys]
         budgets = [_budget(each) for each in standing.budgets]
-        worst = "failed" if any(each.state in ("unsafe", "ended") for each in keys) else "ok"
+        worst = "failed" if any(each.state in BAD_KEYS for each in keys) else "ok"
         ending = "slow" if any(each.state == "ending" for each in keys) else worst
         tight = "slow" if any(each.state != "ok" for each in budgets) else "ok"
         key_state = worst if worst == "failed" else ending
@@ -138,7 +140,7 @@ class VenueDesk:
                 note_refusal(self.core, self.venue.signer, self.venue.name, error, "our standing")
 
     def _ring(self, standing: Standing) -> None:
-        """Ring for a key that ends soon, and for one that could take the money away."""
+        """Ring for a key that ends soon, could take the money away, or cannot do what it is for."""
         core = self.core
         for key in (_key(each, standing.at_ns) for each in standing.keys):
             subject, where = f"{standing.venue} {key.name}", f"{key.public} of {standing.account}"
@@ -146,10 +148,14 @@ class VenueDesk:
                 core.alarm(ENDING, subject, "eng", f"{where} ends in {key.days_left} days")
             else:
                 core.calm(ENDING, subject)
-            if key.state == "unsafe":
-                core.alarm(UNSAFE, subject, "eng", f"{where} can withdraw")
-            else:
-                core.calm(UNSAFE, subject)
+            for code, state, said in (
+                (UNSAFE, "unsafe", "can withdraw"),
+                (USELESS, "no orders", "may not place orders"),
+            ):
+                if key.state == state:
+                    core.alarm(code, subject, "eng", f"{where} {said}")
+                else:
+                    core.calm(code, subject)
 
     def _view(self, snapshot: AccountSnapshot | None, problems: tuple[str, ...]) -> VenueView:
         core, custody, standing = self.core, self.custody, self.standing
@@ -188,6 +194,8 @@ def _key(key: KeyStanding, now_ns: int) -> KeyRow:
     state = "unknown" if key.valid_until_ns is None else "ok"
     if days is not None and days < WARN_DAYS:
         state = "ended" if days <= 0 else "ending"
+    if key.name == ORDERS and key.can_trade is False:
+        state = "no orders"
     if key.can_withdraw:
         state = "unsafe"
     return KeyRow(

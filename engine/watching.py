@@ -15,6 +15,7 @@ from engine.config import load_settings
 from engine.config.settings import Settings
 from engine.core import Core
 from engine.keeping import transport_without_engine
+from engine.key_lock import demand_apart
 from engine.lock import EngineLock
 from engine.ops.sinks import PASSED_ON
 from engine.ops.watchdog import Limits, Page, Venue, Watchdog
@@ -87,6 +88,7 @@ def venue_of(settings: Settings, clock: Clock, disk: Disk, safety: Path) -> Venu
     if not settings.watchdog.key_file:
         raise Refusal("invalid_config", "in mode live the watchdog needs its own watchdog.key_file")
     key = load_key("watchdog.key_file", settings.watchdog.key_file)
+    demand_apart(settings)
     wires = transport_without_engine(settings, disk, safety)
     environment = Environment(settings.engine.environment)
     return OPENERS[key.venue](settings.execution.venue_url, key, clock, environment, wires)

@@ -21,6 +21,8 @@ class KeyStanding(Record):
     valid_until_ns: int | None = 0
     can_withdraw: bool | None = None
     may: tuple[str, ...] = ()
+    can_trade: bool | None = None
+    """Whether it may place orders; None where the venue does not say."""
 
 
 class BudgetStanding(Record):

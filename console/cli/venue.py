@@ -14,7 +14,7 @@ from console.cli.failure import Failure
 from console.cli.guard import failures
 from console.cli.options import Json
 from engine.api.home import home_folder
-from engine.api.venues import VenueShow, VenueView
+from engine.api.venues import BAD_KEYS, VenueShow, VenueView
 
 app = typer.Typer(help="Venues: list, show, check, account, keys, limits, dead-man, calls.")
 KNOWN, CALLS = "engine.api.known_venues", "engine.api.venue_calls"
@@ -80,7 +80,7 @@ def check(as_json: Json = False) -> None:
         "problems": "; ".join(view.problems) or "none",
     }
     output.show({"venue": view}, output.facts(facts), as_json)
-    is_bad = view.problems or view.state != "up" or any(key.state in ("unsafe", "ended") for key in view.keys)
+    is_bad = view.problems or view.state != "up" or any(key.state in BAD_KEYS for key in view.keys)
     if is_bad:
         raise typer.Exit(ExitCode.REFUSED)
 

@@ -21,9 +21,13 @@ class DeadManRow(Record):
     left_s: int = 0
 
 
+BAD_KEYS = frozenset({"unsafe", "ended", "no orders"})
+"""States of a key with which nothing may go on."""
+
+
 class KeyRow(Record):
     """One key: `days_left` is None where it has no end or none is told; `state` is ok, ending,
-    ended, unknown (its end is not told) or unsafe."""
+    ended, unknown (its end is not told), unsafe, or `no orders` (it is to sign them, and may not)."""
 
     name: str
     public: str

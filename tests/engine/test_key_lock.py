@@ -9,13 +9,18 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import msgspec
 import pytest
 
 from engine.config import load_settings
 from engine.config.settings import Settings
 from engine.failures import reason_code
-from engine.key_lock import FOLDER_NAME, hold_key, hold_own, lock_folder
+from engine.key_lock import FOLDER_NAME, demand_apart, hold_key, hold_own, lock_folder
+from engine.watching import venue_of
 from safety.reasons import REASONS, Refusal
+from seams.clock import FixedClock
+from seams.disk import MemoryDisk
+from venues.keyfile import KeyFile
 
 SIGNER, ADDRESS = "kraken:PUBLIC", "mainnet "
 HOLDER = """
@@ -60,6 +65,48 @@ def settings(environment: str) -> Settings:
     made = load_settings(Path("/nonexistent"), {}).settings
     engine = made.engine.model_copy(update={"environment": environment})
     return made.model_copy(update={"engine": engine})
+
+
+def key_file(path: Path, key: str, ask_key: str = "") -> str:
+    path.write_bytes(
+        msgspec.json.encode(KeyFile(venue="kraken", account="a", key=key, secret="s", ask_key=ask_key))
+    )
+    path.chmod(0o600)
+    return str(path)
+
+
+def named(engine: str, watchdog: str) -> Settings:
+    made = load_settings(Path("/nonexistent"), {}).settings
+    return made.model_copy(
+        update={
+            "execution": made.execution.model_copy(update={"venue_key_file": engine}),
+            "watchdog": made.watchdog.model_copy(update={"key_file": watchdog}),
+        }
+    )
+
+
+def test_engine_and_watchdog_never_share_a_key(tmp_path: Path) -> None:
+    engine = key_file(tmp_path / "engine.key", "ONE", "TWO")
+    for shared in (
+        engine,
+        key_file(tmp_path / "copy.key", "ONE"),
+        key_file(tmp_path / "asks.key", "THREE", "TWO"),
+        key_file(tmp_path / "turned.key", "TWO", "FOUR"),
+    ):
+        with pytest.raises(Refusal, match=r"watchdog\.key_file hold one key of kraken") as refused:
+            demand_apart(named(engine, shared))
+        assert "ONE" not in str(refused.value) and refused.value.code == "invalid_config"
+    demand_apart(named(engine, key_file(tmp_path / "own.key", "THREE", "FOUR")))
+    demand_apart(named(engine, ""))
+    demand_apart(named(engine, str(tmp_path / "of another user.key")))
+
+
+def test_the_watchdog_refuses_the_engines_key_too(tmp_path: Path) -> None:
+    engine = key_file(tmp_path / "engine.key", "ONE")
+    made = named(engine, engine)
+    live = made.model_copy(update={"engine": made.engine.model_copy(update={"mode": "live"})})
+    with pytest.raises(Refusal, match="each needs its own"):
+        venue_of(live, FixedClock(), MemoryDisk(), tmp_path)
 
 
 def test_an_engine_takes_its_own_keys_lock(tmp_path: Path) -> None:

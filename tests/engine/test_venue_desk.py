@@ -180,6 +180,31 @@ def test_a_kraken_key_that_can_withdraw_rings_at_once(tmp_path: Path) -> None:
     in_room(tmp_path, rig, scene)
 
 
+def test_a_kraken_key_that_may_only_cancel_rings_before_an_order_meets_it(tmp_path: Path) -> None:
+    def rig(loop: VirtualLoop) -> kr.Rig:
+        made = kr.Rig(loop)
+        made.desk.exchange.gate.keys["K"] = ApiKey(
+            "K", kr.SECRET, "trader", kraken_keys.READS | {"close-trades"}
+        )
+        return made
+
+    async def scene(room: Room) -> None:
+        await room.turn(2)
+        assert "key_places_nothing" in room.alarms()
+        view = await room.desk.view(is_fresh=True)
+        (problem,) = view.problems
+        assert "no modify-trades" in problem and "watchdog" in problem
+        assert {key.name: key.state for key in view.keys} == {"orders": "no orders", "questions": "ok"}
+        assert next(each for each in room.desk.parts() if each.part == "venue keys").state == "failed"
+        assert isinstance(room.rig, kr.Rig)
+        may = kraken_keys.READS | {kraken_keys.TRADE}
+        room.rig.desk.exchange.gate.keys["K"] = ApiKey("K", kr.SECRET, "trader", may, highest=2**40)
+        await room.desk.view(is_fresh=True)
+        assert "key_places_nothing" not in room.alarms()
+
+    in_room(tmp_path, rig, scene)
+
+
 def test_budgets_show_what_is_left_and_what_is_kept_for_cancels(tmp_path: Path) -> None:
     async def scene(room: Room) -> None:
         view = await room.desk.view(is_fresh=True)

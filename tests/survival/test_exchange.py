@@ -79,6 +79,16 @@ async def test_without_an_address_a_live_engine_does_not_start(live: LiveRig) ->
     assert "invalid_config" in live.log() and "venue_url" in live.log()
 
 
+async def test_a_live_engine_does_not_start_with_its_watchdogs_key(live: LiveRig) -> None:
+    keys = live.exchange.ready.keys
+    process = live.process = live.spawn(
+        INTERLOCK_WATCHDOG__KEY_FILE=keys["watchdog"], INTERLOCK_EXECUTION__VENUE_KEY_FILE=keys["watchdog"]
+    )
+    await eventually(lambda: process.poll() is not None, live.log)
+    assert process.returncode == 2
+    assert "invalid_config" in live.log() and "each needs its own" in live.log()
+
+
 async def test_the_watchdog_key_cancels_and_cannot_open(live: LiveRig) -> None:
     trader, watchdog = live.exchange.link("engine"), live.exchange.link("watchdog")
     now_ns = await trader.time_ns()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from seams.clock import NS_PER_S, Clock
 from venues.contract import OutcomeUnknown
@@ -12,7 +12,7 @@ from venues.kraken.translate import table
 from venues.standing import BudgetStanding, KeyStanding, Standing
 
 INFO = "GetApiKeyInfo"
-WITHDRAW = "withdraw-funds"
+WITHDRAW, TRADE = "withdraw-funds", "modify-trades"
 VALID_UNTIL = ("valid_until", "validUntil")
 
 
@@ -27,10 +27,16 @@ async def standing(venue: KrakenAdapter, clock: Clock, nonce: Callable[[], int])
         at_ns=clock.now_ns(),
         keys=(orders, asks),
         budgets=(rest_budget(venue.client),),
-        problems=tuple(
-            f"the key for {each.name} can withdraw" for each in (orders, asks) if each.can_withdraw
-        ),
+        problems=tuple(_problems(orders, asks)),
     )
+
+
+def _problems(orders: KeyStanding, asks: KeyStanding) -> Iterator[str]:
+    for each in (orders, asks):
+        if each.can_withdraw:
+            yield f"the key for {each.name} can withdraw"
+    if not orders.can_trade:
+        yield f"the key for {orders.name} may not place any (no {TRADE}); a watchdog's key is such a one"
 
 
 def rest_budget(client: KrakenClient) -> BudgetStanding:
@@ -51,6 +57,7 @@ def _key(name: str, said: Mapping[str, object]) -> KeyStanding:
         valid_until_ns=_end(said),
         can_withdraw=WITHDRAW in may,
         may=may,
+        can_trade=TRADE in may,
     )
 
 
