@@ -177,7 +177,7 @@ def _reasons(order: ManagedOrder | None, state: str) -> tuple[str, ...]:
     if order is None:
         return ("never_sent",)
     if state == "rejected":
-        return (order.reason or "venue_rejected",)
+        return (order.reason.partition(": ")[0] or "venue_rejected",)  # behind the code stand words
     return ("outcome_unknown",) if state == "unknown" else ()
 
 

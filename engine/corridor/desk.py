@@ -319,10 +319,12 @@ def _sent(order: ManagedOrder, body: dict[str, Any]) -> Outcome:
     body = {**body, "order_status": order.status.value, "venue_order_id": order.venue_order_id}
     if order.status is OrderStatus.REJECTED:
         was_sent = order.sent_ns > 0 and not order.reason.startswith("not_sent")
-        state = "submit_rejected" if was_sent else "submit_not_sent"
-        return Outcome(False, state, (order.reason,), body)
+        if was_sent:
+            return Outcome(False, "submit_rejected", (order.reason,), body)
+        code, _, said = order.reason.partition(": ")
+        return Outcome(False, "submit_not_sent", (code,), {**body, "said": said} if said else body)
     if order.status in (OrderStatus.UNKNOWN, OrderStatus.SUBMITTING):
-        return Outcome(False, "submit_request_failed", (order.reason or "outcome_unknown",), body)
+        return Outcome(False, "submit_request_failed", ("outcome_unknown",), body)
     if not order.venue_order_id:
         return Outcome(True, "submitted_remote_identifier_missing", ("identifier_missing",), body)
     return Outcome(True, "submitted_remote", (), body)

@@ -33,7 +33,7 @@ def show(root: Path, session_id: str, disk: Disk, now_ns: int) -> SubmitView:
     """Return one session. Raises `Refusal`: not_found, artifact_altered."""
     artifacts = CorridorFolder(root, session_id, disk).artifacts()
     if not artifacts:
-        raise Refusal("not_found", session_id)
+        raise Refusal("not_found", f"no corridor session {session_id}; see interlock submit ls")
     return SubmitView(
         state=state_of(session_id, artifacts),
         venue=artifacts[0].venue,

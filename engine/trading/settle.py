@@ -143,7 +143,7 @@ async def _fence(orders: OrderManager, order: ManagedOrder, venue_ns: int, lists
     since_ns = order.admitted_ns or (signed.valid_until_ns if caps.has_expiry else 0)
     is_over = since_ns and venue_ns > since_ns + caps.lookup_lag_ns
     if is_over and ((lists is not None and lists.lack(order)) or await _is_nowhere(orders, order)):
-        orders.take(order, Evidence.FENCED, "used up or expired, and in no list of the venue")
+        orders.take(order, Evidence.FENCED, "never_reached_venue: used up or expired, and in no list")
 
 
 async def _is_nowhere(orders: OrderManager, order: ManagedOrder) -> bool:

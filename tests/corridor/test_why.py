@@ -15,7 +15,7 @@ from engine.corridor.case import Ask
 from engine.desk import Desk
 from engine.dry_judging import judge_order
 from safety.reasons import REASONS, Refusal
-from seams.wire import Lost
+from seams.wire import Lost, Unsent
 from tests.corridor.test_corridor import FORM, Hall
 from tests.corridor.test_corridor import hall as hall
 from venues.asked_by import is_for_a_person
@@ -62,6 +62,38 @@ async def test_a_look_that_heard_nothing_is_no_agreement(hall: Hall, monkeypatch
     assert (await hall.do(session_id, Step.RECONCILE)).reasons == ("venue_busy",)
     monkeypatch.undo()
     assert not (await hall.do(session_id, Step.RECONCILE)).reasons
+
+
+def spoken(state: SessionState) -> dict[str, str]:
+    """The reasons of a refused step with their titles; each is a code that is explained as itself."""
+    assert state.refused and all(each.code in REASONS for each in state.refused), state.refused
+    return {each.code: each.said for each in state.refused}
+
+
+async def test_a_submit_in_doubt_is_not_called_a_refusal_of_the_venue(hall: Hall) -> None:
+    """What no row explains reads `The venue refused the order`, of an order that may be alive or filled."""
+    session_id = await hall.at_gate()
+    hall.house.desk.wire.fault = Lost("silence")
+    hall.house.desk.exchange.listeners.clear()
+    assert set(spoken(await hall.do(session_id, Step.SUBMIT))) == {"outcome_unknown"}
+    assert set(spoken(await hall.do(session_id, Step.STATUS))) == {"outcome_unknown"}
+    assert set(spoken(await hall.do(session_id, Step.CANCEL))) == {"cancel_unconfirmed"}
+
+
+async def test_a_submit_that_did_not_leave_says_so_now_and_at_every_look(hall: Hall) -> None:
+    session_id = await hall.at_gate()
+    hall.house.desk.wire.fault = Unsent("no line")
+    told = spoken(await hall.do(session_id, Step.SUBMIT))
+    assert set(told) == {"not_sent"} and "no line" in told["not_sent"]
+    hall.house.desk.wire.fault = None
+    assert set(spoken(await hall.do(session_id, Step.STATUS))) == {"not_sent"}
+
+
+@pytest.mark.parametrize(
+    "code", ["identifier_missing", "never_reached_venue", "never_sent", "reconciliation_difference"]
+)
+def test_what_else_the_corridor_says_of_an_order_is_explained_as_itself(code: str) -> None:
+    assert REASONS[code].title != REASONS["venue_rejected"].title
 
 
 async def test_an_old_verdict_is_no_readiness(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,7 +68,7 @@ async def test_every_doubtful_order_ends_proved_and_nothing_is_sent_twice(tmp_pa
         assert await live.synced() == "clean"
         request = PaperStart(feed="exchange", strategies=STRATEGIES, symbols=kraken.about.symbols)
         await client.demand(request, SessionStarted)
-        proved = "SELECT 1 FROM orders WHERE status = 'rejected' AND reason LIKE 'used up or expired%'"
+        proved = "SELECT 1 FROM orders WHERE status = 'rejected' AND reason LIKE '%used up or expired%'"
         await eventually(lambda: bool(live.rows(proved)), live.log, seconds=100.0)
 
         def doubts() -> list[tuple[object, ...]]:
