@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from decimal import Decimal
 
-from engine.api.venues import BAD_KEYS, BudgetRow, KeyRow, VenueView
+from engine.api.venues import BAD_KEYS, BudgetRow, KeyRow, VenueView, key_said
 from engine.api.views import PartHealth
 from engine.core import Core
 from engine.dead_man import ARMED, OFF, REFUSED, UNARMED, DeadMan
@@ -26,8 +27,8 @@ DAY_NS = 86_400 * NS_PER_S
 WARN_DAYS = 14.0
 NO_END_MS = 10**12
 ENDING, UNSAFE, USELESS = "key_ending", "key_unsafe", "key_places_nothing"
-ORDERS = "orders"
-"""What adapters call the key that signs them."""
+ORDERS, AGENT = "orders", "agent"
+"""What adapters call the key that signs them, and the role of one that signs for a master (Hyperliquid)."""
 
 
 class VenueDesk:
@@ -181,7 +182,7 @@ class VenueDesk:
             standing=standing,
             snapshot=snapshot,
             problems=(*problems, *said),
-            warnings=() if standing is None else standing.warnings,
+            warnings=() if standing is None else (*standing.warnings, *_untold(standing)),
         )
 
     def _nonce(self) -> int:
@@ -209,6 +210,14 @@ def _key(key: KeyStanding, now_ns: int) -> KeyRow:
     )
 
 
+def _untold(standing: Standing) -> Iterator[str]:
+    """Warn of each key whose end the venue does not tell: arming refuses such a one."""
+    for key in standing.keys:
+        if key.valid_until_ns is None:
+            why = ": an agent without a name; approve one with a name" if key.role == AGENT else ""
+            yield f"{standing.venue} does not tell when the key for {key.name} ends{why}"
+
+
 def _budget(budget: BudgetStanding) -> BudgetRow:
     return BudgetRow(
         name=budget.name,
@@ -222,11 +231,7 @@ def _budget(budget: BudgetStanding) -> BudgetRow:
 
 
 def _keys_said(keys: list[KeyRow]) -> str:
-    ends = [
-        f"{key.name} {key.state}" + ("" if key.days_left is None else f" {key.days_left:.0f} d")
-        for key in keys
-    ]
-    return ", ".join(ends) or "no keys of its own"
+    return ", ".join(map(key_said, keys)) or "no keys of its own"
 
 
 def _budgets_said(budgets: list[BudgetRow]) -> str:

@@ -14,7 +14,7 @@ from console.cli.failure import Failure
 from console.cli.guard import failures
 from console.cli.options import Json
 from engine.api.home import home_folder
-from engine.api.venues import BAD_KEYS, VenueShow, VenueView
+from engine.api.venues import BAD_KEYS, VenueShow, VenueView, key_said
 
 app = typer.Typer(help="Venues: list, show, check, account, keys, limits, dead-man, calls.")
 KNOWN, CALLS = "engine.api.known_venues", "engine.api.venue_calls"
@@ -73,7 +73,7 @@ def check(as_json: Json = False) -> None:
         "state": view.state,
         "custody": view.custody,
         "markets": f"{view.markets} listed",
-        "keys": ", ".join(f"{key.name} {key.state}" for key in view.keys) or "none asked",
+        "keys": ", ".join(key_said(key) for key in view.keys) or "none asked",
         "budgets": ", ".join(f"{each.name} {each.left:.0%} left" for each in view.budgets) or "none",
         "dead man": f"{view.dead_man.state}: {view.dead_man.said}",
         "warnings": "; ".join(view.warnings) or "none",

@@ -38,6 +38,12 @@ class KeyRow(Record):
     state: str
 
 
+def key_said(key: KeyRow) -> str:
+    """Say in few words how a key stands: one without a known end is no worse otherwise."""
+    state = "ok, end not told" if key.state == "unknown" else key.state
+    return f"{key.name} {state}" + ("" if key.days_left is None else f" {key.days_left:.0f} d")
+
+
 class BudgetRow(Record):
     """One rate budget; `left` is the free share, `reserve` of `cap` is kept for cancels."""
 

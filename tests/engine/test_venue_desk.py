@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from engine.api.venues import key_said
 from engine.daemon import Seams, build_core
 from engine.dead_man import ARMED, OFF, REFUSED, UNARMED
 from engine.keeping import venue_desk
@@ -158,6 +159,26 @@ def test_a_key_that_ends_within_two_weeks_rings_and_is_shown(tmp_path: Path) -> 
         exchange.add_agent(hl.MASTER.address, hl.AGENT.address, "a0", exchange.now_ms() + 90 * DAY_MS)
         await room.desk.view(is_fresh=True)
         assert "key_ending" not in room.alarms()
+
+    in_room(tmp_path, hl.Rig, scene)
+
+
+def test_an_agent_without_a_name_is_in_order_and_its_end_is_not_told(tmp_path: Path) -> None:
+    async def scene(room: Room) -> None:
+        view = await room.desk.view(is_fresh=True)
+        orders, cancels = view.keys
+        assert (orders.state, orders.days_left, cancels.state) == ("unknown", None, "ok")
+        assert key_said(orders) == "orders ok, end not told" and key_said(cancels) == "cancels ok 180 d"
+        (warning,) = view.warnings
+        assert warning.endswith(
+            "when the key for orders ends: an agent without a name; approve one with a name"
+        )
+        part = next(each for each in room.desk.parts() if each.part == "venue keys")
+        assert part.state == "ok" and part.detail == "orders ok, end not told, cancels ok 180 d"
+        assert isinstance(room.rig, hl.Rig)
+        room.rig.exchange.add_agent(hl.MASTER.address, hl.AGENT.address, "engine")
+        view = await room.desk.view(is_fresh=True)
+        assert not view.warnings and key_said(view.keys[0]) == "orders ok 180 d"
 
     in_room(tmp_path, hl.Rig, scene)
 

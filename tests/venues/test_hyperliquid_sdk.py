@@ -122,7 +122,7 @@ def test_a_whole_conversation(server: LoopbackReady) -> None:
     tag = Cloid.from_int(0xA11CE)
 
     assert info.user_role(exchange.wallet.address)["data"]["user"] == user
-    assert [each["name"] for each in info.extra_agents(user)] == ["asker", "watchdog"]
+    assert [each["name"] for each in info.extra_agents(user)] == ["engine", "asker", "watchdog"]
     (rested,) = statuses(exchange.order("BTC", True, 0.001, low, {"limit": {"tif": "Gtc"}}, cloid=tag))
     oid = rested["resting"]["oid"]
     assert info.query_order_by_cloid(user, tag)["order"]["order"]["oid"] == oid
@@ -166,12 +166,13 @@ def test_a_whole_conversation(server: LoopbackReady) -> None:
 def test_a_master_approves_an_agent_and_the_old_one_is_gone(server: LoopbackReady) -> None:
     known = server.accounts[1]
     master = quiet(Exchange(Account.from_key(known["private_key"]), server.url, timeout=TIMEOUT_S))
-    said, key = master.approve_agent()
-    assert said["status"] == "ok"
-    fresh = quiet(
-        Exchange(Account.from_key(key), server.url, account_address=known["address"], timeout=TIMEOUT_S)
-    )
-    assert fresh.noop(get_timestamp_ms())["status"] == "ok"
+    for name in ("engine", None):
+        said, key = master.approve_agent(name)
+        assert said["status"] == "ok"
+        fresh = quiet(
+            Exchange(Account.from_key(key), server.url, account_address=known["address"], timeout=TIMEOUT_S)
+        )
+        assert fresh.noop(get_timestamp_ms())["status"] == "ok"
     said = agent_of(server, 1).noop(get_timestamp_ms())
     assert said["status"] == "err" and "does not exist" in said["response"]
     said, _ = agent_of(server, 0).approve_agent("thief")

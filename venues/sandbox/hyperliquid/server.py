@@ -50,7 +50,7 @@ class People:
         """Open and fund every account, and let its agents sign for it."""
         for known in self.accounts:
             exchange.fund(known["master_address"], CASH_USD, TOKENS)
-            exchange.add_agent(known["master_address"], known["agent_address"])
+            exchange.add_agent(known["master_address"], known["agent_address"], "engine")
             exchange.add_agent(known["master_address"], known["asker_address"], "asker")
             exchange.add_agent(known["master_address"], known["watchdog_address"], "watchdog")
 
