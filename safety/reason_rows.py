@@ -235,7 +235,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     ("secret_missing", "A key file is missing", "The reference points at nothing that can be read.", "Write the key to the file that the reference names.", _START),
     ("invalid_request", "The request is not valid", "A value in it is wrong or missing, or its form is not the one this engine speaks.", "Correct what the message names; if you gave nothing like it, use this engine's own console and commands.", _START),
     # what an adapter says of an order before it leaves
-    ("market_not_supported", "The venue has no such market", "It lists no market of this name for our account; nothing was sent.", "Write the symbol as this venue names it: BTC-USD at Kraken spot, BTC-PERP at Hyperliquid; `interlock venue check` says how many it lists.", _REJECTED),
+    ("market_not_supported", "The venue has no such market", "It lists no market of this name for our account, or the adapter watches none of it; nothing was sent.", "Write the symbol as this venue names it: BTC-USD at Kraken spot, BTC-PERP at Hyperliquid; `interlock venue check` says how many it lists.", _REJECTED),
     ("spot_no_short", "Spot has no short", "A sale closes what is held, and only a purchase opens; nothing was sent.", "Buy to open; to sell what is held, close the position with `interlock flatten`.", _REJECTED),
     ("nothing_to_sell", "The account does not hold that much", "A sale at spot needs the coins.", "Look with `interlock venue account`; sell no more than is held.", _REJECTED),
     ("insufficient_available_balance", "The account cannot pay for the order", "What is free at the venue is less than the order needs.", "Look with `interlock venue account`; make the order smaller, or cancel what rests.", _REJECTED),
