@@ -13,8 +13,8 @@ from engine.api.ticket_views import LeaseRow, PairRow
 from engine.core import Core
 from engine.market.hub import HubState
 from engine.ticket_views import price
+from engine.trading.account_holds import ACCOUNT
 from engine.trading.accounts import Account
-from engine.trading.custody import ACCOUNT
 from engine.trading.ledger import Holding, Ledger
 from engine.trading.session import PaperSession
 from engine.trading.working import ManagedOrder

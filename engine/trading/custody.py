@@ -17,6 +17,7 @@ import msgspec
 
 from engine.api.reconcile import Act, DecidedRow
 from engine.core import STORAGE_FAILURES, Core
+from engine.trading.account_holds import ACCOUNT, AccountHolds
 from engine.trading.account_record import AccountRecord, booking_order
 from engine.trading.adjustments import Adjustment, demand_named
 from engine.trading.cash import VenueCash
@@ -35,7 +36,7 @@ from engine.trading.verdict import Verdict as Verdict
 from engine.trading.working import ManagedOrder
 from safety.canonical import changed
 from safety.facts import VenueFacts
-from safety.interlock import Clearance, HoldLevel
+from safety.interlock import HoldLevel
 from safety.killbyte import KillLevel
 from seams import chaos
 from seams.clock import NS_PER_MS, NS_PER_S
@@ -46,8 +47,6 @@ TEND_S = 1.0
 IN_TOUCH_NS = 3 * NS_PER_S
 """With the watchdog's 10 s: cancels leave within 13.2 s of the last answer, proved within 15 s (S14)."""
 SETTLING_PASSES = QUICK_PASSES
-ACCOUNT = "account"
-"""The subject of the holds that concern the whole account."""
 
 
 class Custody:
@@ -58,6 +57,7 @@ class Custody:
         self.orders = OrderManager(core, venue, account)
         self.orders.on_foreign = self._foreign
         self.orders.on_booked = lambda order, fill: self._book(fill)
+        self.holds = AccountHolds(core, venue.name)
         self.ledger = Ledger(Decimal(0))
         self.on_value: Callable[[], None] = lambda: None
         """Called when the ledger's worth may have changed, session or not: the desk's limits see it then."""
@@ -102,7 +102,7 @@ class Custody:
         )
         venue.on_order_event(self._on_event)
         venue.on_link(self._on_link)
-        self._hold("hydration", HoldLevel.HYDRATING, "the account is not yet synced with the venue")
+        self.holds.put("hydration", HoldLevel.HYDRATING, "the account is not yet synced with the venue")
 
     def load(self) -> None:
         """Rebuild orders and ledger from the record. Raises `ValueError` where it cannot be read."""
@@ -115,7 +115,7 @@ class Custody:
                     # The dead engine may have sent it, whole or in part: that is what UNKNOWN means.
                     self.orders.take(order, Evidence.NO_ANSWER, "the engine ended while it was on its way")
                 elif order.status is OrderStatus.UNKNOWN:
-                    self._hold("ambiguity", HoldLevel.CLOSE_ONLY, order.order_id, order.request.symbol)
+                    self.holds.put("ambiguity", HoldLevel.CLOSE_ONLY, order.order_id, order.request.symbol)
         self.decided = self.record.decisions()
         self._rebuild()
 
@@ -282,19 +282,19 @@ class Custody:
         if not differences:
             self.verdict, self.reconciled_ns = Verdict.CLEAN, core.clock.monotonic_ns()
             self.agreed_ns = core.clock.now_ns()
-            self._clear("ambiguity", ACCOUNT, "ledger and venue agree")
+            self.holds.clear("ambiguity", ACCOUNT, "ledger and venue agree")
             core.calm("reconciliation_difference", self.key)
         elif (self._same >= SETTLING_PASSES and not awaits_fills(self.orders, differences)) or any(
             each.kind == Kind.FOREIGN for each in differences
         ):
             said = "; ".join(f"{d.kind} {d.subject}: ours {d.ours}, venue {d.theirs}" for d in differences)
             self.verdict = Verdict.AMBIGUOUS
-            self._hold("ambiguity", HoldLevel.CLOSE_ONLY, said, ACCOUNT)
+            self.holds.put("ambiguity", HoldLevel.CLOSE_ONLY, said, ACCOUNT)
             core.alarm("reconciliation_difference", self.key, self.venue.name, said)
         elif self.verdict is not Verdict.HYDRATING:
             self.verdict = Verdict.SETTLING
         if self.verdict in (Verdict.CLEAN, Verdict.AMBIGUOUS):
-            self._clear("hydration", "", f"synced: {self.verdict}")
+            self.holds.clear("hydration", "", f"synced: {self.verdict}")
 
     # --- bookings --------------------------------------------------------------------------------
 
@@ -355,7 +355,9 @@ class Custody:
         name, said = seen.order_id, seen.said()
         if not self.is_ignored(Difference(kind=Kind.FOREIGN, subject=name, ours="unknown", theirs=said)):
             self.core.alarm("reconciliation_difference", self.key, self.venue.name, f"{name}: {said}")
-            self._hold("ambiguity", HoldLevel.CLOSE_ONLY, f"order {name} at the venue is not ours", ACCOUNT)
+            self.holds.put(
+                "ambiguity", HoldLevel.CLOSE_ONLY, f"order {name} at the venue is not ours", ACCOUNT
+            )
 
     def _on_event(self, event: OrderEvent) -> None:
         """Take one event of the stream; what the record refuses halts us and is asked for again."""
@@ -394,19 +396,3 @@ class Custody:
         if not self.reconciled_ns:
             return None
         return (self.core.clock.monotonic_ns() - self.reconciled_ns) // NS_PER_MS
-
-    def _hold(self, code: str, level: HoldLevel, evidence: str, subject: str = "") -> None:
-        self.core.interlock.raise_hold(
-            code,
-            subject=subject,
-            since_ns=self.core.clock.now_ns(),
-            source=self.venue.name,
-            evidence=evidence,
-            level=level,
-        )
-        self.core.interlock.restate(code, subject, evidence)
-
-    def _clear(self, code: str, subject: str, evidence: str) -> None:
-        if self.core.interlock.has(code, subject):
-            self.core.interlock.clear_hold(code, Clearance(evidence=evidence), subject)
-            self.core.note("hold_cleared", self.venue.name, f"{code} {subject}: {evidence}")

@@ -92,8 +92,8 @@ def without(kind: str) -> Callable[[Any], Any]:
 
 def always_clean(self: Custody, differences: Any) -> None:
     self.verdict, self.reconciled_ns = Verdict.CLEAN, self.core.clock.monotonic_ns()
-    self._clear("ambiguity", "account", "looks fine")
-    self._clear("hydration", "", "looks fine")
+    self.holds.clear("ambiguity", "account", "looks fine")
+    self.holds.clear("hydration", "", "looks fine")
 
 
 def after_load(change: Callable[[Custody], None]) -> Callable[[Any], Any]:
