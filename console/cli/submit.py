@@ -239,6 +239,36 @@ def _policy(found: dict[str, object]) -> list[dict[str, object]]:
 
 
 @app.command()
+def index(as_json: Json = False) -> None:
+    """Write the registry's index (json, csv, md) from the folders; the same every time they are the same.
+
+    Example: interlock submit index
+    """
+    with failures():
+        found = output.record(facade.function(SUBMITS, "submits_index")(home_folder()))
+    text = f"{found['n_sessions']} corridor sessions: {found['status_counts']}"
+    output.show({"index": found}, text, as_json)
+
+
+@app.command()
+def stub(session_id: str, as_json: Json = False) -> None:
+    """Say what `send` would send now and what keeps it from that; nothing is sent, and no engine is needed.
+
+    Writes submit_attempt.json in the session's folder. Exits 1 where it would not be sent.
+
+    Example: interlock submit stub X-01
+    """
+    with failures():
+        found = output.record(facade.function(SUBMITS, "submit_stub")(home_folder(), session_id))
+    lines = [f"{session_id}  {found['venue']} {found['environment']}  nothing was sent"]
+    lines += ["would send: " + output.cell(found["payload"], 400)] if found["would_submit"] else []
+    lines += ["keeps it: " + output.safe_line(each) for each in cast(list[str], found["said"])]
+    output.show({"stub": found}, "\n".join(lines), as_json)
+    if not found["would_submit"]:
+        raise typer.Exit(ExitCode.REFUSED)
+
+
+@app.command()
 def health(as_json: Json = False) -> None:
     """Count sessions by status; the same figures stand in submits_health.json.
 

@@ -10,6 +10,7 @@ from engine.api.submits_views import EvidenceReadiness
 from engine.config import load_settings
 from engine.corridor import readiness, reading
 from engine.corridor.pack import pack
+from engine.corridor.registry import SubmitAttempt, SubmitsIndex, index_submits, stub_submit
 from engine.venue import REPOSITORY
 from seams.clock import SystemClock
 from seams.disk import RealDisk
@@ -33,6 +34,16 @@ def submits_health(home: Path) -> SubmitsHealth:
 def submits_alerts(home: Path) -> tuple[SubmitAlert, ...]:
     """Return the most pressing alert of each session that has one, the most pressing first."""
     return reading.alerts(HomePaths(home).submits, RealDisk())
+
+
+def submits_index(home: Path) -> SubmitsIndex:
+    """Write the registry's index from the folders. Raises `OSError`."""
+    return index_submits(HomePaths(home).submits, RealDisk(), SystemClock())
+
+
+def submit_stub(home: Path, session_id: str) -> SubmitAttempt:
+    """Say what a submit would send now; nothing is sent. Raises `Refusal`: not_found, artifact_altered."""
+    return stub_submit(HomePaths(home).submits, session_id, RealDisk(), SystemClock())
 
 
 def pack_evidence(home: Path, session_id: str, paper_session: str) -> PackManifest:

@@ -48,8 +48,12 @@ class After:
         body = {
             "query_mode": "client_order_id",
             "order_state": state,
+            "normalized_state": state,
+            "raw_status": "" if answer is None else answer.status.value,
+            "status_known": state != "unknown",
             "venue_answer": answer,
             "venue_said": said,
+            "errors": [said] if said else [],
             "order": _shown(order),
         }
         return Outcome(state != "unknown", f"order_{state}", _reasons(order, state), body)

@@ -20,6 +20,7 @@ from engine.corridor.after import After
 from engine.corridor.case import Ask, Case, Outcome, case_of, intent_of_form
 from engine.corridor.folder import CorridorFolder
 from engine.corridor.gate import conditions, open_gate
+from engine.corridor.registry import index_submits
 from engine.corridor.status import state_of
 from engine.corridor.steps import CONFIRMATIONS, STEPS, lacks, newest
 from engine.judging import corrections, facts_told, judge_opening
@@ -39,7 +40,7 @@ from seams.clock import NS_PER_S
 from venues.asked_by import for_a_person
 from venues.contract import Signed, VenueError
 from venues.evidence import CorridorVenue, Preparing, Probe
-from venues.types import OrderStatus
+from venues.types import TERMINAL, OrderStatus
 
 VALID_NS = 15 * 60 * NS_PER_S
 """How long bytes that a person approves may be admitted by a venue that knows expiry."""
@@ -279,6 +280,7 @@ class CorridorDesk:
         if row is not None:
             self._rows = {**self._listed(), row.session_id: row}
         reading.publish(self.core.paths.submits, self.core.disk, self.core.clock)
+        index_submits(self.core.paths.submits, self.core.disk, self.core.clock)
         return state
 
     def _folder(self, session_id: str) -> CorridorFolder:
@@ -316,9 +318,19 @@ def _signed_of(case: Case) -> Signed | None:
 
 def _sent(order: ManagedOrder, body: dict[str, Any]) -> Outcome:
     """Return what a submit came to, from what is proved about its order."""
-    body = {**body, "order_status": order.status.value, "venue_order_id": order.venue_order_id}
+    was_sent = order.sent_ns > 0 and not order.reason.startswith("not_sent")
+    body = {
+        **body,
+        "order_status": order.status.value,
+        "venue_order_id": order.venue_order_id,
+        "confirmed": True,
+        "remote_submit_called": was_sent,
+        "submitted": True if order.venue_order_id else False if order.status in TERMINAL else None,
+        "response_type": order.status.value,
+        "oid": order.venue_order_id,
+        "errors": [order.reason] if order.reason else [],
+    }
     if order.status is OrderStatus.REJECTED:
-        was_sent = order.sent_ns > 0 and not order.reason.startswith("not_sent")
         if was_sent:
             return Outcome(False, "submit_rejected", (order.reason,), body)
         code, _, said = order.reason.partition(": ")

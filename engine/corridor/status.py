@@ -32,6 +32,8 @@ class _Row(NamedTuple):
     severity: str
     holds: Callable[[Artifacts], str]
     """What it says of these artifacts; empty where it does not hold."""
+    is_worse_unproved: bool = False
+    """Critical where the order's state is not proved."""
 
 
 def _state(artifacts: Artifacts, step: Step) -> str:
@@ -96,7 +98,7 @@ ALERTS: tuple[_Row, ...] = (
     _Row("SUBMIT_REQUEST_FAILED", 60, "critical", _is(Step.SUBMIT, "submit_request_failed")),
     _Row("CANCEL_REJECTED", 50, "critical", _is(Step.CANCEL, "cancel_rejected")),
     _Row("SUBMIT_REJECTED", 40, "critical", _is(Step.SUBMIT, "submit_rejected")),
-    _Row("SUPERVISION_ATTENTION", 35, "warning", _attention),
+    _Row("SUPERVISION_ATTENTION", 35, "warning", _attention, is_worse_unproved=True),
     _Row("SUBMIT_PENDING", 30, "critical", _is(Step.SUBMIT, "pending_remote_submit")),
     _Row("ORDER_STATUS_MISSING", 20, "warning", _unlooked),
     _Row("ORDER_CANCELED", 10, "warning", lambda found: "canceled" * (order_state(found) == "canceled")),
@@ -121,7 +123,8 @@ def alerts(artifacts: Artifacts) -> tuple[SessionAlert, ...]:
     for row in ALERTS:
         said = row.holds(artifacts)
         if said and not (is_proved and row.code in settled):
-            found.append(SessionAlert(code=row.code, severity=row.severity, priority=row.priority, said=said))
+            severity = "critical" if row.is_worse_unproved and not is_proved else row.severity
+            found.append(SessionAlert(code=row.code, severity=severity, priority=row.priority, said=said))
     return tuple(found)
 
 

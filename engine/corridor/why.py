@@ -24,7 +24,7 @@ UNSAID = frozenset(
     {"symbol", "signer", "nonce", "wire", "query_mode", "note", "reviewer"}
     | {"symbol_input", "normalized_symbol", "market_type", "metadata_type", "matched_name", "resolved_coin"}
     | {"resolved_asset", "account", "query_user", "nonce_scope", "query_address_matches_signer"}
-    | {"public_api_reachable", "funding_asset"}
+    | {"public_api_reachable", "funding_asset", "confirmed", "response_type", "oid"}
 )
 """Fields of a body that explain no refusal."""
 LISTS = frozenset({"problems", "permissions"})
