@@ -11,7 +11,7 @@ from engine.api.views import PartHealth
 from engine.core import Core
 from engine.dead_man import ARMED, OFF, REFUSED, UNARMED, DeadMan
 from engine.trading.custody import Custody
-from engine.trading.key_trouble import judge_standing, note_refusal
+from engine.trading.key_trouble import PROVING, judge_standing, note_refusal
 from engine.venue_state import StateWatch
 from safety.text import clean
 from seams.clock import NS_PER_MS, NS_PER_S
@@ -61,9 +61,9 @@ class VenueDesk:
     async def ask(self) -> Standing:
         """Ask the venue now and remember it. Raises `VenueError`."""
         standing = await self._stands(self._nonce)
-        self.standing, self.said = standing, ""
+        before, self.standing, self.said = self.standing, standing, ""
         self._ring(standing)
-        judge_standing(self.core, standing)
+        judge_standing(self.core, standing, before)
         return standing
 
     async def view(self, *, is_fresh: bool) -> VenueView:
@@ -197,6 +197,8 @@ def _key(key: KeyStanding, now_ns: int) -> KeyRow:
         state = "ended" if days <= 0 else "ending"
     if key.name == ORDERS and key.can_trade is False:
         state = "no orders"
+    if key.role not in PROVING:
+        state = "not ours"
     if key.can_withdraw:
         state = "unsafe"
     return KeyRow(

@@ -21,6 +21,7 @@ STEP_COLUMNS = ("step", "state", "at", "by", "missing")
 ALERT_COLUMNS = ("session_id", "status", "severity", "code", "said")
 POLICY_COLUMNS = ("source", "title", "text")
 CREDENTIAL_COLUMNS = ("corridor", "credential", "source", "is_present")
+NAME_A_KEY = "name that venue's key file (mode 0600) in execution.venue_key_file, then ask again"
 STEP_TIMEOUT_S = 20.0
 MAX_SUPERVISION_S = 90.0
 Note = Annotated[str, typer.Option("--note", help="What to remember about this step.")]
@@ -346,10 +347,11 @@ def evidence_readiness(
         found = output.record(judge(home_folder(), dict(os.environ), corridor))
     reasons = cast(list[str], found["blocking_reasons"])
     rows = output.table(output.records(found["credentials"]), CREDENTIAL_COLUMNS, "no credentials")
-    word = (
-        f"ready: {found['resolved_corridor']}" if not reasons else "\n".join(f"blocked: {r}" for r in reasons)
-    )
-    output.show({"readiness": found}, f"{rows}\n\n{word}", as_json)
+    lines = [f"blocked: {reason}" for reason in reasons] or [f"ready: {found['resolved_corridor']}"]
+    if any(reason.startswith("missing_") for reason in reasons):
+        problem = str(found["credential_problem"]) or "the key file is of another venue, or lacks these"
+        lines += [f"why: {problem}", f"to do: {NAME_A_KEY}"]
+    output.show({"readiness": found}, f"{rows}\n\n" + "\n".join(lines), as_json)
     if reasons:
         raise typer.Exit(ExitCode.REFUSED)
 

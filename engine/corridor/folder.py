@@ -30,7 +30,9 @@ class CorridorFolder:
 
     def __init__(self, root: Path, session_id: str, disk: Disk) -> None:
         if not SESSION_ID.fullmatch(session_id):
-            raise Refusal("not_found", clean(session_id, 80))
+            raise Refusal(
+                "not_found", f"no corridor session {clean(session_id, 80)}; see interlock submit ls"
+            )
         self.session_id, self.path, self._disk = session_id, root / session_id, disk
         self._history = self.path / "history"
 
@@ -41,7 +43,7 @@ class CorridorFolder:
     def artifacts(self) -> tuple[Artifact, ...]:
         """Return every artifact, oldest first. Raises `Refusal`: not_found, artifact_altered; `OSError`."""
         if not self.exists:
-            raise Refusal("not_found", self.session_id)
+            raise Refusal("not_found", f"no corridor session {self.session_id}; see interlock submit ls")
         return tuple(artifact for artifact, _ in self._read())
 
     def add(

@@ -42,7 +42,7 @@ def pack(submits: Path, sessions: Path, session_id: str, paper_session: str, dis
     folder = CorridorFolder(submits, session_id, disk)
     artifacts = folder.artifacts()
     if not artifacts:
-        raise Refusal("not_found", session_id)
+        raise Refusal("not_found", f"no corridor session {session_id}; see interlock submit ls")
     files = {f"artifacts/{name}": disk.read(folder.path / "history" / name) for name in folder.names()}
     for name in (HEALTH_FILE, ALERTS_FILE):
         if disk.exists(submits / name):

@@ -59,7 +59,7 @@ def show_dry_run(root: Path, dry_run_id: str, disk: Disk) -> DryRun:
     """Return one dry run. Raises `Refusal`: not_found, artifact_altered where it cannot be read."""
     path = root / dry_run_id / BROKER_FILE
     if Path(dry_run_id).name != dry_run_id or not disk.exists(path):
-        raise Refusal("not_found", clean(dry_run_id, 80))
+        raise Refusal("not_found", f"no dry run {clean(dry_run_id, 80)}; see interlock dry-run list")
     try:
         return msgspec.json.decode(disk.read(path), type=DryRun)
     except (OSError, msgspec.MsgspecError) as error:

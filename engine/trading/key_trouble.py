@@ -52,14 +52,20 @@ def is_key_dead(core: Core) -> bool:
     return any(hold.code == KEY_DEAD for hold in core.interlock.holds)
 
 
-def judge_standing(core: Core, standing: Standing) -> None:
+def judge_standing(core: Core, standing: Standing, before: Standing | None = None) -> None:
     """Take what the venue says of our keys: one that has ended is dead, and a proved one replaces a dead one.
 
+    So is one that the venue knew at the look `before` and knows no more: a removed agent has no end to pass.
     A key that was refused is not proved by the venue knowing it still: a person looks at that.
     """
+    proved = {key.public for key in before.keys if key.role in PROVING} if before is not None else set()
     for key in standing.keys:
         if key.valid_until_ns and key.valid_until_ns <= standing.at_ns:
             note_dead(core, standing.signer, standing.venue, f"the key for {key.name} has ended")
+            return
+        if key.role not in PROVING and key.public in proved:
+            said = f"the venue knows the key for {key.name} no more: {key.public} is {key.role!r}"
+            note_dead(core, standing.signer, standing.venue, said)
             return
     if not standing.keys or any(key.role not in PROVING for key in standing.keys):
         return

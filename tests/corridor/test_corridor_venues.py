@@ -185,6 +185,25 @@ def test_a_dead_key_is_told_by_its_name_and_nothing_lives(venue: str, tmp_path: 
     in_hall(venue, tmp_path, scene)
 
 
+def test_a_key_that_died_since_the_start_is_told_before_anybody_approves(venue: str, tmp_path: Path) -> None:
+    """Readiness asks about the keys at that moment: what was proved when the engine came up may be gone."""
+
+    async def scene(hall: Hall) -> None:
+        session_id = (await hall.opened()).session_id
+        if isinstance(hall.stage, KrakenStage):
+            hall.stage.exchange.gate = type(hall.stage.exchange.gate)(())
+            assert (await hall.do(session_id, Step.READINESS)).reasons[0] == "private_auth_not_ready"
+            return
+        agents = dict(hall.stage.exchange.registry.agents)
+        hall.stage.exchange.registry.agents.clear()
+        state = await hall.do(session_id, Step.READINESS)
+        assert {"key_not_ready", "signer_role_unknown"} <= set(state.reasons), state
+        hall.stage.exchange.registry.agents |= agents
+        assert not (await hall.do(session_id, Step.READINESS)).reasons
+
+    in_hall(venue, tmp_path, scene)
+
+
 class Died(BaseException):
     """The engine's process ended here."""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from console.cli.app import run
 from engine.api.submits import evidence_readiness
 from engine.api.submits_views import EvidenceReadiness
 from safety.reasons import Refusal
@@ -75,3 +76,42 @@ def test_a_key_that_others_can_read_is_no_key(tmp_path: Path) -> None:
 def test_a_corridor_that_there_is_not_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match="invalid_request"):
         judged(tmp_path, None, "bitget")
+
+
+def test_the_command_line_says_why_it_is_blocked_and_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("INTERLOCK_HOME", str(tmp_path))
+    assert run(("evidence", "readiness")) == 1
+    said = capsys.readouterr().out
+    assert "why: execution.venue_key_file is not set" in said and "to do: name that venue's key file" in said
+    key = tmp_path / "key.json"
+    key.write_bytes(msgspec.json.encode(WHOLE))
+    key.chmod(0o600)
+    monkeypatch.setenv("INTERLOCK_EXECUTION__VENUE_KEY_FILE", str(key))
+    assert run(("evidence", "readiness", "--corridor", "kraken")) == 1
+    assert "why: the key file is of another venue" in capsys.readouterr().out
+    assert run(("evidence", "readiness")) == 0
+    assert "ready: hyperliquid" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("evidence", "pack", "X-9-9999"), "interlock submit ls"),
+        (("submit", "show", "X-9-9999"), "interlock submit ls"),
+        (("dry-run", "show", "D-1"), "interlock dry-run list"),
+        (("incidents", "show", "I-20260101T000000Z-1"), "no incident"),
+    ],
+)
+def test_what_is_not_there_is_said_with_where_to_look(
+    words: tuple[str, ...],
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("INTERLOCK_HOME", str(tmp_path))
+    assert run(words) == 1
+    said = capsys.readouterr().err
+    assert words[-1] in said and told in said

@@ -142,6 +142,23 @@ def test_a_key_that_has_ended_is_dead_before_an_order_meets_it(tmp_path: Path) -
     in_session(tmp_path, scene)
 
 
+def test_an_agent_that_the_venue_knows_no_more_is_dead_before_an_order_meets_it(tmp_path: Path) -> None:
+    """One without a name has no end that could pass: its successor simply takes its place."""
+
+    async def scene(house: House) -> None:
+        core, signer = house.custody.core, house.custody.venue.signer
+        gone = stands(house, signer, role="missing")
+        judge_standing(core, gone)
+        judge_standing(core, gone, gone)
+        assert not held(house), "never known here: the adapter itself sends nothing for it"
+        judge_standing(core, stands(house, signer), gone)
+        assert not held(house)
+        judge_standing(core, gone, stands(house, signer))
+        assert held(house) == {signer} == rings(house)
+
+    in_session(tmp_path, scene)
+
+
 def test_every_code_about_the_key_is_one_that_an_adapter_says() -> None:
     said = {rule.code for rule in RULES} | {code for _, code in REFUSALS}
     assert said >= ABOUT_THE_KEY

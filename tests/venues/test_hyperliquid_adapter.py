@@ -213,6 +213,7 @@ def test_fills_are_asked_page_by_page_and_each_is_told_once(monkeypatch: pytest.
     async def scene(rig: Rig) -> None:
         monkeypatch.setattr("venues.sandbox.hyperliquid.info.FILLS_PAGE", 4)
         monkeypatch.setattr("venues.hyperliquid.history.FILLS_PAGE", 4)
+        monkeypatch.setattr("venues.hyperliquid.history.SHORT_PAGE", 4)
         for _ in range(11):
             rig.desk.order("60010", "0.001")
             await rig.clock.sleep(0.5)
@@ -359,8 +360,13 @@ def test_a_key_that_is_nobodys_agent_never_becomes_ready() -> None:
         with pytest.raises(Refused) as refused:
             await rig.adapter.submit(rig.sign())
         assert refused.value.code == "venue_not_ready"
+        await rig.clock.sleep(57)
+        used = rig.adapter.budget.used
+        assert used < rig.adapter.budget.per_minute / 2, (
+            f"{used}: the questions about it left room for no other"
+        )
         rig.exchange.add_agent(USER, AGENT.address)
-        await rig.clock.sleep(3)
+        await rig.clock.sleep(31)
         assert rig.adapter.is_up, "and heals when it is approved"
         await rig.adapter.close()
 

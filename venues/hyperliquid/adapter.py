@@ -51,7 +51,7 @@ from venues.types import (
     VenueOrder,
 )
 
-RETRY_S = 1.0
+RETRY_S, PROBLEM_S = 1.0, 30.0  # the latter after an answer that names what is wrong: a person must act
 
 
 class HyperliquidAdapter:
@@ -330,14 +330,14 @@ class HyperliquidAdapter:
                 await self._demand_lists()
                 found = await examine(self._client, self._key, self._clock.now_ns() // NS_PER_MS, answered)
                 self.readiness, self.is_ready = found, not found.problems
-                answered = {} if found.problems else answered
+                answered, pause_s = ({}, PROBLEM_S) if found.problems else (answered, RETRY_S)
             except (VenueError, ValueError, KeyError) as error:
-                self.readiness = unanswered(error)
+                self.readiness, pause_s = unanswered(error), RETRY_S
             if self.is_ready:
                 self._lists.start("hyperliquid markets")
                 self._whole(self._stream.is_whole)
                 return
-            await self._clock.sleep(RETRY_S)
+            await self._clock.sleep(pause_s)
 
     async def _demand_lists(self) -> None:
         if not self._markets:

@@ -35,6 +35,11 @@ async def standing(venue: HyperliquidAdapter, clock: Clock, nonce: Callable[[], 
                 can_withdraw={MASTER: True, AGENT: False}.get(role),
             )
         )
+    gone = [
+        f"{each.public} is {each.role!r}, not an agent of {key.account}"
+        for each in keys
+        if each.role not in (MASTER, AGENT)
+    ]
     used, cap = await venue.rate_budget()
     weight = venue.budget
     return Standing(
@@ -49,7 +54,7 @@ async def standing(venue: HyperliquidAdapter, clock: Clock, nonce: Callable[[], 
                 name="minute", unit="weight", used=weight.used, cap=weight.per_minute, reserve=RESERVE
             ),
         ),
-        problems=venue.problems,
+        problems=(*venue.problems, *(said for said in gone if said not in venue.problems)),
         warnings=venue.warnings,
     )
 
