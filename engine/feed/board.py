@@ -50,6 +50,10 @@ class FeedBoard:
             self.candles[event.interval, bar.symbol] = event
             self._note("candle", "", self._clock.now_ns())
 
+    def now_ns(self) -> int:
+        """Return the time now (UTC)."""
+        return self._clock.now_ns()
+
     def age_ms(self, what: str, symbol: str = "") -> int | None:
         """Return how long ago this made progress; None where it never did."""
         at_ns = self._progress_ns.get((what, symbol))

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from engine.feed.backfill import closed_until
 from engine.feed.board import FeedBoard
 from engine.feed.candles import CandleStore, Series, bars_of
 from engine.feed.messages import FeedHealth
@@ -65,6 +66,8 @@ class Desk:
             "get_latest_candle_times": self._latest,
             "get_last_closed_candle_times": self._closed,
             "get_candles": self._candles,
+            "candles_health": self._candles_health,
+            "candles_ready": self._candles_ready,
         }
 
     def answer(self, line: bytes) -> Answer:
@@ -99,6 +102,26 @@ class Desk:
         return {
             symbol: self._store.newest_ns(self._series(symbol, interval)) for symbol in self._board.symbols
         }
+
+    def _candles_health(self, given: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        """Return how each symbol's stored candles stand. Ready are those that end with the last bar which has
+        closed, with its grace."""
+        interval, now_ns = _text(given, "interval"), self._board.now_ns()
+        found = {}
+        for symbol in self._board.symbols:
+            series = self._series(symbol, interval)
+            newest_ns = self._store.newest_ns(series)
+            lacks = (
+                None
+                if newest_ns is None
+                else (closed_until(series, now_ns) - newest_ns) // series.step_ns - 1
+            )
+            found[symbol] = {"newest_open_ns": newest_ns, "bars_missing": lacks, "is_ready": lacks == 0}
+        return found
+
+    def _candles_ready(self, given: dict[str, Any]) -> bool:
+        found = self._candles_health(given)
+        return bool(found) and all(each["is_ready"] for each in found.values())
 
     def _candles(self, given: dict[str, Any]) -> list[Any]:
         """Return at most `limit` of the newest bars in `start_ns <= t < end_ns`, oldest first."""
