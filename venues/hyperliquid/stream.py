@@ -51,7 +51,7 @@ class Stream:
         self.bars = QuoteBars(bar_ns, on_market)
         self._subscriptions = Subscriptions(link, clock, "hyperliquid ping", ACKNOWLEDGED_WITHIN)
         self._quoted_ns: dict[str, int] = {}
-        self._counted: dict[int, None] = {}
+        self._counted: dict[tuple[int, str, int], None] = {}
         """The newest trades that were counted, oldest first."""
         self.bad_frames = 0
         self.is_whole = False
@@ -158,7 +158,7 @@ class Stream:
             coin = translate.text(each, "coin")
             if coin not in self._coins:
                 continue  # a market that nobody watches: its name goes nowhere
-            name = int(each["tid"])
+            name = int(each["time"]), coin, int(each["tid"])  # `tid` alone is not unique (venues.md 3.10)
             if name in self._counted:
                 continue
             self._counted[name] = None

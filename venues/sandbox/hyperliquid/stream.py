@@ -24,6 +24,8 @@ from venues.sandbox.web import Line
 BOOK_EVERY_MS = 500
 STATE, STATE_EVERY_MS = "clearinghouseState", 5_000
 """An account's whole state: when it changed, and by the clock."""
+ORDERS = "openOrders"
+"""An account's working orders, all of them: at once, and whenever one of them changes."""
 IDLE_MS = 60_000
 MAX_USERS = 10
 MAX_SUBSCRIPTIONS = 1_000
@@ -64,6 +66,7 @@ class Room:
     def on_order(self, order: Order) -> None:
         said = {"channel": "orderUpdates", "data": [order.update(order.history[-1])]}
         self._tell(("orderUpdates", order.owner), said)
+        self._tell_orders(order.owner)
 
     def on_fill(self, address: str, fill: dict[str, Any]) -> None:
         self._tell(("userEvents", address), {"channel": "user", "data": {"fills": [fill]}})
@@ -71,6 +74,7 @@ class Room:
             ("userFills", address), {"channel": "userFills", "data": {"user": address, "fills": [fill]}}
         )
         self._moved(address)
+        self._tell_orders(address)
 
     def on_trade(self, coin: str, trade: dict[str, Any]) -> None:
         self._tell(("trades", coin), {"channel": "trades", "data": [trade]})
@@ -91,6 +95,11 @@ class Room:
         self._tell(("bbo", coin), said)
         for session in self.sessions:
             session.is_stale.add(coin)
+
+    def _tell_orders(self, address: str) -> None:
+        for session in list(self.sessions):
+            if (ORDERS, address) in session.heard:
+                session.push_orders(address)
 
     def _moved(self, address: str) -> None:
         for session in self.sessions:
@@ -233,6 +242,8 @@ class Session:
             self.push({"channel": kind, "data": {"mids": info.mids()}})
         elif kind == STATE:
             self._push_state(name)
+        elif kind == ORDERS:
+            self.push_orders(name)
         elif kind == "activeAssetData":
             subscription = self.heard[kind, name]
             data = info.answer({"type": kind, "user": name, "coin": subscription.get("coin")})
@@ -271,6 +282,11 @@ class Session:
         if user is not None:
             state = {"dex": "", "user": address, STATE: self._room.info.state(user)}
             self.push({"channel": STATE, "data": state})
+
+    def push_orders(self, address: str) -> None:
+        """Push an account's working orders."""
+        orders = self._room.info.answer({"type": "frontendOpenOrders", "user": address})
+        self.push({"channel": ORDERS, "data": {"dex": "", "user": address, "orders": orders}})
 
     def _push_coin(self, kind: str, name: str) -> None:
         coin, _, interval = name.partition(" ")
