@@ -6,12 +6,13 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from native.intents import KernelConfig, LaneSpec
 from native.kernel import DECISION_DTYPE, Kernel
 from native.selfcheck import CASES, random_bars
+from native.strategy import Signal
 from tests.native.markets import (
     MINUTE_NS,
     Scripted,
@@ -127,7 +128,24 @@ def replayed(config, bars, script, subs=(), funding=()):
     return kernel
 
 
+PART_OPENS_AGAIN = (
+    switched(KernelConfig(cash=1_000.0), exchange={"fill_share": 0.1, "interval_ns": MINUTE_NS}),
+    [
+        (0, 184.0, 185.0, 183.0, 184.0, 400.0),
+        (MINUTE_NS, 184.0, 187.5, 183.0, 186.0, 400.0),
+        (7 * MINUTE_NS, 186.0, 187.0, 186.0, 186.0, 0.0),
+        (9 * MINUTE_NS, 186.0, 190.5, 185.5, 190.0, 40.0),
+        (11 * MINUTE_NS, 190.0, 191.0, 188.0, 189.0, 4_000.0),
+    ],
+    [Signal(side=-1, strength=0.25, target=0.5, hold_bars=1, partial=0.25), None, None, None, None],
+    [],
+    [],
+)
+"""An entry filled in parts: the first has left, its stop moved, before the rest opens a position anew."""
+
+
 @settings(max_examples=300, deadline=None)
+@example(PART_OPENS_AGAIN)
 @given(cases())
 def test_exchange_equals_its_twin(case):
     kernel, twin = replayed(*case), exchange.run(*case)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from native.codes import Action, Gate, Reason
 from tests.reference.ladder import RECORD, Ladder, Levels
@@ -121,7 +121,8 @@ class Matching(Ladder):
         if self.side == 0:
             assert order is not None
             self.side, self.units, self.entry, self.entry_fee = side, units, paid, fee
-            self.entry_bar, self.levels = self.t, order.levels
+            # A copy: what is left of the order may open again, and does so with the levels it began with.
+            self.entry_bar, self.levels = self.t, order.levels and replace(order.levels)
         else:
             whole = self.units + self.exit_units
             self.entry = (self.entry * whole + paid * units) / (whole + units)
