@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from functools import lru_cache
 
 from engine.conduct import Traded
 from engine.core import Core
@@ -42,19 +43,21 @@ def watch_limits(core: Core, sessions: Sequence[PaperSession]) -> None:
     memory.observe(sessions)
     close_at = min(risk.drawdown_close_only, risk.max_drawdown)
     halt_at = min(risk.drawdown_halt, risk.max_drawdown)
+    loss_at, lost_at = risk.daily_loss_close_only_usd, risk.daily_loss_halt_usd
     for session in sessions:
-        name = session.plan.session_id
-        loss_usd, drawdown = -float(session.ledger.day_pnl_usd), session.ledger.drawdown
-        _judge(core, name, DAILY_LOSS, loss_usd, risk.daily_loss_close_only_usd, risk.daily_loss_halt_usd)
-        _judge(core, name, DRAWDOWN, drawdown, close_at, halt_at)
-    desk_usd = -float(memory.day_pnl_usd)
-    fall = float(memory.drawdown(Decimal(str(risk.initial_equity_usd))))
-    _judge(core, "desk", DESK_LOSS, desk_usd, risk.daily_loss_close_only_usd, risk.daily_loss_halt_usd)
+        name, ledger = session.plan.session_id, session.ledger
+        _judge(core, name, DAILY_LOSS, -float(ledger.day_pnl_usd), loss_at, lost_at)
+        _judge(core, name, DRAWDOWN, ledger.drawdown, close_at, halt_at)
+    _judge(core, "desk", DESK_LOSS, -float(memory.day_pnl_usd), loss_at, lost_at)
+    fall = float(memory.drawdown(base_usd(risk.initial_equity_usd)))
     _judge(core, "desk", DESK_DRAWDOWN, fall, close_at, halt_at)
-    for session in sessions:
-        _watch_exposure(core, session.plan.session_id, session.ledger)
+    carrying = [(session.plan.session_id, session.ledger) for session in sessions]
     if memory.account is not None:
-        _watch_exposure(core, "desk", memory.account)
+        carrying.append(("desk", memory.account))
+    within: Ledger | None = None  # sessions of one account share its books: they are added up once
+    for name, ledger in carrying:
+        if ledger is not within and _watch_exposure(core, name, ledger):
+            within = ledger
 
 
 def latch_repetition(core: Core, subject: str, intent: ExecutionIntent, verdict: Preflight) -> None:
@@ -146,7 +149,6 @@ def desk_facts(core: Core, session: PaperSession, sessions: Sequence[PaperSessio
     same_venue = [other for other in others if other.venue.name == session.venue.name]
     is_live, memory = not session.plan.uses_market_time, core.risk_memory
     alts = [alts_usd(other, core.settings.risk.majors) for other in others]
-    base_usd = Decimal(str(core.settings.risk.initial_equity_usd))
     return DeskFacts(
         other_exposure_usd=_sum(carried_usd(other) for other in others),
         venue_other_exposure_usd=_sum(carried_usd(other) for other in same_venue),
@@ -154,28 +156,41 @@ def desk_facts(core: Core, session: PaperSession, sessions: Sequence[PaperSessio
         other_alt_shorts_usd=_sum(None if each is None else each.shorts for each in alts),
         entry_usd_in_minute=session.orders.flow.usd(),
         day_pnl_usd=memory.day_pnl_usd if is_live else None,
-        drawdown=memory.drawdown(base_usd) if is_live else None,
+        drawdown=memory.drawdown(base_usd(core.settings.risk.initial_equity_usd)) if is_live else None,
     )
 
 
-def _watch_exposure(core: Core, name: str, ledger: Ledger) -> None:
+def _watch_exposure(core: Core, name: str, ledger: Ledger) -> bool:
     """Latch where an account carries far more than its cap: no rule of an order can have let it (QX-32).
 
     An adopted position, an overfill or a market that ran; within the tolerance only entries are refused.
+    Returns whether nothing was beyond it.
     """
-    risk, held = core.settings.risk, ledger.open_holdings()
-    most = 1.0 + risk.exposure_tolerance
-    carried = [("all", float(ledger.gross_usd), risk.max_gross_exposure_usd)]
-    carried += [(each.symbol, abs(float(each.notional)), risk.max_symbol_exposure_usd) for each in held]
-    for what, usd, cap_usd in carried:
-        if not usd <= cap_usd * most:
-            said = f"{what}: {usd:.2f} USD carried in {name}, cap {cap_usd:g}"
-            if latch(core, LIMITS, EXPOSURE, HoldLevel.CLOSE_ONLY, said):
-                core.alarm(EXPOSURE, name, "eng", said)
+    risk = core.settings.risk
+    most, held = 1.0 + risk.exposure_tolerance, ledger.open_holdings()
+    if not held:
+        return True
+    is_within = _is_carried(core, name, "all", float(ledger.gross_usd), risk.max_gross_exposure_usd, most)
+    for each in held:
+        usd = abs(float(each.notional))
+        is_within &= _is_carried(core, name, each.symbol, usd, risk.max_symbol_exposure_usd, most)
+    return is_within
+
+
+def _is_carried(core: Core, name: str, what: str, usd: float, cap_usd: float, most: float) -> bool:
+    if usd <= cap_usd * most:
+        return True
+    said = f"{what}: {usd:.2f} USD carried in {name}, cap {cap_usd:g}"
+    if latch(core, LIMITS, EXPOSURE, HoldLevel.CLOSE_ONLY, said):
+        core.alarm(EXPOSURE, name, "eng", said)
+    return False
 
 
 def _judge(core: Core, name: str, code: str, value: float, close_at: float, halt_at: float) -> None:
-    near, warn_at = f"{name} {code}", close_at * core.settings.risk.warn_fraction
+    warn_at = close_at * core.settings.risk.warn_fraction
+    if value < warn_at * NEAR_UNTIL and not core.standing:
+        return  # far from its bound, and no warning to end: so it is at almost every mark
+    near = f"{name} {code}"
     if (NEAR, near) in core.standing:
         warn_at *= NEAR_UNTIL
     if warn_at <= value < close_at and not core.interlock.has(LIMITS, code):
@@ -188,6 +203,12 @@ def _judge(core: Core, name: str, code: str, value: float, close_at: float, halt
     evidence = f"{code} {value:.6g} of {close_at:.6g} in {name}"
     if latch(core, LIMITS, code, level, evidence):
         core.alarm(code, name, "eng", evidence)
+
+
+@lru_cache(maxsize=8)
+def base_usd(initial_equity_usd: float) -> Decimal:
+    """Return the capital that falls are shares of, as money."""
+    return Decimal(str(initial_equity_usd))
 
 
 def _sum(parts: Iterable[Decimal | None]) -> Decimal | None:

@@ -64,7 +64,8 @@ class RiskMemory:
         """Take the running sessions' results as of now; cheap, and nothing is written."""
         self._roll()
         self.total_usd = self._settled_usd + self._live_usd(sessions)
-        self.peak_usd = max(self.peak_usd, self.total_usd)
+        if self.total_usd > self.peak_usd:
+            self.peak_usd = self.total_usd
 
     def settle(self, session: PaperSession, remaining: Sequence[PaperSession]) -> None:
         """Keep the result of a session that has ended; `remaining` are those that run on."""
@@ -99,9 +100,12 @@ class RiskMemory:
 
     def _results(self, sessions: Iterable[PaperSession]) -> Decimal:
         """Return what these sessions made on accounts of their own."""
-        ledgers = (session.ledger for session in sessions if not session.plan.uses_market_time)
-        own = (ledger for ledger in ledgers if ledger is not self._account)
-        return sum((ledger.equity_usd - ledger.cash_usd for ledger in own), ZERO)
+        total = ZERO
+        for session in sessions:
+            ledger = session.ledger
+            if ledger is not self._account and not session.plan.uses_market_time:
+                total += ledger.equity_usd - ledger.cash_usd
+        return total
 
     def _now_ns(self) -> int:
         return self._anchor_ns + self._clock.monotonic_ns() - self._anchor_monotonic_ns

@@ -221,6 +221,11 @@ cdef class LaneTable:
         cdef LaneState* s = self._lane(lane)
         return s.bars + 1 >= s.rules.warmup_bars and s.bars >= s.rules.first_bar
 
+    def place(self, lane):
+        """Return (side, units) of what the lane holds; `position` tells the rest, and costs ten times as much."""
+        cdef LaneState* s = self._lane(lane)
+        return s.side, s.units
+
     def position(self, lane):
         """Return what the lane holds, marked at the last close."""
         cdef LaneState* s = self._lane(lane)

@@ -243,7 +243,9 @@ class Interlock:
     @property
     def level(self) -> HoldLevel:
         """The most restrictive level of all standing holds."""
-        return max([hold.level for hold in self._holds.values()], default=HoldLevel.CLEAR)
+        if not self._holds:
+            return HoldLevel.CLEAR
+        return max([hold.level for hold in self._holds.values()])
 
     @property
     def holds(self) -> tuple[Hold, ...]:

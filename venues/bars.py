@@ -8,9 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import msgspec
-
 from venues.types import Bar, BarOpen, MarketEvent, Quote
+
+
+class _Growing:
+    """A bar that is not over: every quote moves it, and a `Bar` is made of it once, at its end."""
+
+    __slots__ = ("close", "high", "low", "open", "volume")
+
+    def __init__(self, price: float) -> None:
+        self.open = self.high = self.low = self.close = price
+        self.volume = 0.0
 
 
 class QuoteBars:
@@ -19,8 +27,8 @@ class QuoteBars:
     def __init__(self, bar_ns: int, tell: Callable[[MarketEvent], None]) -> None:
         assert bar_ns > 0
         self._bar_ns, self._tell = bar_ns, tell
-        self._bars: dict[str, Bar] = {}
-        self._open_ns = 0
+        self._bars: dict[str, _Growing] = {}
+        self._open_ns = self._close_ns = 0
 
     def mid(self, symbol: str) -> float | None:
         """Return a symbol's last mid, None before the first."""
@@ -29,43 +37,42 @@ class QuoteBars:
 
     def quote(self, quote: Quote) -> None:
         """Take a new best bid and offer."""
-        open_ns = quote.at_ns // self._bar_ns * self._bar_ns
-        if open_ns > self._open_ns:
-            self._turn(open_ns)
+        if quote.at_ns >= self._close_ns:
+            self._turn(quote.at_ns // self._bar_ns * self._bar_ns)
         bar, mid = self._bars.get(quote.symbol), quote.mid
         if bar is None:
-            self._bars[quote.symbol] = self._fresh(quote.symbol, mid)
+            self._bars[quote.symbol] = _Growing(mid)
         else:
-            moved: Bar = msgspec.structs.replace(  # type: ignore[type-var]
-                bar, high=max(bar.high, mid), low=min(bar.low, mid), close=mid
-            )
-            self._bars[quote.symbol] = moved
+            bar.close = mid
+            if mid > bar.high:
+                bar.high = mid
+            elif mid < bar.low:
+                bar.low = mid
         self._tell(quote)
 
     def traded(self, symbol: str, quantity: float, at_ns: int | None = None) -> None:
         """Count what was traded into the present bar; what was traded before it began is of another bar."""
         bar = self._bars.get(symbol)
-        if bar is not None and (at_ns is None or at_ns >= bar.open_ns):
-            more: Bar = msgspec.structs.replace(bar, volume=bar.volume + quantity)  # type: ignore[type-var]
-            self._bars[symbol] = more
+        if bar is not None and (at_ns is None or at_ns >= self._open_ns):
+            bar.volume += quantity
 
     def _turn(self, open_ns: int) -> None:
         """Close every bar and open the next ones; bars that began in the middle are told as well."""
-        closed, self._open_ns = self._bars, open_ns
-        for bar in closed.values():
-            self._tell(bar)
-        self._bars = {symbol: self._fresh(symbol, bar.close) for symbol, bar in closed.items()}
-        for symbol, bar in self._bars.items():
-            self._tell(BarOpen(symbol=symbol, open_ns=open_ns, price=bar.open))
-
-    def _fresh(self, symbol: str, price: float) -> Bar:
-        return Bar(
-            symbol=symbol,
-            open_ns=self._open_ns,
-            close_ns=self._open_ns + self._bar_ns,
-            open=price,
-            high=price,
-            low=price,
-            close=price,
-            volume=0.0,
-        )
+        began_ns, ended_ns = self._open_ns, self._close_ns
+        self._open_ns, self._close_ns = open_ns, open_ns + self._bar_ns
+        closed, self._bars = self._bars, {name: _Growing(bar.close) for name, bar in self._bars.items()}
+        for symbol, bar in closed.items():
+            self._tell(
+                Bar(
+                    symbol=symbol,
+                    open_ns=began_ns,
+                    close_ns=ended_ns,
+                    open=bar.open,
+                    high=bar.high,
+                    low=bar.low,
+                    close=bar.close,
+                    volume=bar.volume,
+                )
+            )
+        for symbol, bar in closed.items():
+            self._tell(BarOpen(symbol=symbol, open_ns=open_ns, price=bar.close))

@@ -190,6 +190,19 @@ class Feed(Protocol):
     def events(self) -> AsyncIterator[MarketEvent]: ...
 
 
+Taker = Callable[[MarketEvent], bool]
+"""Takes an event now, or returns False: then it waits its turn among the feed's events."""
+
+
+@runtime_checkable
+class HandingFeed(Feed, Protocol):
+    """A feed that can tell an event in the step that brought it, without waiting for its reader's turn."""
+
+    def hand_over(self, taker: Taker | None) -> None:
+        """Offer `taker` each event while none waits before it; what it leaves comes by `events`. None ends
+        it."""
+
+
 @runtime_checkable
 class MarketSource(Protocol):
     """A venue's adapter that also tells its market."""

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from enum import StrEnum
 
 from seams.clock import NS_PER_MS, NS_PER_S, Clock
-from venues.contract import Feed
+from venues.contract import Feed, HandingFeed
 from venues.types import Bar, BarOpen, FeedEnd, MarketEvent, Quote, Record
 
 MarketListener = Callable[[MarketEvent], None]
@@ -68,6 +68,11 @@ class MarketHub:
         self._opens: dict[str, BarOpen] = {}
         self._listeners: list[MarketListener] = []
         self._barrier: Barrier | None = None
+        self._is_behind = True
+        """Whether an event has to wait its turn: nothing reads yet, or a closed bar's barrier is up."""
+        self._ahead: MarketEvent | None = None
+        """A closed bar that was taken at once, and whose barrier is still due."""
+        self._broken: Exception | None = None
         self.state = HubState.IDLE
         self.failure: str | None = None
         self.gaps: list[Gap] = []
@@ -175,13 +180,48 @@ class MarketHub:
 
     async def _read(self) -> bool:
         """Offer every event; return whether the feed said that it ended."""
-        async with aclosing(self._feed.events()) as events:  # type: ignore[type-var]
-            async for event in events:
-                was_passed_on = self.offer(event)
-                if self._barrier is not None and was_passed_on and isinstance(event, Bar):
-                    await self._barrier()
-                if isinstance(event, FeedEnd):
-                    return True
+        self._ahead = self._broken = None
+        if isinstance(self._feed, HandingFeed):
+            self._feed.hand_over(self._take_at_once)
+        self._is_behind = False
+        try:
+            async with aclosing(self._feed.events()) as events:  # type: ignore[type-var]
+                async for event in events:
+                    await self._take(event)
+                    if isinstance(event, FeedEnd):
+                        return True
+        finally:
+            self._is_behind = True
+            if isinstance(self._feed, HandingFeed):
+                self._feed.hand_over(None)
+        return False
+
+    async def _take(self, event: MarketEvent) -> None:
+        if self._broken is not None:
+            raise self._broken
+        was_passed_on = event is self._ahead or self.offer(event)
+        self._ahead = None
+        if self._barrier is not None and was_passed_on and isinstance(event, Bar):
+            self._is_behind = True
+            await self._barrier()
+        self._is_behind = False
+
+    def _take_at_once(self, event: MarketEvent) -> bool:
+        """Offer an event in the step that brought it: a task's turn costs as much as a decision.
+
+        False leaves it to the reader: the feed's end, what comes behind a closed bar, and that bar itself,
+        whose barrier only the reader can await. What a listener raises is the reader's to raise.
+        """
+        if self._is_behind or isinstance(event, FeedEnd):
+            return False
+        try:
+            was_passed_on = self.offer(event)
+        except Exception as error:
+            self._broken, self._is_behind = error, True
+            return False
+        if self._barrier is None or not was_passed_on or not isinstance(event, Bar):
+            return True
+        self._ahead, self._is_behind = event, True
         return False
 
     def _note(self, event: MarketEvent) -> bool:

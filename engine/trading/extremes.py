@@ -21,11 +21,16 @@ class Extremes:
 
     def add(self, at_ns: int, price: float) -> None:
         """Learn a price; a time before the newest is put in its place."""
-        self._now_ns = max(self._now_ns, at_ns)
-        for stair, value in zip(self._stairs, (price, -price), strict=True):
-            _step(stair, at_ns, value)
-            while stair and self._now_ns - stair[0][0] >= self._window_ns:
-                stair.popleft()
+        if at_ns > self._now_ns:
+            self._now_ns = at_ns
+        oldest_ns = self._now_ns - self._window_ns
+        lows, highs = self._stairs
+        _step(lows, at_ns, price)
+        _step(highs, at_ns, -price)
+        while lows and lows[0][0] <= oldest_ns:
+            lows.popleft()
+        while highs and highs[0][0] <= oldest_ns:
+            highs.popleft()
 
     def of(self, now_ns: int) -> tuple[float, float] | None:
         """Return (lowest, highest) of the prices younger than the window at `now_ns`; None without any."""

@@ -50,6 +50,10 @@ class Kind(IntEnum):
     INTERLOCK = 5
 
 
+_CLOSE = int(Kind.CLOSE)
+"""A member of an enumeration is packed more slowly than a number, and this is on each decision's way."""
+
+
 class LaneFacts(Record):
     """A lane of the session's kernel: its strategy as chosen, all its parameters, and the source's hash."""
 
@@ -125,19 +129,16 @@ class JournalledKernel(Kernel):
     ) -> list[OrderIntent]:
         """See `Kernel.close`."""
         self._heed(lane)
-        row = self._keep(
-            Kind.CLOSE, lane, ts_ns=ts_ns, open=open, high=high, low=low, close=close, volume=volume
-        )
-        bar = (ts_ns, open, high, low, close, volume)
+        row = self._keep(_CLOSE, lane, ts_ns, 0, 0, open, high, low, close, volume)
         try:
-            wishes = super().close(lane, *bar)
+            wishes = super().close(lane, ts_ns, open, high, low, close, volume)
         except ValueError:
             self._refused(row)
             if self.shadow is not None:
-                self.shadow.refused(lane, bar)
+                self.shadow.refused(lane, (ts_ns, open, high, low, close, volume))
             raise
         if self.shadow is not None:
-            self.shadow.closed(lane, bar, wishes, self.position(lane))
+            self.shadow.closed(lane, (ts_ns, open, high, low, close, volume), wishes, self.place(lane))
         return wishes
 
     def _heed(self, lane: int) -> None:
@@ -188,9 +189,8 @@ class JournalledKernel(Kernel):
 
     def _keep(
         self,
-        kind: Kind,
+        kind: int,
         lane: int,
-        *,
         ts_ns: int = 0,
         step: int = 0,
         units: int = 0,

@@ -70,7 +70,10 @@ class Ledger:
         return self.holdings.get(symbol) or Holding(symbol)
 
     def _own(self, symbol: str) -> Holding:
-        return self.holdings.setdefault(symbol, Holding(symbol))
+        held = self.holdings.get(symbol)
+        if held is None:
+            held = self.holdings[symbol] = Holding(symbol)
+        return held
 
     def take_over(self, holdings: Sequence[Holding]) -> None:
         """Begin with positions that are held already, at their marks; peak and day count from there."""
@@ -151,8 +154,12 @@ class Ledger:
 
     @property
     def equity_usd(self) -> Decimal:
-        held = self.holdings.values()
-        return self.cash_usd + sum([h.realised - h.fees + h.unrealised for h in held], ZERO)
+        total = self.cash_usd
+        for held in self.holdings.values():
+            total += held.realised - held.fees
+            if held.quantity and held.mark_price:
+                total += (held.mark_price - held.entry_price) * held.quantity
+        return total
 
     @property
     def day_pnl_usd(self) -> Decimal:
@@ -181,8 +188,10 @@ class Ledger:
 
     def _roll(self, at_ns: int) -> None:
         equity = self.equity_usd
-        self.peak_usd = max(self.peak_usd, equity)
-        self.worst_drawdown = max(self.worst_drawdown, self.fall_of(equity))
+        if equity >= self.peak_usd:
+            self.peak_usd = equity
+        else:
+            self.worst_drawdown = max(self.worst_drawdown, self.fall_of(equity))
         day = at_ns // DAY_NS
         if day > self.day:
             self.day, self.day_start_usd = day, equity

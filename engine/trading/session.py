@@ -134,15 +134,18 @@ class PaperSession:
         self.market_ns = _time_of(event)
         if isinstance(self.venue, EmbeddedVenue):
             self.venue.on_market(event)
-        if event.symbol in self.memory:
-            self.memory[event.symbol].take(event)
+        if isinstance(event, Bar):
+            self._decide(event)
+        memory = self.memory.get(event.symbol)
+        if memory is not None:
+            memory.take(event)
         if isinstance(event, Quote):
             self._mark(event.symbol, event.mid)
         elif isinstance(event, BarOpen):
             self._mark(event.symbol, event.price)
         else:
             self._mark(event.symbol, event.close)
-            self._decide(event)
+            self.ledger.sample(event.close_ns)
 
     def _mark(self, symbol: str, price: float) -> None:
         self.ledger.mark(symbol, Decimal(repr(price)), self.market_ns)
@@ -153,8 +156,9 @@ class PaperSession:
             watcher()
 
     def _decide(self, bar: Bar) -> None:
+        """Let the kernel close the bar first: its wishes wait for `_after_bar`, when this bar has moved marks
+        and limits, so that what they hold refuses in the same event (I27)."""
         self.counts.bars += 1
-        self.ledger.sample(bar.close_ns)
         lane = self._lane_of.get(bar.symbol)
         if lane is None:
             return

@@ -16,7 +16,7 @@ from typing import Any
 from engine.api.shadow import ShadowDisagreement, ShadowView
 from engine.core import Core
 from native.codes import Gate
-from native.intents import LanePosition, OrderIntent
+from native.intents import OrderIntent
 from native.kernel import Kernel
 from safety.text import clean
 
@@ -90,8 +90,9 @@ class Shadow:
         self._keep(lambda: self._warm(lane, columns))
 
     def closed(
-        self, lane: int, bar: tuple[Any, ...], wishes: Sequence[OrderIntent], held: LanePosition
+        self, lane: int, bar: tuple[Any, ...], wishes: Sequence[OrderIntent], held: tuple[int, int]
     ) -> None:
+        """`held`: side and units of what the kernel holds after the close."""
         self._keep(lambda: self._close(lane, bar, wishes, held))
 
     def held(self, lane: int, is_blocked: bool) -> None:
@@ -160,12 +161,12 @@ class Shadow:
         self.twin.warm(lane, ts_ns, opens, highs, lows, closes, volumes)
 
     def _close(
-        self, lane: int, bar: tuple[Any, ...], wishes: Sequence[OrderIntent], held: LanePosition
+        self, lane: int, bar: tuple[Any, ...], wishes: Sequence[OrderIntent], held: tuple[int, int]
     ) -> None:
         mine = self.twin.close(lane, *bar)
-        place = self.twin.position(lane)
+        place = self.twin.place(lane)
         self.bars += 1
-        is_placed = (place.side, place.units) == (held.side, held.units)
+        is_placed = place == held
         is_same = is_placed and [self.judge(wish) for wish in wishes] == [self.judge(wish) for wish in mine]
         if wishes or mine or not is_placed:
             self.compared += 1
@@ -218,7 +219,7 @@ def hear(core: Core, session_id: str, shadow: Shadow) -> None:
         core.calm("shadow_diverged", session_id)
 
 
-def _said(wishes: Sequence[OrderIntent], held: LanePosition) -> str:
+def _said(wishes: Sequence[OrderIntent], held: tuple[int, int]) -> str:
     """Say in words what was wished, from which position."""
     if not wishes:
         words = "nothing"
@@ -228,4 +229,4 @@ def _said(wishes: Sequence[OrderIntent], held: LanePosition) -> str:
             f" ({wish.reason})"
             for wish in wishes
         )
-    return f"{words}; holds {held.side * held.units / 1e6:g}"
+    return f"{words}; holds {held[0] * held[1] / 1e6:g}"

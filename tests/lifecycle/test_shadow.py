@@ -169,7 +169,7 @@ def test_the_window_forgets_and_fifty_disagreements_are_kept() -> None:
     for at in range(count):
         bar = (at * 60 * 10**9, 100.0, 101.0, 99.0, 100.0, 1.0)
         wishes = deciding.close(0, *bar)
-        shadow.closed(0, bar, wishes, deciding.position(0))
+        shadow.closed(0, bar, wishes, deciding.place(0))
         for wish in wishes:
             deciding.fill(0, wish.intent_id, wish.units, 100.0, 0.0, bar[0], wish.side)
             shadow.filled(0, wish.intent_id, wish.units, 100.0, 0.0, bar[0], wish.side)
@@ -178,5 +178,4 @@ def test_the_window_forgets_and_fifty_disagreements_are_kept() -> None:
     assert shadow.failure == "" and shadow.compared == count and len(shadow.agreed) == WINDOW
     assert min(lows) < 0.05 and shadow.agreement == 1.0 and not shadow.is_alarming
     assert len(shadow.kept) == KEPT and shadow.kept[-1].at_ns == 299 * 60 * 10**9
-    held, own = deciding.position(0), shadow.twin.position(0)
-    assert (held.side, held.units) == (own.side, own.units), "the twin follows the account"
+    assert deciding.place(0) == shadow.twin.place(0), "the twin follows the account"

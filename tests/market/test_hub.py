@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from engine.market.hub import HubState, MarketHub
 from engine.market.source import CatalogueSource, DataSource
 from seams.clock import NS_PER_S, FixedClock
 from seams.disk import MemoryDisk
+from venues.sandbox.link import LinkFeed
 from venues.types import Bar, BarOpen, FeedEnd, MarketEvent, Quote
 
 T0 = 1_700_000_040 * NS_PER_S
@@ -165,3 +167,73 @@ async def test_stored_and_live_bars_are_the_same_record() -> None:
 def test_a_limit_must_be_positive(limit: float) -> None:
     with pytest.raises(AssertionError):
         MarketHub(FixedClock(), ListFeed([]), limit)
+
+
+class Source:
+    """A venue's market: tells its listeners in the step in which it is told."""
+
+    name = "x"
+
+    def __init__(self) -> None:
+        self.listeners: list[Callable[[MarketEvent], None]] = []
+        self.on_market, self.off_market = self.listeners.append, self.listeners.remove
+
+    def tell(self, event: MarketEvent) -> None:
+        for listener in tuple(self.listeners):
+            listener(event)
+
+
+async def _turns() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_what_a_stream_tells_is_heard_in_the_same_step_and_waits_behind_a_close() -> None:
+    source, heard, let_go = Source(), list[MarketEvent](), asyncio.Event()
+    hub = MarketHub(FixedClock(), LinkFeed(source), 5.0)
+
+    async def settle() -> None:
+        heard.append(END)
+        await let_go.wait()
+
+    hub.add_listener(heard.append)
+    hub.set_barrier(settle)
+    source.tell(quote(mid=1.0))
+    assert heard == [], "nobody reads yet: it is kept"
+    reading = asyncio.create_task(hub.run())
+    await _turns()
+    assert heard == [quote(mid=1.0)]
+    source.tell(quote(mid=2.0))
+    assert heard == [quote(mid=1.0), quote(mid=2.0)], "no task had its turn in between"
+    source.tell(bar(0))
+    source.tell(quote(mid=3.0))
+    assert heard[2:] == [bar(0)], "the close is heard at once, what follows waits for its barrier"
+    await _turns()
+    source.tell(quote(mid=4.0))
+    assert heard[3:] == [END], "the barrier is up"
+    let_go.set()
+    await _turns()
+    assert heard[4:] == [quote(mid=3.0), quote(mid=4.0)]
+    source.tell(quote(mid=5.0))
+    source.tell(bar(0))
+    assert heard[6:] == [quote(mid=5.0)], "a bar that was seen has no barrier and is not heard again"
+    source.tell(END)
+    assert await reading is HubState.ENDED
+    source.tell(quote(mid=6.0))
+    assert heard[7:] == [END]
+
+
+async def test_what_a_listener_raises_in_a_streams_step_fails_the_hub_and_not_the_stream() -> None:
+    source = Source()
+    hub = MarketHub(FixedClock(), LinkFeed(source), 5.0)
+
+    def refuse(event: MarketEvent) -> None:
+        raise RuntimeError("cannot be kept")
+
+    hub.add_listener(refuse)
+    reading = asyncio.create_task(hub.run())
+    await _turns()
+    source.tell(quote())
+    source.tell(quote())
+    assert await reading is HubState.FAILED and hub.failure == "RuntimeError: cannot be kept"
+    assert hub.event_count == 1

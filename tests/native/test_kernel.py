@@ -233,6 +233,7 @@ def test_while_an_intent_is_outstanding_no_new_entry_is_decided():
     assert kernel.decisions()[-1]["gates"] == Gate.OUTSTANDING
     kernel.fill(0, intent.intent_id, intent.units // 2, 10.0, 0.1, 3)
     assert kernel.position(0).units == intent.units // 2
+    assert kernel.place(0) == (kernel.position(0).side, intent.units // 2)
     assert kernel.position(0).outstanding == (intent.intent_id,)
     kernel.reject(0, intent.intent_id, "expired")
     assert kernel.position(0).outstanding == ()

@@ -141,8 +141,7 @@ def test_every_trade_of_the_present_bar_counts_once() -> None:
 
     async def scene(rig: Rig) -> None:
         stream = rig.adapter._stream
-        bar = stream.bars._bars["BTC-PERP"]
-        before, now_ms = bar.volume, bar.open_ns // 1_000_000
+        before, now_ms = stream.bars._bars["BTC-PERP"].volume, stream.bars._open_ns // 1_000_000
         begins = told((91, now_ms - 5, "100"), (92, now_ms, "1"), (93, now_ms + 1, "2"))
         for frame in (begins, told((94, now_ms + 2, "4"), (95, now_ms + 2, "8")), begins):
             stream._frame(frame)

@@ -97,7 +97,9 @@ class Stream:
             self._link.drop()
 
     def _take(self, channel: str, data: Any) -> None:
-        if channel == "subscriptionResponse":
+        if channel == "bbo":  # by far the most come of it
+            self._quote(translate.table(data))
+        elif channel == "subscriptionResponse":
             if self._subscriptions.heard(translate.table(translate.table(data)["subscription"])):
                 self._become(True)
         elif channel == "orderUpdates":
@@ -109,8 +111,6 @@ class Stream:
             self._fills(translate.table(data))
         elif channel == "user":
             self._other(translate.table(data))
-        elif channel == "bbo":
-            self._quote(translate.table(data))
         elif channel == "trades":
             self._trades(translate.rows(data))
         elif channel == STATE:

@@ -8,6 +8,7 @@ link until the engine has asked for what it missed.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TypeVar
@@ -24,6 +25,7 @@ from venues.contract import (
     Refused,
     Retryable,
     Signed,
+    Taker,
 )
 from venues.keyfile import KeyFile
 from venues.listeners import Listeners
@@ -248,13 +250,20 @@ class LinkFeed:
     MAX_WAITING = 10_000
 
     def __init__(self, link: MarketSource) -> None:
-        self._waiting: asyncio.Queue[MarketEvent] = asyncio.Queue(self.MAX_WAITING)
+        self._waiting: deque[MarketEvent] = deque(maxlen=self.MAX_WAITING)
+        self._reader: asyncio.Future[None] | None = None
+        """What the reader waits for while nothing is there."""
+        self._taker: Taker | None = None
         self._name, self._link = f"{link.name}:stream", link
         link.on_market(self._take)
 
     @property
     def name(self) -> str:
         return self._name
+
+    def hand_over(self, taker: Taker | None) -> None:
+        """See `HandingFeed.hand_over`."""
+        self._taker = taker
 
     def stop(self) -> None:
         """End the feed after what is waiting now; it hears nothing more."""
@@ -263,12 +272,17 @@ class LinkFeed:
 
     async def events(self) -> AsyncIterator[MarketEvent]:
         while True:
-            event = await self._waiting.get()
-            yield event
-            if isinstance(event, FeedEnd):
-                return
+            while self._waiting:
+                event = self._waiting.popleft()
+                yield event
+                if isinstance(event, FeedEnd):
+                    return
+            self._reader = asyncio.get_running_loop().create_future()
+            await self._reader
 
     def _take(self, event: MarketEvent) -> None:
-        if self._waiting.full():
-            self._waiting.get_nowait()
-        self._waiting.put_nowait(event)
+        if self._taker is not None and not self._waiting and self._taker(event):
+            return
+        self._waiting.append(event)
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)
