@@ -69,6 +69,7 @@ ENVIRON = {
             ("DAILY_LOSS_HALT_USD", "2000000"),
             ("DRAWDOWN_CLOSE_ONLY", "0.9"),
             ("DRAWDOWN_HALT", "0.95"),
+            ("MAX_DRAWDOWN", "0.9"),
             ("MIN_PROFIT_FACTOR", "0"),
             ("MIN_WIN_RATE", "0"),
             ("MAX_MEDIAN_SLIPPAGE_BPS", "10000"),
