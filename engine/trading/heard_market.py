@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections import deque
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+from engine.trading import extremes
 from engine.trading.market_memory import ATR_BARS, DAY_NS, DRIFT_WINDOW_NS, MIN_OBSERVATIONS, p90
 from seams.clock import NS_PER_S
 from venues.types import Bar, Quote, Record
@@ -38,7 +38,8 @@ class HeardMarket:
         """Since when quotes come without a silence, and when the mid last moved."""
         self.minutes: dict[int, Bar] = {}
         """Minutes (by their open) that were heard from end to end: mids, without volume."""
-        self._seconds: deque[tuple[int, float, float]] = deque()
+        self._window = extremes.Extremes(DRIFT_WINDOW_NS + NS_PER_S)
+        """Prices by the second in which they came: one that began inside the window is inside."""
         self._bar: Bar | None = None
 
     def take(self, quote: Quote) -> None:
@@ -52,7 +53,7 @@ class HeardMarket:
         if last is None or mid != last.mid:
             self.moved_ns = quote.at_ns
         self.quote = quote
-        self._second(quote.at_ns, mid)
+        self._window.add(quote.at_ns // NS_PER_S * NS_PER_S, mid)
         self._minute(quote.at_ns, mid)
 
     def extremes(self, now_ns: int, minutes: Mapping[int, Bar]) -> Extremes | None:
@@ -63,7 +64,8 @@ class HeardMarket:
         if self.quote is None:
             return None
         start_ns = now_ns - DRIFT_WINDOW_NS
-        told = [(low, high) for at_ns, low, high in self._seconds if at_ns + NS_PER_S > start_ns]
+        heard = self._window.of(now_ns)
+        told = [] if heard is None else [heard]
         told += [(bar.low, bar.high) for bar in minutes.values() if bar.close_ns > start_ns]
         opens = range(start_ns // MINUTE_NS * MINUTE_NS, self.since_ns, MINUTE_NS)
         is_whole = now_ns - self.quote.at_ns <= SILENCE_NS and all(at_ns in minutes for at_ns in opens)
@@ -72,16 +74,6 @@ class HeardMarket:
         return Extremes(
             low=min(low for low, _ in told), high=max(high for _, high in told), is_whole=is_whole
         )
-
-    def _second(self, at_ns: int, mid: float) -> None:
-        second_ns = at_ns // NS_PER_S * NS_PER_S
-        if self._seconds and self._seconds[-1][0] == second_ns:
-            _, low, high = self._seconds[-1]
-            self._seconds[-1] = (second_ns, min(low, mid), max(high, mid))
-            return
-        self._seconds.append((second_ns, mid, mid))
-        while second_ns - self._seconds[0][0] > DRIFT_WINDOW_NS:
-            self._seconds.popleft()
 
     def _minute(self, at_ns: int, mid: float) -> None:
         open_ns, bar = at_ns // MINUTE_NS * MINUTE_NS, self._bar
