@@ -42,8 +42,14 @@ ENVIRON = {
     "INTERLOCK_RISK__MAX_ORDER_NOTIONAL_USD": "400",
     "INTERLOCK_RISK__MAX_REPEATS": "1000000",
     "INTERLOCK_RISK__RAISE_COOLDOWN_S": "0",
+    "INTERLOCK_RISK__MIN_PROFIT_FACTOR": "0",
+    "INTERLOCK_RISK__MIN_WIN_RATE": "0",
+    "INTERLOCK_RISK__MAX_MEDIAN_SLIPPAGE_BPS": "10000",
+    "INTERLOCK_RISK__ENTRY_USD_PER_MINUTE": "1000000000",
+    "INTERLOCK_RISK__DAILY_LOSS_CLOSE_ONLY_USD": "1000000",
+    "INTERLOCK_RISK__DAILY_LOSS_HALT_USD": "2000000",
 }
-"""Orders so small that a week of fees meets no limit of losses: a halted engine holds little."""
+"""Small orders, and every limit of loss and conduct far away: a held engine trades, and keeps, little."""
 NOT_OURS = ("/sim/", "/sandbox/")
 Found = tuple[list[dict[str, float]], list[Counter[str]]]
 ROOTS = ("/engine/", "/safety/", "/venues/", "/seams/")
