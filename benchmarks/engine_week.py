@@ -26,6 +26,9 @@ from itertools import pairwise
 from pathlib import Path
 
 from engine.api.commands import PaperStart
+from engine.desk import Desk
+from engine.flatten import flatten
+from engine.loosening import loosen
 from engine.sim.bourses.sandbox import SandboxBourse
 from engine.sim.faults import draw
 from engine.sim.runner import in_fresh_folder, make_template
@@ -68,8 +71,7 @@ async def live(
         assert incarnation is not None and incarnation.number == 1, "the engine went on"
         desk = incarnation.engine.desk
         if number and number * sample_h % SESSION_H == 0:
-            for session_id in list(desk.running):
-                await desk.stop_paper(session_id, "bench")
+            await _end_sessions(desk)
         if not desk.running:
             desk.start_paper(START, "bench", f"R-{number}")
         world.trace.clear()
@@ -81,6 +83,14 @@ async def live(
         work.cancel()
     await asyncio.gather(*works, return_exceptions=True)
     return rows, lengths
+
+
+async def _end_sessions(desk: Desk) -> None:
+    """A session starts flat: close everything, as an operator would, and lift the latch that this sets."""
+    await flatten(desk.core, desk, "bench", "the next session begins")
+    for session_id in list(desk.running):
+        await desk.stop_paper(session_id, "bench")
+    await loosen(desk, "bench", "the next session begins", lambda: None)
 
 
 def _row(world: World, hour: float) -> dict[str, float]:
