@@ -159,6 +159,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     ("reconcile_unanswered", "The venue did not answer", "Nothing is decided about a picture that may be old. Nothing was booked.", "Check the venue's connection; try again.", _RECONCILE),
     ("venue_maintenance", "The venue is in maintenance", "It takes nothing, not even cancels; an entry sent now would at best be refused.", "Wait until it says that it is open; then acknowledge the alarm.", _MAINTENANCE),
     ("venue_cancel_only", "The venue takes cancels only", "It says so itself; an entry would be refused.", "Wait until it says that it is open.", _MAINTENANCE),
+    ("market_closed", "The venue takes no such order now", "It is in a state in which it takes only some kinds of orders, only cancels, or nothing.", "See its state with `interlock venue check`; wait until it says that it is open.", _MAINTENANCE),
     ("venue_post_only", "The venue takes only resting orders", "It says so itself; an entry that could execute at once would be refused.", "Make it post-only, or wait until the venue is open.", _MAINTENANCE),
     ("venue_limit_only", "The venue takes only limit orders", "It says so itself; an entry without a limit price would be refused.", "Give a limit price, or wait until the venue is open.", _MAINTENANCE),
     ("metadata_stale", "The venue's lists are old", "Lot, tick, leverage or the market itself may have changed; nothing is sized by what may no longer hold.", "Wait: the venue is asked again each half minute; interlock venue calls shows how it answers.", _REJECTED),
@@ -259,7 +260,7 @@ ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     ("below_pair_costmin", "The order is worth less than the pair's least", "The venue would refuse it; its least stands in the preflight (`costmin`).", "Make the order larger, or do not trade it.", _REJECTED),
     ("below_pair_ordermin", "The quantity is below the pair's least", "The venue would refuse it; its least stands in the preflight (`ordermin`).", "Make the quantity larger, or do not trade it.", _REJECTED),
     ("funding_asset_missing", "The account holds nothing of what pays for the order", "The venue lists no balance of that asset; it stands beside this.", "Deposit the asset at the venue's own site, or trade another pair.", _REJECTED),
-    ("venue_rejected", "The venue refused the order", "It gave its own code, which stands beside this one.", "Read the venue's message; correct size, price or margin.", _REJECTED),
+    ("venue_rejected", "The venue refused the order", "It gave its own code, which stands beside this one.", "Read the venue's message in `interlock alarms ls`; correct size, price or margin.", _REJECTED),
     ("outcome_unknown", "It is not known whether the order reached the venue", "It was sent and not answered; it stays UNKNOWN until proved.", "Do not send it again. Query the venue; settle it with evidence.", _UNKNOWN),
     # replay parity
     ("journal_damaged", "A journal cannot be trusted", "It does not read, was cut off, or belongs to another run or kernel.", "Keep the file for a look; make the run or session again.", _REPLAY),

@@ -48,9 +48,21 @@ REASONS: Mapping[str, Reason] = {
 assert len(REASONS) == len(ROWS), "every code stands once"
 
 
+SAME: Mapping[str, str] = {
+    **dict.fromkeys(
+        ("account_refused", "agent_removed", "bad_key", "bad_signature", "locked_out", "unknown_signer"),
+        "key_dead",
+    ),
+    **dict.fromkeys(("vault_not_permitted", "vault_unknown", "wrong_network"), "key_dead"),
+    **dict.fromkeys(("insufficient_funds", "insufficient_margin"), "insufficient_available_balance"),
+    "post_only_period": "venue_post_only",
+}
+"""Codes of the adapters for a venue's refusal that a row of ours explains."""
+
+
 def explain(code: str) -> Reason:
     """Return a code's row; a venue's own code that we do not know reads as `venue_rejected`."""
-    return REASONS.get(code, REASONS["venue_rejected"])
+    return REASONS.get(SAME.get(code, code), REASONS["venue_rejected"])
 
 
 def to_markdown() -> str:

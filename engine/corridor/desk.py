@@ -38,7 +38,7 @@ from safety.two_person import Signature
 from seams import chaos
 from seams.clock import NS_PER_S
 from venues.asked_by import for_a_person
-from venues.contract import Signed, VenueError
+from venues.contract import Busy, Signed, VenueError
 from venues.evidence import CorridorVenue, Preparing, Probe
 from venues.types import TERMINAL, OrderStatus
 
@@ -125,7 +125,8 @@ class CorridorDesk:
             if ask.step is Step.SUBMIT:  # before anything was begun: what is begun handles its own doubts
                 raise Refusal("venue_unreachable", said) from error
             body = {"said": said, **({"intent": case.intent} if ask.step is Step.PREFLIGHT else {})}
-            outcome = Outcome(False, "venue_unreachable", ("venue_unreachable",), body)
+            code = "venue_busy" if isinstance(error, Busy) else "venue_unreachable"
+            outcome = Outcome(False, "venue_unreachable", (code,), body)
         self._keep(case, ask, outcome)
         return self._close(case)
 

@@ -112,6 +112,19 @@ async def test_an_old_verdict_is_no_readiness(hall: Hall, monkeypatch: pytest.Mo
     assert not (await hall.do(session_id, Step.READINESS)).reasons
 
 
+async def test_a_step_that_our_own_budget_kept_back_is_no_silence_of_the_venue(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session_id = await hall.opened()
+
+    async def kept(request: object) -> None:
+        raise Busy("the venue's request budget is kept: 901 of 1200 used")
+
+    monkeypatch.setattr(hall.desk.venue, "readiness", kept)
+    state = await hall.do(session_id, Step.READINESS)
+    assert state.reasons == ("venue_busy",) and "901 of 1200" in state.refused[0].said
+
+
 async def test_the_command_line_prints_why_and_what_to_do(
     hall: Hall, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from safety_builders import fields_of, policy
 
+from engine.trading.key_trouble import ABOUT_THE_KEY
 from runbooks import list_runbooks
 from safety import interlock
 from safety.alarm_codes import ALARMS
-from safety.reasons import REASONS, Refusal, anchor, explain, to_markdown
+from safety.reasons import REASONS, SAME, Refusal, anchor, explain, to_markdown
 from safety.rules import RULES, Rule
 from safety.rules import to_markdown as policy_markdown
 
@@ -90,3 +91,12 @@ def test_alarms_are_ranked_and_say_what_to_do() -> None:
     for alarm in ALARMS.values():
         assert alarm.priority in (1, 2, 3) and alarm.on_delay_s >= 0 and alarm.deadband_s >= 0
         assert all((alarm.title, alarm.consequence, alarm.respond_within, alarm.first_action))
+
+
+def test_a_venues_refusal_of_a_key_is_not_explained_by_size_price_or_margin() -> None:
+    for code in ABOUT_THE_KEY - {"not_permitted"}:
+        assert explain(code).code == "key_dead", code
+    assert explain("insufficient_funds").code == "insufficient_available_balance"
+    assert explain("market_closed").runbook.startswith("venue-maintenance.md")
+    assert explain("no_such_code").code == "venue_rejected"
+    assert set(SAME.values()) <= set(REASONS) and not set(SAME) & set(REASONS)

@@ -18,7 +18,7 @@ from venues.hyperliquid.capabilities import MIN_NOTIONAL_USD
 from venues.hyperliquid.draft import limit_of
 from venues.hyperliquid.envelope import SCOPE, SIGNED, envelope
 from venues.hyperliquid.precision import MarketKind, is_price
-from venues.hyperliquid.readiness import context, examine, unanswered
+from venues.hyperliquid.readiness import MODES, context, examine, unanswered
 from venues.json_fields import read
 from venues.types import OrderRequest
 
@@ -81,8 +81,9 @@ class HyperliquidEvidence:
     async def readiness(self, request: OrderRequest) -> Probe:
         client, found, key = self._venue.client, self._venue.readiness, self._venue.key
         if not found.problems:  # that was at the start: an agent may have been removed or replaced since
+            kept = {"mode": next(iter(MODES)), "fees": found.fees_bps}  # only the keys are asked about anew
             try:
-                found = await examine(client, key, self._clock.now_ns() // NS_PER_MS)
+                found = await examine(client, key, self._clock.now_ns() // NS_PER_MS, kept)
             except (ValueError, KeyError) as error:
                 found = unanswered(error)
         said = await client.about_us("clearinghouseState")
