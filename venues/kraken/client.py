@@ -26,7 +26,10 @@ would have to jump over our jump, until the venue locks the key for its false no
 COSTS = {"TradesHistory": 4, "ClosedOrders": 4, "QueryTrades": 4}
 FREE = frozenset({"CancelOrder", "CancelAll", "CancelAllOrdersAfter"})
 URGENT = frozenset({"GetWebSocketsToken"})
-MAX_WAIT_S = 6.0
+OVERRUN = "EAPI:Rate limit exceeded"
+MOST_OWED = 6.0
+"""How far questions that wait for room may overdraw the budget; one that would go beyond is refused. Counted
+in calls, not in seconds: else a tier that forgives slowly would never be asked its costliest question."""
 
 
 Question = tuple[str, tuple[tuple[str, str], ...]]
@@ -39,6 +42,10 @@ class Tier(Record):
     per_s: float = 1.0
     reserve: float = 2.0
     """What questions leave unused, for the token and the clock's own error."""
+
+
+TIERS = (Tier(), Tier(per_s=0.5), Tier(most=15.0, per_s=0.33))
+"""The venue's own, fastest first (venues.md 5.7). It tells nobody which one an account has."""
 
 
 class KrakenClient:
@@ -104,7 +111,17 @@ class KrakenClient:
             outcome = await self._in_turn(self._asks, wire, always)
             if outcome.proof is not Proof.NONCE_USED:
                 break
+        if outcome.said.startswith(OVERRUN):
+            self._slow_down()
         return result_of(outcome)
+
+    def _slow_down(self) -> None:
+        """The venue has counted more than we did: its tier forgives slower, or somebody else uses the key.
+        What asks on as before would be refused for ever, and a doubtful order would never be proved."""
+        slower = next((each for each in TIERS if each.per_s < self._tier.per_s), TIERS[-1])
+        most = min(self._tier.most, slower.most)
+        self._level, self._level_ns = max(self.budget, most), self._clock.monotonic_ns()
+        self._tier = Tier(most=most, per_s=slower.per_s, reserve=self._tier.reserve)
 
     @property
     def tier(self) -> Tier:
@@ -140,7 +157,7 @@ class KrakenClient:
         cost, most = COSTS.get(method, 1), self._most(method)
         self._level, self._level_ns = self.budget + cost, self._clock.monotonic_ns()
         wait_s = (self._level - most) / self._tier.per_s
-        if wait_s > MAX_WAIT_S:
+        if self._level - most > MOST_OWED:
             self._level -= cost
             raise Retryable(f"the venue's request budget has room in {wait_s:.0f} s")
         if wait_s > 0:
