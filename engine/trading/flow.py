@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 
@@ -20,20 +20,28 @@ class EntryFlow:
 
     def __init__(self, now_ns: Callable[[], int], sent: Iterable[SentValue] = ()) -> None:
         self._now_ns = now_ns
-        self._sent = deque((each.created_ns, each.value_usd) for each in sent)
+        self._times: list[int] = []
+        self._totals: list[Decimal] = [Decimal(0)]
+        """What went out in all before each time, and after the last: a minute's value is one difference."""
+        for each in sent:
+            self._add(each.created_ns, each.value_usd)
 
     def sent(self, intent: ExecutionIntent) -> None:
         """Count an order that is handed on; one that only reduces is none of ours."""
         if intent.reduce_only:
             return
         now_ns = self._now_ns()
-        while self._sent and self._sent[0][0] <= now_ns - MINUTE_NS:
-            self._sent.popleft()
         prices = [price for price in (intent.limit_price, intent.mark_price) if price is not None]
         worst_usd = max((intent.quantity * price for price in prices), default=Decimal(0))
-        self._sent.append((now_ns, max(worst_usd, intent.notional_usd)))
+        self._add(now_ns, max(worst_usd, intent.notional_usd))
+        over = bisect_right(self._times, now_ns - MINUTE_NS)
+        del self._times[:over], self._totals[:over]
 
     def usd(self) -> Decimal:
         """Return what is inside the minute; a later time than now is inside."""
-        since_ns = self._now_ns() - MINUTE_NS
-        return sum((usd for at_ns, usd in self._sent if at_ns > since_ns), Decimal(0))
+        return self._totals[-1] - self._totals[bisect_right(self._times, self._now_ns() - MINUTE_NS)]
+
+    def _add(self, at_ns: int, value_usd: Decimal) -> None:
+        """Count a value at its time; where the clock went back it counts as sent with the one before it."""
+        self._times.append(max(at_ns, self._times[-1]) if self._times else at_ns)
+        self._totals.append(self._totals[-1] + value_usd)
