@@ -31,6 +31,7 @@ from venues.kraken.client import KrakenClient, Tier
 from venues.kraken.history import MISSING_NS, History
 from venues.kraken.names import MOST, Names
 from venues.kraken.outcomes import Submitted, submitted, txid_of
+from venues.kraken.points import Points
 from venues.kraken.precision import NAME, Rules
 from venues.kraken.stream import MarketStream, OwnStream
 from venues.kraken.system import System
@@ -96,7 +97,7 @@ class KrakenAdapter:
         )
         self.pushed, self.push_anew = self._balances.pushed, self._balances.anew
         self._market = MarketStream(market, pairs, bar_ns, system, heard.tell_market)
-        self._outbox = Outbox()
+        self._outbox, self.points = Outbox(), Points(clock)
         self._lists = Lists(self._refresh, clock, BROUGHT_ALONG_S)
         self.is_up = False
 
@@ -143,6 +144,7 @@ class KrakenAdapter:
         name, wire, refusal = request.client_order_id, b"", self.judge(request)
         if refusal is None:
             wire = self._client.signed_order(self.fields(request, valid_until_ns), nonce)
+            self.points.signed(name, request.symbol)
         else:
             self._outbox.refuse(name, refusal)
         return Signed(client_order_id=name, nonce=nonce, valid_until_ns=valid_until_ns, wire=wire)
@@ -157,6 +159,7 @@ class KrakenAdapter:
         name = signed.client_order_id
         if not signed.wire:
             raise self._outbox.refusal_of(name)
+        self.points.placed(name)
         outcome = await self._client.send(signed.wire, may_leave)
         match submitted(outcome):
             case Submitted.ACCEPTED:
@@ -175,6 +178,7 @@ class KrakenAdapter:
                 raise OutcomeUnknown(f"{outcome.code}: {outcome.said}")
 
     async def cancel(self, client_order_id: str) -> None:
+        self.points.cancelled(client_order_id)
         await self._client.ask("CancelOrder", **self._named(client_order_id))
 
     async def cancel_all(self) -> None:

@@ -8,6 +8,7 @@ from seams.clock import NS_PER_S, Clock
 from venues.contract import OutcomeUnknown
 from venues.kraken.adapter import KrakenAdapter
 from venues.kraken.client import KrakenClient
+from venues.kraken.points import MOST, RESERVE, Points
 from venues.kraken.translate import table
 from venues.standing import BudgetStanding, KeyStanding, Standing
 
@@ -26,7 +27,7 @@ async def standing(venue: KrakenAdapter, clock: Clock, nonce: Callable[[], int])
         signer=venue.signer,
         at_ns=clock.now_ns(),
         keys=(orders, asks),
-        budgets=(rest_budget(venue.client),),
+        budgets=(rest_budget(venue.client), engine_budget(venue.points)),
         problems=tuple(_problems(orders, asks)),
     )
 
@@ -43,6 +44,11 @@ def rest_budget(client: KrakenClient) -> BudgetStanding:
     """Return the REST counter as we count it; cancels are free of it."""
     tier = client.tier
     return BudgetStanding(name="rest", unit="calls", used=client.budget, cap=tier.most, reserve=tier.reserve)
+
+
+def engine_budget(points: Points) -> BudgetStanding:
+    """Return the matching engine's counter of the pair that has the least room, as we count it."""
+    return BudgetStanding(name="engine", unit="points", used=points.fullest, cap=MOST, reserve=RESERVE)
 
 
 def _key(name: str, said: Mapping[str, object]) -> KeyStanding:
