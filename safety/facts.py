@@ -103,11 +103,12 @@ class AccountFacts(Record):
 
     `kill_level` is the latch's byte (0 clear, 1 close_only, 2 halt_all). `day_pnl_usd` is realised plus
     unrealised less fees and funding since 00:00 UTC; losses are negative. `last_ns` is the newest time
-    already on the record (audit head). `recent_keys` holds `wish_key` of the intents inside the
-    duplicate window; `messages_in_window` counts submits, changes and cancels; `repeats_in_window`
-    counts same-direction executions of this symbol; `since_entry_ms` is how long ago this symbol was last
-    entered, the repeat window where it was not. `lease_left_ms` is what is left of the operator's
-    lease. Which fact a mode may lack stands in `safety.applicability`; any other None refuses.
+    already on the record (audit head). `recent_keys` holds the intent's own `wish_key` where another inside
+    the duplicate window had it: a record of a judgement names no others. `messages_in_window` counts
+    submits, changes and cancels; `repeats_in_window` counts same-direction executions of this symbol;
+    `since_entry_ms` is how long ago this symbol was last entered, the repeat window where it was not.
+    `lease_left_ms` is what is left of the operator's lease. Which fact a mode may lack stands in
+    `safety.applicability`; any other None refuses.
     """
 
     account_id: str

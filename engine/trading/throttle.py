@@ -41,7 +41,7 @@ def counted(orders: OrderManager, intent: ExecutionIntent) -> Counted:
     """Return what an intent's account has sent lately, as the rules ask for it."""
     traffic, now_ns, symbol = orders.traffic, orders.traffic_ns(), intent.symbol
     return Counted(
-        recent_keys=traffic.keys(now_ns),
+        recent_keys=traffic.alike(now_ns, wish_key(intent)),
         messages_in_window=traffic.messages(now_ns),
         repeats_in_window=traffic.repeats(now_ns, symbol, intent.side),
         entries_in_minute=traffic.entries(now_ns),

@@ -145,6 +145,10 @@ class Traffic:
         """Return what was wished for within a minute (C10)."""
         return tuple(self._keys[self._sent.before(now_ns, DUPLICATE_WINDOW_NS) :])
 
+    def alike(self, now_ns: int, key: str) -> tuple[str, ...]:
+        """Return this key where it was wished for within a minute: what a wish's own rule asks for (C10)."""
+        return (key,) if key in self.keys(now_ns) else ()
+
     def _note(self, sent: Sent) -> None:
         self._keys.insert(self._sent.add(sent.at_ns), sent.key)
         if not sent.is_entry:

@@ -74,4 +74,5 @@ def test_a_clock_that_jumps_back_forgets_none_of_what_is_inside_the_window(times
     traffic = Traffic(Sent(at, "BTC", Side.BUY, str(at), True) for at in times)
     now = min(times)
     assert traffic.repeats(now, "BTC", Side.BUY) == traffic.entries(now) == len(times)
+    assert all(traffic.alike(now, str(at)) == (str(at),) for at in times) and traffic.alike(now, "x") == ()
     assert sorted(traffic.keys(now)) == sorted(map(str, times)) and traffic.messages(now) == len(times)
