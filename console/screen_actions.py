@@ -320,6 +320,15 @@ ON_SCREENS: tuple[Action, ...] = (
         hint=5,
     ),
     Action(
+        "tick_step",
+        ("t",),
+        "tick",
+        "tick the next step of the venue's runbook for this session: what was done and seen",
+        ("corridor",),
+        2,
+        "interlock runbook tick",
+    ),
+    Action(
         "note_incident",
         ("n",),
         "note",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.api import commands as c
 from engine.api.arming import ArmAsk, ArmConfirm, Disarm
-from engine.api.corridor import Step, SubmitAct, SubmitOpen
+from engine.api.corridor import RunbookTick, Step, SubmitAct, SubmitOpen
 from engine.api.drills import DrillStart
 from engine.api.gates import ChecklistTick, ChecklistUntick, SessionCloseOut
 from engine.api.leased import needs_lease
@@ -37,6 +37,7 @@ CATEGORY: dict[type, IntentCategory] = {
     c.Reconcile: _I.RISK_REDUCE,
     SubmitOpen: _I.RISK_INCREASE,
     SubmitAct: _I.RISK_INCREASE,
+    RunbookTick: _I.QUERY,
     ArmAsk: _I.CONFIG_CHANGE,
     ArmConfirm: _I.CONFIG_CHANGE,
     Disarm: _I.RISK_REDUCE,

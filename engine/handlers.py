@@ -13,7 +13,7 @@ from engine.alarm_acts import AlarmActs
 from engine.api import commands as c
 from engine.api import subjects
 from engine.api.arming import ArmBody
-from engine.api.corridor import SubmitAct, SubmitOpen
+from engine.api.corridor import RunbookTick, SubmitAct, SubmitOpen
 from engine.api.drills import DrillStarted
 from engine.api.gates import GateBody
 from engine.api.risk import RiskCap, RiskHydrate
@@ -114,6 +114,7 @@ class Handlers:
             c.DrillStart: self._drill_start,
             SubmitOpen: self._submit,
             SubmitAct: self._submit,
+            RunbookTick: self._tick_step,
             RiskCap: self.risk.update_cap,
             RiskHydrate: self.risk.hydrate,
             **dict.fromkeys(get_args(ArmBody), self._arm),
@@ -315,6 +316,11 @@ class Handlers:
         if isinstance(body, SubmitOpen):
             return await self.corridor.open(ask)
         return await self.corridor.act(body.session_id, ask)
+
+    async def _tick_step(self, command: c.Command) -> Record:
+        if self.corridor is None:
+            raise Refusal("mode_not_live", f"this engine runs in {self.core.mode}: no account is in custody")
+        return self.corridor.tick(_body(command, RunbookTick), command.operator, command.reason)
 
     async def _arm(self, command: c.Command) -> Record:
         if self.arming is None:

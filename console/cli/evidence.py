@@ -1,4 +1,4 @@
-"""`interlock config`, `check`, `doctor` and `runbook`: what can be known with no engine."""
+"""`interlock config`, `check`, `doctor` and `runbook`: what can be known without an engine, and ticks."""
 
 from __future__ import annotations
 
@@ -6,21 +6,24 @@ from collections.abc import Iterator, Mapping
 from importlib import resources
 from typing import Annotated
 
+import msgspec
 import typer
 
-from console.cli import diagnostics, facade, output
+from console.cli import diagnostics, facade, link, output
 from console.cli.exit_codes import ExitCode
 from console.cli.failure import Failure
 from console.cli.guard import failures
-from console.cli.options import Json
+from console.cli.options import Json, Operator, operator_name
 from engine.api import research
+from engine.api.corridor import RunbookSteps, RunbookTick
 from engine.api.home import home_folder
 
-LOCAL = "engine.api.local"
+LOCAL, SUBMITS = "engine.api.local", "engine.api.submits"
 config = typer.Typer(help="Settings and where they come from.")
-runbook = typer.Typer(help="Runbooks: list, show.")
+runbook = typer.Typer(help="Runbooks: list, show, steps, tick.")
 PART_COLUMNS = ("part", "state", "detail")
 KEY_COLUMNS = ("name", "reference", "age_days", "most_days", "state")
+STEP_COLUMNS = ("step", "at", "by", "note", "said")
 CHECK_COLUMNS = ("check", "result", "detail")
 
 
@@ -114,7 +117,7 @@ def doctor(as_json: Json = False) -> None:
 
 @runbook.callback()
 def runbook_room() -> None:
-    """Read what to do; no engine is needed.
+    """Read what to do, no engine is needed; tick what was done for a corridor session.
 
     Example: interlock runbook ls
     """
@@ -140,6 +143,48 @@ def show_runbook(name: str, as_json: Json = False) -> None:
     if name not in _names():
         raise Failure("not_found", f"there is no runbook {name!r}", "see `interlock runbook ls`")
     output.show({"name": name, "markdown": _text(name)}, _text(name), as_json)
+
+
+@runbook.command("steps")
+def runbook_steps(session_id: str, as_json: Json = False) -> None:
+    """Show the steps of a corridor session's runbook: which were ticked, by whom, and what was seen.
+
+    Example: interlock runbook steps X-01
+    """
+    with failures():
+        found = output.record(facade.function(SUBMITS, "show_submit")(home_folder(), session_id))
+    books = output.records(found["runbooks"])
+    output.show({"runbooks": books}, "\n\n".join(map(_steps_text, books)), as_json)
+
+
+@runbook.command("tick")
+def tick_step(
+    session_id: str,
+    step: Annotated[int, typer.Argument(min=1, help="The step's number.")],
+    reason: Annotated[str, typer.Option("--reason", help="What was done and seen: required.")] = "",
+    book: Annotated[str, typer.Option("--book", help="Another runbook than the venue's.")] = "",
+    operator: Operator = "",
+    as_json: Json = False,
+) -> None:
+    """Tick a step of the runbook for a corridor session; it is kept with the session and on the record.
+
+    Example: interlock runbook tick X-01 3 --reason "readiness is ok, the key cannot withdraw"
+    """
+    if not reason.strip():
+        raise Failure("reason_required", "a tick is evidence", "say with --reason what was done and seen")
+    body = RunbookTick(session_id=session_id, step=step, book=book)
+    made = link.act(body, RunbookSteps, operator=operator_name(operator), reason=reason)
+    found = output.record(msgspec.to_builtins(made))
+    output.show({"runbook": found}, _steps_text(found), as_json)
+
+
+def _steps_text(book: dict[str, object]) -> str:
+    rows = [
+        {**(output.record(row["tick"]) if row["tick"] else {}), "step": row["number"], "said": row["said"]}
+        for row in output.records(book["steps"])
+    ]
+    done = sum(1 for row in rows if "at" in row)
+    return f"{book['book']}: {done} of {len(rows)}\n{output.table(rows, STEP_COLUMNS, 'no steps')}"
 
 
 def _names() -> list[str]:

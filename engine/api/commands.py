@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from engine.api.arming import ArmBody
-from engine.api.corridor import SubmitAct, SubmitOpen
+from engine.api.corridor import RunbookTick, SubmitAct, SubmitOpen
 from engine.api.drills import DrillList as DrillList
 from engine.api.drills import DrillStart as DrillStart
 from engine.api.gates import GateBody
@@ -204,6 +204,7 @@ CommandBody = (
     | DrillStart
     | SubmitOpen
     | SubmitAct
+    | RunbookTick
     | RiskBody
     | ArmBody
     | GateBody

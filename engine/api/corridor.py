@@ -105,6 +105,48 @@ class StepRow(Record):
     lacks: tuple[Lack, ...]
 
 
+class StepTick(Record):
+    """One tick of one step of a runbook: its own words, by whom, when, and what was done and seen."""
+
+    book: str
+    step: int
+    said: str
+    by: str
+    at: str
+    note: str
+
+
+class RunbookStep(Record):
+    """One step of a runbook, with its newest tick."""
+
+    number: int
+    said: str
+    tick: StepTick | None
+
+
+class RunbookSteps(Record):
+    """A runbook that a corridor session is worked by."""
+
+    book: str
+    steps: tuple[RunbookStep, ...]
+
+    @property
+    def next(self) -> RunbookStep | None:
+        """The first step that is not ticked."""
+        return next((each for each in self.steps if each.tick is None), None)
+
+
+class RunbookTick(Record, tag="runbook_tick"):
+    """Tick one step of a runbook for a corridor session; the reason in the envelope says what was seen.
+
+    `book` empty: the one of the session's venue.
+    """
+
+    session_id: str
+    step: int
+    book: str = ""
+
+
 class SubmitView(Record):
     """One corridor session: its state, its steps, and the artifacts they left."""
 
@@ -117,6 +159,8 @@ class SubmitView(Record):
     next_step: str
     confirm: str
     """The word that the next step wants typed; empty where it wants none."""
+    runbooks: tuple[RunbookSteps, ...] = ()
+    """The venue's runbook, then each other one that a step was ticked of."""
 
 
 class SubmitRow(Record):

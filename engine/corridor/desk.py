@@ -13,7 +13,16 @@ from typing import Any
 
 import msgspec
 
-from engine.api.corridor import Artifact, SessionState, Step, SubmitRow, Submits, SubmitView
+from engine.api.corridor import (
+    Artifact,
+    RunbookSteps,
+    RunbookTick,
+    SessionState,
+    Step,
+    SubmitRow,
+    Submits,
+    SubmitView,
+)
 from engine.core import Core
 from engine.corridor import reading
 from engine.corridor.after import After
@@ -21,6 +30,7 @@ from engine.corridor.case import Ask, Case, Outcome, case_of, intent_of_form
 from engine.corridor.folder import CorridorFolder
 from engine.corridor.gate import conditions, open_gate
 from engine.corridor.registry import index_submits
+from engine.corridor.runbook import tick
 from engine.corridor.status import state_of
 from engine.corridor.steps import CONFIRMATIONS, STEPS, lacks, newest
 from engine.judging import corrections, facts_told, judge_opening
@@ -92,6 +102,14 @@ class CorridorDesk:
         async with self._lock:
             case = case_of(self._folder(session_id), self._anchor(session_id))
             return await self._do(case, ask)
+
+    def tick(self, asked: RunbookTick, operator: str, note: str) -> RunbookSteps:
+        """Tick a step of a session's runbook, also while one of its own steps waits for the venue.
+
+        Raises `Refusal`: not_found, artifact_altered, operator_required, reason_required.
+        """
+        case = case_of(self._folder(asked.session_id), self._anchor(asked.session_id))
+        return tick(self.core, case.folder.path, case.artifacts[0].venue, asked, operator, note)
 
     def sessions(self) -> Submits:
         """Return the newest sessions; the folders are read once, then each step keeps its own row."""

@@ -15,6 +15,7 @@ import msgspec
 from engine.api.corridor import Artifact, PackItem, PackManifest, Step
 from engine.corridor.folder import CorridorFolder
 from engine.corridor.reading import ALERTS_FILE, HEALTH_FILE
+from engine.corridor.runbook import FILE as TICKS
 from engine.corridor.status import order_state, state_of
 from engine.corridor.steps import STEPS, newest
 from safety.canonical import sha256_hex
@@ -47,6 +48,8 @@ def pack(submits: Path, sessions: Path, session_id: str, paper_session: str, dis
     for name in (HEALTH_FILE, ALERTS_FILE):
         if disk.exists(submits / name):
             files[f"desk/{name}"] = disk.read(submits / name)
+    if disk.exists(folder.path / TICKS):
+        files[f"runbook/{TICKS}"] = disk.read(folder.path / TICKS)
     files |= _paper(sessions, paper_session, disk)
     found = PackManifest(
         artifact_type="interlock.corridor.evidence_pack",

@@ -19,6 +19,7 @@ from engine.api.corridor import (
     SubmitView,
 )
 from engine.corridor.folder import CorridorFolder
+from engine.corridor.runbook import runbooks_of
 from engine.corridor.status import next_step, state_of
 from engine.corridor.steps import CONFIRMATIONS, STEPS, is_done, lacks, newest
 from safety.reasons import Refusal
@@ -43,6 +44,7 @@ def show(root: Path, session_id: str, disk: Disk, now_ns: int) -> SubmitView:
         artifacts=artifacts,
         next_step=next_step(artifacts).value,
         confirm=CONFIRMATIONS.get(next_step(artifacts), ""),
+        runbooks=runbooks_of(root / session_id, artifacts[0].venue, disk),
     )
 
 

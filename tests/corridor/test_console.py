@@ -12,7 +12,7 @@ from console.cli.submit import STEP_TIMEOUT_S
 from console.tui.outbox import PATIENCE_S
 from console.tui.screens.corridor import CorridorRoom
 from engine.api.commands import QueryBody
-from engine.api.corridor import Step, SubmitAct, SubmitList, SubmitOpen, SubmitShow
+from engine.api.corridor import RunbookTick, Step, SubmitAct, SubmitList, SubmitOpen, SubmitShow
 from engine.corridor.case import Ask
 from seams.wire import Lost
 from tests.console import desk_fixture as desk
@@ -115,6 +115,31 @@ async def test_steps_of_a_person_want_their_word_and_others_a_yes(hall: Hall) ->
         assert sent(app, SubmitAct) == [SubmitAct.of(session_id, "readiness", "")]
         await press(pilot, "C")
         assert "cannot be done: submit was not done" in said(app)
+
+
+async def test_a_step_of_the_runbook_is_ticked_with_what_was_seen_and_stands_on_the_page(hall: Hall) -> None:
+    session_id = await hall.opened()
+    hall.desk.tick(RunbookTick(session_id=session_id, step=1), "ann", "nothing was refused")
+    app = desk.make_app(gateway(hall))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "o")
+        await pilot.pause(0.1)
+        await press(pilot, "down", "up", "t")
+        assert "corridor 2: `interlock submit readin" in app.prompt.label
+        await press(pilot, "enter")
+        assert not sent(app, RunbookTick) and "in words" in said(app)
+        await press(pilot, "t", *"key is good", "enter")
+        assert sent(app, RunbookTick) == [RunbookTick(session_id=session_id, step=2, book="corridor")]
+        assert app.gateway.sent[-1][1] == "key is good"  # type: ignore[attr-defined]
+        await press(pilot, "enter")
+        await pilot.pause(0.1)
+        read = picture(app)
+        for _ in range(40):
+            await press(pilot, "pagedown")
+            read += picture(app)
+        assert "RUNBOOK corridor" in read and "1 of 8  t = tick" in read
+        assert "[x] 1. Open the session" in read and "ann: nothing was refused" in read
+        assert "[ ] 2. `interlock submit readiness" in read
 
 
 async def test_enter_shows_what_every_step_found_on_the_smallest_screen(hall: Hall) -> None:

@@ -15,6 +15,7 @@ from console.tui.screens.room import Room
 from console.tui.widgets.lines import Line, Lines, rule
 from console.tui.widgets.live_table import LiveTable
 from engine.api.corridor import (
+    RunbookTick,
     StepRow,
     SubmitAct,
     SubmitList,
@@ -28,7 +29,9 @@ from seams.clock import NS_PER_S
 ASK_EVERY_NS = 2 * NS_PER_S
 EAGER_NS = 3 * NS_PER_S
 """So long after a step it is asked more often: the next key is meant for the step after it."""
-ACTIONS = ("next_step", "look_step", "cancel_order", "runbook")
+ACTIONS = ("next_step", "look_step", "cancel_order", "tick_step", "runbook")
+STEP_CELLS = 28
+"""How much of a runbook's step stands in the question about it; the page of all evidence has the whole."""
 NOTHING_HELD = ("canceled", "rejected", "submit_rejected", "submit_not_sent")
 NEVER_SENT = ("submit_rejected", "submit_not_sent")
 STOPPED = ("filled", "canceled", "rejected", "submit_rejected", "submit_not_sent")
@@ -96,6 +99,8 @@ class CorridorRoom(Room):
             self._take_step("status", "")
         elif action_id == "cancel_order":
             self._take_step("cancel", "CANCEL")
+        elif action_id == "tick_step":
+            self._tick_step()
         return action_id in ACTIONS
 
     def _take_step(self, name: str, word: str) -> None:
@@ -122,6 +127,28 @@ class CorridorRoom(Room):
             send("")
         else:
             self.desk_app.ask(f"{name} of {session_id}? y", send, kind=Kind.YES)
+
+    def _tick_step(self) -> None:
+        """Ask what was done and seen of the next step of the venue's runbook."""
+        view, app = self.view, self.desk_app
+        assert view is not None
+        book = view.runbooks[0] if view.runbooks else None
+        step = None if book is None else book.next
+        if book is None or step is None:
+            app.say("every step of the runbook is ticked" if book else "no runbook is installed", "p3-calm")
+            return
+        session_id = view.state.session_id
+        body = RunbookTick(session_id=session_id, step=step.number, book=book.book)
+
+        def send(seen: str) -> None:
+            if not seen.strip():
+                app.say("not ticked: say in words what was done and seen", "p2-calm")
+                return
+            self._eager_until_ns = app.clock.monotonic_ns() + EAGER_NS
+            app.send(body, f"tick of step {step.number}", reason=seen.strip())
+
+        said = text.fit(step.said, STEP_CELLS).strip()
+        app.ask(f"{book.book} {step.number}: {said} Seen:", send, kind=Kind.TEXT)
 
     def _look_again(self) -> None:
         """Ask every two seconds while this screen is shown; at once for another row, or after a step."""

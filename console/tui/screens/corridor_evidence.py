@@ -52,7 +52,23 @@ def page_lines(view: SubmitView, width: int, dash: str) -> list[Line]:
             head, *more = _rows(said, width - cells - 2)
             lines.append(((f"  {text.fit(name, cells - 1)} ", "dim"), (head, "text")))
             lines += [((" " * (cells + 2) + row, "text"),) for row in more]
-    return [*lines, *_policy_lines(view, dash, width)]
+    return [*lines, *_policy_lines(view, dash, width), *_runbook_lines(view, width, dash)]
+
+
+def _runbook_lines(view: SubmitView, width: int, dash: str) -> list[Line]:
+    """The runbooks of the session: each step with who ticked it, when, and what was seen."""
+    lines: list[Line] = []
+    for book in view.runbooks:
+        done = sum(1 for each in book.steps if each.tick is not None)
+        lines.append(rule(f"RUNBOOK {book.book}", width, dash, f"{done} of {len(book.steps)}  t = tick"))
+        for step in book.steps:
+            mark, style = (" [ ] ", "dim") if step.tick is None else (" [x] ", "text")
+            head, *more = _rows(f"{step.number}. {step.said}", width - 6)
+            lines += [((mark, style), (head, style)), *(((" " * 5 + row, style),) for row in more)]
+            if step.tick is not None:
+                said = f"{step.tick.at[11:19]} {step.tick.by}: {step.tick.note}"
+                lines += [((" " * 5 + row, "bright"),) for row in _rows(said, width - 6)]
+    return lines
 
 
 def facts(artifact: Artifact) -> list[tuple[str, str]]:
