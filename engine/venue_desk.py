@@ -26,6 +26,7 @@ STALE_NS = 2 * LOOK_NS
 DAY_NS = 86_400 * NS_PER_S
 WARN_DAYS = 14.0
 NO_END_MS = 10**12
+SILENT = "venue_silent"
 ENDING, UNSAFE, USELESS = "key_ending", "key_unsafe", "key_places_nothing"
 ORDERS, AGENT = "orders", "agent"
 """What adapters call the key that signs them, and the role of one that signs for a master (Hyperliquid)."""
@@ -49,6 +50,7 @@ class VenueDesk:
         """Once a second: look where it is time, and renew the dead man's switch."""
         self.state.tend()
         self.dead_man.tend()
+        self._ring_silence()
         if self.core.market is not None:
             self.core.market.tend()
         now_ns = self.core.clock.monotonic_ns()
@@ -57,6 +59,14 @@ class VenueDesk:
         if is_due and self.custody.is_open() and (self._work is None or self._work.done()):
             self._asked_ns = now_ns
             self._work = asyncio.get_running_loop().create_task(self._look(), name="venue standing")
+
+    def _ring_silence(self) -> None:
+        """Ring while the venue says nothing: what rests there is out of our hands, session or none."""
+        name = self.venue.name
+        if not self.custody.is_in_touch():
+            self.core.alarm(SILENT, name, name, "nothing that is asked is answered")
+        elif (SILENT, name) in self.core.standing:
+            self.core.calm(SILENT, name)
 
     async def ask(self) -> Standing:
         """Ask the venue now and remember it. Raises `VenueError`."""

@@ -56,7 +56,10 @@ class After:
             "errors": [said] if said else [],
             "order": _shown(order),
         }
-        return Outcome(state != "unknown", f"order_{state}", _reasons(order, state), body)
+        reasons = _reasons(order, state)
+        if said and state == "open":  # what the record says is no word of the venue's about now
+            return Outcome(False, "order_open", ("venue_unreachable",), body)
+        return Outcome(state != "unknown", f"order_{state}", reasons, body)
 
     async def reconcile(self, case: Case, ask: Ask) -> Outcome:
         """Compare the whole account, and this order by each of the venue's sources."""

@@ -49,6 +49,8 @@ async def test_a_look_that_heard_nothing_is_no_agreement(hall: Hall, monkeypatch
     await hall.do(session_id, Step.SUBMIT)
     assert not (await hall.do(session_id, Step.RECONCILE)).reasons
     hall.house.desk.wire.fault = Lost("silence")
+    state = await hall.do(session_id, Step.STATUS)
+    assert (state.status, state.reasons) == ("open", ("venue_unreachable",)), "of record; nobody was heard"
     for step in (Step.RECONCILE, Step.FILLS, Step.SUPERVISE):
         state = await hall.do(session_id, step, polls=1)
         assert state.reasons == ("reconcile_unanswered",), step

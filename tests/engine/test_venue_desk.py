@@ -266,3 +266,20 @@ def test_what_is_known_of_keys_reaches_the_rules_where_money_moves(tmp_path: Pat
         assert room.desk.facts() == {}, "what is old is not known"
 
     in_room(tmp_path, hl.Rig, scene)
+
+
+@pytest.mark.parametrize("make", [hl.Rig, kr.Rig], ids=["hyperliquid", "kraken"])
+def test_a_venue_that_says_nothing_rings_until_it_answers(make: Any, tmp_path: Path) -> None:
+    """A stalled venue with orders of ours showed as `VEN 0/1`, and nothing else said a word of it."""
+
+    async def scene(room: Room) -> None:
+        await room.turn(3)
+        assert "venue_silent" not in room.alarms()
+        room.rig.wire.is_up = False
+        await room.turn(60)
+        assert "venue_silent" in room.alarms()
+        room.rig.wire.is_up = True
+        await room.turn(60)
+        assert "venue_silent" not in room.alarms()
+
+    in_room(tmp_path, make, scene)
