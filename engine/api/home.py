@@ -13,7 +13,8 @@ Layout (paths are part of the contract; several desks run side by side with diff
                     alarms/ (dead letters), incidents/, past/ (what consoles were shown),
                     decisions/ (ephemeral.jsonl: for programs that learn; the record is audit/),
                     events/, venue_calls/ (000001.jsonl and on: what people were shown, what was asked),
-                    submits/ (corridor sessions), broker_dry_runs/, drills/, exports/,
+                    submits/ (corridor sessions), submits_index.*, broker_dry_runs/ and their index,
+                    drills/, exports/,
                     desk_health.json, desk_alerts.json
     forge/          builds of strategy files by their hash
     foundry/        components: strategies/LANG/VERSION/NAME/ and so on
