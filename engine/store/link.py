@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -68,8 +68,12 @@ class Link:
                 yield self._connection
                 chaos.point("store.before_commit")
                 self._commit()
-            except BaseException:
+            except Exception:
                 self._roll_back()
+                raise
+            except BaseException:  # the process ends: a database that fails while it does must not hide that
+                with suppress(SQLAlchemyError, self._driver.Error):
+                    self._roll_back()
                 raise
             chaos.point("store.committed")
         except (IntegrityError, self._driver.IntegrityError) as error:

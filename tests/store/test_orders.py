@@ -140,6 +140,21 @@ def test_a_commit_that_fails_leaves_nothing_and_nothing_open(store: Store, is_as
 
 
 @pytest.mark.parametrize("is_asked_first", [False, True], ids=["prepared only", "after a query"])
+def test_a_process_that_ends_inside_a_transaction_ends_though_its_database_is_gone(
+    store: Store, is_asked_first: bool
+) -> None:
+    def record() -> None:
+        with store.transaction():
+            assert not is_asked_first or store.orders.order("O-1") is None
+            store.orders.record_intent_and_order(intent(), order())
+            store.abandon()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        record()
+
+
+@pytest.mark.parametrize("is_asked_first", [False, True], ids=["prepared only", "after a query"])
 def test_what_breaks_inside_a_transaction_leaves_nothing(store: Store, is_asked_first: bool) -> None:
     def record() -> None:
         with store.transaction():
