@@ -119,6 +119,8 @@ async def _close(core: Core, session: PaperSession, held: Holding, operator: str
         collar=Decimal(str(risk.price_collar)),
     )
     verdict = session.judge(intent)
+    if not verdict.allowed:  # no ticket: it would wait for a person, and pass every hold as a flatten
+        raise Refusal("checks_failed", ", ".join(verdict.reasons))
     ticket = core.tickets.propose(
         core.ids.new("T"),
         intent,

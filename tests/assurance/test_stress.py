@@ -13,7 +13,7 @@ from engine.api.commands import PaperStart
 from engine.closing import closing_intent, closing_limit, slice_of
 from engine.config.risk import RiskBlock
 from engine.daemon import Engine, Seams, build_core
-from engine.flatten import flatten
+from engine.flatten import _close_slice, flatten
 from engine.trading.pipeline import bounds_of
 from engine.trading.traffic import RATE_WINDOW_NS, Traffic
 from safety.canonical import changed
@@ -106,6 +106,27 @@ def test_a_closing_price_is_never_beyond_the_desks_collar(mark: Decimal, collar:
         wish, facts(mark_price=mark), policy(price_collar_bps=collar * 10_000), coin
     )  # fmt: skip
     assert "price_collar_exceeded" not in verdict.reasons
+
+
+async def test_a_slice_that_is_refused_leaves_no_ticket_for_a_person(tmp_path: Path) -> None:
+    """It would pass every hold as a flatten, at whatever time somebody approved it."""
+    core = build_core(Seams(SystemClock(), None, Rng(1), RealDisk()), tmp_path, {}, KillByte.anonymous())
+    engine = Engine(core)
+    try:
+        start = PaperStart(strategies=("ema_cross",), scenario="bull", seed=3, speed=60.0)
+        session = engine.desk.start_paper(start, "tester", "R-1").session
+        async with asyncio.timeout(60):
+            while not session.ledger.open_holdings():  # noqa: ASYNC110  # what is awaited has no event
+                await asyncio.sleep(0.01)
+        held, before = session.ledger.open_holdings()[0], {row.id for row in core.tickets.all()}
+        session.judge = lambda intent: changed(  # type: ignore[method-assign]
+            preflight(*session._snapshot(intent)), allowed=False, reasons=("price_collar_exceeded",)
+        )
+        assert not await _close_slice(core, session, held, "ana")
+        assert {row.id for row in core.tickets.all()} == before
+        assert any("price_collar_exceeded" in row.text for row in core.events.page())
+    finally:
+        await engine.close()
 
 
 async def test_a_flatten_stays_within_the_collar_and_goes_in_slices(tmp_path: Path) -> None:
