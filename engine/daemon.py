@@ -51,6 +51,7 @@ from engine.recovery import recover
 from engine.reloading import Reloading
 from engine.replay_gate import ReplayGate
 from engine.stall_watch import StallWatch
+from engine.trading.live_journal import end_process
 from engine.unforeseen import halt_on_unforeseen
 from engine.watching import WatchdogWatch
 from safety.arming import Arming
@@ -342,4 +343,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    end_process(main())

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -58,13 +59,15 @@ def write_journal(
         "decisions": decisions,
         "excursions": excursions,
     }
+    image = io.BytesIO()  # a disk that takes no more must fail us, not HDF5: it crashes over what it cannot write
+    with h5py.File(image, "w", libver="v110", track_order=True) as file:
+        file.attrs["schema_version"] = SCHEMA_VERSION
+        for name, value in sorted(identity.items()):
+            file.attrs[name] = value
+        for name in DATASETS:
+            _put(file, name, columns[name])
     try:
-        with h5py.File(temporary, "w", libver="v110", track_order=True) as file:
-            file.attrs["schema_version"] = SCHEMA_VERSION
-            for name, value in sorted(identity.items()):
-                file.attrs[name] = value
-            for name in DATASETS:
-                _put(file, name, columns[name])
+        temporary.write_bytes(image.getbuffer())
         digest = _sync_and_hash(temporary)
         _check(temporary, columns, identity)
         os.replace(temporary, path)

@@ -155,3 +155,55 @@ def test_only_a_journalled_session_on_a_real_disk_has_one(tmp_path):
     with pytest.raises(OSError):
         LiveJournal(tmp_path / LIVE, session_kernel())
     assert json.dumps(sorted(os.listdir(tmp_path))) == f'["{LIVE}"]'
+
+
+FULL = """
+import gc, os, resource, sys
+from pathlib import Path
+from engine.trading.live_journal import LiveJournal, end_process
+from tests.engine.test_journals import bars, closed, session_kernel
+
+def allow(size_bytes):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, resource.RLIM_INFINITY))
+
+folder, spare_bytes, found = Path(sys.argv[1]), int(sys.argv[2]), []
+for number in range(6):
+    kernel, path = session_kernel(), folder / f"{number}.h5"
+    live = LiveJournal(path, kernel)
+    closed(kernel, bars(300))
+    live.commit()
+    promised = len(kernel.inputs)
+    if number % 2:
+        closed(kernel, bars(9_000)[300:])
+    allow(path.stat().st_size + spare_bytes if number % 2 else 0)
+    for work in (live.commit, live.commit, live.close):
+        try:
+            work()
+        except OSError:
+            found.append(work.__name__)
+    del live, work
+    gc.collect()
+    allow(resource.RLIM_INFINITY)
+whole = LiveJournal(folder / "whole.h5", kernel)
+whole.commit()
+whole.close()
+print(promised, *found, flush=True)
+end_process(7)
+"""
+
+
+@pytest.mark.parametrize("spare_bytes", [0, 40, 5_000])
+def test_a_disk_that_takes_no_more_fails_the_journal_and_crashes_nobody(tmp_path, spare_bytes):
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    words = [sys.executable, "-X", "faulthandler", "-c", FULL, str(tmp_path), str(spare_bytes)]
+    done = subprocess.run(words, cwd=ROOT, env=environ, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (7, "")
+    promised, *found = done.stdout.split()
+    assert found == ["close", "commit", "commit", "close"] * 3
+    expected = session_kernel()
+    closed(expected, bars(300))
+    for number in range(6):
+        with h5py.File(tmp_path / f"{number}.h5", "r", swmr=True) as file:
+            assert file["inputs"][: int(promised)].tobytes() == expected.inputs.tobytes()
+    with h5py.File(tmp_path / "whole.h5") as file:
+        assert len(file["inputs"]) > 1_000
