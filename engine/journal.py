@@ -59,7 +59,7 @@ def write_journal(
         "decisions": decisions,
         "excursions": excursions,
     }
-    image = io.BytesIO()  # a disk that takes no more must fail us, not HDF5: it crashes over what it cannot write
+    image = io.BytesIO()  # a full disk must fail us, not HDF5: that crashes over what it cannot write
     with h5py.File(image, "w", libver="v110", track_order=True) as file:
         file.attrs["schema_version"] = SCHEMA_VERSION
         for name, value in sorted(identity.items()):

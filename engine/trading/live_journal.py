@@ -8,10 +8,10 @@ place, so a host that loses power in the middle of a commit, or tears a write in
 may leave a file on which its reader tries again for ever: after a crash read it in a process of its own, with
 a deadline.
 
-What HDF5 could not write it tries again when an object is closed, and where that fails too it frees what it goes
-on to use: at once or at the process's end it crashes (known of the library; seen with 2.0.0). So a journal
-whose disk failed is never touched again, not even by Python's collection, and a process that holds one ends
-without HDF5's own farewell (`end_process`).
+What HDF5 could not write it tries again when an object is closed, and where that fails too it frees what it
+goes on to use: at once or at the process's end it crashes (known of the library; seen with 2.0.0). So a
+journal whose disk failed is never touched again, not even by Python's collection, and a process that holds
+one ends without HDF5's own farewell (`end_process`).
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class LiveJournal:
         return len(rows) - before
 
     def close(self) -> None:
-        """Close the file; it stays. Raises `OSError` where the disk does not take it, with every row still there."""
+        """Close the file; it stays. Raises `OSError` where the disk takes no more, with every row still there."""
         self._carefully(self._end)
 
     def _end(self) -> int:
