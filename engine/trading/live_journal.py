@@ -105,7 +105,7 @@ class LiveJournal:
         return len(rows) - before
 
     def close(self) -> None:
-        """Close the file; it stays. Raises `OSError` where the disk takes no more, with every row still there."""
+        """Close the file; it stays. Raises `OSError` where its disk takes no more; every row is still there."""
         self._carefully(self._end)
 
     def _end(self) -> int:
