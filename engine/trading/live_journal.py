@@ -105,7 +105,7 @@ class LiveJournal:
         return len(rows) - before
 
     def close(self) -> None:
-        """Close the file; it stays. Raises `OSError` where its disk takes no more; every row is still there."""
+        """Close the file; it stays. Raises `OSError` where its disk takes no more; no row is lost."""
         self._carefully(self._end)
 
     def _end(self) -> int:
