@@ -229,6 +229,16 @@ class CashTeller(Protocol):
 
 
 @runtime_checkable
+class EndTeller(Protocol):
+    """A venue's adapter that can list past orders, beside `query`: a dearer question, asked before an order
+    counts as never placed."""
+
+    async def past_order(self, client_order_id: str) -> VenueOrder | None:
+        """Return an order as that list shows it; None where it lacks it. Raises `VenueError`."""
+        ...
+
+
+@runtime_checkable
 class StateTeller(Protocol):
     """A venue's adapter that hears how far the venue trades, and refuses entries that it would refuse."""
 

@@ -2,7 +2,8 @@
 
 A lookup that finds nothing proves nothing: lists lag, and an order may still be under way. What proves
 that an order can never act is its nonce burnt by a noop, or its expiry by the venue's own clock (or its
-nonce known as used), with lookup, open orders and fills all empty once the venue's lag is over.
+nonce known as used), with lookup, open orders, fills and, where the venue keeps one, its list of past
+orders all empty once the venue's lag is over.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from engine.trading.machine import Evidence
 from engine.trading.orders import OrderManager
 from engine.trading.working import ManagedOrder
 from seams.clock import NS_PER_S
-from venues.contract import Fence, VenueError
+from venues.contract import EndTeller, Fence, VenueError
 from venues.types import TERMINAL, OrderStatus, VenueOrder
 
 UNPROVED = (OrderStatus.SUBMITTING, OrderStatus.UNKNOWN)
@@ -143,6 +144,10 @@ async def _fence(orders: OrderManager, order: ManagedOrder, venue_ns: int, lists
     since_ns = order.admitted_ns or (signed.valid_until_ns if caps.has_expiry else 0)
     is_over = since_ns and venue_ns > since_ns + caps.lookup_lag_ns
     if is_over and ((lists is not None and lists.lack(order)) or await _is_nowhere(orders, order)):
+        past = await venue.past_order(order.order_id) if isinstance(venue, EndTeller) else None
+        if past is not None:
+            await _take_answer(orders, order, past)
+            return
         orders.take(order, Evidence.FENCED, "never_reached_venue: used up or expired, and in no list")
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import msgspec
 import pytest
 
 from seams.http import decode_request
-from tests.venues.test_hyperliquid_adapter import Rig, on_rig
+from tests.venues.hyperliquid_desk import IOC
+from tests.venues.test_hyperliquid_adapter import USER, Rig, on_rig
 from venues.contract import OutcomeUnknown, Retryable
+from venues.hyperliquid.cloids import FOREIGN
 from venues.sandbox.hyperliquid.exchange import kind_of
 from venues.sandbox.programs import Strike
 from venues.sandbox.pushes import PushFault, PushStrike
-from venues.types import Quote
+from venues.types import OrderStatus, Quote
 
 
 def listen(rig: Rig) -> list[str]:
@@ -146,5 +150,40 @@ def test_every_trade_of_the_present_bar_counts_once() -> None:
         for frame in (begins, told((94, now_ms + 2, "4"), (95, now_ms + 2, "8")), begins):
             stream._frame(frame)
         assert stream.bars._bars["BTC-PERP"].volume == pytest.approx(before + 15)
+
+    on_rig(scene)
+
+
+def test_a_past_order_is_as_the_newest_of_its_entries_says() -> None:
+    async def scene(rig: Rig) -> None:
+        assert await rig.adapter.past_order("O-1-9999") is None
+        name, other = await rig.place(), await rig.place(quantity=Decimal("0.02"))
+        assert (await rig.adapter.past_order(name)).status is OrderStatus.OPEN  # type: ignore[union-attr]
+        await rig.adapter.cancel(name)
+        rows = rig.desk.ask("historicalOrders", user=USER)
+        assert [row["status"] for row in rows].count("open") == 2 and rows[0]["status"] == "canceled"
+        for listed in (rows, rows[::-1]):
+            rig.strike(Strike.SAY, "historicalOrders", text=msgspec.json.encode(listed).decode())
+            found = await rig.adapter.past_order(name)
+            assert found is not None and found.status is OrderStatus.CANCELLED
+            assert found.client_order_id == name and found.filled == 0
+        kept = await rig.adapter.past_order(other)
+        assert kept is not None and (kept.status, kept.quantity) == (OrderStatus.OPEN, Decimal("0.02"))
+        strangers = rig.desk.order("58000", "0.001", cloid=None)["resting"]["oid"]
+        by_number = await rig.adapter.past_order(f"{FOREIGN}{strangers}")
+        assert by_number is not None and by_number.venue_order_id == str(strangers)
+
+    on_rig(scene)
+
+
+def test_rows_of_an_answer_cost_beside_its_question() -> None:
+    async def scene(rig: Rig) -> None:
+        rig.exchange.has_ip_limit = True
+        fill = rig.desk.order("60010", "0.001", tif=IOC) and rig.desk.user.fills[0]
+        rig.desk.user.fills += [{**fill, "tid": number} for number in range(1_000, 1_399)]
+        ours, theirs = rig.adapter.budget.used, sum(weight for _, weight in rig.exchange._spent)
+        assert len(await rig.adapter.fills_since(0)) == 400
+        assert rig.adapter.budget.used - ours == 20 + 400 // 20
+        assert sum(weight for _, weight in rig.exchange._spent) - theirs == 20 + 400 // 20
 
     on_rig(scene)

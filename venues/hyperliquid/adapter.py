@@ -221,7 +221,7 @@ class HyperliquidAdapter:
             found = await self._history.look(client_order_id)
             if found is None:
                 raise Refused("unknown_order", client_order_id)
-            coin, oid = read(_place_of, found["order"])
+            coin, oid = read(translate.place_of, found["order"])
             await self._demand_lists()
             action = actions.cancel([(self._asset(coin), oid)])
         demand((await self._client.act(action))[0], Outcome.CANCELLED)
@@ -230,7 +230,7 @@ class HyperliquidAdapter:
         """Ask for the cancel of every working order of the account, whoever placed it."""
         await self._demand_lists()
         said = await self._client.about_us("frontendOpenOrders")
-        listed = read(lambda rows: [_place_of(each) for each in translate.rows(rows)], said)
+        listed = read(lambda rows: [translate.place_of(each) for each in translate.rows(rows)], said)
         items = [(self._asset(coin), oid) for coin, oid in listed if coin in self._markets]
         if items:
             for verdict in await self._client.act(actions.cancel(items), len(items)):
@@ -267,6 +267,10 @@ class HyperliquidAdapter:
 
     async def query(self, client_order_id: str) -> VenueOrder | None:
         return await self._history.query(client_order_id)
+
+    async def past_order(self, client_order_id: str) -> VenueOrder | None:
+        """See `EndTeller.past_order`."""
+        return await self._history.past_order(client_order_id)
 
     async def open_orders(self) -> Sequence[VenueOrder]:
         return await self._history.open_orders()
@@ -383,12 +387,6 @@ class HyperliquidAdapter:
     def _whole(self, is_whole: bool) -> None:
         self.is_up = is_whole and self.is_ready
         self._heard.tell_link(self.is_up)
-
-
-def _place_of(order: object) -> tuple[str, int]:
-    """Return coin and number of an order. Raises `ValueError`."""
-    said = translate.table(order)
-    return translate.text(said, "coin"), translate.number(said, "oid")
 
 
 def _concerns_every_copy(verdict: Verdict) -> bool:

@@ -10,7 +10,7 @@ import msgspec
 from seams.http import Response, decode_response, encode_request
 from seams.wire import Caller, Lost, MayLeave, Unsent, always
 from venues.contract import OutcomeUnknown, Refused, Retryable
-from venues.hyperliquid.budget import Budget
+from venues.hyperliquid.budget import Budget, weight_of_answer
 
 TIMEOUT_S = 5.0
 READ_TIMEOUT_S, READ_ASKS = 2.5, 2
@@ -42,9 +42,11 @@ class Asker:
             said = f"{kind}: status {response.status}"
             raise Refused(code, said) if code else OutcomeUnknown(said)
         try:
-            return msgspec.json.decode(response.body)
+            said = msgspec.json.decode(response.body)
         except msgspec.DecodeError as error:
             raise OutcomeUnknown(f"{kind}: an answer that is no JSON") from error
+        self.budget.answered(weight_of_answer(kind, said))
+        return said
 
     def request(self, path: str, body: bytes) -> bytes:
         """Return one whole request; no I/O."""

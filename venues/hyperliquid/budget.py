@@ -30,6 +30,23 @@ LIGHT = frozenset(
     {"l2Book", "allMids", "clearinghouseState", "orderStatus", "spotClearinghouseState", "exchangeStatus"}
 )
 HEAVY = {"userRole": 60}
+BARS_A_WEIGHT = 60
+ROWS_A_WEIGHT = {
+    "candleSnapshot": BARS_A_WEIGHT,
+    **dict.fromkeys(
+        (
+            "userFills",
+            "userFillsByTime",
+            "historicalOrders",
+            "userFunding",
+            "fundingHistory",
+            "userNonFundingLedgerUpdates",
+            "recentTrades",
+        ),
+        20,
+    ),
+}
+"""How many rows of an answer cost 1 beside their question."""
 PER_ITEMS = 40
 """An action costs 1, and 1 more for so many orders or cancels."""
 
@@ -37,6 +54,12 @@ PER_ITEMS = 40
 def weight_of(kind: str) -> int:
     """Return what a question costs, without its parts per item."""
     return LIGHT_WEIGHT if kind in LIGHT else HEAVY.get(kind, 20)
+
+
+def weight_of_answer(kind: str, said: object) -> int:
+    """Return what the rows of an answer cost beside the question."""
+    rows = len(said) if isinstance(said, list) else 0
+    return rows // ROWS_A_WEIGHT[kind] if kind in ROWS_A_WEIGHT else 0
 
 
 class Budget:

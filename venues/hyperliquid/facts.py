@@ -26,7 +26,7 @@ class HyperliquidFacts:
     async def candles(self, symbol: str, interval: str, start_ns: int, end_ns: int) -> Sequence[Bar]:
         """See `CandleVenue.candles`."""
         client = self._venue.client
-        return await asked_candles(client.ask, client.budget, symbol, interval, (start_ns, end_ns))
+        return await asked_candles(client.ask, symbol, interval, (start_ns, end_ns))
 
     def maintenance_rate(self, symbol: str, notional_usd: Decimal) -> Decimal | None:
         """See `FactVenue.maintenance_rate`: from the margin tables of `meta`."""

@@ -64,6 +64,24 @@ class History:
             raise OutcomeUnknown("an answer to orderStatus that cannot be read")
         return None if said["status"] == "unknownOid" else read(translate.table, said.get("order"))
 
+    async def past_order(self, client_order_id: str) -> VenueOrder | None:
+        """Return an order as the list of past ones shows it; None where that lacks it.
+
+        The list holds the newest 2,000, and shows an order once for each status that it had: the newest of
+        them says how it stands.
+        """
+        asked = self.asked_by(client_order_id)
+        said = await self._client.about_us("historicalOrders")
+        return read(lambda rows: self._newest(translate.rows(rows), asked), said)
+
+    def _newest(self, rows: list[Json], asked: int | str) -> VenueOrder | None:
+        name = "oid" if isinstance(asked, int) else "cloid"
+        found = [each for each in rows if translate.table(each["order"]).get(name) == asked]
+        if not found:
+            return None
+        newest = max(found, key=lambda each: translate.number(each, "statusTimestamp"))
+        return translate.venue_order(newest["order"], translate.text(newest, "status"), self._cloids)
+
     async def open_orders(self) -> Sequence[VenueOrder]:
         """Return every working order of the account, whoever placed it."""
         said = await self._client.about_us("frontendOpenOrders")

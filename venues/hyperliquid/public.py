@@ -16,7 +16,6 @@ from seams.clock import NS_PER_MS, Clock
 from seams.wire import MessageLink
 from venues.hyperliquid import translate
 from venues.hyperliquid.asking import Asker
-from venues.hyperliquid.budget import Budget
 from venues.hyperliquid.capabilities import NAME, WATCHED
 from venues.hyperliquid.subscriptions import Subscriptions
 from venues.json_fields import read
@@ -25,7 +24,6 @@ from venues.seen import Seen
 from venues.types import Bar
 
 PAGE_BARS = 1_500
-BARS_A_WEIGHT = 60
 INTERVALS_MS = {"1m": 60_000, "3m": 180_000, "5m": 300_000, "15m": 900_000, "30m": 1_800_000, "1h": 3_600_000}
 """The intervals that are kept (OC-20), and their length."""
 ASKED_MS = INTERVALS_MS | {"1d": 86_400_000}
@@ -68,7 +66,7 @@ class HyperliquidPublic:
 
     async def candles(self, symbol: str, interval: str, start_ns: int, end_ns: int) -> Sequence[Bar]:
         """See `CandleVenue.candles`."""
-        return await asked_candles(self._asker.ask, self._asker.budget, symbol, interval, (start_ns, end_ns))
+        return await asked_candles(self._asker.ask, symbol, interval, (start_ns, end_ns))
 
     def start(self, tell: Tell, on_whole: Callable[[bool], None]) -> None:
         """See `PublicVenue.start`."""
@@ -143,7 +141,7 @@ class HyperliquidPublic:
 
 
 async def asked_candles(
-    ask: Callable[..., Awaitable[Any]], budget: Budget, symbol: str, interval: str, window: tuple[int, int]
+    ask: Callable[..., Awaitable[Any]], symbol: str, interval: str, window: tuple[int, int]
 ) -> list[Bar]:
     """Ask for the bars that open in `window` (UTC ns, end excluded), oldest first. Raises `VenueError`."""
     start_ns, end_ns = window
@@ -151,7 +149,6 @@ async def asked_candles(
     req = {"coin": symbol.removesuffix(translate.SUFFIX), "interval": interval, **span}
     said = await ask("candleSnapshot", req=req)
     bars = read(lambda rows: [candle(each).bar for each in translate.rows(rows)], said)
-    budget.answered(len(bars) // BARS_A_WEIGHT)
     return [bar for bar in bars if bar.symbol == symbol and start_ns <= bar.open_ns < end_ns]
 
 

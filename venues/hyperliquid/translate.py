@@ -156,6 +156,12 @@ def venue_order(order: Json, status: str, cloids: Cloids) -> VenueOrder:
     )
 
 
+def place_of(order: object) -> tuple[str, int]:
+    """Return coin and number of an order. Raises `ValueError`."""
+    said = table(order)
+    return text(said, "coin"), number(said, "oid")
+
+
 def order_event(update: Json, cloids: Cloids) -> OrderEvent | None:
     """Read one element of `orderUpdates`; None where fills say it better."""
     order, status = table(update["order"]), text(update, "status")

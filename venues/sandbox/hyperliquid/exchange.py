@@ -17,7 +17,7 @@ from venues.sandbox.hyperliquid.accounts import Agent, Registry, User
 from venues.sandbox.hyperliquid.candles import KEPT, MINUTE_MS, Candle, Candles
 from venues.sandbox.hyperliquid.gate import MAX_AGENT_MS, Gate
 from venues.sandbox.hyperliquid.house import House
-from venues.sandbox.hyperliquid.info import BadQuestion, Info, weight_of
+from venues.sandbox.hyperliquid.info import BadQuestion, Info, weight_of, weight_of_rows
 from venues.sandbox.hyperliquid.stream import Room, Session
 from venues.sandbox.hyperliquid.trading import Trading
 from venues.sandbox.hyperliquid.upkeep import Upkeep
@@ -126,7 +126,10 @@ class HyperliquidExchange:
             self.on_received(self.now_ms(), request.body)
             return self.gate.answer(request)
         try:
-            return json_response(msgspec.json.encode(self.info.answer(msgspec.json.decode(request.body))))
+            asked = msgspec.json.decode(request.body)
+            said = self.info.answer(asked)
+            self._spent.append((self.now_ms(), weight_of_rows(asked, said)))
+            return json_response(msgspec.json.encode(said))
         except BadQuestion:
             return Response(422, {"content-type": "text/plain; charset=utf-8"}, SHAPE)
         except msgspec.DecodeError:

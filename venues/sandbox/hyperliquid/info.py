@@ -28,6 +28,21 @@ class BadQuestion(Exception):
     """The question has no such type, or lacks what the type needs: answered with 422."""
 
 
+BY_ROWS = frozenset(
+    {
+        "candleSnapshot",
+        "fundingHistory",
+        "historicalOrders",
+        "recentTrades",
+        "userFills",
+        "userFillsByTime",
+        "userFunding",
+        "userNonFundingLedgerUpdates",
+    }
+)
+"""Whose answers cost by their rows: fills, history and funding 1 per 20, candles 1 per 60."""
+
+
 class Info:
     """Answers questions about one exchange."""
 
@@ -316,6 +331,12 @@ def weight_of(body: Any) -> int:
     if kind in LIGHT:
         return 2
     return 60 if kind == "userRole" else 20
+
+
+def weight_of_rows(body: Body, said: Any) -> int:
+    """Return what the rows of an answer cost beside its question."""
+    per_weight = 60 if body["type"] == "candleSnapshot" else 20
+    return len(said) // per_weight if body["type"] in BY_ROWS and isinstance(said, list) else 0
 
 
 def _text(body: Body, name: str) -> str:
