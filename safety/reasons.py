@@ -56,6 +56,9 @@ SAME: Mapping[str, str] = {
     **dict.fromkeys(("vault_not_permitted", "vault_unknown", "wrong_network"), "key_dead"),
     **dict.fromkeys(("insufficient_funds", "insufficient_margin"), "insufficient_available_balance"),
     "post_only_period": "venue_post_only",
+    "bad_price": "tick_not_exact",
+    "bad_quantity": "lot_not_exact",
+    "ioc_unmatched": "no_liquidity",
 }
 """Codes of the adapters for a venue's refusal that a row of ours explains."""
 

@@ -14,7 +14,7 @@ from typing import cast
 
 from seams.http import MAX_BODY_BYTES, MAX_HEAD_BYTES, decode_response, may_go_on
 from seams.web import CONNECT_S, Address
-from seams.wire import Lost, MayLeave, Unsent, always
+from seams.wire import Lost, MayLeave, Unsent, always, plain
 
 IDLE_S = 4.0
 """For how long an unused connection is kept: less than any server in common use waits (5 s and more)."""
@@ -94,7 +94,7 @@ class HttpCaller:
         except Unsent:
             raise
         except (OSError, TimeoutError, ValueError) as error:
-            said = f"{type(error).__name__}: {error}"
+            said = plain(error, timeout_s)
             raise (Lost(said) if has_left else Unsent(said)) from error
         finally:
             if line is not None:

@@ -121,7 +121,7 @@ def _decoded(data: bytes, is_at_end: bool) -> tuple[Response, int] | None:
     head = _head(data)
     if head is None:
         if is_at_end:
-            raise ValueError("closed before the head was whole")
+            raise ValueError("the connection was cut before its first line was whole")
         return None
     first, headers, start = head
     words = first.split(" ", 2)
@@ -145,7 +145,7 @@ def _body(headers: Mapping[str, str], rest: bytes, is_at_end: bool) -> tuple[byt
             return (rest, len(rest)) if is_at_end else None
         found = (rest[:size], size) if len(rest) >= size else None
     if found is None and is_at_end:
-        raise ValueError("closed inside the body")
+        raise ValueError("the connection was cut in its midst")
     return found
 
 

@@ -10,7 +10,7 @@ import asyncio
 from contextlib import suppress
 
 from seams.clock import Clock
-from seams.wire import FrameHandler, Lost, MayLeave, StateHandler, Unsent, always
+from seams.wire import FrameHandler, Lost, MayLeave, StateHandler, Unsent, always, plain
 
 CONNECT_S = 2.0
 SILENCE_S = 5.0
@@ -49,7 +49,7 @@ class TcpWire:
         except Unsent:
             raise
         except (OSError, TimeoutError, ValueError) as error:
-            said = f"{type(error).__name__}: {error}"
+            said = plain(error, timeout_s)
             raise (Lost(said) if has_left else Unsent(said)) from error
         finally:
             if writer is not None:

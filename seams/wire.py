@@ -26,6 +26,19 @@ class Lost(TimeoutError):
     """The request left, at least in part, and no answer came in time."""
 
 
+def plain(error: OSError | TimeoutError | ValueError, timeout_s: float) -> str:
+    """Return what broke a request in words for an operator: never the name of an exception."""
+    if not isinstance(error, OSError):
+        return f"no whole answer: {error}"
+    if isinstance(error, ConnectionRefusedError):
+        return "the connection was refused: nobody listens there"
+    if isinstance(error, ConnectionResetError | ConnectionAbortedError | BrokenPipeError):
+        return "the connection was cut by the other side"
+    if isinstance(error, TimeoutError):
+        return f"nothing whole came within {timeout_s:g} s"
+    return f"the connection failed: {error.strerror or error}"
+
+
 class Caller(Protocol):
     """Requests to one venue, each answered once. Nothing is retried and nothing is buffered."""
 

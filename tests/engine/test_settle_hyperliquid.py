@@ -76,7 +76,9 @@ def test_an_order_is_never_placed_only_once_that_list_lacks_it(tmp_path: Path) -
         order = await send(house, reduce_only=True)
         house.rig.desk.user.orders.clear()  # refused, its nonce used, and no trace of it: venues.md 7.2
         await tend(house, order)
-        assert order.status is OrderStatus.REJECTED and order.reason.startswith("never_reached_venue: used up")
+        assert order.status is OrderStatus.REJECTED and order.reason.startswith(
+            "never_reached_venue: used up"
+        )
         assert asked.count("historicalOrders") == 1
 
     in_doubt(tmp_path, scene)

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from seams.clock import FixedClock
+from seams.clock import NS_PER_S, FixedClock
 from venues.asked_by import for_a_person
 from venues.contract import Busy
-from venues.hyperliquid.budget import HEAVY_RESERVE, RESERVE, WEIGHT_A_MINUTE, Budget
+from venues.hyperliquid.budget import (
+    HEAVY_RESERVE,
+    PAUSE_NS,
+    PERSON_RESERVE,
+    RESERVE,
+    WEIGHT_A_MINUTE,
+    Budget,
+)
 
 ROUNDS = {
     "userFillsByTime": ("frontendOpenOrders", "clearinghouseState", "userFunding"),
@@ -52,3 +59,22 @@ def test_a_person_has_a_round_that_passes_leave_and_leaves_the_light_ones_theirs
     for _ in range(30):
         budget.ask("exchangeStatus")
     assert budget.used <= WEIGHT_A_MINUTE - RESERVE
+
+
+def test_the_venues_own_no_rests_the_heavy_questions_and_nothing_else() -> None:
+    """Others spend of the same address's budget: each heavy question went on into its own 429."""
+    clock = FixedClock(10**18)
+    budget = Budget(clock)
+    budget.overrun()
+    assert budget.used == WEIGHT_A_MINUTE - PERSON_RESERVE
+    for kind in ("frontendOpenOrders", "userFillsByTime", "historicalOrders", "userRole"):
+        with pytest.raises(Busy, match="429"):
+            budget.ask(kind)
+        with for_a_person(), pytest.raises(Busy, match="429"):
+            budget.ask(kind)
+    for _ in range(10):
+        budget.ask("exchangeStatus")  # the sign of life: without it the engine counts as cut off
+    budget.act(1)
+    clock.advance(PAUSE_NS / NS_PER_S)
+    budget.ask("userFillsByTime")
+    assert budget.used == 10 * 2 + 1 + 20, "what was not spent is not counted"

@@ -7,15 +7,19 @@ from decimal import Decimal
 import msgspec
 import pytest
 
+from safety.reasons import explain
+from seams.clock import NS_PER_S
 from seams.http import decode_request
 from tests.venues.hyperliquid_desk import IOC
 from tests.venues.test_hyperliquid_adapter import USER, Rig, on_rig
-from venues.contract import OutcomeUnknown, Retryable
+from venues.contract import Busy, OutcomeUnknown, Refused, Retryable
+from venues.hyperliquid.budget import PAUSE_NS
 from venues.hyperliquid.cloids import FOREIGN
+from venues.hyperliquid.outcomes import LISTED, RULES
 from venues.sandbox.hyperliquid.exchange import kind_of
 from venues.sandbox.programs import Strike
 from venues.sandbox.pushes import PushFault, PushStrike
-from venues.types import OrderStatus, Quote
+from venues.types import OrderStatus, Quote, Rejected, TimeInForce
 
 
 def listen(rig: Rig) -> list[str]:
@@ -99,6 +103,51 @@ def test_a_round_begins_only_where_the_budget_has_room_for_all_of_it() -> None:
         assert await rig.adapter.open_orders() == []
 
     on_rig(scene, weight_a_minute=1_200)
+
+
+@pytest.mark.parametrize("struck", ["frontendOpenOrders", "order"])
+def test_after_a_429_questions_wait_and_orders_and_cancels_do_not(struck: str) -> None:
+    async def scene(rig: Rig) -> None:
+        name = await rig.place()
+        rig.strike(Strike.STATUS_WITHOUT_APPLY, on=struck, value=429)
+        if struck == "order":
+            with pytest.raises(OutcomeUnknown):
+                await rig.place()
+        else:
+            with pytest.raises(Busy, match="429"):
+                await rig.adapter.open_orders()
+        asked = listen(rig)
+        with pytest.raises(Busy, match="429"):
+            await rig.adapter.open_orders()
+        assert asked == [], "nothing leaves into the same no"
+        await rig.adapter.time_ns()
+        await rig.adapter.cancel(name)
+        await rig.place()
+        assert asked == ["exchangeStatus", "cancelByCloid", "order"] or asked == [
+            "exchangeStatus",
+            "cancel",
+            "order",
+        ]
+        await rig.clock.sleep(PAUSE_NS / NS_PER_S)
+        assert len(await rig.adapter.open_orders()) == 1
+
+    on_rig(scene)
+
+
+def test_an_order_that_the_lists_call_refused_has_a_code_that_we_explain() -> None:
+    """The stream overtakes the answer: the alarm read `badAloPxRejected: badAloPxRejected`, and the code was
+    explained by no row."""
+    assert set(LISTED.values()) <= {rule.code for rule in RULES}
+
+    async def scene(rig: Rig) -> None:
+        with pytest.raises(Refused) as refused:
+            await rig.place(limit_price=Decimal(60_010), time_in_force=TimeInForce.POST_ONLY)
+        await rig.clock.sleep(0.1)
+        (told,) = rig.of(Rejected)
+        assert told.code == refused.value.code == explain(told.code).code == "post_only_would_cross"
+        assert told.message == "the venue lists it as badAloPxRejected"
+
+    on_rig(scene)
 
 
 def test_nothing_may_be_traded_before_keys_are_looked_at() -> None:

@@ -83,7 +83,8 @@ def test_an_order_update_is_read() -> None:
     event = translate.order_event(update, IDS)
     assert isinstance(event, Accepted) and event.at_ns == 1764843090519 * 1_000_000
     refused = translate.order_event({**update, "status": "tickRejected"}, IDS)
-    assert isinstance(refused, Rejected) and refused.code == "tickRejected"
+    assert isinstance(refused, Rejected) and refused.code == "bad_price"
+    assert refused.message == "the venue lists it as tickRejected"
     with pytest.raises(ValueError, match="nobody knows"):
         translate.order_event({**update, "status": "teleported"}, IDS)
 

@@ -9,7 +9,7 @@ import msgspec
 
 from seams.http import Response, decode_response, encode_request
 from seams.wire import Caller, Lost, MayLeave, Unsent, always
-from venues.contract import OutcomeUnknown, Refused, Retryable
+from venues.contract import Busy, OutcomeUnknown, Refused, Retryable
 from venues.hyperliquid.budget import Budget, weight_of_answer
 
 TIMEOUT_S = 5.0
@@ -36,7 +36,7 @@ class Asker:
         self.budget.ask(kind)
         response = await self.call(wire, always, READ_TIMEOUT_S)
         if response.status == 429:
-            raise Retryable("the venue's request budget is used up")
+            raise Busy(f"the venue answers 429: its request budget is used up; {kind} waits")
         if response.status != 200:
             code = "malformed" if response.status in (400, 415, 422) else ""
             said = f"{kind}: status {response.status}"
@@ -63,6 +63,8 @@ class Asker:
         except ValueError as error:
             raise OutcomeUnknown(f"no whole answer: {error}") from error
         assert answer is not None, "at its end an answer is whole or an error"
+        if answer.status == 429:  # to an action too: what was used up keeps the questions back
+            self.budget.overrun()
         return answer
 
     async def close(self) -> None:

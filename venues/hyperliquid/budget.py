@@ -21,6 +21,9 @@ PERSON_RESERVE = 160
 """What the heavy ones of a person leave unused: of what passes leave they take one whole round of a
 reconciliation, and the light ones keep half a minute's worth."""
 LIGHT_WEIGHT = 2
+PAUSE_NS = 10 * NS_PER_S
+"""How long the heavy questions rest once the venue has said 429: others at this internet address spend of the
+same budget, and only the venue sees them. The light ones go on, as at the end of our own count."""
 OPENS_A_ROUND = {"userFillsByTime": 44, "extraAgents": 140}
 """What the first question of a round leaves for the ones after it: open orders, balances and funding of a
 reconciliation; role and limits of the keys. A round that is given up in its midst has spent its weight for
@@ -69,28 +72,34 @@ class Budget:
         assert per_minute > HEAVY_RESERVE
         self._clock, self.per_minute = clock, per_minute
         self._spent: deque[tuple[int, int]] = deque()
-        self._used = 0
+        self._used, self._full_to_ns = 0, 0
 
     @property
     def used(self) -> int:
-        """How much of `per_minute` is used now."""
-        before_ns = self._clock.monotonic_ns() - MINUTE_NS
+        """How much of `per_minute` is used now; after the venue's own no at least what heavy ones may use."""
+        now_ns = self._clock.monotonic_ns()
+        before_ns = now_ns - MINUTE_NS
         while self._spent and self._spent[0][0] <= before_ns:
             self._used -= self._spent.popleft()[1]
-        return self._used
+        return max(self._used, self.per_minute - PERSON_RESERVE) if now_ns < self._full_to_ns else self._used
 
     def ask(self, kind: str) -> None:
         """Count a question. Raises `Busy` where it must wait."""
         weight = weight_of(kind)
         heavy = PERSON_RESERVE if is_for_a_person() else HEAVY_RESERVE
         reserve = RESERVE if weight <= LIGHT_WEIGHT else heavy + OPENS_A_ROUND.get(kind, 0)
-        if self.used + weight > self.per_minute - reserve:
-            raise Busy(f"the venue's request budget is kept: {self._used} of {self.per_minute} used")
+        if (used := self.used) + weight > self.per_minute - reserve:
+            why = "" if used == self._used else ", by others too: the venue said 429"
+            raise Busy(f"the venue's request budget is kept: {used} of {self.per_minute} used{why}")
         self._count(weight)
 
     def answered(self, weight: int) -> None:
         """Count what a long answer cost beside its question."""
         self._count(weight)
+
+    def overrun(self) -> None:
+        """Take the venue's word that the budget is used up, whatever we have counted."""
+        self._full_to_ns = self._clock.monotonic_ns() + PAUSE_NS
 
     def act(self, items: int) -> None:
         """Count an action; it is never kept back."""

@@ -92,6 +92,25 @@ RULES = (
 UNTOLD_CODE = "venue_refused"
 """A text nobody has listed, inside a well-formed refusal: still a definite refusal of that item."""
 
+LISTED = {
+    "badAloPxRejected": "post_only_would_cross",
+    "badTriggerPxRejected": "bad_trigger",
+    "insufficientSpotBalanceRejected": "insufficient_margin",
+    "iocCancelRejected": "ioc_unmatched",
+    "marketOrderNoLiquidityRejected": "no_liquidity",
+    "minTradeNtlRejected": "min_notional",
+    "oracleRejected": "price_band",
+    "perpMarginRejected": "insufficient_margin",
+    "perpMaxPositionRejected": "margin_tier",
+    "positionFlipAtOpenInterestCapRejected": "open_interest",
+    "positionIncreaseAtOpenInterestCapRejected": "open_interest",
+    "reduceOnlyRejected": "reduce_only_nothing",
+    "tickRejected": "bad_price",
+    "tooAggressiveAtOpenInterestCapRejected": "open_interest",
+}
+"""What lists and stream call an order that the venue refused: the same codes as for the words of an answer,
+which the stream often overtakes."""
+
 NEVER_ADMITTED = {400: "malformed", 415: "malformed", 422: "malformed"}
 """HTTP statuses that prove that the venue never admitted the request."""
 
@@ -102,6 +121,11 @@ def refusal(text: str) -> Verdict:
         if text.startswith(rule.prefix):
             return Verdict(outcome=rule.outcome, code=rule.code, text=text)
     return Verdict(outcome=Outcome.REJECTED, code=UNTOLD_CODE, text=text)
+
+
+def listed(status: str) -> tuple[str, str]:
+    """Return code and words for an order that the venue lists as refused."""
+    return LISTED.get(status, UNTOLD_CODE), f"the venue lists it as {status}"
 
 
 def of_response(response: Response, count: int) -> list[Verdict]:

@@ -11,6 +11,7 @@ from typing import Any
 from seams.clock import NS_PER_MS
 from venues.hyperliquid.capabilities import MIN_NOTIONAL_USD, NAME
 from venues.hyperliquid.cloids import Cloids
+from venues.hyperliquid.outcomes import listed
 from venues.hyperliquid.precision import MarketKind, asset_of, lot_of, tick_at
 from venues.json_fields import Json as Json
 from venues.json_fields import amount as amount
@@ -168,7 +169,8 @@ def order_event(update: Json, cloids: Cloids) -> OrderEvent | None:
     found = venue_order(order, status, cloids)
     name, at_ns = found.client_order_id, number(update, "statusTimestamp") * NS_PER_MS
     if found.status is OrderStatus.REJECTED:
-        return Rejected(client_order_id=name, code=status, message=status, at_ns=at_ns)
+        code, said = listed(status)
+        return Rejected(client_order_id=name, code=code, message=said, at_ns=at_ns)
     if found.status is OrderStatus.CANCELLED:
         return Cancelled(client_order_id=name, reason=status, at_ns=at_ns, filled=found.filled)
     if found.status is OrderStatus.FILLED:
