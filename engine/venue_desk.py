@@ -15,18 +15,19 @@ from engine.trading.key_trouble import PROVING, judge_standing, note_refusal
 from engine.venue_state import StateWatch
 from safety.text import clean
 from seams.clock import NS_PER_MS, NS_PER_S
-from venues.contract import LiveVenue, Refused, StateTeller, Trading, VenueError
+from venues.contract import LiveVenue, Refused, StateTeller, StreamTeller, Trading, VenueError
 from venues.dry import undressed
 from venues.standing import BudgetStanding, KeyStanding, Standing, Stands
 from venues.types import AccountSnapshot, Environment
 
+STREAM_DOWN = "no stream: prices are old, fills and orders are only asked for"
 LOOK_NS = 120 * NS_PER_S
 RETRY_NS = 10 * NS_PER_S
 STALE_NS = 2 * LOOK_NS
 DAY_NS = 86_400 * NS_PER_S
 WARN_DAYS = 14.0
 NO_END_MS = 10**12
-SILENT = "venue_silent"
+SILENT, DEAF = "venue_silent", "venue_stream_down"
 ENDING, UNSAFE, USELESS = "key_ending", "key_unsafe", "key_places_nothing"
 ORDERS, AGENT = "orders", "agent"
 """What adapters call the key that signs them, and the role of one that signs for a master (Hyperliquid)."""
@@ -39,8 +40,9 @@ class VenueDesk:
         self.core, self.custody, self.venue, self._stands = core, custody, venue, stands
         self.standing: Standing | None = None
         self.said = "not asked yet"
-        teller = undressed(venue)
+        teller: object = undressed(venue)
         self.state = StateWatch(core, custody, teller if isinstance(teller, StateTeller) else None)
+        self._stream = teller if isinstance(teller, StreamTeller) else None
         self.dead_man = DeadMan(core, custody, venue, lambda: self.state.trading is Trading.OPEN)
         self._asked_ns: int | None = None
         self._work: asyncio.Task[None] | None = None
@@ -51,6 +53,7 @@ class VenueDesk:
         self.state.tend()
         self.dead_man.tend()
         self._ring_silence()
+        self._ring_deafness()
         if self.core.market is not None:
             self.core.market.tend()
         now_ns = self.core.clock.monotonic_ns()
@@ -67,6 +70,20 @@ class VenueDesk:
             self.core.alarm(SILENT, name, name, "nothing that is asked is answered")
         elif (SILENT, name) in self.core.standing:
             self.core.calm(SILENT, name)
+
+    def _ring_deafness(self) -> None:
+        """Ring while questions are answered and the stream is not there: prices grow old, fills come late."""
+        name = self.venue.name
+        if self._is_deaf():
+            self.core.alarm(DEAF, name, name, STREAM_DOWN)
+        elif self.custody.is_in_touch() and (DEAF, name) in self.core.standing:
+            self.core.calm(DEAF, name)
+
+    def _is_deaf(self) -> bool:
+        """Tell whether only the stream is missing: not a key that the venue does not know, nor everything."""
+        if self._stream is None or self._stream.is_up or self.standing is None or self.standing.problems:
+            return False
+        return self.custody.is_open() and self.custody.is_in_touch()
 
     async def ask(self) -> Standing:
         """Ask the venue now and remember it. Raises `VenueError`."""
@@ -128,8 +145,15 @@ class VenueDesk:
         return (
             PartHealth(part="venue keys", state=key_state, age_ms=age_ms, detail=_keys_said(keys)),
             PartHealth(part="venue budget", state=tight, age_ms=age_ms, detail=_budgets_said(budgets)),
+            *self._stream_part(),
             man,
         )
+
+    def _stream_part(self) -> tuple[PartHealth, ...]:
+        if self._stream is None:
+            return ()
+        said = ("ok", "whole") if self._stream.is_up else ("slow", STREAM_DOWN)
+        return (PartHealth(part="venue stream", state=said[0], age_ms=0, detail=said[1]),)
 
     async def close(self) -> None:
         await self.dead_man.close()
@@ -173,6 +197,8 @@ class VenueDesk:
         now_ns = core.clock.now_ns()
         is_up = custody.is_open() and custody.is_in_touch()
         said = () if standing is None else standing.problems
+        if self._is_deaf():
+            problems = (*problems, STREAM_DOWN)
         if self.state.trading is not Trading.OPEN:
             problems = (*problems, f"the venue is {self.state.trading}")
         return VenueView(

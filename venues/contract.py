@@ -239,6 +239,14 @@ class EndTeller(Protocol):
 
 
 @runtime_checkable
+class StreamTeller(Protocol):
+    """An adapter whose venue tells orders, fills and prices by a stream beside its answers."""
+
+    is_up: bool
+    """The stream is whole, and all that an order needs is known."""
+
+
+@runtime_checkable
 class StateTeller(Protocol):
     """A venue's adapter that hears how far the venue trades, and refuses entries that it would refuse."""
 

@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine.api.venues import key_said
+from engine.api.venues import VenueView, key_said
+from engine.api.views import PartHealth
 from engine.daemon import Seams, build_core
 from engine.dead_man import ARMED, OFF, REFUSED, UNARMED
 from engine.keeping import venue_desk
@@ -53,6 +54,9 @@ class Room:
             await self.custody.tend()
             self.desk.tend()
             await self.rig.clock.sleep(1)
+
+    async def view(self) -> VenueView:
+        return await self.desk.view(is_fresh=False)
 
     def alarms(self) -> set[str]:
         self.core.alarms.tick(self.core.clock.now_ns())
@@ -266,6 +270,33 @@ def test_what_is_known_of_keys_reaches_the_rules_where_money_moves(tmp_path: Pat
         assert room.desk.facts() == {}, "what is old is not known"
 
     in_room(tmp_path, hl.Rig, scene)
+
+
+@pytest.mark.parametrize("make", [hl.Rig, kr.Rig], ids=["hyperliquid", "kraken"])
+def test_a_stream_that_does_not_come_back_rings_though_questions_are_answered(
+    make: Any, tmp_path: Path
+) -> None:
+    """Eight minutes without a stream read `up`, `clean`, no alarm and no problem on every screen."""
+
+    async def scene(room: Room) -> None:
+        await room.turn(30)
+        assert "venue_stream_down" not in room.alarms()
+        assert _part(room).state == "ok" and "no stream" not in str((await room.view()).problems)
+        room.rig.adapter.is_up = False  # what breaks a stream is proved where streams are
+        await room.turn(30)
+        assert "venue_stream_down" in room.alarms() and "venue_silent" not in room.alarms()
+        assert _part(room).state == "slow"
+        assert "no stream" in str((await room.view()).problems)
+        room.rig.adapter.is_up = True
+        await room.turn(30)
+        assert "venue_stream_down" not in room.alarms() and _part(room).state == "ok"
+
+    in_room(tmp_path, make, scene)
+
+
+def _part(room: Room) -> PartHealth:
+    (found,) = (each for each in room.desk.parts() if each.part == "venue stream")
+    return found
 
 
 @pytest.mark.parametrize("make", [hl.Rig, kr.Rig], ids=["hyperliquid", "kraken"])
