@@ -11,6 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
+from venues.answers import Booked, Told
 from venues.contract import Refused, Signed
 from venues.public import CandleVenue
 from venues.types import MarketEvent, OrderRequest, Quote, Record
@@ -122,6 +123,14 @@ class CorridorVenue(Protocol):
 
     @property
     def preparing(self) -> Preparing: ...
+
+    def told(self, client_order_id: str) -> Told:
+        """Return how the venue names an order and what it last answered about it; no I/O, and no secret."""
+        ...
+
+    async def booked_since(self, since_ns: int) -> Sequence[Booked] | None:
+        """Return what the venue booked with each execution from a time on; None where it does not say."""
+        ...
 
     @property
     def is_streaming(self) -> bool:

@@ -221,6 +221,8 @@ class VenueOrder(Record):
     status: OrderStatus
     limit_price: Decimal = Decimal(0)
     """The worst price that it takes; 0 where the venue names none, as for a market order."""
+    ended: str = ""
+    """Why its rest is gone, in the venue's words; empty where nothing is or the venue does not say."""
 
 
 class VenuePosition(Record):

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from engine.core import Core
 from engine.corridor.case import Ask, Case, Outcome
+from engine.store.rows import FillRecord
 from engine.trading.custody import Custody
 from engine.trading.working import ManagedOrder
 from engine.unanswered import no_whole_pass
 from safety.reasons import Refusal
 from safety.text import clean
+from seams.clock import NS_PER_S
+from venues.answers import Booked
 from venues.contract import VenueError
+from venues.evidence import CorridorVenue
 from venues.types import OrderStatus, VenueOrder
 
 WORDS: Mapping[OrderStatus, str] = {
@@ -25,6 +29,7 @@ WORDS: Mapping[OrderStatus, str] = {
     OrderStatus.CANCELLED: "canceled",
     OrderStatus.REJECTED: "rejected",
 }
+ZERO = Decimal(0)
 ENDED = ("filled", "canceled", "rejected")
 MAX_POLLS = 60
 STREAM, REST = "stream_and_rest", "rest"
@@ -35,23 +40,25 @@ AWARE, FALLBACK = "websocket_aware_rest_polling", "rest_fallback"
 class After:
     """Looks at, follows and cancels the one order of a session."""
 
-    def __init__(self, core: Core, custody: Custody, is_streaming: Callable[[], bool]) -> None:
-        """`is_streaming`: whether the account's stream is whole now."""
-        self._core, self._custody, self._is_streaming = core, custody, is_streaming
+    def __init__(self, core: Core, custody: Custody, venue: CorridorVenue) -> None:
+        self._core, self._custody, self._venue = core, custody, venue
 
     async def status(self, case: Case, ask: Ask) -> Outcome:
         """Ask the venue for the order and say what is proved about it."""
         answer, said = await self._asked(case)
+        told = self._venue.told(case.order_id)
         await self._custody.reconcile()
         order = self._custody.orders.known(case.order_id)
         state = _state_of(order)
         body = {
             "query_mode": "client_order_id",
+            "cloid": told.client_id,
             "order_state": state,
             "normalized_state": state,
-            "raw_status": "" if answer is None else answer.status.value,
+            "raw_status": "" if answer is None else told.raw_status or answer.status.value,
             "status_known": state != "unknown",
             "venue_answer": answer,
+            "exchange_response": None if answer is None else told.order,
             "venue_said": said,
             "errors": [said] if said else [],
             "order": _shown(order),
@@ -96,11 +103,17 @@ class After:
         fills = self._core.store.orders.fills_of(case.order_id)
         filled = sum((fill.quantity for fill in fills), Decimal(0))
         paid = sum((fill.quantity * fill.price for fill in fills), Decimal(0))
+        booked, said = await self._booked(fills)
+        whole = booked if booked is not None and len(booked) == len(fills) else None
         body = {
             "fills": fills,
             "filled_size": filled,
             "average_fill_price": paid / filled if filled else None,
             "total_fee": sum((fill.fee for fill in fills), Decimal(0)),
+            "venue_booked": booked,
+            "total_builder_fee": None if whole is None else sum((each.builder_fee for each in whole), ZERO),
+            "total_closed_pnl": None if whole is None else sum((each.closed_pnl for each in whole), ZERO),
+            "errors": [said] if said else [],
             "first_fill_ns": min((fill.at_ns for fill in fills), default=0),
             "last_fill_ns": max((fill.at_ns for fill in fills), default=0),
         }
@@ -120,7 +133,7 @@ class After:
             order = self._custody.orders.known(case.order_id)
             state = _state_of(order)
             at_ns = self._core.clock.now_ns()
-            told_by = STREAM if self._is_streaming() else REST
+            told_by = STREAM if self._venue.is_streaming else REST
             snapshots.append(
                 {"at_ns": at_ns, "order_state": state, "told_by": told_by, "order": _shown(order)}
             )
@@ -156,6 +169,11 @@ class After:
         await self._custody.reconcile()
         state = _state_of(order)
         body |= {"order": _shown(order), "order_state": state}
+        answered = self._venue.told(case.order_id).cancel
+        body |= {
+            "exchange_status": None if answered is None else answered.status,
+            "exchange_response": None if answered is None else answered.body,
+        }
         if state == "canceled":
             return Outcome(True, "canceled_remote", (), body)
         if state in ENDED:
@@ -168,6 +186,20 @@ class After:
             return await self._custody.venue.query(case.order_id), ""
         except VenueError as error:
             return None, f"{type(error).__name__}: {clean(str(error), 200)}"
+
+    async def _booked(self, fills: Sequence[FillRecord]) -> tuple[list[Booked] | None, str]:
+        """Return what the venue booked with these fills, and why not where it could not be heard; None where
+        it was not, or where this venue books nothing else."""
+        if not fills:
+            return [], ""
+        try:
+            found = await self._venue.booked_since(min(fill.at_ns for fill in fills) - NS_PER_S)
+        except VenueError as error:
+            return None, f"{type(error).__name__}: {clean(str(error), 200)}"
+        if found is None:
+            return None, ""
+        ours = {fill.fill_id for fill in fills}
+        return [each for each in found if each.fill_id in ours], ""
 
 
 def _state_of(order: ManagedOrder | None) -> str:

@@ -68,7 +68,7 @@ class CorridorDesk:
         self.core, self.custody, self.venue = core, custody, venue
         self._lock = asyncio.Lock()
         self._rows: dict[str, SubmitRow] | None = None
-        self._after = After(core, custody, lambda: venue.is_streaming)
+        self._after = After(core, custody, venue)
         self._steps: Mapping[Step, Callable[[Case, Ask], Awaitable[Outcome]]] = {
             Step.PREFLIGHT: self._preflight,
             Step.READINESS: self._readiness,
@@ -234,7 +234,12 @@ class CorridorDesk:
         await open_gate(self.core, self.custody, self.venue, case)
         market = await self.venue.market(case.intent.symbol)
         verdict = judge_opening(self.core, self.custody, case.intent, market)
-        body = {"reviewer": clean(ask.operator, 80), "note": clean(ask.note, 500), "order_id": case.order_id}
+        body = {
+            "reviewer": clean(ask.operator, 80),
+            "note": clean(ask.note, 500),
+            "order_id": case.order_id,
+            "cloid": self.venue.told(case.order_id).client_id,
+        }
         self._keep(case, ask, Outcome(False, "pending_remote_submit", (), body))
         core = self.core
         ticket = core.tickets.propose(
@@ -251,7 +256,12 @@ class CorridorDesk:
         )
         core.store.tickets.save_ticket(ticket_row(approved, clean(ask.operator, 80), core.clock.now_ns()))
         order = await self.custody.orders.send(approved, case.request, 0, _signed_of(case))
-        return _sent(order, body)
+        said = self.venue.told(case.order_id).submit
+        answered = {
+            "exchange_status": None if said is None else said.status,
+            "exchange_response": None if said is None else said.body,
+        }
+        return _sent(order, body | answered)
 
     async def _cancel(self, case: Case, ask: Ask) -> Outcome:
         self._keep(case, ask, Outcome(False, "pending_remote_cancel", (), {"order_id": case.order_id}))

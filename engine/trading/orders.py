@@ -253,7 +253,7 @@ class OrderManager:
         if answer.status is OrderStatus.REJECTED:
             self._refused(order, "venue_query", "the venue lists it as rejected")
         elif answer.status is OrderStatus.CANCELLED:
-            self._cancelled(order, answer.filled, "venue_query")
+            self._cancelled(order, answer.filled, answer.ended or "venue_query")
         elif answer.status is OrderStatus.FILLED and order.is_whole:
             if order.status not in TERMINAL:  # it was doubted after its last fill
                 self.take(order, Evidence.FULL_FILL, "venue_query")

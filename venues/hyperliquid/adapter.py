@@ -80,6 +80,7 @@ class HyperliquidAdapter:
         self._client = HyperliquidClient(caller, authority, key, clock, self.budget, is_mainnet=is_mainnet)
         self._cloids = Cloids(desk)
         self._history = History(self._client, self._cloids)
+        self.told, self.booked_since = self._history.told, self._history.booked_since
         self._stream = Stream(
             link,
             self._client.user,
@@ -186,7 +187,7 @@ class HyperliquidAdapter:
             raise self._outbox.refusal_of(name)
         is_first = self._outbox.take(signed.nonce)
         try:
-            verdict = (await self._client.send(signed.wire, 1, may_leave))[0]
+            verdict = (await self._client.send(signed.wire, 1, may_leave, self._history.submit_of(name)))[0]
         except Retryable:
             if is_first:
                 self._outbox.add(signed.nonce)
@@ -224,7 +225,8 @@ class HyperliquidAdapter:
             coin, oid = read(translate.place_of, found["order"])
             await self._demand_lists()
             action = actions.cancel([(self._asset(coin), oid)])
-        demand((await self._client.act(action))[0], Outcome.CANCELLED)
+        heard = self._history.cancel_of(client_order_id)
+        demand((await self._client.act(action, heard=heard))[0], Outcome.CANCELLED)
 
     async def cancel_all(self) -> None:
         """Ask for the cancel of every working order of the account, whoever placed it."""

@@ -6,11 +6,13 @@ be durable before the first one does.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from seams.clock import Clock
+from seams.http import Response
 from seams.wire import Caller, MayLeave, always
 from venues.ask_nonces import AskNonces
 from venues.contract import OutcomeUnknown, Refused
@@ -19,6 +21,8 @@ from venues.hyperliquid.budget import Budget
 from venues.hyperliquid.outcomes import Outcome, Verdict, of_response
 from venues.hyperliquid.signing import Action, Wallet, sign_l1, wallet_of
 from venues.keyfile import KeyFile
+
+Heard = Callable[[Response], None]
 
 
 class HyperliquidClient:
@@ -53,17 +57,26 @@ class HyperliquidClient:
         """Return an order's exact bytes; no I/O."""
         return self._signed(self._orders, action, nonce, expires_ms)
 
-    async def send(self, wire: bytes, count: int, may_leave: MayLeave = always) -> list[Verdict]:
-        """Send an action's bytes once. Raises `Retryable` or `OutcomeUnknown`."""
-        self.budget.act(count)
-        return of_response(await self._asker.call(wire, may_leave), count)
+    async def send(
+        self, wire: bytes, count: int, may_leave: MayLeave = always, heard: Heard | None = None
+    ) -> list[Verdict]:
+        """Send an action's bytes once, and tell `heard` the answer.
 
-    async def act(self, action: Action, count: int = 1) -> list[Verdict]:
+        Raises `Retryable` or `OutcomeUnknown`.
+        """
+        self.budget.act(count)
+        answer = await self._asker.call(wire, may_leave)
+        if heard is not None:
+            heard(answer)
+        return of_response(answer, count)
+
+    async def act(self, action: Action, count: int = 1, heard: Heard | None = None) -> list[Verdict]:
         """Sign with the second key and send: cancels and settings, whose nonces never meet an order's.
 
         Raises `Retryable` or `OutcomeUnknown`.
         """
-        return await self.send(self._signed(self._asks, action, self.nonces.next(), None), count)
+        wire = self._signed(self._asks, action, self.nonces.next(), None)
+        return await self.send(wire, count, heard=heard)
 
     async def burn(self, action: Action, nonce: int) -> Verdict:
         """Send an action with an order's own nonce and key. Raises `Retryable` or `OutcomeUnknown`."""

@@ -5,12 +5,14 @@ The names of a body's fields are those of operators' existing records of this ve
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
 from seams.clock import NS_PER_MS, Clock
 from seams.http import decode_request
+from venues.answers import Booked, Told
 from venues.evidence import MAX_SKEW_MS, Market, Prepared, Preparing, Probe, Quotes, probe
 from venues.hyperliquid import translate
 from venues.hyperliquid.adapter import HyperliquidAdapter
@@ -35,6 +37,12 @@ class HyperliquidEvidence:
         self._venue, self._clock = venue, clock
         self._quotes = Quotes()
         venue.on_market(self._quotes.heard)
+
+    def told(self, client_order_id: str) -> Told:
+        return self._venue.told(client_order_id)
+
+    async def booked_since(self, since_ns: int) -> Sequence[Booked] | None:
+        return await self._venue.booked_since(since_ns)
 
     @property
     def is_streaming(self) -> bool:

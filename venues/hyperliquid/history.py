@@ -6,12 +6,14 @@ Pages overlap and are joined by name; a list that will not end, or that cannot b
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol, TypeVar
 
 from seams.clock import NS_PER_MS
+from venues.answers import Answers, Booked, Told
 from venues.contract import OutcomeUnknown
 from venues.hyperliquid import translate
-from venues.hyperliquid.client import HyperliquidClient
+from venues.hyperliquid.client import Heard, HyperliquidClient
 from venues.hyperliquid.cloids import FOREIGN, Cloids
 from venues.hyperliquid.translate import Json
 from venues.json_fields import read
@@ -38,13 +40,29 @@ class History:
     """Questions about one account."""
 
     def __init__(self, client: HyperliquidClient, cloids: Cloids) -> None:
-        self._client, self._cloids = client, cloids
+        self._client, self._cloids, self._answers = client, cloids, Answers()
+
+    def submit_of(self, name: str) -> Heard:
+        """Return who keeps the answer to an order's bytes."""
+        return partial(self._answers.submitted, name)
+
+    def cancel_of(self, name: str) -> Heard:
+        """Return who keeps the answer to a cancel."""
+        return partial(self._answers.cancelled, name)
+
+    def told(self, client_order_id: str) -> Told:
+        """Return what the venue last answered about an order; no I/O."""
+        is_foreign = client_order_id.startswith(FOREIGN)
+        cloid = "" if is_foreign else self._cloids.of(client_order_id)
+        return self._answers.of(client_order_id, cloid)
 
     async def query(self, client_order_id: str) -> VenueOrder | None:
         """Return an order as the venue shows it; None where it knows none (now)."""
         found = await self.look(client_order_id)
         if found is None:
+            self._answers.asked(client_order_id, "", None)
             return None
+        self._answers.asked(client_order_id, str(found.get("status")), found)
         return read(
             lambda said: translate.venue_order(
                 translate.table(said["order"]), translate.text(said, "status"), self._cloids
@@ -98,6 +116,12 @@ class History:
             since_ns,
             lambda each: translate.fill(each, self._cloids, self._client.user),
             lambda fill: fill.fill_id,
+        )
+
+    async def booked_since(self, since_ns: int) -> list[Booked]:
+        """Return what the venue booked with every fill from a time on, oldest first."""
+        return await self._pages(
+            "userFillsByTime", FILLS_PAGE, since_ns, translate.booked, lambda each: each.fill_id
         )
 
     async def funding_since(self, since_ns: int) -> list[CashEvent]:

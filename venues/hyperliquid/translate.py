@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from seams.clock import NS_PER_MS
+from venues.answers import Booked
 from venues.hyperliquid.capabilities import MIN_NOTIONAL_USD, NAME
 from venues.hyperliquid.cloids import Cloids
 from venues.hyperliquid.outcomes import listed
@@ -154,6 +155,7 @@ def venue_order(order: Json, status: str, cloids: Cloids) -> VenueOrder:
         filled=size - remaining,
         status=status_of(status, remaining, size),
         limit_price=price_named(order.get("limitPx")),
+        ended="" if status in LIVE or status == "filled" else status,
     )
 
 
@@ -192,11 +194,9 @@ def _forced(said: Json, user: str) -> Forced:
 def fill(said: Json, cloids: Cloids, user: str) -> Fill:
     """Read one execution of `user`; `tid` alone is not unique, so that order, trade and time name it."""
     oid, time_ms = number(said, "oid"), number(said, "time")
-    price, fee = amount(said, "px"), amount(said, "fee")
-    if said.get("feeToken", "USDC") != "USDC":
-        fee *= price  # a spot purchase pays in what it buys
+    price, fee = amount(said, "px"), amount(said, "fee") * _fee_unit(said)
     return Fill(
-        fill_id=f"{oid}:{number(said, 'tid')}:{time_ms}",
+        fill_id=_fill_id(said),
         client_order_id=cloids.name_of(said.get("cloid"), oid),
         symbol=symbol_of(text(said, "coin")),
         side=SIDES[text(said, "side")],
@@ -207,6 +207,25 @@ def fill(said: Json, cloids: Cloids, user: str) -> Fill:
         at_ns=time_ms * NS_PER_MS,
         forced=_forced(said, user),
     )
+
+
+def booked(said: Json) -> Booked:
+    """Read what the venue booked with one execution; a fill names a builder's fee only where there is one."""
+    return Booked(
+        fill_id=_fill_id(said),
+        closed_pnl=amount(said, "closedPnl"),
+        builder_fee=amount(said, "builderFee") * _fee_unit(said) if "builderFee" in said else Decimal(0),
+        at_ns=number(said, "time") * NS_PER_MS,
+    )
+
+
+def _fill_id(said: Json) -> str:
+    return f"{number(said, 'oid')}:{number(said, 'tid')}:{number(said, 'time')}"
+
+
+def _fee_unit(said: Json) -> Decimal:
+    """Return what one unit of a fee is in USD: a spot purchase pays in what it buys."""
+    return Decimal(1) if said.get("feeToken", "USDC") == "USDC" else amount(said, "px")
 
 
 def funding(said: Json) -> CashEvent:

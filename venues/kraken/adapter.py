@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from seams.clock import NS_PER_S, Clock
 from seams.wire import Caller, MayLeave, MessageLink, always
+from venues.answers import Answers, Told
 from venues.contract import (
     AlreadySeen,
     Capabilities,
@@ -88,7 +89,8 @@ class KrakenAdapter:
             name: each.symbol for each in pairs for name in (each.pair_id, each.altname, each.wsname)
         }
         self._names = Names(desk or key.key)
-        self._history = History(self._client, self._symbols, self._names, clock, lookup_lag_ns)
+        self._answers = Answers()
+        self._history = History(self._client, self._symbols, self._names, clock, lookup_lag_ns, self._answers)
         self._system = system = System()
         coins = {each.symbol.partition("-")[0]: each.symbol for each in pairs}
         self._balances = Balances(own, coins, clock)
@@ -161,6 +163,8 @@ class KrakenAdapter:
             raise self._outbox.refusal_of(name)
         self.points.placed(name)
         outcome = await self._client.send(signed.wire, may_leave)
+        if outcome.answer is not None:
+            self._answers.submitted(name, outcome.answer)
         match submitted(outcome):
             case Submitted.ACCEPTED:
                 txid = txid_of(outcome)
@@ -251,6 +255,10 @@ class KrakenAdapter:
     @readable
     async def query(self, client_order_id: str) -> VenueOrder | None:
         return await self._history.query(client_order_id)
+
+    def told(self, client_order_id: str) -> Told:
+        """Return what the venue last answered about an order; no I/O."""
+        return self._answers.of(client_order_id, self._names.of(client_order_id))
 
     @readable
     async def open_orders(self) -> Sequence[VenueOrder]:

@@ -38,7 +38,7 @@ class Asker:
         except ValueError as error:
             raise OutcomeUnknown(f"no whole answer: {error}") from error
         assert answer is not None, "at its end an answer is whole or an error"
-        return read(answer)
+        return read(answer)._replace(answer=answer)
 
     async def close(self) -> None:
         await self._caller.close()

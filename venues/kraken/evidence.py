@@ -6,12 +6,13 @@ records of this venue.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
 from seams.clock import NS_PER_MS, Clock
+from venues.answers import Booked, Told
 from venues.contract import Refused
 from venues.evidence import MAX_SKEW_MS, Market, Prepared, Preparing, Probe, Quotes, probe
 from venues.json_fields import read
@@ -46,6 +47,12 @@ class KrakenEvidence:
         self._venue, self._clock = venue, clock
         self._quotes = Quotes()
         venue.on_market(self._quotes.heard)
+
+    def told(self, client_order_id: str) -> Told:
+        return self._venue.told(client_order_id)
+
+    async def booked_since(self, since_ns: int) -> Sequence[Booked] | None:
+        return None
 
     @property
     def is_streaming(self) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from seams.clock import NS_PER_S, Clock
+from venues.answers import Answers
 from venues.contract import OutcomeUnknown, Refused
 from venues.kraken import translate
 from venues.kraken.client import KrakenClient
@@ -38,8 +39,10 @@ class History:
         names: Names,
         clock: Clock,
         lag_ns: int,
+        answers: Answers,
     ) -> None:
         """`lag_ns`: how far the venue's lists may lag behind what happened."""
+        self._answers = answers
         self._lag_ns = lag_ns
         self._client, self._symbols, self._names, self._clock = client, symbols, names, clock
         self._fills: dict[str, Fill] = {}
@@ -60,6 +63,15 @@ class History:
 
     async def query(self, name: str) -> VenueOrder | None:
         """Return the newest order with this name, or None where the lists lack it (`MISSING_NS` ago)."""
+        found = await self._look(name)
+        if found is None:
+            self._answers.asked(name, "", None)
+            return None
+        txid, said = found
+        self._answers.asked(name, str(said["status"]), {"txid": txid, **said})
+        return self._read(txid, said)
+
+    async def _look(self, name: str) -> tuple[str, Json] | None:
         txid = self._names.txid_of(name)
         if txid:
             return await self._by_txid(txid)
@@ -71,7 +83,7 @@ class History:
             listed = table(table(await self._client.ask(method, cl_ord_id=self._names.of(name)))[field])
             found = [(opened(said), known) for known, said in listed.items()]
             if found:
-                return self._read(max(found)[1], table(listed[max(found)[1]]))
+                return max(found)[1], table(listed[max(found)[1]])
         self._missing[name] = now_ns
         return None
 
@@ -119,14 +131,14 @@ class History:
             for txid, said in listed.items():
                 self._names.learn(txid, translate.name_of(txid, self._names.read(txid, table(said))))
 
-    async def _by_txid(self, txid: str) -> VenueOrder | None:
+    async def _by_txid(self, txid: str) -> tuple[str, Json] | None:
         try:
             listed = table(await self._client.ask("QueryOrders", txid=txid))
         except Refused as refused:
             if refused.code == "unknown_order":
                 return None
             raise
-        return self._read(txid, table(listed[txid])) if txid in listed else None
+        return (txid, table(listed[txid])) if txid in listed else None
 
     def _read(self, txid: str, said: Json) -> VenueOrder:
         order = translate.venue_order(txid, self._names.read(txid, said), self._symbols)

@@ -31,6 +31,7 @@ class Outcome(NamedTuple):
     code: str
     said: str
     result: object = None
+    answer: Response | None = None
 
 
 REFUSALS: tuple[tuple[str, str], ...] = (

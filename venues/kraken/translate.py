@@ -131,7 +131,14 @@ def venue_order(txid: str, said: Json, symbols: Mapping[str, str]) -> VenueOrder
         filled=filled,
         status=status,
         limit_price=price_named(described.get(_limit_field(str(described.get("ordertype"))))),
+        ended=_ended(str(said["status"]), said) if status is OrderStatus.CANCELLED else "",
     )
+
+
+def _ended(word: str, said: Json) -> str:
+    """Return why an order is gone: one that ran out of time is told from one that somebody cancelled."""
+    reason = str(said.get("reason") or "")
+    return ": ".join(filter(None, (word, reason))) if word == "expired" else reason or word
 
 
 def _limit_field(kind: str) -> str:
@@ -168,9 +175,7 @@ def execution_event(said: Json, symbols: Mapping[str, str]) -> OrderEvent | None
         return Accepted(client_order_id=name, venue_order_id=txid, at_ns=at_ns)
     if kind in ("canceled", "expired"):
         filled = amount(said["cum_qty"]) if "cum_qty" in said else None
-        return Cancelled(
-            client_order_id=name, reason=str(said.get("reason") or kind), at_ns=at_ns, filled=filled
-        )
+        return Cancelled(client_order_id=name, reason=_ended(kind, said), at_ns=at_ns, filled=filled)
     if kind != "trade":
         return None
     fees = said.get("fees")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
 from seams.clock import NS_PER_MS, Clock
+from venues.answers import Booked, Told
 from venues.evidence import MAX_SKEW_MS, Market, Prepared, Preparing, Probe, Quotes, probe
 from venues.sandbox.link import ExchangeLink
 from venues.types import Instrument, OrderRequest
@@ -20,6 +22,12 @@ class ExchangeEvidence:
         self._link, self._clock = link, clock
         self._quotes = Quotes()
         link.on_market(self._quotes.heard)
+
+    def told(self, client_order_id: str) -> Told:
+        return Told(client_id=client_order_id)
+
+    async def booked_since(self, since_ns: int) -> Sequence[Booked] | None:
+        return None
 
     @property
     def is_streaming(self) -> bool:
