@@ -130,7 +130,7 @@ class ArmingDesk:
         try:
             self.standing = await self._stands(self._nonce)
         except VenueError as error:
-            self.standing, said = None, f"{type(error).__name__}: {clean(str(error), 200)}"
+            self.standing, said = None, clean(str(error), 200)
         found = (*self._local(), *self._looked(self.standing, said))
         self._demand(found)
         by = self._second(command, body, principal)  # again: the step may be over, or another's, by now

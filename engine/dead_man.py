@@ -91,14 +91,14 @@ class DeadMan:
             self._refused, self._armed_to_ns = clean(str(refused), 200), None
             core.note("dead_man_refused", self._venue.name, self._refused)
         except VenueError as error:  # what was armed before runs on; whether this one was is not known
-            self._said = clean(f"{type(error).__name__}: {error}", 200)
+            self._said = clean(str(error), 200)
 
     async def _disarm(self) -> None:
         """Ask once; only the venue's word ends it, also where its term has run out by our clock."""
         try:
             await self._venue.cancel_all_after(0)
         except VenueError as error:
-            self._said = clean(f"{type(error).__name__}: {error}", 200)
+            self._said = clean(str(error), 200)
         else:
             self._armed_to_ns, self._said = None, "disarmed"
             self._core.note("dead_man_disarmed", self._venue.name, "the venue has confirmed it")

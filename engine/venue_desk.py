@@ -101,7 +101,7 @@ class VenueDesk:
                 await self.ask()
                 snapshot = await self.venue.account()
             except VenueError as error:
-                problems.append(clean(f"{type(error).__name__}: {error}", 200))
+                problems.append(clean(str(error), 200))
         return self._view(snapshot, tuple(problems))
 
     def facts(self) -> dict[str, object]:
@@ -170,7 +170,7 @@ class VenueDesk:
         try:
             await self.ask()
         except VenueError as error:
-            self.said = clean(f"{type(error).__name__}: {error}", 200)
+            self.said = clean(str(error), 200)
             if isinstance(error, Refused):
                 note_refusal(self.core, self.venue.signer, self.venue.name, error, "our standing")
 

@@ -139,7 +139,7 @@ class CorridorDesk:
             with for_a_person() if ask.step in QUESTIONS else nullcontext():
                 outcome = await self._steps[ask.step](case, ask)
         except VenueError as error:
-            said = f"{type(error).__name__}: {clean(str(error), 200)}"
+            said = clean(str(error), 200)
             if ask.step is Step.SUBMIT:  # before anything was begun: what is begun handles its own doubts
                 raise Refusal("venue_unreachable", said) from error
             body = {"said": said, **({"intent": case.intent} if ask.step is Step.PREFLIGHT else {})}

@@ -24,7 +24,7 @@ from seams.rng import Rng
 from seams.virtual import VirtualLoop, run_virtual
 from tests.venues import test_hyperliquid_adapter as hl
 from tests.venues import test_kraken_adapter as kr
-from venues.contract import Retryable
+from venues.contract import Busy, OutcomeUnknown, Retryable
 from venues.sandbox.kraken import keys as kraken_keys
 from venues.sandbox.kraken.keys import ApiKey
 from venues.sandbox.programs import Fault, Strike
@@ -297,6 +297,19 @@ def test_a_stream_that_does_not_come_back_rings_though_questions_are_answered(
 def _part(room: Room) -> PartHealth:
     (found,) = (each for each in room.desk.parts() if each.part == "venue stream")
     return found
+
+
+@pytest.mark.parametrize("make", [hl.Rig, kr.Rig], ids=["hyperliquid", "kraken"])
+def test_what_was_not_answered_is_told_in_words(make: Any, tmp_path: Path) -> None:
+    """`venue check` said `Busy: ...` and `OutcomeUnknown: ...`: names of ours that tell an operator nothing."""
+
+    async def scene(room: Room) -> None:
+        await room.turn(3)
+        room.rig.wire.is_up = False
+        (said, *_) = (await room.desk.view(is_fresh=True)).problems
+        assert said and said.split(":")[0] not in {each.__name__ for each in (Busy, OutcomeUnknown, Retryable)}
+
+    in_room(tmp_path, make, scene)
 
 
 @pytest.mark.parametrize("make", [hl.Rig, kr.Rig], ids=["hyperliquid", "kraken"])
