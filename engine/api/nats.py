@@ -84,7 +84,8 @@ class NatsNet:
             await _heeded(asyncio.wait_for(opening, timeout_s + 1.0))
         except (nats.errors.Error, OSError, TimeoutError) as error:
             await _close(client)
-            raise NetDown(f"cannot reach the bus: {type(error).__name__}") from error
+            why = getattr(error, "strerror", None) or str(error) or "nothing answers there"
+            raise NetDown(f"cannot reach the bus: {why}") from error
         return cls(client)
 
     @property

@@ -185,7 +185,7 @@ class After:
         try:
             return await self._custody.venue.query(case.order_id), ""
         except VenueError as error:
-            return None, clean(str(error), 200)
+            return None, f"{type(error).__name__}: {clean(str(error), 200)}"
 
     async def _booked(self, fills: Sequence[FillRecord]) -> tuple[list[Booked] | None, str]:
         """Return what the venue booked with these fills, and why not where it could not be heard; None where

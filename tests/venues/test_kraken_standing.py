@@ -10,7 +10,7 @@ import pytest
 from seams.clock import NS_PER_S
 from seams.virtual import VirtualLoop, run_virtual
 from tests.venues.test_kraken_adapter import Rig
-from venues.contract import OutcomeUnknown
+from venues.contract import OutcomeUnknown, Refused
 from venues.kraken.standing import standing
 from venues.sandbox.programs import Fault, Strike
 from venues.standing import Standing
@@ -74,6 +74,25 @@ def test_rights_that_cannot_be_read_are_no_absence_of_the_right_to_withdraw() ->
             with pytest.raises(OutcomeUnknown):
                 await rig.adapter.permissions()
         assert "withdraw-funds" not in await rig.adapter.permissions()
+        await rig.adapter.close()
+
+    run_virtual(play(), loop)
+
+
+@pytest.mark.parametrize(("nth", "name"), [(1, "orders"), (2, "questions")])
+def test_a_key_that_is_refused_is_named(nth: int, name: str) -> None:
+    """A dead key for questions rang as the one for orders, whose name the alarm's subject is."""
+    loop = VirtualLoop()
+
+    async def play() -> None:
+        rig = await Rig(loop).up()
+        text = json.dumps({"error": ["EAPI:Invalid key"]})
+        fault = Fault(nth=nth, on="GetApiKeyInfo", strike=Strike.SAY, text=text)
+        rig.desk.exchange.program.add(fault)
+        with pytest.raises(Refused) as refused:
+            await standing(rig.adapter, rig.clock, iter(range(2**41, 2**42)).__next__)
+        assert refused.value.code == "bad_key"
+        assert refused.value.message == f"the key for {name}: EAPI:Invalid key"
         await rig.adapter.close()
 
     run_virtual(play(), loop)

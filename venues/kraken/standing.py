@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 from seams.clock import NS_PER_S, Clock
-from venues.contract import OutcomeUnknown
+from venues.contract import OutcomeUnknown, Refused
 from venues.kraken.adapter import KrakenAdapter
 from venues.kraken.client import KrakenClient
 from venues.kraken.points import MOST, RESERVE, Points
@@ -13,14 +13,15 @@ from venues.kraken.translate import table
 from venues.standing import BudgetStanding, KeyStanding, Standing
 
 INFO = "GetApiKeyInfo"
+ORDERS, QUESTIONS = "orders", "questions"
 WITHDRAW, TRADE = "withdraw-funds", "modify-trades"
 VALID_UNTIL = ("valid_until", "validUntil")
 
 
 async def standing(venue: KrakenAdapter, clock: Clock, nonce: Callable[[], int]) -> Standing:
     """Ask the venue about our keys; it tells a key of itself only. Raises `VenueError`."""
-    orders = _key("orders", table(await venue.client.ask_as_trader(INFO, nonce)))
-    asks = _key("questions", table(await venue.client.ask(INFO)))
+    orders = await _told(ORDERS, lambda: venue.client.ask_as_trader(INFO, nonce))
+    asks = await _told(QUESTIONS, lambda: venue.client.ask(INFO))
     return Standing(
         venue=venue.name,
         account=venue.account_name,
@@ -30,6 +31,14 @@ async def standing(venue: KrakenAdapter, clock: Clock, nonce: Callable[[], int])
         budgets=(rest_budget(venue.client), engine_budget(venue.points)),
         problems=tuple(_problems(orders, asks)),
     )
+
+
+async def _told(name: str, ask: Callable[[], Awaitable[object]]) -> KeyStanding:
+    """Ask with one of the keys about itself; a refusal says which one it was that the venue did not take."""
+    try:
+        return _key(name, table(await ask()))
+    except Refused as refusal:
+        raise Refused(refusal.code, f"the key for {name}: {refusal.message}") from refusal
 
 
 def _problems(orders: KeyStanding, asks: KeyStanding) -> Iterator[str]:
