@@ -167,6 +167,21 @@ def test_a_venue_in_maintenance_stops_the_corridor_and_says_so(venue: str, tmp_p
     in_hall(venue, tmp_path, scene)
 
 
+def test_a_venue_that_takes_only_resting_orders_takes_a_resting_one(venue: str, tmp_path: Path) -> None:
+    """The advice was to make it post-only, and the preflight refused that too."""
+
+    async def scene(hall: Hall) -> None:
+        if not isinstance(hall.stage, KrakenStage):
+            return  # hyperliquid says nothing of the kind
+        hall.stage.exchange.trading.system = "post_only"
+        state = await hall.opened()
+        assert "system_post_only" in state.reasons, state
+        resting = await hall.opened(time_in_force="post_only")
+        assert not any("post_only" in reason for reason in resting.reasons), resting
+
+    in_hall(venue, tmp_path, scene)
+
+
 def test_a_dead_key_is_told_by_its_name_and_nothing_lives(venue: str, tmp_path: Path) -> None:
     """The key is taken away between the gate and the submit."""
 

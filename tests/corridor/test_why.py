@@ -14,7 +14,7 @@ from engine.api.order_judgement import OrderJudge
 from engine.corridor.case import Ask
 from engine.desk import Desk
 from engine.dry_judging import judge_order
-from safety.reasons import REASONS, Refusal
+from safety.reasons import REASONS, Refusal, explain
 from seams.wire import Lost, Unsent
 from tests.corridor.test_corridor import FORM, Hall
 from tests.corridor.test_corridor import hall as hall
@@ -220,3 +220,9 @@ async def test_a_refused_preflight_is_judged_again_by_command(
     assert (asked[0].step, asked[0].session_id) == (Step.PREFLIGHT, state.session_id)
     again = await hall.do(state.session_id, Step.PREFLIGHT)
     assert again.reasons == state.reasons and "price_collar_exceeded" in again.reasons
+
+
+@pytest.mark.parametrize("state", ["post_only", "cancel_only", "limit_only"])
+def test_a_preflight_against_the_systems_state_says_so(state: str) -> None:
+    """`system_post_only` was explained as an order that the venue refused: nothing had been sent."""
+    assert explain(f"system_{state}").code == f"venue_{state}"

@@ -19,7 +19,7 @@ from venues.json_fields import read
 from venues.kraken.adapter import QUOTE, KrakenAdapter
 from venues.kraken.precision import Rules
 from venues.kraken.translate import Json, amount, table
-from venues.types import ExecutionContext, OrderRequest, Side, SignerType, TransportPreference
+from venues.types import ExecutionContext, OrderRequest, Side, SignerType, TimeInForce, TransportPreference
 
 WITHDRAW = "withdraw-funds"
 ONLINE = ("online", "limit_only", "post_only")
@@ -73,7 +73,8 @@ class KrakenEvidence:
         status = await self._venue.system_status()
         skew_ms = (await self._venue.time_ns() - self._clock.now_ns()) // NS_PER_MS
         rules, quoted = self._venue.rules(request.symbol), self._quotes.market(request.symbol)
-        reasons = [] if status == "online" else [f"system_{status}"]
+        may_rest = status in ("post_only", "limit_only") and request.time_in_force is TimeInForce.POST_ONLY
+        reasons = [] if status == "online" or may_rest else [f"system_{status}"]
         if abs(skew_ms) > MAX_SKEW_MS:
             reasons.append("clock_skew")
         if rules is None:
