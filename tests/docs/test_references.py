@@ -104,3 +104,10 @@ def test_decisions_are_short_and_numbered() -> None:
         text = path.read_text(encoding="utf-8")
         assert len(text.splitlines()) <= 30, path.name
         assert all(f"**{part}.**" in text for part in ("Context", "Choice", "Consequences")), path.name
+
+
+def test_what_is_out_of_scope_is_said_and_is_no_dependency() -> None:
+    said = (ROOT / "docs" / "adapters.md").read_text().partition("## Out of scope")[2]
+    assert all(name in said for name in ("Bitget", "Binance", "Alpaca", "Interactive Brokers", "CCXT"))
+    locked = (ROOT / "requirements.lock").read_text().lower().splitlines()
+    assert len(locked) > 100 and not [line for line in locked if line.startswith("ccxt")]
