@@ -14,7 +14,7 @@ from engine.feed.board import FeedBoard
 from engine.feed.candles import CandleStore, Series, Source
 from engine.feed.closing import ClosingBars
 from engine.feed.messages import Push, subject_of
-from engine.feed.opening import FeedLimits
+from engine.feed.opening import FeedLimits, configured_feed
 from engine.feed.outbox import MOST_WAITING, Outbox
 from engine.feed.process import FeedProcess
 from engine.feed.questions import Desk, Silent, Socket, ask
@@ -222,6 +222,35 @@ def test_progress_is_the_venues_time_going_on_and_not_a_message() -> None:
     assert board.stale() == ("B",)
     board.take(top("A", 5, 9.0))
     assert board.tops["A"].bid == 2.0, "an older one that comes late says nothing about now"
+
+
+def test_mids_and_candles_have_limits_of_their_own_and_are_named_beyond_them(tmp_path: Path) -> None:
+    """OC-83: a minute for mids, two hours for candles, unless the home says otherwise."""
+    loop = VirtualLoop()
+    _, limits = configured_feed(
+        tmp_path, {"INTERLOCK_FEED__KRAKEN_URL": "http://127.0.0.1:1"}, "kraken", FixedClock()
+    )
+    assert limits == LIMITS._replace(
+        top_ns=limits.top_ns, allows_rest=limits.allows_rest, rest_requests=limits.rest_requests
+    )
+
+    async def scene() -> None:
+        rig = Rig("kraken", loop)
+        rig.feed.board.take(Mids(at_ns=1, mids={}))
+        rig.feed.board.take(Candle(interval="1m", bar=bar(0)))
+        said = []
+        for seconds in (60, 1, 7_139, 1):
+            await rig.clock.sleep(seconds)
+            said.append(rig.feed.health().problem)
+        assert said == ["", *["mids make no progress"] * 2, "mids and candles make no progress"]
+        rig.feed.board.take(Mids(at_ns=2, mids={}))
+        assert rig.feed.health().problem == "candles make no progress"
+
+    asyncio.set_event_loop(loop)
+    try:
+        run_virtual(scene(), loop)
+    finally:
+        asyncio.set_event_loop(None)
 
 
 def test_what_waits_is_forgotten_where_the_stream_breaks() -> None:
