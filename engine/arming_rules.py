@@ -11,6 +11,7 @@ from engine.config.settings import ExecutionBlock
 from engine.core import Core
 from engine.ops.drill_evidence import drill_blockers
 from engine.trading.custody import Custody, Verdict
+from engine.trading.verdict import why_not_clean
 from safety.arming import Condition
 from safety.canonical import changed
 from safety.intent import ExecutionPolicy, Stage
@@ -62,7 +63,8 @@ def looked_conditions(
     is_clean = custody.verdict is Verdict.CLEAN and age_ms is not None and age_ms <= most_ms
     differs = f", {len(custody.differences)} differences" if custody.differences else ""
     aged = "never" if age_ms is None else f"{age_ms / 1000:.0f} s ago"
-    first = _row("reconciliation_not_clean", is_clean, f"{custody.verdict}{differs}, last agreed {aged}")
+    code, seen = why_not_clean(custody.verdict), f"{custody.verdict}{differs}, last agreed {aged}"
+    first = _row(code, is_clean, seen)
     if standing is None:
         return (first, _row("venue_unreachable", False, said))
     return (first, *_keys(core, standing))

@@ -37,6 +37,7 @@ from engine.judging import corrections, facts_told, judge_opening
 from engine.limits import latch_repetition
 from engine.trading.custody import Custody, Verdict
 from engine.trading.rows import ticket_row
+from engine.trading.verdict import why_not_clean
 from engine.trading.working import ManagedOrder
 from engine.unanswered import no_whole_pass
 from safety.approval import ApprovalRule
@@ -177,7 +178,7 @@ class CorridorDesk:
         if self.custody.failed is not None:  # the verdict is from before: it says nothing about now
             reasons = (*reasons, no_whole_pass(self.custody).code)
         if verdict is not Verdict.CLEAN:
-            reasons = (*reasons, "reconciliation_not_clean")
+            reasons = (*reasons, why_not_clean(verdict))
         ok = not reasons
         body = {"venue": probe.body, "custody": verdict.value, "account": self.custody.account}
         return Outcome(ok, "account_ready" if ok else "account_not_ready", reasons, body)

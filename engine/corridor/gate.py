@@ -10,6 +10,7 @@ from engine.corridor.why import is_known, seen
 from engine.judging import judge_opening
 from engine.limits import latch_repetition
 from engine.trading.custody import Custody, Verdict
+from engine.trading.verdict import why_not_clean
 from safety.interlock import Action, permits
 from safety.killbyte import KillLevel
 from safety.reasons import REASONS, Refusal
@@ -52,7 +53,7 @@ async def conditions(
             said=", ".join(hold.code for hold in core.interlock.holds) or "no hold",
         ),
         Condition(
-            code="reconciliation_not_clean",
+            code=why_not_clean(custody.verdict),
             ok=custody.verdict is Verdict.CLEAN,
             said=f"custody of {custody.account} is {custody.verdict}",
         ),

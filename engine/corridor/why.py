@@ -59,7 +59,7 @@ def _seen(body: Mapping[str, Any], checks: Sequence[Check], code: str) -> Iterat
             yield str(each["said"])
     mark = str((body.get("intent") or {}).get("mark_price") or "")
     yield from (seen(check, mark) for check in checks if check.reason == code)
-    if code == "reconciliation_not_clean" and "custody" in body:
+    if code in ("not_hydrated", "reconciliation_not_clean") and "custody" in body:
         yield f"custody of {body.get('account', 'the account')} is {body['custody']}"
 
 

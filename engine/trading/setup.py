@@ -40,6 +40,7 @@ from engine.trading.session import PaperSession
 from engine.trading.shadow import REFERENCE
 from engine.trading.starting import carry_over, closed_at_ns, demand_following, named_state
 from engine.trading.twin import shadow_of
+from engine.trading.verdict import why_not_clean
 from native.intents import KernelConfig, LaneSpec
 from native.rules import hold_window
 from safety.reasons import Refusal
@@ -194,7 +195,7 @@ def _exchange_session(core: Core, start: PaperStart, session_id: str, custody: C
     if not isinstance(link, MarketSource):
         raise Refusal("invalid_config", f"{link.name} has no market feed for sessions yet")
     if custody.verdict is not Verdict.CLEAN:
-        raise Refusal("reconciliation_not_clean", f"the account is {custody.verdict}")
+        raise Refusal(why_not_clean(custody.verdict), f"the account is {custody.verdict}")
     known = listed(custody.venue)
     symbols = list(start.symbols) or sorted(known)
     if any(symbol not in known for symbol in symbols):

@@ -21,3 +21,8 @@ STATES = {
     Verdict.AMBIGUOUS: ReconcileState.AMBIGUOUS,
 }
 """What a verdict is to the pre-trade rules: only CLEAN lets new risk through."""
+
+
+def why_not_clean(verdict: Verdict) -> str:
+    """Return the reason code of a book that nothing new may rest on: never compared, or in doubt."""
+    return "not_hydrated" if verdict is Verdict.HYDRATING else "reconciliation_not_clean"

@@ -239,17 +239,21 @@ async def test_what_never_left_is_proved_dead(hall: Hall) -> None:
     assert (await hall.do(session_id, Step.STATUS)).status == "rejected"
 
 
-async def test_the_gate_names_everything_that_fails_at_once(hall: Hall) -> None:
+@pytest.mark.parametrize(
+    ("verdict", "code"),
+    [(Verdict.AMBIGUOUS, "reconciliation_not_clean"), (Verdict.HYDRATING, "not_hydrated")],
+)
+async def test_the_gate_names_everything_that_fails_at_once(hall: Hall, verdict: Verdict, code: str) -> None:
     session_id = await hall.opened()
     for step in UP_TO_GATE[:-1]:
         await hall.do(session_id, step)
     core = hall.house.custody.core
     core.kill.trip(KillLevel.HALT_ALL, by="ann", reason="test", source="test")
     core.sync_kill_hold()
-    hall.house.custody.verdict = Verdict.AMBIGUOUS
+    hall.house.custody.verdict = verdict
     state = await hall.do(session_id, Step.GATE)
     assert state.status == "submit_gate_closed"
-    assert {"kill_switch_active", "hold_blocks_entry", "reconciliation_not_clean"} <= set(state.reasons)
+    assert {"kill_switch_active", "hold_blocks_entry", code} <= set(state.reasons)
     assert all(code in REASONS for code in state.reasons)
     with pytest.raises(Refusal, match="step_out_of_order"):
         await hall.do(session_id, Step.SUBMIT)

@@ -29,7 +29,7 @@ what it asked just then."""
 AGAIN_S = 0.3
 TRANSIENT = frozenset(
     {
-        "venue_not_ready", "key_not_ready", "venue_unreachable", "reconciliation_not_clean",
+        "venue_not_ready", "key_not_ready", "venue_unreachable", "reconciliation_not_clean", "not_hydrated",
         "reconcile_stale", "reconcile_not_clean", "market_data_missing", "market_data_stale",
         "clock_drift", "checks_failed",
     }

@@ -46,7 +46,7 @@ async def test_nothing_is_risked_before_the_venue_has_answered(venue: str, tmp_p
         assert (await client.query_view("status", StatusView)).level == "hydrating"
         with pytest.raises(EngineRefused) as refused:
             await client.demand(session, SessionStarted)
-        assert refused.value.reply.code == "reconciliation_not_clean"
+        assert refused.value.reply.code == "not_hydrated"
         assert "hydrating" in refused.value.reply.message
         state = await client.demand(SubmitOpen(form=form), SessionState, timeout_s=60.0)
         assert state.status in ("preflight_refused", "venue_unreachable") and state.reasons, state
