@@ -52,11 +52,11 @@ class After:
         state = _state_of(order)
         body = {
             "query_mode": "client_order_id",
-            "cloid": told.client_id,
             "order_state": state,
             "normalized_state": state,
             "raw_status": "" if answer is None else told.raw_status or answer.status.value,
             "status_known": state != "unknown",
+            "cloid": told.client_id,
             "venue_answer": answer,
             "exchange_response": None if answer is None else told.order,
             "venue_said": said,

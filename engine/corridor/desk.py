@@ -239,9 +239,9 @@ class CorridorDesk:
             "reviewer": clean(ask.operator, 80),
             "note": clean(ask.note, 500),
             "order_id": case.order_id,
-            "cloid": self.venue.told(case.order_id).client_id,
         }
-        self._keep(case, ask, Outcome(False, "pending_remote_submit", (), body))
+        named = {"cloid": self.venue.told(case.order_id).client_id}
+        self._keep(case, ask, Outcome(False, "pending_remote_submit", (), body | named))
         core = self.core
         ticket = core.tickets.propose(
             core.ids.new("T"),
@@ -262,7 +262,8 @@ class CorridorDesk:
             "exchange_status": None if said is None else said.status,
             "exchange_response": None if said is None else said.body,
         }
-        return _sent(order, body | answered)
+        sent = _sent(order, body)
+        return sent._replace(body=sent.body | named | answered)  # at its end: what is proved is read first
 
     async def _cancel(self, case: Case, ask: Ask) -> Outcome:
         self._keep(case, ask, Outcome(False, "pending_remote_cancel", (), {"order_id": case.order_id}))
