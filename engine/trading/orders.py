@@ -16,7 +16,7 @@ from engine.trading.machine import Evidence, after
 from engine.trading.nonces import Nonces
 from engine.trading.owner import FillListener, ForeignListener, Owner
 from engine.trading.rows import fill_row, intent_row, order_event_row, order_row
-from engine.trading.sequel import end_ambiguity, sound, step_ticket
+from engine.trading.sequel import end_ambiguity, mind_bound, sound, step_ticket
 from engine.trading.shelf import Shelf
 from engine.trading.throttle import note_sent, traffic_before
 from engine.trading.working import ManagedOrder
@@ -291,6 +291,7 @@ class OrderManager:
             order_id=order.order_id,
             fill_id=fill.fill_id,
         )
+        mind_bound(self.core, order, fill)
         chaos.point("orders.fill_recorded")
         self.on_booked(order, fill)
         owner = self._owner(order)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import ROUND_UP, Decimal
 
 from engine.core import Core
 from engine.trading.rows import ticket_row
@@ -10,7 +11,11 @@ from engine.trading.working import ManagedOrder
 from safety.approval import TicketEvent
 from safety.interlock import Clearance, HoldLevel
 from safety.reasons import Refusal
-from venues.types import OrderStatus
+from venues.types import Fill, OrderStatus
+
+BEYOND = "fill_beyond_limit"
+BPS = 10_000
+BPS_QUANTUM = Decimal("0.0001")
 
 
 def sound(core: Core, order: ManagedOrder, alarm: str, said: str) -> None:
@@ -25,6 +30,22 @@ def sound(core: Core, order: ManagedOrder, alarm: str, said: str) -> None:
             level=HoldLevel.CLOSE_ONLY,
         )
     core.alarm(alarm, order.order_id, order.venue, said)
+
+
+def mind_bound(core: Core, order: ManagedOrder, fill: Fill) -> None:
+    """Ring where a fill that is booked was worse than the order's own bound; a bound of 0 is none.
+
+    The alarm is the order's: however many of its fills are beyond, it rings once. An order placed by hand
+    is left out: what its price was when it was filled is known to nobody here, for it may have been changed.
+    """
+    bound, sign = order.request.limit_price, order.request.side.sign
+    beyond = (fill.price - bound) * sign
+    if order.is_manual or bound <= 0 or beyond <= 0:
+        return
+    bps = (beyond / bound * BPS).quantize(BPS_QUANTUM, ROUND_UP).normalize()
+    prices = f"@ {fill.price.normalize():f}, bound {bound.normalize():f}"
+    said = f"{order.order_id} {fill.side} {fill.symbol} {prices}: {bps:f} bps beyond"
+    core.alarm(BEYOND, order.order_id, order.venue, said)
 
 
 def end_ambiguity(core: Core, order: ManagedOrder, proof: str, unknown: Iterable[ManagedOrder]) -> None:
