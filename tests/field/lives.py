@@ -272,6 +272,7 @@ VENUE_STORIES = (
             do("deafen"),
             do("limit_questions", 8),
             do("submit"),
+            do("wait", 240),  # after each 429 the heavy questions rest
             do("look"),
         ),
         CLEAN,
