@@ -22,6 +22,7 @@ from seams.disk import MemoryDisk
 from seams.rng import Rng
 from seams.virtual import VirtualLoop, run_virtual
 from tests.corridor.stages import STAGES, HyperliquidStage, KrakenStage
+from venues.sandbox.programs import Strike
 
 UP_TO_GATE = (Step.READINESS, Step.PREPARE, Step.APPROVE, Step.BUNDLE, Step.GATE)
 FORM: dict[str, Any] = {
@@ -117,6 +118,12 @@ class Hall:
             said = await self.do(state.session_id, step)
             assert not said.reasons, said
         return state.session_id
+
+    def lose_answer(self) -> None:
+        """Place the next order and lose its answer, at a venue that pushes nothing and whose lists lag."""
+        self.stage.strike(Strike.APPLY_THEN_DROP)
+        self.stage.deafen()
+        self.stage.lag(1.1)
 
     def view(self, session_id: str) -> SubmitView:
         now_ns = self.stage.clock.now_ns()

@@ -85,9 +85,7 @@ def test_an_order_that_fills_is_followed_to_its_last_fill(venue: str, tmp_path: 
 def test_an_ambiguous_submit_ends_in_what_the_venue_proves(venue: str, tmp_path: Path) -> None:
     async def scene(hall: Hall) -> None:
         session_id = await hall.at_gate()
-        hall.stage.strike(Strike.APPLY_THEN_DROP)
-        hall.stage.deafen()
-        hall.stage.lag(1.1)
+        hall.lose_answer()
         state = await hall.do(session_id, Step.SUBMIT)
         assert state.status == "reconciliation_required" and state.alerts[0].severity == "critical"
         order = hall.order(session_id)

@@ -80,9 +80,7 @@ def test_a_refusal_stands_there_in_the_exchanges_words(venue: str, tmp_path: Pat
 def test_an_answer_that_never_came_is_none(venue: str, tmp_path: Path) -> None:
     async def scene(hall: Hall) -> None:
         session_id = await hall.at_gate()
-        hall.stage.strike(Strike.APPLY_THEN_DROP)
-        hall.stage.deafen()
-        hall.stage.lag(1.1)
+        hall.lose_answer()
         await hall.do(session_id, Step.SUBMIT)
         body = body_of(hall, session_id, "submit_response")
         assert (body["exchange_status"], body["exchange_response"]) == (None, None)

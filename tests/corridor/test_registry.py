@@ -19,7 +19,6 @@ from engine.corridor.status import alerts
 from safety.reasons import Refusal
 from tests.corridor.halls import UP_TO_GATE, Hall, in_hall
 from tests.corridor.stages import STAGES
-from venues.sandbox.programs import Strike
 
 both = pytest.mark.parametrize("venue", sorted(STAGES))
 
@@ -157,9 +156,7 @@ def test_a_response_says_whether_anything_was_called(venue: str, tmp_path: Path)
 def test_attention_is_critical_while_the_orders_state_is_not_proved(venue: str, tmp_path: Path) -> None:
     async def scene(hall: Hall) -> None:
         session_id = await hall.at_gate()
-        hall.stage.strike(Strike.APPLY_THEN_DROP)
-        hall.stage.deafen()
-        hall.stage.lag(1.1)
+        hall.lose_answer()
         await hall.do(session_id, Step.SUBMIT)
         body = hall.artifact(session_id, "submit_response")["body"]
         assert (body["remote_submit_called"], body["submitted"]) == (True, None), "nobody knows"
