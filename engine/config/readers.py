@@ -74,6 +74,14 @@ READ: Mapping[str, tuple[str, ...]] = {
         "execution.ticket_expiry_s",
         "market.feed_stale_ms",
     ),
+    "engine/trading/sandbox_desk.py": (
+        "execution.max_latency_ms",
+        "execution.max_slippage_bps",
+        "execution.min_latency_ms",
+        "execution.partial_fill_probability",
+        "execution.reject_probability",
+        "execution.timeout_probability",
+    ),
     RUN: ("analytics.run_cash_usd", "analytics.run_notional_usd"),
     LIMITS: (
         "risk.daily_loss_halt_usd",
@@ -142,7 +150,6 @@ READ: Mapping[str, tuple[str, ...]] = {
 _GENERATED = "simulated prices come from a named scenario (`--scenario`)"
 _QGITA = "the QGITA signal is not built"
 _FUSION = "no scores are fused: a strategy of the kernel decides alone"
-_SWITCHED = "a run assumes it by its switch (docs/assumptions.md); the paper venue fills whole, at once"
 _SHOWN = "histories are bounded by what is asked for, and by the engine's own bounds"
 _LOOK = "the terminal is looked at instead (NO_COLOR, its encoding, its size)"
 
@@ -164,10 +171,6 @@ IDLE: Mapping[str, str] = {
     "decision.strategy": "a run and a session name their strategy (`--strategy`)",
     "decision.params": "a run and a session name their parameters (`--set`)",
     "risk.kelly_multiplier": "a session's entries are of one size; a run has `--kelly-multiplier`",
-    "execution.max_slippage_bps": "the collar is `risk.price_collar`; a run has `--slippage-high-bps`",
-    "execution.min_latency_ms": _SWITCHED,
-    "execution.max_latency_ms": _SWITCHED,
-    "execution.partial_fill_probability": _SWITCHED,
     "analytics.equity_history": _SHOWN,
     "analytics.trade_history": _SHOWN,
     "analytics.minimum_points": _SHOWN,

@@ -102,9 +102,15 @@ class ExecutionBlock(Block):
     """Execution assumptions: basis points of price or notional, milliseconds, probabilities."""
 
     max_slippage_bps: NotNegative = 18.0
+    """The paper venue draws slippage, adverse only, with `slippage_bps` as its mean and this as its bound."""
     min_latency_ms: NotNegative = 35.0
     max_latency_ms: NotNegative = 125.0
+    """The paper venue draws, between these two, how long an order is on its way, in the market's time."""
     partial_fill_probability: Fraction = 0.15
+    """How likely an order executes in two parts at the paper venue; what is left of it stays at work."""
+    reject_probability: Fraction = 0.0
+    timeout_probability: Fraction = 0.0
+    """How likely the paper venue refuses an order, or leaves it without an answer (arrived or not)."""
     fee_bps: NotNegative = 4.5
     slippage_bps: NotNegative = 1.0
     ticket_expiry_s: Positive = 120.0
@@ -123,6 +129,16 @@ class ExecutionBlock(Block):
     orders too, and those placed by hand."""
     key_max_age_days: Positive = 90.0
     """When a key that was not changed rings: every key that the settings name."""
+
+    @model_validator(mode="after")
+    def _draws_what_can_be(self) -> ExecutionBlock:
+        if self.max_latency_ms < self.min_latency_ms:
+            raise ValueError(
+                f"min_latency_ms {self.min_latency_ms:g} is beyond max_latency_ms {self.max_latency_ms:g}"
+            )
+        if self.reject_probability + self.timeout_probability > 1.0:
+            raise ValueError("reject_probability and timeout_probability together are beyond 1")
+        return self
 
 
 class AnalyticsBlock(Block):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from engine.config.settings import ExecutionBlock
+from venues.sandbox.odds import Odds
 from venues.sandbox.scenarios import Stall
 
 SANDBOX_BAR_S = 1.0
@@ -19,3 +21,16 @@ SANDBOX_PARAMS: dict[str, dict[str, float]] = {
 }
 """Faster than the defaults, so that a one-second market shows a desk at work within seconds; no faster than
 the throttles, which count by the minute, let four symbols trade: they would wait more than they act."""
+
+
+def odds_of(execution: ExecutionBlock, seed: int) -> Odds:
+    """Return what a paper venue draws of its orders' fate, as the settings say, from a session's seed."""
+    return Odds(
+        seed=seed,
+        min_latency_ms=execution.min_latency_ms,
+        max_latency_ms=execution.max_latency_ms,
+        partial_fill_probability=execution.partial_fill_probability,
+        max_slippage_bps=execution.max_slippage_bps,
+        reject_probability=execution.reject_probability,
+        timeout_probability=execution.timeout_probability,
+    )

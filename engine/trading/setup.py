@@ -35,6 +35,7 @@ from engine.trading.sandbox_desk import (
     SANDBOX_PARAMS,
     SANDBOX_STOP_ATR,
     SANDBOX_TICKS_PER_S,
+    odds_of,
 )
 from engine.trading.session import PaperSession
 from engine.trading.shadow import REFERENCE
@@ -135,6 +136,7 @@ def _sandbox_session(core: Core, start: PaperStart, session_id: str) -> PaperSes
         taker_fee_bps=fee,
         instruments=tuple(instruments.values()),
         account_id=f"paper-{session_id}",
+        odds=odds_of(core.settings.execution, start.seed),
     )
     if start.scenario == "demo":
         venue.script(Fault(nth=DEMO_REJECTED_ORDER, kind=FaultKind.REJECT, code="insufficient_margin"))

@@ -15,7 +15,8 @@ STATE_VERSION = 1
 class JournalEntry(Record):
     """Everything the venue knows about one `client_order_id`.
 
-    `received` counts identical requests; `accepted_ns` is the venue's clock, `placed_ns` market time.
+    `received` counts identical requests; `accepted_ns` is the venue's clock, `placed_ns` and `acts_ns`
+    market time: when it arrived, and from when on it may execute.
     """
 
     request: OrderRequest
@@ -27,6 +28,9 @@ class JournalEntry(Record):
     placed_ns: int
     refused_code: str = ""
     refused_message: str = ""
+    acts_ns: int = 0
+    parts: int = 0
+    """How many executions it has had."""
 
 
 class SandboxState(Record):

@@ -26,23 +26,26 @@ class PriceGrid(StrEnum):
 
 
 class Matching(Record):
-    """How market orders are priced; slippage is adverse only, in basis points."""
+    """How market orders are priced; slippage is adverse only, in basis points: fixed, or the mean of what
+    the venue's odds draw."""
 
     fill_at: FillAt
     slippage_bps: float
     price_grid: PriceGrid = PriceGrid.EXACT
 
-    def market_price(self, side: Side, event: Bar | BarOpen | Quote, tick: Decimal) -> Decimal | None:
+    def market_price(
+        self, side: Side, event: Bar | BarOpen | Quote, tick: Decimal, slippage_bps: float
+    ) -> Decimal | None:
         """Return the execution price at this event, or None where this event fills no market order."""
         if self.fill_at is FillAt.NEXT_OPEN:
             if not isinstance(event, BarOpen):
                 return None
-            price = Decimal(repr(slipped(event.price, side, self.slippage_bps)))
+            price = Decimal(repr(slipped(event.price, side, slippage_bps)))
             return price if self.price_grid is PriceGrid.EXACT else against_us(price, side, tick)
         if not isinstance(event, Quote):
             return None
         touch = event.ask if side is Side.BUY else event.bid
-        return against_us(Decimal(repr(slipped(touch, side, self.slippage_bps))), side, tick)
+        return against_us(Decimal(repr(slipped(touch, side, slippage_bps))), side, tick)
 
     @staticmethod
     def fee(quantity: Decimal, price: Decimal, fee_bps: Decimal) -> Decimal:

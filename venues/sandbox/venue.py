@@ -17,6 +17,7 @@ from venues.sandbox.account import Account
 from venues.sandbox.admission import judge
 from venues.sandbox.journal import STATE_VERSION, JournalEntry, SandboxState, as_venue_order, changed
 from venues.sandbox.matching import FillAt, Matching, PriceGrid, bounded, is_through
+from venues.sandbox.odds import CERTAIN, Odds
 from venues.sandbox.scenarios import DEFAULT_SYMBOLS, VENUE_NAME, SymbolSpec, instrument_of
 from venues.sandbox.script import Fault, FaultKind, FaultScript
 from venues.types import (
@@ -54,8 +55,9 @@ class SandboxVenue:
     `price_grid="tick"` then rounds it to the tick against us.
     `fill_at="next_quote"`: at the next `Quote`'s far side plus slippage, rounded to the tick against us.
     A market order's `limit_price` above 0 bounds its price; beyond the bound it is cancelled (IOC).
-    A limit order fills at its limit, whole, when the market trades through it. Stamps are the venue's
-    clock, not market time.
+    A limit order fills at its limit when the market trades through it. `odds` says how long an order is on
+    its way and in how many parts it executes; unless told, it acts at the next event, whole. What is left
+    of it stays at work. Stamps are the venue's clock, not market time.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class SandboxVenue:
         symbols: Sequence[SymbolSpec] = DEFAULT_SYMBOLS,
         instruments: Sequence[Instrument] | None = None,
         account_id: str = "sandbox-1",
+        odds: Odds = CERTAIN,
     ) -> None:
         assert slippage_bps >= 0 and max_leverage > 0
         made = [instrument_of(spec, maker_fee_bps, taker_fee_bps) for spec in symbols]
@@ -80,7 +83,7 @@ class SandboxVenue:
         self._matching = Matching(
             fill_at=FillAt(fill_at), slippage_bps=slippage_bps, price_grid=PriceGrid(price_grid)
         )
-        self._max_leverage, self.account_id = max_leverage, account_id
+        self._max_leverage, self.account_id, self._odds = max_leverage, account_id, odds
         self._account = Account(starting_cash_usd)
         self._listener: OrderListener | None = None
         self._marks: dict[str, float] = {}
@@ -123,18 +126,18 @@ class SandboxVenue:
         if known is not None:
             self._answer_again(known, request)
             return
-        fault = self.faults.next()
+        fault = self.faults.next() or self._odds.mishap(self.faults.attempts)
         kind = None if fault is None else fault.kind
         if kind is FaultKind.RETRYABLE:
             raise Retryable("scripted: connection refused before anything was sent")
         if kind is FaultKind.DROP_WITHOUT_APPLY:
-            raise OutcomeUnknown("scripted: no answer (the order did not arrive)")
+            raise OutcomeUnknown("simulated: no answer (the order did not arrive)")
         refusal = self._refusal_of(request)
         if fault is not None and kind is FaultKind.REJECT:
-            refusal = Refused(fault.code, "scripted refusal")
+            refusal = Refused(fault.code, "simulated refusal")
         self._receive(request, refusal)
         if kind is FaultKind.APPLY_THEN_DROP:
-            raise OutcomeUnknown("scripted: no answer (the order arrived)")
+            raise OutcomeUnknown("simulated: no answer (the order arrived)")
         if refusal is not None:
             raise refusal
         self._acknowledge(self.journal[request.client_order_id])
@@ -259,14 +262,17 @@ class SandboxVenue:
 
     def _receive(self, request: OrderRequest, refusal: Refused | None) -> None:
         """Write an order down, working or refused."""
+        number = f"SBX-{len(self.journal) + 1:06d}"
+        latency_ns = self._odds.latency_ns(number)
         entry = JournalEntry(
             request=request,
-            venue_order_id=f"SBX-{len(self.journal) + 1:06d}",
+            venue_order_id=number,
             status=OrderStatus.OPEN if refusal is None else OrderStatus.REJECTED,
             filled=Decimal(0),
             received=1,
             accepted_ns=self._clock.now_ns(),
             placed_ns=self._market_ns,
+            acts_ns=self._market_ns + latency_ns if latency_ns else 0,
             refused_code="" if refusal is None else refusal.code,
             refused_message="" if refusal is None else refusal.message,
         )
@@ -283,11 +289,15 @@ class SandboxVenue:
     def _match(self, entry: JournalEntry, event: Bar | BarOpen | Quote) -> None:
         """Fill, end or leave one working order at one price event of its symbol."""
         request, instrument = entry.request, self._instruments[entry.request.symbol]
+        if _time_of(event) < entry.acts_ns:
+            return  # still on its way
         is_market = request.order_type is OrderType.MARKET
         if is_market:
-            price = self._matching.market_price(request.side, event, instrument.tick)
+            bps = self._odds.slippage_bps(entry.venue_order_id, entry.parts, self._matching.slippage_bps)
+            price = self._matching.market_price(request.side, event, instrument.tick, bps)
         else:
-            price = request.limit_price if is_through(request, event, entry.placed_ns) else None
+            there_ns = max(entry.placed_ns, entry.acts_ns)
+            price = request.limit_price if is_through(request, event, there_ns) else None
         at_ns = self._clock.now_ns()
         if price is None:
             if not is_market and request.time_in_force is TimeInForce.IOC:
@@ -303,7 +313,11 @@ class SandboxVenue:
         possible = request.quantity - entry.filled
         if request.reduce_only:
             possible = min(possible, self._account.reducible(request.symbol, request.side))
-        quantity = self.part_of(possible, instrument.lot) if possible > 0 else possible
+        quantity = possible
+        if not entry.parts:
+            part = self._odds.first_part(entry.venue_order_id, request.quantity, instrument.lot)
+            quantity = min(possible, part)
+        quantity = self.part_of(quantity, instrument.lot) if possible > 0 else possible
         assert 0 <= quantity <= possible
         if quantity > 0:
             is_maker = request.order_type is OrderType.LIMIT and request.time_in_force is not TimeInForce.IOC
@@ -323,7 +337,7 @@ class SandboxVenue:
             self._fills.append(fill)
             filled = entry.filled + quantity
             status = OrderStatus.FILLED if filled == request.quantity else OrderStatus.PARTIAL
-            self.journal[oid] = changed(entry, filled=filled, status=status)
+            self.journal[oid] = changed(entry, filled=filled, status=status, parts=entry.parts + 1)
             if status is OrderStatus.FILLED:
                 del self._working[oid]
             self._tell(fill)
