@@ -5,8 +5,9 @@ Keys, signatures and tokens are in requests only, and no request is kept here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -14,6 +15,8 @@ import msgspec
 from seams.http import Response
 from venues.types import Record
 
+Heard = Callable[[Response], None]
+"""Whoever is told an answer as it came."""
 JSON = msgspec.json.Decoder(float_hook=str)
 """Numbers stay as the venue wrote them."""
 KEPT = 200
@@ -58,6 +61,11 @@ class Answers:
     def submitted(self, name: str, answer: Response) -> None:
         """Keep what was answered to an order's bytes."""
         _keep(self._submits, name, answer)
+
+    def cancels(self, name: str) -> Heard:
+        """Return who keeps the answer to a cancel that is asked for now; an earlier one's is forgotten."""
+        self._cancels.pop(name, None)
+        return partial(self.cancelled, name)
 
     def cancelled(self, name: str, answer: Response) -> None:
         """Keep what was answered to a cancel."""

@@ -89,6 +89,51 @@ def test_an_answer_that_never_came_is_none(venue: str, tmp_path: Path) -> None:
     in_hall(venue, tmp_path, scene)
 
 
+CANCELS = {"hyperliquid": "cancelByCloid", "kraken": "CancelOrder"}
+
+
+@both
+def test_a_cancels_artifact_has_the_answer_as_it_came(venue: str, tmp_path: Path) -> None:
+    """A cancel at Kraken was proved by the list alone: what the exchange said to it was nowhere."""
+    said: dict[str, Any] = {"error": [], "result": {"count": 1}}
+    if venue == "hyperliquid":
+        said = {"status": "ok", "response": {"type": "cancel", "data": {"statuses": ["success"]}}}
+
+    async def scene(hall: Hall) -> None:
+        session_id = await hall.at_gate()
+        await hall.do(session_id, Step.SUBMIT)
+        assert (await hall.do(session_id, Step.CANCEL)).status == "canceled"
+        body = body_of(hall, session_id, "cancel_response")
+        assert (body["exchange_status"], body["exchange_response"]) == (200, said)
+        for each in SECRETS[venue]:
+            assert each and each.removeprefix("0x") not in json.dumps(body)
+
+    in_hall(venue, tmp_path, scene)
+
+
+@both
+def test_a_refused_cancel_has_the_exchanges_words_and_a_lost_one_has_not_those_before(
+    venue: str, tmp_path: Path
+) -> None:
+    said: dict[str, Any] = {"error": ["EGeneral:Permission denied"]}
+    if venue == "hyperliquid":
+        said = {"status": "err", "response": "User or API Wallet 0x1 does not exist."}
+
+    async def scene(hall: Hall) -> None:
+        session_id = await hall.at_gate()
+        await hall.do(session_id, Step.SUBMIT)
+        hall.stage.strike(Strike.SAY, CANCELS[venue], text=json.dumps(said))
+        assert (await hall.do(session_id, Step.CANCEL)).reasons == ("cancel_unconfirmed",)
+        body = body_of(hall, session_id, "cancel_response")
+        assert (body["exchange_status"], body["exchange_response"]) == (200, said)
+        hall.stage.strike(Strike.DROP_WITHOUT_APPLY, CANCELS[venue])
+        assert (await hall.do(session_id, Step.CANCEL)).reasons == ("cancel_unconfirmed",)
+        body = body_of(hall, session_id, "cancel_response")
+        assert (body["exchange_status"], body["exchange_response"]) == (None, None)
+
+    in_hall(venue, tmp_path, scene)
+
+
 @both
 def test_a_status_has_the_venues_own_word_and_row(venue: str, tmp_path: Path) -> None:
     async def scene(hall: Hall) -> None:

@@ -211,6 +211,7 @@ class HyperliquidAdapter:
         self.places.note(request)
 
     async def cancel(self, client_order_id: str) -> None:
+        heard = self._history.cancel_of(client_order_id)
         asset, by = self.places.number_of(client_order_id), self._history.asked_by(client_order_id)
         if asset is not None:  # nothing to ask: found by the venue before its lists show it
             action = (
@@ -225,7 +226,6 @@ class HyperliquidAdapter:
             coin, oid = read(translate.place_of, found["order"])
             await self._demand_lists()
             action = actions.cancel([(self._asset(coin), oid)])
-        heard = self._history.cancel_of(client_order_id)
         demand((await self._client.act(action, heard=heard))[0], Outcome.CANCELLED)
 
     async def cancel_all(self) -> None:

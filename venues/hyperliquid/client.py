@@ -6,14 +6,13 @@ be durable before the first one does.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from seams.clock import Clock
-from seams.http import Response
 from seams.wire import Caller, MayLeave, always
+from venues.answers import Heard
 from venues.ask_nonces import AskNonces
 from venues.contract import OutcomeUnknown, Refused
 from venues.hyperliquid.asking import Asker
@@ -21,8 +20,6 @@ from venues.hyperliquid.budget import Budget
 from venues.hyperliquid.outcomes import Outcome, Verdict, of_response
 from venues.hyperliquid.signing import Action, Wallet, sign_l1, wallet_of
 from venues.keyfile import KeyFile
-
-Heard = Callable[[Response], None]
 
 
 class HyperliquidClient:

@@ -10,10 +10,10 @@ from functools import partial
 from typing import Protocol, TypeVar
 
 from seams.clock import NS_PER_MS
-from venues.answers import Answers, Booked, Told
+from venues.answers import Answers, Booked, Heard, Told
 from venues.contract import OutcomeUnknown
 from venues.hyperliquid import translate
-from venues.hyperliquid.client import Heard, HyperliquidClient
+from venues.hyperliquid.client import HyperliquidClient
 from venues.hyperliquid.cloids import FOREIGN, Cloids
 from venues.hyperliquid.translate import Json
 from venues.json_fields import read
@@ -47,8 +47,8 @@ class History:
         return partial(self._answers.submitted, name)
 
     def cancel_of(self, name: str) -> Heard:
-        """Return who keeps the answer to a cancel."""
-        return partial(self._answers.cancelled, name)
+        """Return who keeps the answer to a cancel that is asked for now; an earlier one's is forgotten."""
+        return self._answers.cancels(name)
 
     def told(self, client_order_id: str) -> Told:
         """Return what the venue last answered about an order; no I/O."""

@@ -183,7 +183,8 @@ class KrakenAdapter:
 
     async def cancel(self, client_order_id: str) -> None:
         self.points.cancelled(client_order_id)
-        await self._client.ask("CancelOrder", **self._named(client_order_id))
+        heard = self._answers.cancels(client_order_id)
+        await self._client.cancel(self._named(client_order_id), heard)
 
     async def cancel_all(self) -> None:
         """Ask for the cancel of every working order of the account, whoever placed it."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 
 from seams.clock import NS_PER_S, Clock
 from seams.wire import Caller, MayLeave, always
+from venues.answers import Heard
 from venues.ask_nonces import AskNonces
 from venues.contract import Retryable
 from venues.keyfile import KeyFile
@@ -91,6 +92,13 @@ class KrakenClient:
         waiting.add_done_callback(_look_at)
         return await asyncio.shield(waiting)
 
+    async def cancel(self, named: Mapping[str, str], heard: Heard) -> None:
+        """Ask for the cancel of one order, and tell `heard` each answer as it came.
+
+        Raises `Retryable`, `Refused` or `OutcomeUnknown`.
+        """
+        await self._sent("CancelOrder", named, heard)
+
     async def _waited(self, key: Question, fields: Mapping[str, str]) -> object:
         try:
             await self._spend(key[0])
@@ -98,7 +106,7 @@ class KrakenClient:
             del self._waiting[key]
         return await self._sent(key[0], fields)
 
-    async def _sent(self, method: str, fields: Mapping[str, str]) -> object:
+    async def _sent(self, method: str, fields: Mapping[str, str], heard: Heard | None = None) -> object:
         for jump in (0, *NONCE_JUMPS):
             wire = private_request(
                 self._authority,
@@ -109,6 +117,8 @@ class KrakenClient:
                 self.nonces.next(jump),
             )
             outcome = await self._in_turn(self._asks, wire, always)
+            if heard is not None and outcome.answer is not None:
+                heard(outcome.answer)
             if outcome.proof is not Proof.NONCE_USED:
                 break
         if outcome.said.startswith(OVERRUN):
