@@ -185,7 +185,7 @@ class After:
         try:
             return await self._custody.venue.query(case.order_id), ""
         except VenueError as error:
-            return None, f"{type(error).__name__}: {clean(str(error), 200)}"
+            return None, clean(str(error), 200)
 
     async def _booked(self, fills: Sequence[FillRecord]) -> tuple[list[Booked] | None, str]:
         """Return what the venue booked with these fills, and why not where it could not be heard; None where
@@ -195,7 +195,7 @@ class After:
         try:
             found = await self._venue.booked_since(min(fill.at_ns for fill in fills) - NS_PER_S)
         except VenueError as error:
-            return None, f"{type(error).__name__}: {clean(str(error), 200)}"
+            return None, clean(str(error), 200)
         if found is None:
             return None, ""
         ours = {fill.fill_id for fill in fills}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -214,12 +215,47 @@ def test_a_sum_that_is_not_known_is_none_and_never_nothing(tmp_path: Path) -> No
         async def lacking(since_ns: int) -> Sequence[Booked] | None:
             return []
 
-        for answer, errors in ((silent, ["OutcomeUnknown: no answer"]), (lacking, [])):
+        for answer, errors in ((silent, ["no answer"]), (lacking, [])):
             hall.desk.venue.booked_since = answer  # type: ignore[method-assign]
             await hall.do(session_id, Step.FILLS)
             body = body_of(hall, session_id, "fill_summary")
             assert (body["total_closed_pnl"], body["total_builder_fee"]) == (None, None)
             assert body["errors"] == errors and body["filled_size"] == "0.001"
+
+    in_hall("hyperliquid", tmp_path, scene)
+
+
+NAMES = re.compile(r"\b(Retryable|Busy|Refused|OutcomeUnknown|VenueError|\w+Error)\b")
+"""Names of exceptions: ours, and Python's."""
+
+
+@both
+def test_a_question_without_an_answer_is_told_in_words(venue: str, tmp_path: Path) -> None:
+    """`errors` and `venue_said` began with `OutcomeUnknown: `, a name of ours that tells nobody anything."""
+
+    async def scene(hall: Hall) -> None:
+        session_id = await hall.at_gate()
+        await hall.do(session_id, Step.SUBMIT)
+        hall.stage.wire.is_up = False
+        for step, name in ((Step.STATUS, "order_status"), (Step.RECONCILE, "reconciliation")):
+            await hall.do(session_id, step)
+            body = body_of(hall, session_id, name)
+            said = body["sources"]["query_said"] if step is Step.RECONCILE else body["venue_said"]
+            assert said == "the wire is cut" and body.get("errors", [said]) == [said]
+            assert not NAMES.search(json.dumps(body)), body
+
+    in_hall(venue, tmp_path, scene)
+
+
+def test_a_list_of_agents_that_cannot_be_read_is_told_in_words(tmp_path: Path) -> None:
+    async def scene(hall: Hall) -> None:
+        session_id = (await hall.opened()).session_id
+        hall.stage.strike(Strike.SAY, on="extraAgents", text='{"agents": 1}')
+        state = await hall.do(session_id, Step.READINESS)
+        assert "account_visibility_unavailable" in state.reasons
+        body = body_of(hall, session_id, "account_readiness")
+        assert "an answer that cannot be read" in body["venue"]["problems"][0]
+        assert not NAMES.search(json.dumps(body)), body
 
     in_hall("hyperliquid", tmp_path, scene)
 

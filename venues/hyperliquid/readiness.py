@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from venues.contract import VenueError
 from venues.hyperliquid import translate
 from venues.hyperliquid.client import HyperliquidClient
 from venues.keyfile import KeyFile
@@ -52,7 +53,7 @@ UNASKED = Readiness(
 
 def unanswered(error: Exception) -> Readiness:
     """Return what is known where the venue did not say enough: that nothing is."""
-    said = f"{type(error).__name__}: {error}"
+    said = str(error) if isinstance(error, VenueError) else f"an answer that cannot be read: {error}"
     kept = (Problem(code="account_visibility_unavailable", said=said),)
     return Readiness(found=kept, warnings=(), fees_bps=UNASKED.fees_bps)
 

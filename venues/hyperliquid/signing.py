@@ -122,7 +122,7 @@ def signer_of_l1(
     try:
         found = sdk.recover_agent_or_user_from_l1_action(action, padded, vault, nonce, expires_ms, is_mainnet)
     except Exception as error:  # the key library raises many kinds for points that lie on no curve
-        raise Unrecoverable(type(error).__name__) from error
+        raise Unrecoverable("no key can have made this signature") from error
     return str(found).lower()
 
 
@@ -135,7 +135,7 @@ def signer_of_user_action(
     try:
         found = sdk.recover_user_from_user_signed_action(dict(action), padded, types, primary, is_mainnet)
     except Exception as error:
-        raise Unrecoverable(type(error).__name__) from error
+        raise Unrecoverable("no key can have made this signature") from error
     return str(found).lower()
 
 
