@@ -144,7 +144,7 @@ def dead_man(as_json: Json = False) -> None:
 def calls(
     limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="The newest so many.")] = 50,
     about: Annotated[str, typer.Option("--about", help="Only what asks this, such as orderStatus.")] = "",
-    failed: Annotated[bool, typer.Option("--failed", help="Only those not answered with 200.")] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="Only those without a readable 200.")] = False,
     as_json: Json = False,
 ) -> None:
     """List what was asked of the venue, newest first: when, what, how it ended and how long it took.

@@ -16,12 +16,13 @@ from venues.types import Record
 
 SCHEMA = "venue_call_v1"
 FOLDER = "venue_calls"
+ANSWERED, UNREADABLE = "answered", "unreadable"
 
 
 class VenueCall(Record):
-    """One request. `outcome` is answered, unsent (no byte left), lost (it may have arrived) or given_up
-    (whoever asked went away); `status` is HTTP's, 0 without an answer. `waited_ms` until the first byte
-    left, `took_ms` until the end, both from the asking."""
+    """One request. `outcome` is answered, unreadable (200 and no JSON, as of a proxy's page), unsent (no byte
+    left), lost (it may have arrived) or given_up (whoever asked went away); `status` is HTTP's, 0 without
+    an answer. `waited_ms` until the first byte left, `took_ms` until the end, both from the asking."""
 
     schema: str
     request_id: str
@@ -39,8 +40,8 @@ class VenueCall(Record):
 
 
 def venue_calls(home: Path, limit: int, about: str = "", is_failed: bool = False) -> tuple[VenueCall, ...]:
-    """Return the newest calls, newest first: those whose `asked` holds `about`, and only those that were not
-    answered with 200 where `is_failed`. A line that is no row (a torn last one) is passed over."""
+    """Return the newest calls, newest first: those whose `asked` holds `about`, and only those without a
+    readable answer of 200 where `is_failed`. A line that is no row (a torn last one) is passed over."""
     disk, folder = RealDisk(), HomePaths(home).outputs / FOLDER
     found: list[VenueCall] = []
     for name in reversed(disk.list(folder) if disk.exists(folder) else []):
@@ -49,7 +50,8 @@ def venue_calls(home: Path, limit: int, about: str = "", is_failed: bool = False
                 row = msgspec.json.decode(line, type=VenueCall)
             except msgspec.MsgspecError:
                 continue
-            if about.lower() in row.asked.lower() and not (is_failed and row.status == 200):
+            is_good = row.outcome == ANSWERED and row.status == 200
+            if about.lower() in row.asked.lower() and not (is_failed and is_good):
                 found.append(row)
                 if len(found) >= limit:
                     return tuple(found)

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import msgspec
 
-from engine.api.venue_calls import FOLDER, SCHEMA, VenueCall
+from engine.api.venue_calls import ANSWERED, FOLDER, SCHEMA, UNREADABLE, VenueCall
 from engine.core import Core
 from engine.ops.line_files import MAX_BYTES, LineFiles
 from engine.transport import Transport
 from safety.text import clean
 from seams.clock import NS_PER_MS, Clock, iso_z
 from seams.disk import Disk
-from seams.http import decode_request
+from seams.http import decode_request, decode_response
 from seams.web import SILENCE_S
 from seams.wire import Caller, Lost, MayLeave, MessageLink, Unsent, always
 
@@ -103,7 +103,7 @@ class LoggedCaller:
 
         try:
             answer = await self._caller.call(body, timeout_s, leave)
-            outcome = "answered"
+            outcome, said = _told(answer)
         except (Unsent, Lost) as error:
             outcome, said = ("unsent" if isinstance(error, Unsent) else "lost"), clean(str(error), 160)
             raise
@@ -131,6 +131,20 @@ class LoggedCaller:
 
     async def close(self) -> None:
         await self._caller.close()
+
+
+def _told(answer: bytes) -> tuple[str, str]:
+    """Return how a call that was answered ended, and what is to be said of it: venues speak JSON, and who
+    asked takes a proxy's page with a good status for no answer."""
+    status = _STATUS.match(answer)
+    if status is None or status[1] != b"200":
+        return ANSWERED, ""  # its status says it
+    try:
+        found = decode_response(answer, is_at_end=True)
+        msgspec.json.decode(b"" if found is None else found.body, type=msgspec.Raw)
+    except (ValueError, msgspec.DecodeError):
+        return UNREADABLE, "status 200, and no JSON"
+    return ANSWERED, ""
 
 
 def asked(wire: bytes) -> str:

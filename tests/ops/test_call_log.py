@@ -104,6 +104,31 @@ async def test_they_are_found_by_what_they_ask_and_how_they_ended(core: Core) ->
     assert len(rows(core, log)) == 3, "a torn line hides no other"
 
 
+PAGE = b"<html><body>Down for maintenance</body></html>"
+
+
+@pytest.mark.parametrize("body", [PAGE, b"", b'{"half":', b'{"a":1} {"b":2}', b"\xff\xfe"])
+async def test_a_page_with_a_good_status_is_a_failed_call(core: Core, body: bytes) -> None:
+    """A proxy's maintenance page with status 200 stood beside the good answers: `--failed` showed nothing."""
+    log = CallLog.of_engine(core)
+    page = encode_response(Response(200, {"content-type": "text/html"}, body))
+    caller = LoggedCaller(Says(OK, page, OK), "kraken", log, core.clock)
+    assert [await caller.call(ASK, 1.0) for _ in range(3)] == [OK, page, OK], "whoever asked judges it"
+    (row,) = rows(core, log, is_failed=True)
+    assert (row.outcome, row.status, row.said) == ("unreadable", 200, "status 200, and no JSON")
+    written = b"".join(path.read_bytes() for path in (core.paths.outputs / "venue_calls").iterdir())
+    assert b"maintenance" not in written, "a row holds no body"
+
+
+@pytest.mark.parametrize("body", [b"{}", b"[]", b"null", b'"ok"', b" 5 "])
+async def test_whatever_is_json_is_an_answer(core: Core, body: bytes) -> None:
+    log = CallLog.of_engine(core)
+    caller = LoggedCaller(Says(encode_response(json_response(body))), "kraken", log, core.clock)
+    await caller.call(ASK, 1.0)
+    assert rows(core, log, is_failed=True) == []
+    assert [row.outcome for row in rows(core, log)] == ["answered"]
+
+
 async def test_an_address_that_sends_us_elsewhere_rings(core: Core) -> None:
     log = CallLog.of_engine(core)
     moved = encode_response(Response(307, {"location": "http://elsewhere.invalid/"}, b""))
