@@ -14,7 +14,7 @@ from console.cli.failure import Failure
 from console.cli.guard import failures
 from console.cli.options import Json
 from engine.api.home import home_folder
-from engine.api.venues import BAD_KEYS, VenueShow, VenueView, key_said
+from engine.api.venues import BAD_KEYS, FINE_KEYS, VenueShow, VenueView, key_said
 
 app = typer.Typer(help="Venues: list, show, check, account, keys, limits, dead-man, calls.")
 KNOWN, CALLS = "engine.api.known_venues", "engine.api.venue_calls"
@@ -107,11 +107,17 @@ def account(as_json: Json = False) -> None:
 def keys(as_json: Json = False) -> None:
     """Show our keys as the venue sees them: until when, and what they may; exit 1 for one that must go.
 
+    An end that the venue does not tell (an agent without a name) is a warning; arming refuses it.
+
     Example: interlock venue keys
     """
     view = _fresh()
-    output.show({"keys": view.keys}, output.table(view.keys, KEY_COLUMNS, "no keys"), as_json)
-    if view.problems or any(key.state != "ok" for key in view.keys):
+    lines = [output.table(view.keys, KEY_COLUMNS, "no keys")]
+    lines += [output.safe_line(f"warning: {each}") for each in view.warnings]
+    lines += [output.safe_line(f"problem: {each}") for each in view.problems]
+    body = {"keys": view.keys, "warnings": view.warnings, "problems": view.problems}
+    output.show(body, "\n".join(lines), as_json)
+    if view.problems or any(key.state not in FINE_KEYS for key in view.keys):
         raise typer.Exit(ExitCode.REFUSED)
 
 

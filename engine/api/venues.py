@@ -38,6 +38,11 @@ class KeyRow(Record):
     state: str
 
 
+FINE_KEYS = frozenset({"ok", "unknown"})
+"""States of a key that signs as it should. Where its end is not told, that is a warning: only arming for real
+money refuses it."""
+
+
 def key_said(key: KeyRow) -> str:
     """Say in few words how a key stands: one without a known end is no worse otherwise."""
     state = "ok, end not told" if key.state == "unknown" else key.state

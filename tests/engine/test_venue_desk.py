@@ -10,6 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from console.cli import link
+from console.cli.app import run
 from engine.api.venues import VenueView, key_said
 from engine.api.views import PartHealth
 from engine.daemon import Seams, build_core
@@ -183,6 +185,28 @@ def test_an_agent_without_a_name_is_in_order_and_its_end_is_not_told(tmp_path: P
         room.rig.exchange.add_agent(hl.MASTER.address, hl.AGENT.address, "engine")
         view = await room.desk.view(is_fresh=True)
         assert not view.warnings and key_said(view.keys[0]) == "orders ok 180 d"
+
+    in_room(tmp_path, hl.Rig, scene)
+
+
+@pytest.mark.parametrize("command", ["check", "keys"])
+def test_an_agent_without_a_name_is_a_warning_of_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    """`venue keys` exited 1 for it, as for one that must go; a stranger in its place still does."""
+
+    async def scene(room: Room) -> None:
+        assert isinstance(room.rig, hl.Rig)
+        exchange = room.rig.exchange
+        for is_fine, said in ((True, "an agent without a name"), (False, "not an agent of")):
+            await room.turn(3)
+            view = await room.desk.view(is_fresh=True)
+            monkeypatch.setattr(link, "ask", lambda *_, view=view, **__: view)
+            assert run(("venue", command)) == (0 if is_fine else 1)
+            assert said in capsys.readouterr().out
+            assert run(("venue", command, "--json")) == (0 if is_fine else 1)
+            assert said in capsys.readouterr().out
+            exchange.add_agent(hl.MASTER.address, hl.OTHER.address)  # the next without a name replaces it
 
     in_room(tmp_path, hl.Rig, scene)
 
