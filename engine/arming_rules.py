@@ -19,6 +19,7 @@ from safety.killbyte import KillLevel
 from safety.principals import enrolled
 from safety.reasons import REASONS, Refusal
 from safety.secrets import Secret
+from safety.text import clean
 from seams.clock import NS_PER_S
 from venues.standing import KeyStanding, Standing
 from venues.types import Environment, Mode
@@ -37,6 +38,7 @@ MICRO_MOST: Mapping[str, float] = {"micro_order_notional_usd": 150.0, "micro_gro
 OWN_HOLDS = frozenset({"arming", "seal", "hydration", "ambiguity"})
 """Holds that a condition of its own stands for."""
 DEFAULTS = "defaults"
+MAX_SAID = 400
 SHIPPED = str(Path(config.__file__).parent)
 
 
@@ -164,11 +166,14 @@ def _keys(core: Core, standing: Standing) -> Iterator[Condition]:
     now_ns, least = core.clock.now_ns(), core.settings.risk.signer_min_days
     ending = [each for key in standing.keys if (each := _ending(key, now_ns, least))]
     yield _row("key_expires_soon", not ending, ", ".join(ending) or f"no key ends within {least:g} days")
-    yield _row("venue_not_ready", not standing.problems, ", ".join(standing.problems) or "the venue is ready")
+    problems = clean(", ".join(standing.problems), MAX_SAID)
+    yield _row("venue_not_ready", not standing.problems, problems or "the venue is ready")
 
 
 def _ending(key: KeyStanding, now_ns: int, least_days: float) -> str:
     """Return why a key's end is in the way; nothing where it is not."""
+    if key.refused:
+        return f"{key.name}: not told, the venue refuses it ({key.refused})"
     if key.valid_until_ns is None:
         return f"{key.name}: its end is not told (give the agent a name)"
     left_days = (key.valid_until_ns - now_ns) / DAY_NS

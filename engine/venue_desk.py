@@ -112,9 +112,11 @@ class VenueDesk:
         now_ns = self.core.clock.now_ns()
         if now_ns - standing.at_ns > STALE_NS:
             return {}
-        found: dict[str, object] = {
-            "signer_is_master": any(key.can_withdraw is not False for key in standing.keys)
-        }
+        found: dict[str, object] = {}
+        told = [key for key in standing.keys if not key.refused]
+        is_master = any(key.can_withdraw is not False for key in told)
+        if is_master or len(told) == len(standing.keys):  # of a refused key nobody knows
+            found["signer_is_master"] = is_master
         ends = [key.valid_until_ns for key in standing.keys]
         if None not in ends:
             finite = [end for end in ends if end]
@@ -177,7 +179,8 @@ class VenueDesk:
     def _ring(self, standing: Standing) -> None:
         """Ring for a key that ends soon, could take the money away, or cannot do what it is for."""
         core = self.core
-        for key in (_key(each, standing.at_ns) for each in standing.keys):
+        told = (each for each in standing.keys if not each.refused)  # of a refused key nothing is told
+        for key in (_key(each, standing.at_ns) for each in told):
             subject, where = f"{standing.venue} {key.name}", f"{key.public} of {standing.account}"
             if key.state in ("ending", "ended"):
                 core.alarm(ENDING, subject, "eng", f"{where} ends in {key.days_left} days")
@@ -196,7 +199,7 @@ class VenueDesk:
         core, custody, standing = self.core, self.custody, self.standing
         now_ns = core.clock.now_ns()
         is_up = custody.is_open() and custody.is_in_touch()
-        said = () if standing is None else standing.problems
+        said = () if standing is None else tuple(clean(each, 200) for each in standing.problems)
         if self._is_deaf():
             problems = (*problems, STREAM_DOWN)
         if self.state.trading is not Trading.OPEN:
@@ -237,6 +240,8 @@ def _key(key: KeyStanding, now_ns: int) -> KeyRow:
         state = "not ours"
     if key.can_withdraw:
         state = "unsafe"
+    if key.refused:
+        state = "refused"
     return KeyRow(
         name=key.name,
         public=key.public,
@@ -245,13 +250,14 @@ def _key(key: KeyStanding, now_ns: int) -> KeyRow:
         can_withdraw=key.can_withdraw,
         may=key.may,
         state=state,
+        refused=key.refused,
     )
 
 
 def _untold(standing: Standing) -> Iterator[str]:
     """Warn of each key whose end the venue does not tell: arming refuses such a one."""
     for key in standing.keys:
-        if key.valid_until_ns is None:
+        if key.valid_until_ns is None and not key.refused:
             why = ": an agent without a name; approve one with a name" if key.role == AGENT else ""
             yield f"{standing.venue} does not tell when the key for {key.name} ends{why}"
 

@@ -10,6 +10,23 @@ from typing import Protocol
 
 from venues.types import Record
 
+ABOUT_THE_KEY = frozenset(
+    {
+        "account_refused",
+        "agent_removed",
+        "bad_key",
+        "bad_signature",
+        "locked_out",
+        "not_permitted",
+        "unknown_signer",
+        "vault_not_permitted",
+        "vault_unknown",
+        "wrong_network",
+    }
+)
+"""Codes of refusals that are about our key and nothing that was asked with it (the adapters' `outcomes` say
+which of the venue's words mean them)."""
+
 
 class KeyStanding(Record):
     """One key as the venue sees it. `valid_until_ns` is 0 for a key without an end; it and `can_withdraw` are
@@ -23,6 +40,10 @@ class KeyStanding(Record):
     may: tuple[str, ...] = ()
     can_trade: bool | None = None
     """Whether it may place orders; None where the venue does not say."""
+    refused: str = ""
+    """The code with which the venue refused it, one of `ABOUT_THE_KEY`; nothing else is known of it then."""
+    said: str = ""
+    """The venue's words to that."""
 
 
 class BudgetStanding(Record):

@@ -19,7 +19,7 @@ from engine.api.venues import BAD_KEYS, FINE_KEYS, VenueShow, VenueView, key_sai
 app = typer.Typer(help="Venues: list, show, check, account, keys, limits, dead-man, calls.")
 KNOWN, CALLS = "engine.api.known_venues", "engine.api.venue_calls"
 LIST_COLUMNS = ("venue", "environments", "is_configured")
-KEY_COLUMNS = ("name", "role", "public", "days_left", "can_withdraw", "state", "may")
+KEY_COLUMNS = ("name", "role", "public", "days_left", "can_withdraw", "state", "refused", "may")
 BUDGET_COLUMNS = ("name", "unit", "used", "cap", "left", "reserve", "state")
 CALL_COLUMNS = ("ts", "request_id", "asked", "outcome", "status", "waited_ms", "took_ms", "said")
 POSITION_COLUMNS = ("symbol", "quantity", "entry_price", "mark_price")

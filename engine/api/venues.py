@@ -21,13 +21,14 @@ class DeadManRow(Record):
     left_s: int = 0
 
 
-BAD_KEYS = frozenset({"unsafe", "ended", "no orders"})
+BAD_KEYS = frozenset({"unsafe", "ended", "no orders", "refused"})
 """States of a key with which nothing may go on."""
 
 
 class KeyRow(Record):
-    """One key: `days_left` is None where it has no end or none is told; `state` is ok, ending,
-    ended, unknown (its end is not told), unsafe, or `no orders` (it is to sign them, and may not)."""
+    """One key: `days_left` is None where it has no end or none is told; `state` is ok, ending, ended,
+    unknown (its end is not told), unsafe, `no orders` (it is to sign them, and may not), `not ours` (the
+    venue does not know it), or refused: `refused` is the reason's code then, and nothing else is told."""
 
     name: str
     public: str
@@ -36,6 +37,7 @@ class KeyRow(Record):
     can_withdraw: bool | None
     may: tuple[str, ...]
     state: str
+    refused: str = ""
 
 
 FINE_KEYS = frozenset({"ok", "unknown"})
@@ -45,7 +47,7 @@ money refuses it."""
 
 def key_said(key: KeyRow) -> str:
     """Say in few words how a key stands: one without a known end is no worse otherwise."""
-    state = "ok, end not told" if key.state == "unknown" else key.state
+    state = "ok, end not told" if key.state == "unknown" else f"{key.state} {key.refused}".rstrip()
     return f"{key.name} {state}" + ("" if key.days_left is None else f" {key.days_left:.0f} d")
 
 

@@ -13,23 +13,9 @@ from engine.latches import latch, unlatch
 from safety.interlock import Clearance, HoldLevel
 from safety.text import clean
 from venues.contract import Refused
+from venues.standing import ABOUT_THE_KEY as ABOUT_THE_KEY
 from venues.standing import Standing
 
-ABOUT_THE_KEY = frozenset(
-    {
-        "account_refused",
-        "agent_removed",
-        "bad_key",
-        "bad_signature",
-        "locked_out",
-        "not_permitted",
-        "unknown_signer",
-        "vault_not_permitted",
-        "vault_unknown",
-        "wrong_network",
-    }
-)
-"""Codes of the adapters (their `outcomes` say which of the venue's words mean them)."""
 PROVING = frozenset({"agent", "user", "api key"})
 """Roles by which a venue says that it takes a key."""
 
@@ -55,11 +41,16 @@ def is_key_dead(core: Core) -> bool:
 def judge_standing(core: Core, standing: Standing, before: Standing | None = None) -> None:
     """Take what the venue says of our keys: one that has ended is dead, and a proved one replaces a dead one.
 
-    So is one that the venue knew at the look `before` and knows no more: a removed agent has no end to pass.
-    A key that was refused is not proved by the venue knowing it still: a person looks at that.
+    So is one that it refuses, and one that it knew at the look `before` and knows no more: a removed agent
+    has no end to pass. A key that was refused is not proved by the venue knowing it still: a person looks at
+    that.
     """
     proved = {key.public for key in before.keys if key.role in PROVING} if before is not None else set()
     for key in standing.keys:
+        if key.refused:
+            said = f"our standing: {key.refused}: the key for {key.name}: {key.said}"
+            note_dead(core, standing.signer, standing.venue, said)
+            return
         if key.valid_until_ns and key.valid_until_ns <= standing.at_ns:
             note_dead(core, standing.signer, standing.venue, f"the key for {key.name} has ended")
             return

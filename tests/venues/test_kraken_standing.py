@@ -79,20 +79,66 @@ def test_rights_that_cannot_be_read_are_no_absence_of_the_right_to_withdraw() ->
     run_virtual(play(), loop)
 
 
-@pytest.mark.parametrize(("nth", "name"), [(1, "orders"), (2, "questions")])
-def test_a_key_that_is_refused_is_named(nth: int, name: str) -> None:
-    """A dead key for questions rang as the one for orders, whose name the alarm's subject is."""
+NAMES = ("orders", "questions")
+
+
+def with_faults(faults: dict[int, str]) -> Standing:
+    """Ask a venue that answers the nth question about a key with these words; "" is no answer."""
     loop = VirtualLoop()
 
-    async def play() -> None:
+    async def play() -> Standing:
         rig = await Rig(loop).up()
-        text = json.dumps({"error": ["EAPI:Invalid key"]})
-        fault = Fault(nth=nth, on="GetApiKeyInfo", strike=Strike.SAY, text=text)
-        rig.desk.exchange.program.add(fault)
-        with pytest.raises(Refused) as refused:
-            await standing(rig.adapter, rig.clock, iter(range(2**41, 2**42)).__next__)
-        assert refused.value.code == "bad_key"
-        assert refused.value.message == f"the key for {name}: EAPI:Invalid key"
-        await rig.adapter.close()
+        for nth, said in faults.items():
+            strike = Strike.SAY if said else Strike.DROP_WITHOUT_APPLY
+            text = json.dumps({"error": [said]})
+            rig.desk.exchange.program.add(Fault(nth=nth, on="GetApiKeyInfo", strike=strike, text=text))
+        try:
+            return await standing(rig.adapter, rig.clock, iter(range(2**41, 2**42)).__next__)
+        finally:
+            await rig.adapter.close()
 
-    run_virtual(play(), loop)
+    return run_virtual(play(), loop)
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ("EAPI:Invalid key", "bad_key"),
+        ("EAPI:Invalid signature", "bad_signature"),
+        ("EGeneral:Permission denied", "not_permitted"),
+        ("EGeneral:Temporary lockout", "locked_out"),
+    ],
+)
+@pytest.mark.parametrize("nth", [1, 2])
+def test_a_key_that_is_refused_is_named_beside_what_is_told_of_the_other(
+    nth: int, said: str, code: str
+) -> None:
+    """A dead key for questions rang as the one for orders, whose name the alarm's subject is; and one dead
+    key hid what the venue tells of the other."""
+    found = with_faults({nth: said})
+    dead, other = found.keys[nth - 1], found.keys[2 - nth]
+    assert [key.name for key in found.keys] == list(NAMES)
+    assert (dead.public, dead.role, dead.refused, dead.said) == (("K", "ASK")[nth - 1], "", code, said)
+    assert dead.may == () and dead.can_withdraw is dead.can_trade is dead.valid_until_ns is None
+    assert (other.role, other.refused, other.can_withdraw) == ("api key", "", False) and other.may
+    assert found.problems == (f"{code}: the key for {NAMES[nth - 1]}: {said}",)
+
+
+def test_two_refused_keys_are_both_named() -> None:
+    found = with_faults({1: "EAPI:Invalid key", 2: "EAPI:Invalid signature"})
+    assert [key.refused for key in found.keys] == ["bad_key", "bad_signature"]
+    assert len(found.problems) == 2
+
+
+@pytest.mark.parametrize("nth", [1, 2])
+def test_a_refusal_that_is_not_about_the_key_says_nothing_of_any(nth: int) -> None:
+    with pytest.raises(Refused) as refused:
+        with_faults({nth: "EAPI:Rate limit exceeded"})
+    assert refused.value.code == "rate_limited"
+    assert refused.value.message == f"the key for {NAMES[nth - 1]}: EAPI:Rate limit exceeded"
+
+
+def test_a_refused_key_is_not_hidden_by_the_others_silence() -> None:
+    with pytest.raises(Refused) as refused:
+        with_faults({1: "EAPI:Invalid key", 2: ""})
+    assert (refused.value.code, refused.value.message) == ("bad_key", "the key for orders: EAPI:Invalid key")

@@ -134,6 +134,11 @@ class KrakenClient:
         self._tier = Tier(most=most, per_s=slower.per_s, reserve=self._tier.reserve)
 
     @property
+    def publics(self) -> tuple[str, str]:
+        """Return the public halves of the key for orders and of the one for questions."""
+        return self._key.key, self._key.ask_key
+
+    @property
     def tier(self) -> Tier:
         return self._tier
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 from seams.clock import NS_PER_S, Clock
-from venues.contract import OutcomeUnknown, Refused
+from venues.contract import OutcomeUnknown, Refused, VenueError
 from venues.kraken.adapter import KrakenAdapter
 from venues.kraken.client import KrakenClient
 from venues.kraken.points import MOST, RESERVE, Points
 from venues.kraken.translate import table
-from venues.standing import BudgetStanding, KeyStanding, Standing
+from venues.standing import ABOUT_THE_KEY, BudgetStanding, KeyStanding, Standing
 
 INFO = "GetApiKeyInfo"
 ORDERS, QUESTIONS = "orders", "questions"
@@ -19,9 +19,18 @@ VALID_UNTIL = ("valid_until", "validUntil")
 
 
 async def standing(venue: KrakenAdapter, clock: Clock, nonce: Callable[[], int]) -> Standing:
-    """Ask the venue about our keys; it tells a key of itself only. Raises `VenueError`."""
-    orders = await _told(ORDERS, lambda: venue.client.ask_as_trader(INFO, nonce))
-    asks = await _told(QUESTIONS, lambda: venue.client.ask(INFO))
+    """Ask the venue about our keys; it tells a key of itself only. Raises `VenueError`.
+
+    A key that is refused stands here as such, beside what the venue tells of the other one.
+    """
+    trader, asker = venue.client.publics
+    orders = await _told(ORDERS, trader, lambda: venue.client.ask_as_trader(INFO, nonce))
+    try:
+        asks = await _told(QUESTIONS, asker, lambda: venue.client.ask(INFO))
+    except VenueError as error:
+        if orders.refused:  # the worse of both: that the other was not answered must not hide it
+            raise _refused(ORDERS, Refused(orders.refused, orders.said)) from error
+        raise
     return Standing(
         venue=venue.name,
         account=venue.account_name,
@@ -33,19 +42,35 @@ async def standing(venue: KrakenAdapter, clock: Clock, nonce: Callable[[], int])
     )
 
 
-async def _told(name: str, ask: Callable[[], Awaitable[object]]) -> KeyStanding:
-    """Ask with one of the keys about itself; a refusal says which one it was that the venue did not take."""
+async def _told(name: str, public: str, ask: Callable[[], Awaitable[object]]) -> KeyStanding:
+    """Ask with one of the keys about itself. A refusal that is not about the key says nothing of it."""
     try:
         return _key(name, table(await ask()))
     except Refused as refusal:
-        raise Refused(refusal.code, f"the key for {name}: {refusal.message}") from refusal
+        if refusal.code not in ABOUT_THE_KEY:
+            raise _refused(name, refusal) from refusal
+        return KeyStanding(
+            name=name,
+            public=public,
+            role="",
+            valid_until_ns=None,
+            refused=refusal.code,
+            said=refusal.message,
+        )
+
+
+def _refused(name: str, refusal: Refused) -> Refused:
+    """Say which of both keys it was that the venue did not take."""
+    return Refused(refusal.code, f"the key for {name}: {refusal.message}")
 
 
 def _problems(orders: KeyStanding, asks: KeyStanding) -> Iterator[str]:
     for each in (orders, asks):
+        if each.refused:
+            yield str(_refused(each.name, Refused(each.refused, each.said)))
         if each.can_withdraw:
             yield f"the key for {each.name} can withdraw"
-    if not orders.can_trade:
+    if not orders.refused and not orders.can_trade:
         yield f"the key for {orders.name} may not place any (no {TRADE}); a watchdog's key is such a one"
 
 
