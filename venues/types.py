@@ -196,9 +196,19 @@ class Fill(Record, tag="fill"):
     forced: Forced = Forced.NOT
 
 
+EXPIRED = "expired"
+"""How the reason of an order's end begins where its time ran out: nobody cancelled it."""
+
+
+def ran_out(reason: str) -> bool:
+    """Tell whether the reason of an order's end says that its time ran out."""
+    return reason.partition(":")[0] == EXPIRED
+
+
 class Cancelled(Record, tag="cancelled"):
     """The venue confirms that the rest of the order is gone; `filled` is what it executed in all, where
-    the venue says so (a fill may arrive after this message)."""
+    the venue says so (a fill may arrive after this message). `reason` begins with `EXPIRED` where it ran out
+    of time."""
 
     client_order_id: str
     reason: str
@@ -222,7 +232,8 @@ class VenueOrder(Record):
     limit_price: Decimal = Decimal(0)
     """The worst price that it takes; 0 where the venue names none, as for a market order."""
     ended: str = ""
-    """Why its rest is gone, in the venue's words; empty where nothing is or the venue does not say."""
+    """Why its rest is gone, in the venue's words, behind `EXPIRED` where it ran out of time; empty where
+    nothing is or the venue does not say."""
 
 
 class VenuePosition(Record):

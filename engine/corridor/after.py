@@ -8,6 +8,7 @@ from typing import Any
 
 from engine.core import Core
 from engine.corridor.case import Ask, Case, Outcome
+from engine.corridor.status import ENDED
 from engine.store.rows import FillRecord
 from engine.trading.custody import Custody
 from engine.trading.working import ManagedOrder
@@ -18,7 +19,7 @@ from seams.clock import NS_PER_S
 from venues.answers import Booked
 from venues.contract import VenueError
 from venues.evidence import CorridorVenue
-from venues.types import OrderStatus, VenueOrder
+from venues.types import EXPIRED, OrderStatus, VenueOrder, ran_out
 
 WORDS: Mapping[OrderStatus, str] = {
     OrderStatus.SUBMITTING: "unknown",
@@ -30,7 +31,6 @@ WORDS: Mapping[OrderStatus, str] = {
     OrderStatus.REJECTED: "rejected",
 }
 ZERO = Decimal(0)
-ENDED = ("filled", "canceled", "rejected")
 MAX_POLLS = 60
 STREAM, REST = "stream_and_rest", "rest"
 AWARE, FALLBACK = "websocket_aware_rest_polling", "rest_fallback"
@@ -204,7 +204,11 @@ class After:
 
 def _state_of(order: ManagedOrder | None) -> str:
     """What is not on record never left: its bytes are durable before the first one does."""
-    return "rejected" if order is None else WORDS[order.status]
+    if order is None:
+        return "rejected"
+    if order.status is OrderStatus.CANCELLED and ran_out(order.reason):
+        return EXPIRED  # as gone as a cancelled one, and nobody cancelled it
+    return WORDS[order.status]
 
 
 def _unheard(custody: Custody) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from engine.api.corridor import Artifact, PackItem, PackManifest, Step
 from engine.corridor.folder import CorridorFolder
 from engine.corridor.reading import ALERTS_FILE, HEALTH_FILE
 from engine.corridor.runbook import FILE as TICKS
-from engine.corridor.status import order_state, state_of
+from engine.corridor.status import ENDED, order_state, state_of
 from engine.corridor.steps import STEPS, newest
 from safety.canonical import sha256_hex
 from safety.reasons import Refusal
@@ -73,7 +73,7 @@ def _missing(artifacts: tuple[Artifact, ...], files: dict[str, bytes], paper_ses
         artifact = newest(artifacts, step)
         if artifact is None or not (artifact.ok or step is Step.SUBMIT):
             found.append(f"{said} ({STEPS[step].file}.json)")
-    if order_state(artifacts) not in ("filled", "canceled", "rejected"):
+    if order_state(artifacts) not in ENDED:
         found.append("a proved end of the order (order_status.json or reconciliation.json)")
     if newest(artifacts, Step.RECONCILE) is None:
         found.append("a reconciliation (reconciliation.json)")

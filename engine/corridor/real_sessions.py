@@ -8,13 +8,12 @@ from pathlib import Path
 
 from engine.api.corridor import Artifact, SessionState, Step
 from engine.corridor.folder import CorridorFolder
-from engine.corridor.status import state_of
+from engine.corridor.status import ENDED, state_of
 from engine.corridor.steps import newest
 from safety.reasons import Refusal
 from seams.disk import Disk
 from venues.types import Environment, Record
 
-ENDED = frozenset({"filled", "canceled", "rejected"})
 UNPROVED = frozenset({"reconciliation_required", "cancel_pending", "submitted"})
 """Statuses of a session that nobody has looked at to its end."""
 

@@ -22,7 +22,8 @@ SUBMIT_STATES: Mapping[str, str] = {
     "submit_not_sent": "submit_not_sent",
 }
 """Submit state -> status of the session until a later look says more."""
-KNOWN_ORDER = ("open", "filled", "canceled", "rejected")
+ENDED = ("filled", "canceled", "expired", "rejected")
+KNOWN_ORDER = ("open", *ENDED)
 SENT = frozenset({"submitted_remote", "submitted_remote_identifier_missing", "submit_request_failed"})
 
 
@@ -42,8 +43,8 @@ def _state(artifacts: Artifacts, step: Step) -> str:
 
 
 def order_state(artifacts: Artifacts) -> str:
-    """Return what was last established about the order: open, filled, canceled, rejected or unknown; empty
-    before anybody looked."""
+    """Return what was last established about the order: open, filled, canceled, expired, rejected or unknown;
+    empty before anybody looked."""
     looks = (each.body["order_state"] for each in reversed(artifacts) if "order_state" in each.body)
     return str(next(looks, ""))
 
@@ -102,6 +103,7 @@ ALERTS: tuple[_Row, ...] = (
     _Row("SUBMIT_PENDING", 30, "critical", _is(Step.SUBMIT, "pending_remote_submit")),
     _Row("ORDER_STATUS_MISSING", 20, "warning", _unlooked),
     _Row("ORDER_CANCELED", 10, "warning", lambda found: "canceled" * (order_state(found) == "canceled")),
+    _Row("ORDER_EXPIRED", 10, "warning", lambda found: "expired" * (order_state(found) == "expired")),
     _Row("PREPARED_ORDER_NOT_READY", 9, "warning", _refused(Step.PREPARE)),
     _Row("ACCOUNT_NOT_READY", 8, "warning", _refused(Step.READINESS)),
     _Row("PREFLIGHT_REFUSED", 7, "warning", _refused(Step.PREFLIGHT)),

@@ -172,10 +172,18 @@ def test_an_order_that_ran_out_of_time_is_told_from_a_cancelled_one(is_deaf: boo
         stage.exchange.trading.advance()
         assert placed.status == "expired"
         await stage.clock.sleep(stage.lag_s)
-        assert (await hall.do(session_id, Step.STATUS)).status == "canceled"
+        state = await hall.do(session_id, Step.STATUS)
+        assert state.status == "expired" and [each.code for each in state.alerts] == ["ORDER_EXPIRED"]
         body, order = body_of(hall, session_id, "order_status"), hall.order(session_id)
         assert order.status is OrderStatus.CANCELLED and order.reason == "expired: Order expired"
         assert body["raw_status"] == "expired" and body["order"]["reason"] == order.reason
+        assert body["order_state"] == body["normalized_state"] == "expired"
+        assert (await hall.do(session_id, Step.CANCEL)).reasons == ("order_ended",)
+        assert not (await hall.do(session_id, Step.RECONCILE)).reasons
+        body = body_of(hall, session_id, "reconciliation")
+        assert (body["order_state"], body["close_state"]) == ("expired", "closed")
+        assert (await hall.do(session_id, Step.SUPERVISE)).status == "expired"
+        assert body_of(hall, session_id, "supervision")["supervision_state"] == "terminal"
 
     in_hall("kraken", tmp_path, scene)
 

@@ -15,6 +15,7 @@ from venues.json_fields import price_named
 from venues.json_fields import table as table
 from venues.kraken.precision import Rules
 from venues.types import (
+    EXPIRED,
     Accepted,
     Cancelled,
     Fill,
@@ -34,7 +35,7 @@ STATUSES = {
     "open": OrderStatus.OPEN,
     "closed": OrderStatus.FILLED,
     "canceled": OrderStatus.CANCELLED,
-    "expired": OrderStatus.CANCELLED,
+    EXPIRED: OrderStatus.CANCELLED,
 }
 FOREIGN = "kraken:"
 """Stands before the venue's id of an order that carries none of ours."""
@@ -138,7 +139,7 @@ def venue_order(txid: str, said: Json, symbols: Mapping[str, str]) -> VenueOrder
 def _ended(word: str, said: Json) -> str:
     """Return why an order is gone: one that ran out of time is told from one that somebody cancelled."""
     reason = str(said.get("reason") or "")
-    return ": ".join(filter(None, (word, reason))) if word == "expired" else reason or word
+    return ": ".join(filter(None, (word, reason))) if word == EXPIRED else reason or word
 
 
 def _limit_field(kind: str) -> str:
@@ -173,7 +174,7 @@ def execution_event(said: Json, symbols: Mapping[str, str]) -> OrderEvent | None
     name, at_ns = name_of(txid, said), utc_ns(str(said["timestamp"]))
     if kind in ("new", "pending_new"):
         return Accepted(client_order_id=name, venue_order_id=txid, at_ns=at_ns)
-    if kind in ("canceled", "expired"):
+    if kind in ("canceled", EXPIRED):
         filled = amount(said["cum_qty"]) if "cum_qty" in said else None
         return Cancelled(client_order_id=name, reason=_ended(kind, said), at_ns=at_ns, filled=filled)
     if kind != "trade":

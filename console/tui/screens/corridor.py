@@ -32,9 +32,9 @@ EAGER_NS = 3 * NS_PER_S
 ACTIONS = ("next_step", "look_step", "cancel_order", "tick_step", "runbook")
 STEP_CELLS = 28
 """How much of a runbook's step stands in the question about it; the page of all evidence has the whole."""
-NOTHING_HELD = ("canceled", "rejected", "submit_rejected", "submit_not_sent")
+NOTHING_HELD = ("canceled", "expired", "rejected", "submit_rejected", "submit_not_sent")
 NEVER_SENT = ("submit_rejected", "submit_not_sent")
-STOPPED = ("filled", "canceled", "rejected", "submit_rejected", "submit_not_sent")
+STOPPED = ("filled", "canceled", "expired", "rejected", "submit_rejected", "submit_not_sent")
 
 
 class CorridorRoom(Room):
