@@ -45,7 +45,7 @@ from venues.sandbox.kraken.exchange import KrakenExchange
 from venues.sandbox.kraken.keys import ApiKey
 from venues.sandbox.kraken.listing import PAIRS, spec_of
 from venues.sandbox.programs import HTML
-from venues.types import Instrument
+from venues.types import Instrument, MarketEvent
 
 if TYPE_CHECKING:
     from engine.sim.world import World
@@ -151,7 +151,11 @@ class KrakenBourse:
     # --- its time --------------------------------------------------------------------------------
 
     async def run_market(self) -> None:
-        await asyncio.gather(run_prices(self.feed, self.double.on_market), self._keep_house())
+        await asyncio.gather(run_prices(self.feed, self._on_market), self._keep_house())
+
+    def _on_market(self, event: MarketEvent) -> None:
+        self.venue.heard(event)
+        self.double.on_market(event)
 
     async def _keep_house(self) -> None:
         """Let the venue do what it does by the clock, and what a fault makes it do."""

@@ -17,9 +17,11 @@ from venues.sandbox.kraken.listing import BY_NAME, PAIRS
 from venues.types import (
     AccountSnapshot,
     Fill,
+    MarketEvent,
     OrderRequest,
     OrderStatus,
     OrderType,
+    Quote,
     Side,
     TimeInForce,
     VenuePosition,
@@ -40,6 +42,7 @@ class KrakenTruth:
     def __init__(self, double: KrakenExchange, account: Account, clock: Clock) -> None:
         self._double, self._account, self._clock = double, account, clock
         self._names = Names("nobody")
+        self._quoted: dict[str, Decimal] = {}
         self.instruments = tuple(
             by_hand("kraken", symbol, lot, tick) for symbol, lot, tick in HAND_LOTS.values()
         )
@@ -80,10 +83,17 @@ class KrakenTruth:
             for trade in self._double.trading.trades
         ]
 
+    def heard(self, event: MarketEvent) -> None:
+        """Hear a price as the exchange does."""
+        if isinstance(event, Quote):
+            self._quoted[event.symbol] = Decimal(repr(event.mid))
+
     def mark(self, symbol: str) -> Decimal:
-        book = self._double.trading.books[PAIR_OF[symbol].id]
+        """Return the middle of the book; of the last quote where somebody has just taken a whole side."""
+        pair = PAIR_OF[symbol]
+        book = self._double.trading.books[pair.id]
         bid, ask = book.best_price(True), book.best_price(False)
-        return ZERO if bid is None or ask is None else (bid + ask) / 2
+        return self._quoted.get(pair.symbol, ZERO) if bid is None or ask is None else (bid + ask) / 2
 
     async def account(self) -> AccountSnapshot:
         owned = self._account.balances
