@@ -7,6 +7,7 @@ from engine.desk import Desk
 from engine.trading.orders import OrderManager
 from engine.trading.settle import ask
 from engine.trading.working import ManagedOrder
+from engine.unanswered import code_of_silence
 from safety.reasons import Refusal
 from safety.text import clean
 from venues.contract import VenueError
@@ -16,7 +17,7 @@ from venues.types import Record
 async def ask_order(desk: Desk, command: c.Command) -> Record:
     """Ask the venue and take its answer as evidence; nothing is sent again, signed again or burnt.
 
-    Raises `Refusal`: unknown_order, venue_unreachable (the question was not answered: nothing changed).
+    Raises `Refusal`: unknown_order; venue_busy or venue_unreachable (no answer: nothing changed).
     """
     assert isinstance(command.body, c.OrderAsk)
     core = desk.core
@@ -29,7 +30,8 @@ async def ask_order(desk: Desk, command: c.Command) -> Record:
         core.note(
             "order_asked", command.operator, f"{order.order_id}: {order.heard}", order_id=order.order_id
         )
-        raise Refusal("venue_unreachable", f"{order.order_id} at {book.venue.name}: {error}") from error
+        said = f"{order.order_id} at {book.venue.name}: {error}"
+        raise Refusal(code_of_silence(error), said) from error
     said = f"{order.order_id} at {book.venue.name}: {order.heard}; it is {order.status}"
     core.note("order_asked", command.operator, said, order_id=order.order_id)
     return c.OrderAsked(

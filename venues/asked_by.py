@@ -10,19 +10,32 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-_IS_A_PERSON: ContextVar[bool] = ContextVar("a person waits for it", default=False)
+
+class Errand:
+    """What one person waits for: how much of the budget its questions have spent so far."""
+
+    def __init__(self) -> None:
+        self.spent = 0
+
+
+_ERRAND: ContextVar[Errand | None] = ContextVar("what a person waits for", default=None)
 
 
 @contextmanager
 def for_a_person() -> Iterator[None]:
     """Let what is asked of a venue in here count as a person's."""
-    token = _IS_A_PERSON.set(True)
+    token = _ERRAND.set(Errand())
     try:
         yield
     finally:
-        _IS_A_PERSON.reset(token)
+        _ERRAND.reset(token)
 
 
 def is_for_a_person() -> bool:
     """Tell whether a person waits for what is being asked."""
-    return _IS_A_PERSON.get()
+    return _ERRAND.get() is not None
+
+
+def errand() -> Errand | None:
+    """Return what a person waits for here; None where nobody does."""
+    return _ERRAND.get()

@@ -34,7 +34,11 @@ class Retryable(VenueError):
 
 
 class Busy(Retryable):
-    """Not sent: our own count of the venue's request budget has no room now."""
+    """Not sent: our own count of the venue's request budget has no room now; in `wait_s` there should be."""
+
+    def __init__(self, message: str, wait_s: int = 0) -> None:
+        super().__init__(f"try again in {wait_s} s: {message}" if wait_s else message)
+        self.wait_s = wait_s
 
 
 class Refused(VenueError):

@@ -12,7 +12,7 @@ from engine.corridor.status import ENDED
 from engine.store.rows import FillRecord
 from engine.trading.custody import Custody
 from engine.trading.working import ManagedOrder
-from engine.unanswered import no_whole_pass
+from engine.unanswered import code_of_silence, no_whole_pass
 from safety.reasons import Refusal
 from safety.text import clean
 from seams.clock import NS_PER_S
@@ -45,7 +45,8 @@ class After:
 
     async def status(self, case: Case, ask: Ask) -> Outcome:
         """Ask the venue for the order and say what is proved about it."""
-        answer, said = await self._asked(case)
+        answer, silence = await self._asked(case)
+        said = _words(silence)
         told = self._venue.told(case.order_id)
         await self._custody.reconcile()
         order = self._custody.orders.known(case.order_id)
@@ -64,13 +65,13 @@ class After:
             "order": _shown(order),
         }
         reasons = _reasons(order, state)
-        if said and state == "open":  # what the record says is no word of the venue's about now
-            return Outcome(False, "order_open", ("venue_unreachable",), body)
+        if silence and state == "open":  # what the record says is no word of the venue's about now
+            return Outcome(False, "order_open", (code_of_silence(silence),), body | {"said": said})
         return Outcome(state != "unknown", f"order_{state}", reasons, body)
 
     async def reconcile(self, case: Case, ask: Ask) -> Outcome:
         """Compare the whole account, and this order by each of the venue's sources."""
-        answer, said = await self._asked(case)
+        answer, silence = await self._asked(case)
         verdict = await self._custody.reconcile()
         order = self._custody.orders.known(case.order_id)
         fills = self._core.store.orders.fills_of(case.order_id)
@@ -79,7 +80,7 @@ class After:
         size = case.intent.quantity
         body = {
             "order_state": state,
-            "sources": {"query": answer, "query_said": said, "fills": len(fills)},
+            "sources": {"query": answer, "query_said": _words(silence), "fills": len(fills)},
             "resolution_source": _source(answer, order, len(fills)),
             "custody": verdict.value,
             "differences": self._custody.differences,
@@ -95,6 +96,8 @@ class After:
         unheard = _unheard(self._custody)
         is_clean = state != "unknown" and not self._custody.differences and not unheard
         reasons = _reasons(order, state) or unheard or (() if is_clean else ("reconciliation_difference",))
+        if reasons == unheard:
+            body |= self._no_pass()
         return Outcome(is_clean, "reconciled" if is_clean else "reconciliation_required", reasons, body)
 
     async def fills(self, case: Case, ask: Ask) -> Outcome:
@@ -119,7 +122,7 @@ class After:
         }
         unheard = _unheard(self._custody)
         state = "fills_of_record" if unheard else "fills" if fills else "no_fills"
-        return Outcome(not unheard, state, unheard, body)
+        return Outcome(not unheard, state, unheard, body | self._no_pass())
 
     async def supervise(self, case: Case, ask: Ask) -> Outcome:
         """Look several times; end early once the order has ended."""
@@ -154,7 +157,7 @@ class After:
             "snapshots": snapshots,
         }
         reasons = unheard or (("outcome_unknown",) if wants else ())
-        return Outcome(not wants, f"supervision_{ending}", reasons, body)
+        return Outcome(not wants, f"supervision_{ending}", reasons, body | self._no_pass())
 
     async def cancel(self, case: Case, ask: Ask) -> Outcome:
         """Ask for the cancel; only the venue's word makes it one."""
@@ -180,12 +183,16 @@ class After:
             return Outcome(False, "cancel_rejected", ("order_ended",), body)
         return Outcome(False, "cancel_request_failed", ("cancel_unconfirmed",), body)
 
-    async def _asked(self, case: Case) -> tuple[VenueOrder | None, str]:
+    def _no_pass(self) -> dict[str, str]:
+        """Say why the pass just made did not end; nothing where it did."""
+        return {} if self._custody.failed is None else {"said": no_whole_pass(self._custody).detail}
+
+    async def _asked(self, case: Case) -> tuple[VenueOrder | None, VenueError | None]:
         """Return the venue's answer about the order; where it gave none, why."""
         try:
-            return await self._custody.venue.query(case.order_id), ""
+            return await self._custody.venue.query(case.order_id), None
         except VenueError as error:
-            return None, clean(str(error), 200)
+            return None, error
 
     async def _booked(self, fills: Sequence[FillRecord]) -> tuple[list[Booked] | None, str]:
         """Return what the venue booked with these fills, and why not where it could not be heard; None where
@@ -195,7 +202,7 @@ class After:
         try:
             found = await self._venue.booked_since(min(fill.at_ns for fill in fills) - NS_PER_S)
         except VenueError as error:
-            return None, clean(str(error), 200)
+            return None, _words(error)
         if found is None:
             return None, ""
         ours = {fill.fill_id for fill in fills}
@@ -209,6 +216,10 @@ def _state_of(order: ManagedOrder | None) -> str:
     if order.status is OrderStatus.CANCELLED and ran_out(order.reason):
         return EXPIRED  # as gone as a cancelled one, and nobody cancelled it
     return WORDS[order.status]
+
+
+def _words(error: VenueError | None) -> str:
+    return "" if error is None else clean(str(error), 200)
 
 
 def _unheard(custody: Custody) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ from engine.trading.custody import Custody, Verdict
 from engine.trading.rows import ticket_row
 from engine.trading.verdict import why_not_clean
 from engine.trading.working import ManagedOrder
-from engine.unanswered import no_whole_pass
+from engine.unanswered import BUSY, code_of_silence, no_whole_pass
 from safety.approval import ApprovalRule
 from safety.canonical import sha256_hex
 from safety.intent import IntentCategory
@@ -49,7 +49,7 @@ from safety.two_person import Signature
 from seams import chaos
 from seams.clock import NS_PER_S
 from venues.asked_by import for_a_person
-from venues.contract import Busy, Signed, VenueError
+from venues.contract import Signed, VenueError
 from venues.evidence import CorridorVenue, Preparing, Probe
 from venues.types import TERMINAL, OrderStatus
 
@@ -140,12 +140,11 @@ class CorridorDesk:
             with for_a_person() if ask.step in QUESTIONS else nullcontext():
                 outcome = await self._steps[ask.step](case, ask)
         except VenueError as error:
-            said = clean(str(error), 200)
+            said, code = clean(str(error), 200), code_of_silence(error)
             if ask.step is Step.SUBMIT:  # before anything was begun: what is begun handles its own doubts
-                raise Refusal("venue_unreachable", said) from error
+                raise Refusal(code, said) from error
             body = {"said": said, **({"intent": case.intent} if ask.step is Step.PREFLIGHT else {})}
-            code = "venue_busy" if isinstance(error, Busy) else "venue_unreachable"
-            outcome = Outcome(False, "venue_unreachable", (code,), body)
+            outcome = Outcome(False, code, (code,), body)
         self._keep(case, ask, outcome)
         return self._close(case)
 
@@ -179,9 +178,11 @@ class CorridorDesk:
             reasons = (*reasons, no_whole_pass(self.custody).code)
         if verdict is not Verdict.CLEAN:
             reasons = (*reasons, why_not_clean(verdict))
-        ok = not reasons
+        state = "account_not_ready" if reasons else "account_ready"
         body = {"venue": probe.body, "custody": verdict.value, "account": self.custody.account}
-        return Outcome(ok, "account_ready" if ok else "account_not_ready", reasons, body)
+        if reasons == (BUSY,):  # nothing was found against the account: half of it was not asked
+            state, body = BUSY, body | {"said": no_whole_pass(self.custody).detail}
+        return Outcome(not reasons, state, reasons, body)
 
     async def _prepare(self, case: Case, ask: Ask) -> Outcome:
         valid_until_ns = 0

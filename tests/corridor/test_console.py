@@ -20,6 +20,7 @@ from tests.console.fixture_gateway import FixtureGateway, reply_with
 from tests.console.hand import picture, press, said, sent
 from tests.corridor.test_corridor import FORM, UP_TO_GATE, Hall
 from tests.corridor.test_corridor import hall as hall
+from venues.contract import Busy
 
 SIZES = ((80, 24), (120, 40), (200, 60))
 
@@ -72,6 +73,23 @@ async def test_the_gate_that_is_closed_shows_what_closes_it_first(hall: Hall) ->
     await hall.do(session_id, Step.GATE)
     told = await shown(hall)
     assert "GATE 7 of 10 hold" in told and " NO hold_blocks_entry" in told
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_step_that_the_budget_kept_back_says_when_it_may_be_done(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    session_id = await hall.opened()
+
+    async def kept(*_: object) -> None:
+        raise Busy("the venue's request budget is kept: 901 of 1200 used", 23)
+
+    monkeypatch.setattr(hall.desk.venue, "readiness", kept)
+    await hall.do(session_id, Step.READINESS)
+    told = await shown(hall, size)
+    assert "venue_unreachable" not in told and "try again in 23 s" in told
+    (line,) = [row for row in told.splitlines() if "[!]" in row]
+    assert "readiness" in line and "venue_busy: " in line
 
 
 async def test_a_gate_that_stays_closed_is_not_called_ok(hall: Hall) -> None:

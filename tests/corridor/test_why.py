@@ -119,12 +119,72 @@ async def test_a_step_that_our_own_budget_kept_back_is_no_silence_of_the_venue(
 ) -> None:
     session_id = await hall.opened()
 
-    async def kept(request: object) -> None:
-        raise Busy("the venue's request budget is kept: 901 of 1200 used")
+    async def kept(*_: object) -> None:
+        raise Busy("the venue's request budget is kept: 901 of 1200 used", 23)
 
     monkeypatch.setattr(hall.desk.venue, "readiness", kept)
     state = await hall.do(session_id, Step.READINESS)
-    assert state.reasons == ("venue_busy",) and "901 of 1200" in state.refused[0].said
+    assert (state.status, state.reasons) == ("venue_busy", ("venue_busy",))
+    assert state.refused[0].said.startswith("try again in 23 s: ")
+    assert state.refused[0].said.endswith("901 of 1200 used")
+    artifact = hall.artifact(session_id, "account_readiness")
+    assert artifact["state"] == "venue_busy" and artifact["body"]["said"] == state.refused[0].said
+    monkeypatch.undo()
+    monkeypatch.setattr(hall.house.custody.venue, "fills_since", kept)
+    state = await hall.do(session_id, Step.READINESS)
+    assert (state.status, state.reasons) == ("venue_busy", ("venue_busy",))
+    assert "was not asked a whole pass" in state.refused[0].said and "in 23 s" in state.refused[0].said
+
+
+async def test_a_look_that_our_own_budget_kept_back_says_for_how_long(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session_id = await hall.at_gate()
+    await hall.do(session_id, Step.SUBMIT)
+
+    async def kept(*_: object) -> None:
+        raise Busy("the venue's request budget is kept: 901 of 1200 used", 23)
+
+    monkeypatch.setattr(hall.house.custody.venue, "query", kept)
+    state = await hall.do(session_id, Step.STATUS)
+    assert (state.status, state.reasons) == ("open", ("venue_busy",)), "of record; nobody was asked"
+    assert state.refused[0].said.startswith("try again in 23 s: ")
+    monkeypatch.setattr(hall.house.custody.venue, "fills_since", kept)
+    for step in (Step.RECONCILE, Step.FILLS, Step.SUPERVISE):
+        state = await hall.do(session_id, step, polls=1)
+        assert state.reasons == ("venue_busy",) and "try again in 23 s" in state.refused[0].said, step
+
+
+async def test_a_submit_that_our_own_budget_kept_back_begins_nothing(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session_id = await hall.at_gate()
+
+    async def kept(*_: object) -> None:
+        raise Busy("the venue's request budget is kept: 1101 of 1200 used", 23)
+
+    monkeypatch.setattr(hall.desk.venue, "market", kept)
+    with pytest.raises(Refusal, match=r"^venue_busy: try again in 23 s"):
+        await hall.do(session_id, Step.SUBMIT)
+    monkeypatch.undo()
+    assert not (await hall.do(session_id, Step.SUBMIT)).reasons
+
+
+async def test_the_command_line_says_that_the_budget_rests_and_for_how_long(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session_id = await hall.opened()
+
+    async def kept(*_: object) -> None:
+        raise Busy("the venue's request budget is kept: 901 of 1200 used", 23)
+
+    monkeypatch.setattr(hall.desk.venue, "readiness", kept)
+    state = await hall.do(session_id, Step.READINESS)
+    monkeypatch.setattr(link, "act", lambda *_, **__: state)
+    assert run(("submit", "readiness", session_id)) == 1
+    said = capsys.readouterr().out
+    assert f"{session_id}  readiness: venue_busy" in said and "unreachable" not in said
+    assert "seen: try again in 23 s: the venue's request budget is kept: 901 of 1200 used" in said
 
 
 async def test_the_command_line_prints_why_and_what_to_do(

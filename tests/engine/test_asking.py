@@ -20,6 +20,7 @@ from seams.clock import NS_PER_S
 from seams.wire import Lost
 from tests.engine.custody_house import House
 from tests.engine.supervised import Supervised
+from venues.contract import Busy
 from venues.types import OrderStatus
 
 
@@ -98,6 +99,23 @@ def test_a_silent_venue_changes_nothing_and_is_said_so(tmp_path: Path) -> None:
             await ask(house, order.order_id)
         assert refused.value.code == "venue_unreachable"
         assert order.status is OrderStatus.UNKNOWN and order.heard.startswith("no answer")
+
+    lived(tmp_path, work)
+
+
+def test_a_question_that_our_own_budget_keeps_back_is_no_silence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def kept(*_: object) -> None:
+        raise Busy("the venue's request budget is kept: 1101 of 1200 used", 23)
+
+    async def work(house: House) -> None:
+        order, _ = await doubted(house, arrives=True)
+        house.clock.advance(3.0)
+        monkeypatch.setattr(house.custody.venue, "query", kept)
+        with pytest.raises(Refusal, match=r"^venue_busy: .* try again in 23 s: ") as refused:
+            await ask(house, order.order_id)
+        assert refused.value.code == "venue_busy" and order.status is OrderStatus.UNKNOWN
 
     lived(tmp_path, work)
 

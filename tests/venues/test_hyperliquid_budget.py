@@ -21,6 +21,18 @@ ROUNDS = {
     "extraAgents": ("userRole", "userRole", "userRateLimit"),
 }
 
+READINESS = (
+    *("userFillsByTime", "frontendOpenOrders", "clearinghouseState", "userFunding"),
+    *("extraAgents", "clearinghouseState", "userRateLimit"),
+)
+"""What the step asks of a named agent: a whole round, the keys, the account."""
+
+
+def ready(budget: Budget) -> None:
+    """Ask all that the step asks."""
+    for kind in READINESS:
+        budget.ask(kind)
+
 
 @pytest.mark.parametrize("opens", ROUNDS)
 def test_a_round_that_begins_can_end(opens: str) -> None:
@@ -61,6 +73,32 @@ def test_a_person_has_a_round_that_passes_leave_and_leaves_the_light_ones_theirs
     assert budget.used <= WEIGHT_A_MINUTE - RESERVE
 
 
+def test_a_person_is_told_when_the_whole_of_what_he_asked_has_room_again() -> None:
+    """A second corridor within the minute was told `a minute`, and nobody knew from when on."""
+    clock = FixedClock(10**18)
+    budget = Budget(clock)
+    budget.answered(700)  # passes by the clock: they go on, so that nothing of theirs is waited for
+    with for_a_person():
+        ready(budget)
+        ready(budget)
+    clock.advance(25)
+    budget.answered(20)
+    with for_a_person(), pytest.raises(Busy, match=r"^try again in 35 s: .* kept: \d+ of 1200 used$") as kept:
+        ready(budget)
+    assert kept.value.wait_s == 35
+    clock.advance(kept.value.wait_s)
+    budget.answered(720)
+    with for_a_person():
+        ready(budget)
+
+
+def test_where_passes_alone_have_used_it_up_a_minute_is_said() -> None:
+    budget = Budget(FixedClock(10**18))
+    budget.answered(WEIGHT_A_MINUTE - PERSON_RESERVE)
+    with for_a_person(), pytest.raises(Busy, match="try again in 60 s"):
+        budget.ask("frontendOpenOrders")
+
+
 def test_the_venues_own_no_rests_the_heavy_questions_and_nothing_else() -> None:
     """Others spend of the same address's budget: each heavy question went on into its own 429."""
     clock = FixedClock(10**18)
@@ -70,7 +108,7 @@ def test_the_venues_own_no_rests_the_heavy_questions_and_nothing_else() -> None:
     for kind in ("frontendOpenOrders", "userFillsByTime", "historicalOrders", "userRole"):
         with pytest.raises(Busy, match="429"):
             budget.ask(kind)
-        with for_a_person(), pytest.raises(Busy, match="429"):
+        with for_a_person(), pytest.raises(Busy, match=r"try again in 10 s: .* 429"):
             budget.ask(kind)
     for _ in range(10):
         budget.ask("exchangeStatus")  # the sign of life: without it the engine counts as cut off

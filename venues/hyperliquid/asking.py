@@ -36,7 +36,8 @@ class Asker:
         self.budget.ask(kind)
         response = await self.call(wire, always, READ_TIMEOUT_S)
         if response.status == 429:
-            raise Busy(f"the venue answers 429: its request budget is used up; {kind} waits")
+            said = f"the venue answers 429: its request budget is used up; {kind} waits"
+            raise Busy(said, self.budget.rest_s)
         if response.status != 200:
             code = "malformed" if response.status in (400, 415, 422) else ""
             said = f"{kind}: status {response.status}"

@@ -6,9 +6,10 @@ It is counted here before the venue counts it: questions wait when it runs low, 
 from __future__ import annotations
 
 from collections import deque
+from typing import NamedTuple
 
 from seams.clock import NS_PER_S, Clock
-from venues.asked_by import is_for_a_person
+from venues.asked_by import errand
 from venues.contract import Busy
 
 WEIGHT_A_MINUTE = 1_200
@@ -65,13 +66,21 @@ def weight_of_answer(kind: str, said: object) -> int:
     return rows // ROWS_A_WEIGHT[kind] if kind in ROWS_A_WEIGHT else 0
 
 
+class _Spent(NamedTuple):
+    """Weight that counts for a minute."""
+
+    at_ns: int
+    weight: int
+    is_a_persons: bool
+
+
 class Budget:
     """What this process has used in the last minute."""
 
     def __init__(self, clock: Clock, per_minute: int = WEIGHT_A_MINUTE) -> None:
         assert per_minute > HEAVY_RESERVE
         self._clock, self.per_minute = clock, per_minute
-        self._spent: deque[tuple[int, int]] = deque()
+        self._spent: deque[_Spent] = deque()
         self._used, self._full_to_ns = 0, 0
 
     @property
@@ -79,23 +88,41 @@ class Budget:
         """How much of `per_minute` is used now; after the venue's own no at least what heavy ones may use."""
         now_ns = self._clock.monotonic_ns()
         before_ns = now_ns - MINUTE_NS
-        while self._spent and self._spent[0][0] <= before_ns:
-            self._used -= self._spent.popleft()[1]
+        while self._spent and self._spent[0].at_ns <= before_ns:
+            self._used -= self._spent.popleft().weight
         return max(self._used, self.per_minute - PERSON_RESERVE) if now_ns < self._full_to_ns else self._used
 
     def ask(self, kind: str) -> None:
         """Count a question. Raises `Busy` where it must wait."""
-        weight = weight_of(kind)
-        heavy = PERSON_RESERVE if is_for_a_person() else HEAVY_RESERVE
+        weight, asking = weight_of(kind), errand()
+        heavy = HEAVY_RESERVE if asking is None else PERSON_RESERVE
         reserve = RESERVE if weight <= LIGHT_WEIGHT else heavy + OPENS_A_ROUND.get(kind, 0)
         if (used := self.used) + weight > self.per_minute - reserve:
             why = "" if used == self._used else ", by others too: the venue said 429"
-            raise Busy(f"the venue's request budget is kept: {used} of {self.per_minute} used{why}")
+            said = f"the venue's request budget is kept: {used} of {self.per_minute} used{why}"
+            again = 0 if asking is None else asking.spent  # it comes back with all its questions
+            raise Busy(said, self._room_in_s(self._used + again + weight - (self.per_minute - reserve)))
         self._count(weight)
 
     def answered(self, weight: int) -> None:
         """Count what a long answer cost beside its question."""
         self._count(weight)
+
+    @property
+    def rest_s(self) -> int:
+        """For how long the heavy questions still rest after the venue's own no."""
+        return _seconds(max(0, self._full_to_ns - self._clock.monotonic_ns()))
+
+    def _room_in_s(self, missing: int) -> int:
+        """Return when so much will be free: of what persons spent. What passes spend they spend again."""
+        now_ns, left = self._clock.monotonic_ns(), missing
+        if missing <= 0:
+            return self.rest_s
+        for each in self._spent:
+            left -= each.weight if each.is_a_persons else 0
+            if left <= 0:
+                return max(self.rest_s, _seconds(each.at_ns + MINUTE_NS - now_ns))
+        return MINUTE_NS // NS_PER_S
 
     def overrun(self) -> None:
         """Take the venue's word that the budget is used up, whatever we have counted."""
@@ -106,5 +133,13 @@ class Budget:
         self._count(1 + items // PER_ITEMS)
 
     def _count(self, weight: int) -> None:
-        self._spent.append((self._clock.monotonic_ns(), weight))
+        asking = errand()
+        if asking is not None:
+            asking.spent += weight
+        self._spent.append(_Spent(self._clock.monotonic_ns(), weight, asking is not None))
         self._used += weight
+
+
+def _seconds(duration_ns: int) -> int:
+    """Return whole seconds, rounded up."""
+    return -(-duration_ns // NS_PER_S)

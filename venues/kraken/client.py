@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from math import ceil
 
 from seams.clock import NS_PER_S, Clock
 from seams.wire import Caller, MayLeave, always
 from venues.answers import Heard
 from venues.ask_nonces import AskNonces
-from venues.contract import Retryable
+from venues.contract import Busy
 from venues.keyfile import KeyFile
 from venues.kraken.asking import Asker, result_of
 from venues.kraken.outcomes import Outcome, Proof
@@ -162,7 +163,7 @@ class KrakenClient:
         return self._tier.most - (0 if method in URGENT else self._tier.reserve)
 
     async def _spend(self, method: str) -> None:
-        """Count a question against the budget, and wait for room. Raises `Retryable` where that is far.
+        """Count a question against the budget, and wait for room. Raises `Busy` where that is far.
 
         Waiting, not refusing: whoever asks in rounds would spend the little there is on its first
         questions, and never come to the last.
@@ -174,7 +175,8 @@ class KrakenClient:
         wait_s = (self._level - most) / self._tier.per_s
         if self._level - most > MOST_OWED:
             self._level -= cost
-            raise Retryable(f"the venue's request budget has room in {wait_s:.0f} s")
+            said = f"the venue's request budget is kept: {self.budget:.0f} of {self._tier.most:g} used"
+            raise Busy(said, ceil(wait_s))
         if wait_s > 0:
             await self._clock.sleep(wait_s)
 

@@ -243,7 +243,9 @@ def _step_line(step: StepRow, view: SubmitView) -> Line:
         return (*done, (who, "dim"), (again, "text"))
     if step.state:
         again = "  n: again" if step.step == view.next_step else ""
-        said = f"{step.state}: {', '.join(step.reasons)}{again}"
+        why = [each.said for each in view.state.refused if each.said and step.reasons == (step.state,)]
+        told = "; ".join(why) if view.state.step == step.step and why else ", ".join(step.reasons)
+        said = f"{step.state}: {told}{again}"
         return ((" [!] ", "p2-calm"), (name, "p2-calm"), (said, "text"))
     if step.step == view.next_step and view.state.status not in NEVER_SENT:
         if step.lacks:
