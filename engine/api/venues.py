@@ -21,7 +21,7 @@ class DeadManRow(Record):
     left_s: int = 0
 
 
-BAD_KEYS = frozenset({"unsafe", "ended", "no orders", "refused"})
+BAD_KEYS = frozenset({"unsafe", "ended", "no orders", "refused", "not ours"})
 """States of a key with which nothing may go on."""
 
 

@@ -204,6 +204,8 @@ def test_an_agent_without_a_name_is_a_warning_of_the_command(
             monkeypatch.setattr(link, "ask", lambda *_, view=view, **__: view)
             assert run(("venue", command)) == (0 if is_fine else 1)
             assert said in capsys.readouterr().out
+            part = next(each for each in room.desk.parts() if each.part == "venue keys")
+            assert part.state == ("ok" if is_fine else "failed"), part
             assert run(("venue", command, "--json")) == (0 if is_fine else 1)
             assert said in capsys.readouterr().out
             exchange.add_agent(hl.MASTER.address, hl.OTHER.address)  # the next without a name replaces it
