@@ -71,7 +71,9 @@ def start(
     scenario: Annotated[
         str, typer.Option("--scenario", help="The sandbox market's script. Default: demo.")
     ] = "",
-    seed: Annotated[int | None, typer.Option("--seed", help="The sandbox market's seed. Default: 1.")] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="The seed of the sandbox: prices, orders. Default: 1.")
+    ] = None,
     speed: Annotated[
         float | None,
         typer.Option(
@@ -104,6 +106,9 @@ def start(
     as_json: Json = False,
 ) -> None:
     """Start a paper session.
+
+    On the sandbox's market orders are late, split and slipped as the settings under `execution` say, drawn
+    from the seed; a replay is matched as a back-test.
 
     Example: interlock paper start --strategy ema_cross --symbol BTC-PERP --speed 60 --max-bars 500 --wait
     """
