@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -19,23 +20,27 @@ INFO: dict[str, Any] = {"api_key": "K", "nonce": "1", "permissions": ["query-fun
 TOLD = 1_900_000_000
 
 
-def asked(changes: dict[str, Any]) -> Standing:
-    """Ask a venue that answers both keys' question so."""
+def _asked_with(faults: Iterable[Fault]) -> Standing:
     loop = VirtualLoop()
 
     async def play() -> Standing:
         rig = await Rig(loop).up()
-        text = json.dumps({"error": [], "result": INFO | changes})
-        for nth in (1, 2):
-            rig.desk.exchange.program.add(
-                Fault(nth=nth, on="GetApiKeyInfo", strike=Strike.APPLY_THEN_SAY, text=text)
-            )
+        for fault in faults:
+            rig.desk.exchange.program.add(fault)
         try:
             return await standing(rig.adapter, rig.clock, iter(range(2**41, 2**42)).__next__)
         finally:
             await rig.adapter.close()
 
     return run_virtual(play(), loop)
+
+
+def asked(changes: dict[str, Any]) -> Standing:
+    """Ask a venue that answers both keys' question so."""
+    text = json.dumps({"error": [], "result": INFO | changes})
+    return _asked_with(
+        Fault(nth=nth, on="GetApiKeyInfo", strike=Strike.APPLY_THEN_SAY, text=text) for nth in (1, 2)
+    )
 
 
 @pytest.mark.parametrize(
@@ -84,20 +89,11 @@ NAMES = ("orders", "questions")
 
 def with_faults(faults: dict[int, str]) -> Standing:
     """Ask a venue that answers the nth question about a key with these words; "" is no answer."""
-    loop = VirtualLoop()
-
-    async def play() -> Standing:
-        rig = await Rig(loop).up()
-        for nth, said in faults.items():
-            strike = Strike.SAY if said else Strike.DROP_WITHOUT_APPLY
-            text = json.dumps({"error": [said]})
-            rig.desk.exchange.program.add(Fault(nth=nth, on="GetApiKeyInfo", strike=strike, text=text))
-        try:
-            return await standing(rig.adapter, rig.clock, iter(range(2**41, 2**42)).__next__)
-        finally:
-            await rig.adapter.close()
-
-    return run_virtual(play(), loop)
+    strikes = {nth: Strike.SAY if said else Strike.DROP_WITHOUT_APPLY for nth, said in faults.items()}
+    return _asked_with(
+        Fault(nth=nth, on="GetApiKeyInfo", strike=strikes[nth], text=json.dumps({"error": [said]}))
+        for nth, said in faults.items()
+    )
 
 
 @pytest.mark.parametrize(

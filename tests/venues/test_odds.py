@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seams.clock import NS_PER_MS, NS_PER_S, FixedClock
+from seams.clock import NS_PER_MS, FixedClock
+from tests.venues.paper_orders import T0, D, fills, limit, order
 from venues.contract import OutcomeUnknown, Refused
 from venues.sandbox.odds import Odds
 from venues.sandbox.script import FaultKind
@@ -19,41 +20,16 @@ from venues.sandbox.venue import SandboxVenue
 from venues.types import (
     BarOpen,
     Cancelled,
-    Fill,
     OrderEvent,
-    OrderRequest,
     OrderStatus,
-    OrderType,
     Quote,
     Side,
     TimeInForce,
 )
 
-D = Decimal
-T0 = 1_790_000_040 * NS_PER_S
 LOT = D("0.0001")
 HALVES = Odds(partial_fill_probability=1.0)
 NAMES = [f"SBX-{number:06d}" for number in range(1, 2_001)]
-
-
-def order(oid: str = "A", **changes: object) -> OrderRequest:
-    fields: dict[str, object] = {
-        "client_order_id": oid,
-        "symbol": "BTC-PERP",
-        "side": Side.BUY,
-        "quantity": D("0.5"),
-        "order_type": OrderType.MARKET,
-        "limit_price": D(0),
-        "time_in_force": TimeInForce.IOC,
-        "reduce_only": False,
-        "mark_price": D(60_000),
-    }
-    return OrderRequest(**(fields | changes))  # type: ignore[arg-type]
-
-
-def limit(oid: str, price: str, **changes: object) -> OrderRequest:
-    base = {"order_type": OrderType.LIMIT, "limit_price": D(price), "time_in_force": TimeInForce.GTC}
-    return order(oid, **(base | changes))
 
 
 def quote(at_ms: float, ask: float = 60_001.0) -> Quote:
@@ -65,10 +41,6 @@ def venue_of(odds: Odds, **options: object) -> tuple[SandboxVenue, list[OrderEve
     venue, events = SandboxVenue(FixedClock(T0), **words), []  # type: ignore[arg-type]
     venue.on_order_event(events.append)
     return venue, events
-
-
-def fills(events: list[OrderEvent]) -> list[Fill]:
-    return [event for event in events if isinstance(event, Fill)]
 
 
 @given(st.integers(), st.floats(0.0, 1e4), st.floats(0.0, 1e4))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from decimal import Decimal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seams.clock import NS_PER_S, FixedClock
+from tests.venues.paper_orders import T0, D, fills, limit, order
 from venues.contract import OutcomeUnknown, Refused, Retryable, VenueAdapter
 from venues.sandbox.venue import Fault, FaultKind, SandboxVenue
 from venues.types import (
@@ -19,38 +19,13 @@ from venues.types import (
     Bar,
     BarOpen,
     Cancelled,
-    Fill,
     OrderEvent,
     OrderRequest,
     OrderStatus,
-    OrderType,
     Quote,
     Side,
     TimeInForce,
 )
-
-D = Decimal
-T0 = 1_790_000_040 * NS_PER_S
-
-
-def order(oid: str = "A", **changes: object) -> OrderRequest:
-    fields: dict[str, object] = {
-        "client_order_id": oid,
-        "symbol": "BTC-PERP",
-        "side": Side.BUY,
-        "quantity": D("0.5"),
-        "order_type": OrderType.MARKET,
-        "limit_price": D(0),
-        "time_in_force": TimeInForce.IOC,
-        "reduce_only": False,
-        "mark_price": D(60_000),
-    }
-    return OrderRequest(**(fields | changes))  # type: ignore[arg-type]
-
-
-def limit(oid: str, price: str, **changes: object) -> OrderRequest:
-    base = {"order_type": OrderType.LIMIT, "limit_price": D(price), "time_in_force": TimeInForce.GTC}
-    return order(oid, **(base | changes))
 
 
 def opened(price: float, at_s: int = 60, symbol: str = "BTC-PERP") -> BarOpen:
@@ -65,10 +40,6 @@ def venue_with_events(**options: object) -> tuple[SandboxVenue, list[OrderEvent]
     venue, events = SandboxVenue(FixedClock(T0), **options), []  # type: ignore[arg-type]
     venue.on_order_event(events.append)
     return venue, events
-
-
-def fills(events: list[OrderEvent]) -> list[Fill]:
-    return [event for event in events if isinstance(event, Fill)]
 
 
 def test_it_is_a_venue_adapter() -> None:
